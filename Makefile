@@ -1,0 +1,78 @@
+# Two commands work in a fresh clone: `make demo` and `make test`. Both set up .venv themselves.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down ps test unit check format schemas requirements bench chaos load \
+        compose-up compose-down compose-logs compose-config
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+# ---- set-up: two stamps, so that the demo does not wait for the test tools -------------------------------
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Autos needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.11 ..." % v[:2])'
+	@echo "making $(VENV) (the first time takes about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local.stamp: requirements/local.txt pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev.stamp: requirements/dev.txt $(VENV)/.local.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# ---- run ------------------------------------------------------------------------------------------------
+demo: $(VENV)/.local.stamp ## one case from request to signed webhook, on the embedded stack
+	@$(BIN)/autos demo
+
+up: $(VENV)/.local.stamp ## the embedded stack, in the foreground until Ctrl-C
+	@$(BIN)/autos up
+
+down: $(VENV)/.local.stamp ## stop a detached stack
+	@$(BIN)/autos down
+
+ps: $(VENV)/.local.stamp ## what runs
+	@$(BIN)/autos ps
+
+# ---- prove ----------------------------------------------------------------------------------------------
+test: $(VENV)/.dev.stamp ## every test, on the embedded stack
+	@$(BIN)/python -m pytest
+
+unit: $(VENV)/.dev.stamp ## the tests without I/O
+	@$(BIN)/python -m pytest tests/unit
+
+check: $(VENV)/.dev.stamp ## format, lint, types, layers, schemas
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m shared.events.schemas --check
+
+format: $(VENV)/.dev.stamp ## rewrite in the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: $(VENV)/.dev.stamp ## write docs/events from the event models
+	@$(BIN)/python -m shared.events.schemas
+
+requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets
+	@for set in runtime local dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	    --no-annotate --no-header $(UPGRADE) requirements/$$set.in -o requirements/$$set.txt; done
+
+# ---- Docker Compose ---------------------------------------------------------------------------------------
+compose-up: ## the same with Docker Compose
+	docker compose up --build --detach --wait
+
+compose-down: ## stop it; the volumes stay
+	docker compose down
+
+compose-logs: ## follow its logs
+	docker compose logs --follow
+
+compose-config: ## validate docker-compose.yml (needs no engine)
+	docker compose config --quiet

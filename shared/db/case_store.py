@@ -1,0 +1,105 @@
+"""What the source says of a case, in ``catalog.processes`` and ``catalog.documents``: stored and read in one place.
+
+Used by api, and by the planner when the discovery was put off (the one exception to "one writer a table").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db import progress
+from shared.db.catalog import documents, processes
+from shared.pdpj.model import Case
+
+_CHUNK: Final = 1000
+_LOCK_SPACE: Final = 0x6361  # "ca": advisory locks on a case
+
+
+def lock_case(connection: Connection, process_number: str) -> None:
+    """Hold the case until the transaction ends: one request at a time decides about its jobs."""
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(process_number))))
+
+
+def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:
+    """Insert or update a case and its documents. A document that the source no longer lists stays."""
+    row = {
+        "process_number": case.process_number,
+        "court": case.court,
+        "degree": case.degree,
+        "class": case.class_,
+        "subjects": case.subjects,
+        "parties": case.parties,
+        "filed_at": case.filed_at,
+        "claim_value": case.claim_value,
+        "secrecy_level": case.secrecy_level,
+        "movements": case.movements,
+        "fetched_at": fetched_at,
+        "source_version": source_version,
+    }
+    statement = insert(processes).values(row)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["process_number"],
+            set_={name: statement.excluded[name] for name in row if name != "process_number"},
+        )
+    )
+    rows = [
+        {
+            "process_number": case.process_number,
+            "document_id": document.document_id,
+            "position": position,
+            "name": document.name,
+            "type": document.type,
+            "type_code": document.type_code,
+            "sequence": document.sequence,
+            "filed_at": document.filed_at,
+            "pages": document.pages,
+            "size": document.size,
+            "content_type": document.content_type,
+            "secrecy_level": document.secrecy_level,
+            "source_path": document.source_path,
+            "registered_at": fetched_at,
+        }
+        for position, document in enumerate(case.documents)
+    ]
+    upsert = insert(documents)
+    kept = {"process_number", "document_id", "registered_at"}
+    upsert = upsert.on_conflict_do_update(
+        index_elements=["process_number", "document_id"],
+        set_={column.name: upsert.excluded[column.name] for column in documents.columns if column.name not in kept},
+    )
+    for start in range(0, len(rows), _CHUNK):
+        connection.execute(upsert, rows[start : start + _CHUNK])
+
+
+def find_process(connection: Connection, process_number: str) -> Row[Any] | None:
+    """The stored case, or None when the source was never read."""
+    return connection.execute(select(processes).where(processes.c.process_number == process_number)).one_or_none()
+
+
+def iterate_documents(
+    connection: Connection, process_number: str, *, document_ids: Sequence[str] | None = None
+) -> Iterator[Row[Any]]:
+    """The documents of a case in the source's order, each with its ``state`` in the projection (or None).
+
+    ``document_ids`` keeps only these. Rows come in chunks from a server-side cursor: the memory is flat.
+    """
+    state = progress.documents
+    statement = (
+        select(documents, state.c.status.label("state"), state.c.error_code.label("state_error_code"))
+        .join(
+            state,
+            and_(state.c.process_number == documents.c.process_number, state.c.document_id == documents.c.document_id),
+            isouter=True,
+        )
+        .where(documents.c.process_number == process_number)
+        .order_by(documents.c.position, documents.c.document_id)
+    )
+    if document_ids is not None:
+        statement = statement.where(documents.c.document_id.in_(list(document_ids)))
+    yield from connection.execute(statement.execution_options(yield_per=_CHUNK))

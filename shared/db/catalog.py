@@ -1,0 +1,154 @@
+"""Schema ``catalog``: clients and keys, cases and their documents' metadata, jobs, rate limits. Written by api.
+
+``processes`` and ``documents`` hold what the source says and are written by api or, when the discovery was put
+off, by the planner; both through :mod:`shared.db.case_store`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.db.tables import METADATA, identifier, moment, outbox_table
+
+SCHEMA: Final = "catalog"
+
+clients = Table(
+    "clients",
+    METADATA,
+    Column("client_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("webhook_secret", Text, nullable=False),
+    Column("previous_webhook_secret", Text),
+    moment("previous_secret_until"),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    moment("disabled_at"),
+    schema=SCHEMA,
+)
+
+api_keys = Table(
+    "api_keys",
+    METADATA,
+    identifier("key_id", primary_key=True),
+    Column("client_id", Text, ForeignKey("catalog.clients.client_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    # SHA-256 of the key: the keys are random (256 bits), so a slow hash would protect nothing more.
+    Column("key_hash", LargeBinary, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    moment("expires_at"),
+    moment("revoked_at"),
+    schema=SCHEMA,
+)
+
+processes = Table(
+    "processes",
+    METADATA,
+    Column("process_number", Text, primary_key=True),
+    Column("court", Text),
+    Column("degree", Text),
+    Column("class", Text),
+    Column("subjects", JSONB, nullable=False),
+    Column("parties", JSONB, nullable=False),
+    moment("filed_at"),
+    Column("claim_value", Numeric(18, 2)),
+    Column("secrecy_level", Integer),
+    Column("movements", JSONB, nullable=False),
+    moment("fetched_at", nullable=False),
+    # What HEAD ultima-atualizacao said when this was read, where the API has it.
+    Column("source_version", Text),
+    schema=SCHEMA,
+)
+
+documents = Table(
+    "documents",
+    METADATA,
+    Column("process_number", Text, primary_key=True),
+    identifier("document_id", primary_key=True),
+    # The order in the case as the source lists it, from 0.
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("type", Text),
+    Column("type_code", Text),
+    Column("sequence", Integer),
+    moment("filed_at"),
+    Column("pages", Integer),
+    Column("size", BigInteger),
+    Column("content_type", Text),
+    Column("secrecy_level", Text),
+    Column("source_path", Text, nullable=False),
+    moment("registered_at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(["process_number"], ["catalog.processes.process_number"]),
+    schema=SCHEMA,
+)
+
+jobs = Table(
+    "jobs",
+    METADATA,
+    identifier("job_id", primary_key=True),
+    Column("process_number", Text, nullable=False),
+    Column("client_id", Text, ForeignKey("catalog.clients.client_id"), nullable=False),
+    # 'all' or the id of the one document asked for: at most one active job of each scope and process.
+    Column("scope", Text, nullable=False),
+    Column("discover", Boolean, nullable=False),
+    Column("webhook_url", Text),
+    # Cleared by api when it sees that the projection has the job's end.
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    moment("created_at", nullable=False),
+    moment("cancelled_at"),
+    Index("uq_jobs_active", "process_number", "scope", unique=True, postgresql_where=text("active")),
+    Index("ix_jobs_process", "process_number", text("created_at DESC")),
+    Index("ix_jobs_client_active", "client_id", postgresql_where=text("active")),
+    schema=SCHEMA,
+)
+
+job_webhooks = Table(
+    "job_webhooks",
+    METADATA,
+    identifier("subscription_id", primary_key=True),
+    identifier("job_id", nullable=False, index=True),
+    Column("client_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(["job_id"], ["catalog.jobs.job_id"]),
+    schema=SCHEMA,
+)
+
+process_requests = Table(
+    "process_requests",
+    METADATA,
+    Column("client_id", Text, ForeignKey("catalog.clients.client_id"), primary_key=True),
+    Column("process_number", Text, primary_key=True),
+    moment("first_requested_at", nullable=False),
+    moment("last_requested_at", nullable=False),
+    Index("ix_process_requests_recent", "client_id", text("last_requested_at DESC"), "process_number"),
+    schema=SCHEMA,
+)
+
+rate_limits = Table(
+    "rate_limits",
+    METADATA,
+    Column("client_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    # GCRA's theoretical arrival time.
+    moment("tat", nullable=False),
+    schema=SCHEMA,
+)
+
+outbox = outbox_table(SCHEMA)

@@ -1,0 +1,70 @@
+"""The LISTEN/NOTIFY channels: names, and a thread that listens and reconnects."""
+
+from __future__ import annotations
+
+import logging
+import select
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import psycopg2
+import psycopg2.extensions
+
+OUTBOX: Final = "autos_outbox"
+"""An outbox has new rows; the payload is its schema."""
+
+PROGRESS: Final = "autos_progress"
+"""A job or one of its documents changed; the payload is the process number with its mask."""
+
+_log = logging.getLogger(__name__)
+
+
+class Listener:
+    """A thread with a connection of its own that calls ``on_notify(payload)`` for a channel.
+
+    After a lost connection it reconnects and calls ``on_notify(None)``: something may have been missed.
+    """
+
+    def __init__(self, url: str, channel: str, on_notify: Callable[[str | None], None]) -> None:
+        self._url = url.replace("postgresql+psycopg2://", "postgresql://", 1)
+        self._channel = channel
+        self._on_notify = on_notify
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"listen-{channel}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; returns when it has ended (within about a second)."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        away = False
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+                away = False
+            except psycopg2.Error:
+                if not away:
+                    _log.warning("listening connection lost, reconnecting", extra={"channel": self._channel})
+                away = True
+                self._stopping.wait(1.0)
+
+    def _listen(self) -> None:
+        connection = psycopg2.connect(self._url, application_name=f"autos-listen-{self._channel}", connect_timeout=5)
+        try:
+            connection.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT)
+            with connection.cursor() as cursor:
+                cursor.execute(f'LISTEN "{self._channel}"')
+            self._on_notify(None)
+            while not self._stopping.is_set():
+                if not select.select([connection], [], [], 0.5)[0]:
+                    continue
+                connection.poll()
+                while connection.notifies:
+                    self._on_notify(connection.notifies.pop(0).payload)
+        finally:
+            connection.close()

@@ -1,0 +1,117 @@
+"""Schema ``delivery``: subscriptions, completions, deliveries, attempts, endpoints. Written by notifier."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, Table, Text, text
+
+from shared.db.tables import METADATA, identifier, moment, outbox_table
+
+SCHEMA: Final = "delivery"
+
+subscriptions = Table(
+    "subscriptions",
+    METADATA,
+    identifier("subscription_id", primary_key=True),
+    identifier("job_id", nullable=False, index=True),
+    Column("process_number", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    schema=SCHEMA,
+)
+
+completions = Table(
+    "completions",
+    METADATA,
+    identifier("job_id", primary_key=True),
+    Column("process_number", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("total_documents", Integer, nullable=False),
+    Column("completed_documents", Integer, nullable=False),
+    Column("failed_documents", Integer, nullable=False),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    moment("created_at", nullable=False),
+    moment("completed_at", nullable=False),
+    moment("recorded_at", nullable=False, server_default=text("now()")),
+    schema=SCHEMA,
+)
+
+endpoints = Table(
+    "endpoints",
+    METADATA,
+    # uuid5 of the client and the URL without its query.
+    identifier("endpoint_id", primary_key=True),
+    Column("client_id", Text, nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("consecutive_failures", Integer, nullable=False, server_default=text("0")),
+    moment("failing_since"),
+    moment("last_success_at"),
+    moment("last_failure_at"),
+    moment("disabled_at"),
+    Column("disabled_reason", Text),
+    moment("alerted_at"),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    schema=SCHEMA,
+)
+
+deliveries = Table(
+    "deliveries",
+    METADATA,
+    identifier("delivery_id", primary_key=True),
+    identifier("subscription_id", nullable=False, unique=True),
+    identifier("job_id", nullable=False),
+    Column("process_number", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    identifier("endpoint_id", nullable=False),
+    Column("url", Text, nullable=False),
+    # pending, sending, waiting, delivered, exhausted, gone, cancelled
+    Column("status", Text, nullable=False),
+    # Attempts made; the one being sent counts when it is claimed.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    # Attempts made since the delivery was accepted or asked for again: what the schedule counts.
+    Column("round_attempts", Integer, nullable=False, server_default=text("0")),
+    moment("next_attempt_at"),
+    # The fence: a result is recorded only under the token that claimed the attempt.
+    identifier("lease_token"),
+    moment("lease_until"),
+    Column("last_status_code", Integer),
+    Column("last_error_code", Text),
+    moment("created_at", nullable=False),
+    moment("updated_at", nullable=False),
+    moment("delivered_at"),
+    Index("ix_deliveries_due", "next_attempt_at", postgresql_where=text("status IN ('pending', 'waiting')")),
+    Index("ix_deliveries_leased", "lease_until", postgresql_where=text("status = 'sending'")),
+    Index("ix_deliveries_client", "client_id", text("created_at DESC"), text("delivery_id DESC")),
+    Index("ix_deliveries_job", "job_id"),
+    Index("ix_deliveries_endpoint", "endpoint_id", "status"),
+    schema=SCHEMA,
+)
+
+attempts = Table(
+    "attempts",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    identifier("delivery_id", nullable=False),
+    Column("attempt", Integer, nullable=False),
+    moment("started_at", nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("dns_ms", Integer),
+    Column("connect_ms", Integer),
+    Column("tls_ms", Integer),
+    Column("first_byte_ms", Integer),
+    Column("address", Text),
+    Column("status_code", Integer),
+    Column("succeeded", Boolean, nullable=False),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("response_excerpt", Text),
+    Index("ix_attempts_delivery", "delivery_id", "attempt"),
+    Index("ix_attempts_started", "started_at"),
+    schema=SCHEMA,
+)
+
+outbox = outbox_table(SCHEMA)

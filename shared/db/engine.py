@@ -1,0 +1,98 @@
+"""Transactions: the one place where an engine is made, a transaction begins and ends, and threads are used.
+
+The edge that got the message or the request calls :meth:`Database.run` (from a coroutine) or
+:meth:`Database.transaction` (from a thread); inner code takes the connection and never commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.kafka.errors import InfrastructureAway
+
+T = TypeVar("T")
+
+_CONNECT_TIMEOUT_SECONDS = 5
+_POOL_WAIT_SECONDS = 30
+
+
+def _dumps(value: object) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def make_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engine:
+    """An engine over psycopg2 whose pool drops connections that the server closed. Times are in UTC."""
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg2://", 1),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+            "options": "-c timezone=UTC",
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        },
+    )
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is away (as against: the statement is wrong). Deadlocks and shutdowns count as away."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeout)
+
+
+class Database:
+    """A connection pool and a thread for each of its connections."""
+
+    def __init__(self, engine: Engine, *, threads: int = 10) -> None:
+        self.engine = engine
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
+
+    @classmethod
+    def connect(cls, url: str, *, application_name: str, pool_size: int = 10) -> Database:
+        """A database of ``pool_size`` connections; nothing is dialled yet."""
+        return cls(make_engine(url, application_name=application_name, pool_size=pool_size), threads=pool_size)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back by an exception.
+
+        Raises InfrastructureAway when the database cannot be reached or went away in the middle.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            if is_away(error):
+                raise InfrastructureAway("database") from error
+            raise
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """``work`` in a transaction in a thread. Raises what ``work`` raises, and InfrastructureAway."""
+
+        def in_transaction() -> T:
+            with self.transaction() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_transaction)
+
+    def close(self) -> None:
+        """Wait for running work, then close every connection."""
+        self._threads.shutdown(wait=True)
+        self.engine.dispose()

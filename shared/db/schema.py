@@ -1,0 +1,10 @@
+"""All tables together: importing this module fills :data:`METADATA`."""
+
+from __future__ import annotations
+
+from shared.db import catalog, delivery, progress, source
+from shared.db.tables import METADATA
+
+SCHEMAS = (catalog.SCHEMA, progress.SCHEMA, delivery.SCHEMA, source.SCHEMA)
+
+__all__ = ["METADATA", "SCHEMAS", "catalog", "delivery", "progress", "source"]

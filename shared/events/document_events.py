@@ -1,0 +1,75 @@
+"""Topic ``document.events``: what happened to a job and to each of its documents; the projection's only input."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+
+
+class JobEvent(Event):
+    """The base of the topic's events: all are keyed by the job, so that one job is in order."""
+
+    job_id: Uuid
+    process_number: MaskedNumber
+
+    def key(self) -> str:
+        return self.job_id
+
+
+class JobPlanned(JobEvent):
+    """The job's documents are known and requested; ``total_documents`` counts those available already too."""
+
+    TYPE: ClassVar[str] = "autos.job.planned"
+
+    total_documents: int
+    already_available: int
+    created_at: Timestamp | None = None
+
+
+class JobAborted(JobEvent):
+    """The job itself failed: the case is unknown, cannot be read, or the job was cancelled (``cancelled``)."""
+
+    TYPE: ClassVar[str] = "autos.job.aborted"
+
+    error_code: str
+    error_message: str
+    created_at: Timestamp | None = None
+
+
+class DocumentEvent(JobEvent):
+    """The base of a document's events. ``attempts`` counts the source's answers about this document, from 1."""
+
+    document_id: Uuid
+    attempts: int = 1
+    at: Timestamp | None = None
+    """When it happened at the downloader."""
+
+    def subject(self) -> str:
+        return self.document_id
+
+
+class DocumentStarted(DocumentEvent):
+    """The first byte was asked for."""
+
+    TYPE: ClassVar[str] = "autos.document.started"
+
+
+class DocumentAvailable(DocumentEvent):
+    """The document is in the object store, whole."""
+
+    TYPE: ClassVar[str] = "autos.document.available"
+
+    object_key: str
+    sha256: str
+    size: int
+    content_type: str
+
+
+class DocumentFailed(DocumentEvent):
+    """The document will not be tried again by itself."""
+
+    TYPE: ClassVar[str] = "autos.document.failed"
+
+    error_code: str
+    error_message: str

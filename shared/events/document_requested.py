@@ -1,0 +1,38 @@
+"""Topics ``document.requested``, ``document.retry.*`` and ``document.dead``: one document is to be fetched."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+
+
+class DocumentRequested(Event):
+    """A document of a job is to be streamed from the source into the object store."""
+
+    TYPE: ClassVar[str] = "autos.document.requested"
+
+    job_id: Uuid
+    process_number: MaskedNumber
+    document_id: Uuid
+    source_path: str
+    """Where the source has it, relative to the API's base."""
+    object_key: str
+    name: str
+    expected_size: int | None = None
+    """Bytes, as the source's metadata says; often missing, sometimes wrong."""
+    attempt: int = 1
+    not_before: Timestamp | None = None
+    last_error: str | None = None
+
+    def key(self) -> str:
+        return self.document_id
+
+
+class DocumentDead(DocumentRequested):
+    """A document that will not be tried again by itself; ``error_code`` and ``error_message`` say why."""
+
+    TYPE: ClassVar[str] = "autos.document.dead"
+
+    error_code: str
+    error_message: str

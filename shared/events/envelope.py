@@ -1,0 +1,145 @@
+"""CloudEvents 1.0 in Kafka's binary mode: an event model to a record, and back.
+
+The attributes travel as ``ce_*`` headers (CloudEvents Kafka protocol binding 1.0.2, section 3.2), the value is
+the JSON of the model. ``traceparent`` (W3C Trace Context) rides along unchanged.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Final, TypeVar
+
+import orjson
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
+
+from shared.clock import rfc3339
+from shared.cnj import InvalidProcessNumber, parse
+from shared.kafka.errors import PoisonRecord
+from shared.kafka.records import OutgoingRecord, Record
+
+NAMESPACE: Final = uuid.UUID("6f1c9a0e-6d0b-5a53-9a55-2f4a5f0f7a11")
+"""The uuid5 namespace of deterministic event, subscription and delivery ids."""
+
+_SPEC_VERSION: Final = b"1.0"
+_CONTENT_TYPE: Final = b"application/json"
+
+
+def _masked(value: str) -> str:
+    try:
+        return parse(value)
+    except InvalidProcessNumber as refused:
+        raise ValueError(refused.detail) from refused
+
+
+def _uuid(value: str) -> str:
+    return str(uuid.UUID(value))
+
+
+MaskedNumber = Annotated[str, AfterValidator(_masked)]
+Uuid = Annotated[str, AfterValidator(_uuid)]
+Timestamp = Annotated[
+    AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC)), PlainSerializer(rfc3339, when_used="json")
+]
+
+
+class Event(BaseModel):
+    """The base of every event. A subclass is one ``ce_type``; unknown fields are ignored (forward compatible)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    TYPE: ClassVar[str] = ""
+    """``ce_type``, for example ``autos.process.requested``."""
+
+    def key(self) -> str:
+        """The record's key: what the topic is ordered by."""
+        raise TypeError(f"{type(self).__name__} names no key")
+
+    def subject(self) -> str:
+        """``ce_subject``: what the event is about; the key unless a subclass says otherwise."""
+        return self.key()
+
+
+E = TypeVar("E", bound=Event)
+
+
+def deterministic_id(*parts: object) -> str:
+    """A uuid5 that a repeat of the same step makes again, so that receivers can drop duplicates."""
+    return str(uuid.uuid5(NAMESPACE, "/".join(str(part) for part in parts)))
+
+
+def payload(event: Event) -> bytes:
+    """The JSON value of an event."""
+    return event.model_dump_json().encode()
+
+
+def headers(
+    event: Event, *, event_id: str, source: str, time: datetime, traceparent: str | None = None
+) -> dict[str, bytes]:
+    """The CloudEvents headers of an event."""
+    made = {
+        "ce_id": event_id.encode(),
+        "ce_type": event.TYPE.encode(),
+        "ce_source": source.encode(),
+        "ce_specversion": _SPEC_VERSION,
+        "ce_time": rfc3339(time).encode(),
+        "ce_subject": event.subject().encode(),
+        "content-type": _CONTENT_TYPE,
+    }
+    if traceparent:
+        made["traceparent"] = traceparent.encode()
+    return made
+
+
+def encode(
+    event: Event, topic: str, *, event_id: str, source: str, time: datetime, traceparent: str | None = None
+) -> OutgoingRecord:
+    """An event as a record for ``topic``. ``source`` is ``/autos/<service>``."""
+    return OutgoingRecord(
+        topic=topic,
+        key=event.key().encode(),
+        value=payload(event),
+        headers=headers(event, event_id=event_id, source=source, time=time, traceparent=traceparent),
+    )
+
+
+def header(found: Mapping[str, bytes], name: str) -> str | None:
+    """One header as text, or None."""
+    value = found.get(name)
+    return value.decode("utf-8", "replace") if value is not None else None
+
+
+def decode(record: Record, types: Mapping[str, type[E]]) -> E:
+    """The event of a record, by its ``ce_type``.
+
+    Raises PoisonRecord with reason ``no_value``, ``no_type``, ``unknown_type``, ``not_json`` or ``wrong_schema``.
+    """
+    if record.value is None:
+        raise PoisonRecord("no_value")
+    name = header(record.headers, "ce_type")
+    if name is None:
+        raise PoisonRecord("no_type", "the ce_type header is missing")
+    model = types.get(name)
+    if model is None:
+        raise PoisonRecord("unknown_type", name[:100])
+    return validate(model, record.value)
+
+
+def validate(model: type[E], value: bytes) -> E:
+    """``value`` as ``model``. Raises PoisonRecord ``not_json`` or ``wrong_schema``; no field's value is repeated."""
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise PoisonRecord("not_json") from error
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(str(part) for part in item["loc"]) or "value" for item in error.errors()}))
+        raise PoisonRecord("wrong_schema", fields[:200]) from error
+
+
+def decoder(*models: type[E]) -> Callable[[Record], E]:
+    """A decode function for a topic of these event types."""
+    types = {model.TYPE: model for model in models}
+    return lambda record: decode(record, types)

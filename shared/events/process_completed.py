@@ -1,0 +1,40 @@
+"""Topic ``process.completed`` (public): a job has ended, one way or the other."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+
+
+class JobOutcome(StrEnum):
+    """How a job can end (docs/architecture.md, job status)."""
+
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ProcessCompleted(Event):
+    """Every document of the job is available or failed, or the job itself failed."""
+
+    TYPE: ClassVar[str] = "autos.process.completed"
+
+    job_id: Uuid
+    process_number: MaskedNumber
+    status: JobOutcome
+    total_documents: int
+    completed_documents: int
+    failed_documents: int
+    created_at: Timestamp
+    completed_at: Timestamp
+    error_code: str | None = None
+    error_message: str | None = None
+
+    def key(self) -> str:
+        return self.process_number
+
+    def subject(self) -> str:
+        return self.job_id

@@ -1,0 +1,38 @@
+"""Topics ``process.requested``, ``process.retry.*`` and ``process.dead``: a case is asked for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+
+
+class ProcessRequested(Event):
+    """A job wants the documents of a case downloaded."""
+
+    TYPE: ClassVar[str] = "autos.process.requested"
+
+    job_id: Uuid
+    process_number: MaskedNumber
+    client_id: str
+    document_ids: list[Uuid] | None = None
+    """The documents wanted; None means all that are not available yet."""
+    discover: bool = False
+    """Whether the case's metadata must be read from the source first."""
+    created_at: Timestamp | None = None
+    """When the job was created; travels to the projection with JobPlanned."""
+    attempt: int = 1
+    not_before: Timestamp | None = None
+    last_error: str | None = None
+
+    def key(self) -> str:
+        return self.process_number
+
+
+class ProcessDead(ProcessRequested):
+    """A request that cannot be planned; ``error_code`` and ``error_message`` say why."""
+
+    TYPE: ClassVar[str] = "autos.process.dead"
+
+    error_code: str
+    error_message: str

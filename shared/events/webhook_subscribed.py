@@ -1,0 +1,59 @@
+"""Topic ``webhook.subscribed``: what clients ask of the notifier: to be called when a job ends, or called again."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.events.envelope import Event, MaskedNumber, Uuid, deterministic_id
+
+
+class WebhookSubscribed(Event):
+    """One URL of one client for one job."""
+
+    TYPE: ClassVar[str] = "autos.webhook.subscribed"
+
+    subscription_id: Uuid
+    job_id: Uuid
+    process_number: MaskedNumber
+    client_id: str
+    url: str
+
+    def key(self) -> str:
+        return self.job_id
+
+    def subject(self) -> str:
+        return self.subscription_id
+
+
+class RedeliveryRequested(Event):
+    """A client wants a delivery sent again; it starts a new round of attempts."""
+
+    TYPE: ClassVar[str] = "autos.webhook.redelivery_requested"
+
+    delivery_id: Uuid
+    job_id: Uuid
+    process_number: MaskedNumber
+    client_id: str
+
+    def key(self) -> str:
+        return self.job_id
+
+    def subject(self) -> str:
+        return self.delivery_id
+
+
+class EndpointEnableRequested(Event):
+    """A client wants a disabled endpoint called again; what was kept for it is sent."""
+
+    TYPE: ClassVar[str] = "autos.webhook.endpoint_enable_requested"
+
+    endpoint_id: Uuid
+    client_id: str
+
+    def key(self) -> str:
+        return self.endpoint_id
+
+
+def subscription_id(job_id: str, client_id: str, url: str) -> str:
+    """The id of a subscription: the same job, client and URL are the same subscription."""
+    return deterministic_id("subscription", job_id, client_id, url)

@@ -1,0 +1,58 @@
+"""How a service process runs: settings, logs, event loop, metrics, signals, one orderly end.
+
+SIGTERM and SIGINT set the stop event; the service finishes what it has in flight within
+``AUTOS_SHUTDOWN_SECONDS``. An exception that reaches here ends the process with status 1, and its supervisor (or
+Kubernetes) starts it again: nothing is lost, since nothing was acknowledged that was not done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from prometheus_client import start_http_server
+
+from shared.settings import AutosSettings, load
+from shared.telemetry import configure_logging
+
+S = TypeVar("S", bound=AutosSettings)
+
+_log = logging.getLogger(__name__)
+
+
+def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
+    """Run ``main(settings, stop)`` until it returns; the exit status of the process."""
+    settings = load(settings_type)
+    configure_logging(name, settings.log_level)
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, addr="127.0.0.1")
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signalled(settings, main))
+    except KeyboardInterrupt:
+        return 130
+    # The edge of the process: say it once, structured, and let the supervisor start it again.
+    except Exception:
+        _log.exception("service failed", extra={"replica": settings.replica})
+        return 1
+    return 0
+
+
+async def _until_signalled(settings: S, main: Callable[[S, asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await main(settings, stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,156 @@
+"""Settings: environment variables with the prefix ``AUTOS_`` and a ``.env`` file, checked at the start.
+
+Each service has one settings class, made of the mixins here and of its own fields. A wrong value stops the start
+with one clear line and exit status 2 (:func:`load`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many events in a period (seconds)."""
+
+    limit: int
+    period: float
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two events at exactly this rate."""
+        return self.period / self.limit
+
+    def __str__(self) -> str:
+        return f"{self.limit}/{self.period:g}s"
+
+
+def parse_rate(value: object) -> object:
+    """``60/minute`` (also second, hour, day) as a Rate."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(second|minute|hour|day)s?\s*", value)
+    if match is None or int(match[1]) == 0:
+        raise ValueError("a rate is written like 60/minute (second, minute, hour, day)")
+    return Rate(int(match[1]), _UNITS[match[2]])
+
+
+def parse_seconds(text: str) -> float:
+    """``5``, ``0.5``, ``30s``, ``2m``, ``6h`` or ``1d`` in seconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", text)
+    if match is None:
+        raise ValueError(f"not a duration: {text!r} (write seconds, or 30s, 2m, 6h)")
+    return float(match[1]) * _DURATION_UNITS[match[2] or "s"]
+
+
+def _delays(value: object) -> object:
+    if isinstance(value, str):
+        text = value.strip().removeprefix("[").removesuffix("]")
+        return tuple(parse_seconds(part) for part in text.split(",") if part.strip())
+    return value
+
+
+def _words(value: object) -> object:
+    if isinstance(value, str):
+        text = value.strip().removeprefix("[").removesuffix("]")
+        return tuple(part.strip().strip('"') for part in text.split(",") if part.strip())
+    return value
+
+
+def _networks(value: object) -> object:
+    words = _words(value)
+    if isinstance(words, tuple):
+        return tuple(ipaddress.ip_network(word) if isinstance(word, str) else word for word in words)
+    return words
+
+
+Delays = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_delays)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+RateSetting = Annotated[Rate, NoDecode, BeforeValidator(parse_rate)]
+
+
+class AutosSettings(BaseSettings):
+    """The base: prefix, ``.env``, where local files go, how much is logged."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AUTOS_", env_file=".env", extra="ignore", populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+    data_dir: Path = Path(".autos")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    replica: str = Field("1", pattern="^[A-Za-z0-9_.-]{1,64}$")
+    """Which replica of the service this is; transactional ids are made of it."""
+    shutdown_seconds: float = Field(20.0, gt=0, le=600)
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """A port for Prometheus of its own, for services that serve no HTTP otherwise; unset = none."""
+
+
+class DatabaseSettings(AutosSettings):
+    """PostgreSQL. Each service connects with a role of its own."""
+
+    database_url: str = Field(pattern=r"^postgresql(\+psycopg2)?://")
+    database_pool_size: int = Field(10, ge=1, le=200)
+
+
+class KafkaSettings(AutosSettings):
+    """Kafka. ``kafka_config`` is JSON of librdkafka properties (SASL, TLS)."""
+
+    kafka_bootstrap_servers: str = Field(min_length=1)
+    kafka_config: dict[str, Any] = Field(default_factory=dict)
+    kafka_group_protocol: str = Field("consumer", pattern="^(consumer|classic)$")
+    kafka_group_prefix: str = Field("autos", pattern="^[A-Za-z0-9_.-]+$")
+
+    def group(self, name: str) -> str:
+        """The id of a consumer group of this deployment."""
+        return f"{self.kafka_group_prefix}.{name}"
+
+
+class StorageSettings(AutosSettings):
+    """The object store. Without an endpoint it is AWS S3 with its own way of finding credentials."""
+
+    s3_endpoint_url: str | None = None
+    s3_public_endpoint_url: str | None = None
+    """Host in the presigned links, where clients reach the store by another name."""
+    s3_bucket: str = "autos"
+    s3_region: str = Field("us-east-1", validation_alias=AliasChoices("AUTOS_S3_REGION", "AWS_REGION"))
+    aws_access_key_id: str | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
+    aws_secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
+
+
+class WebhookGuardSettings(AutosSettings):
+    """Which webhook addresses are allowed (docs/architecture.md, URL rules); the same for api and notifier."""
+
+    webhook_require_https: bool = False
+    webhook_allowed_domains: Words = ()
+    webhook_allowed_networks: Networks = ()
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load(settings: type[S]) -> S:
+    """Read and check the settings; a wrong or missing one prints one line and exits with status 2."""
+    try:
+        return settings()
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            name = str(item["loc"][0]) if item["loc"] else "settings"
+            name = name if name.isupper() else f"AUTOS_{name.upper()}"
+            problems.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
+        sys.stderr.write(f"wrong settings: {'; '.join(problems)}\n")
+        raise SystemExit(2) from None

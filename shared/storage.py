@@ -1,0 +1,102 @@
+"""The object store: keys, the bucket, presigned links (boto3) and the data path (obstore).
+
+One document has one key, so that a repeat overwrites itself (docs/architecture.md, object store).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NewType
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from obstore.store import S3Store
+
+from shared.cnj import ProcessNumber, parse
+from shared.settings import StorageSettings
+
+ObjectKey = NewType("ObjectKey", str)
+
+LINK_SECONDS: Final = 3600
+"""How long a presigned link works."""
+
+
+def object_key(process_number: str, document_id: str) -> ObjectKey:
+    """``processes/{20 digits}/documents/{document_id}``: nothing personal in it."""
+    number = process_number if isinstance(process_number, ProcessNumber) else parse(process_number)
+    return ObjectKey(f"processes/{number.digits}/documents/{document_id}")
+
+
+def make_client(settings: StorageSettings, *, public: bool = False) -> BaseClient:
+    """A boto3 client; with ``public`` it signs links for the host that clients reach the store by."""
+    endpoint = settings.s3_endpoint_url
+    if public and settings.s3_public_endpoint_url:
+        endpoint = settings.s3_public_endpoint_url
+    secret = settings.aws_secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.aws_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if endpoint else "auto"},
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"max_attempts": 3, "mode": "standard"},
+        ),
+    )
+
+
+def ensure_bucket(settings: StorageSettings) -> None:
+    """Make the bucket unless it is there."""
+    client: Any = make_client(settings)
+    try:
+        client.head_bucket(Bucket=settings.s3_bucket)
+        return
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+    options: dict[str, Any] = {}
+    if settings.s3_endpoint_url is None and settings.s3_region != "us-east-1":
+        options["CreateBucketConfiguration"] = {"LocationConstraint": settings.s3_region}
+    try:
+        client.create_bucket(Bucket=settings.s3_bucket, **options)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+            raise
+
+
+def make_store(settings: StorageSettings) -> S3Store:
+    """The data path: an obstore S3 store on the bucket."""
+    options: dict[str, Any] = {"region": settings.s3_region}
+    if settings.s3_endpoint_url:
+        options["endpoint"] = settings.s3_endpoint_url
+        options["virtual_hosted_style_request"] = False
+    if settings.aws_access_key_id and settings.aws_secret_access_key:
+        options["access_key_id"] = settings.aws_access_key_id
+        options["secret_access_key"] = settings.aws_secret_access_key.get_secret_value()
+    client_options: dict[str, Any] = {"connect_timeout": "5s", "timeout": "300s"}
+    if (settings.s3_endpoint_url or "").startswith("http://"):
+        client_options["allow_http"] = True
+    return S3Store(settings.s3_bucket, client_options=client_options, **options)
+
+
+class PresignedLinks:
+    """Makes links that let whoever has them read one object for :data:`LINK_SECONDS`."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
+        """A link to ``key``; the answer's headers are part of the signature."""
+        parameters = {"Bucket": self._bucket, "Key": key}
+        if content_disposition:
+            parameters["ResponseContentDisposition"] = content_disposition
+        if content_type:
+            parameters["ResponseContentType"] = content_type
+        link: str = self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=LINK_SECONDS)
+        return link

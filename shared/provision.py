@@ -1,0 +1,72 @@
+"""Prepare what the services need: schemas, roles with passwords, topics, bucket; ``python -m shared.provision``.
+
+Everything here can be repeated. AUTOS_DATABASE_URL is the owner's; AUTOS_ROLE_PASSWORD, when set, becomes the
+password of the four service roles, which may then log in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from psycopg2 import sql
+from pydantic import SecretStr
+
+from shared.db.engine import make_engine
+from shared.db.migrate import upgrade
+from shared.events.topics import TOPICS
+from shared.kafka.admin import ensure_topics
+from shared.settings import DatabaseSettings, KafkaSettings, StorageSettings, load
+from shared.storage import ensure_bucket
+from shared.telemetry import configure_logging
+
+ROLES: Final = ("autos_api", "autos_downloader", "autos_status", "autos_notifier")
+
+_log = logging.getLogger(__name__)
+
+
+class ProvisionSettings(DatabaseSettings, KafkaSettings, StorageSettings):
+    """The owner's connection and the password that the service roles get."""
+
+    role_password: SecretStr | None = None
+    kafka_replication_factor: int = -1
+    """Replicas of each topic; -1 is the broker's default."""
+
+
+def let_roles_log_in(owner_url: str, passwords: Mapping[str, str]) -> None:
+    """Give service roles a password and LOGIN. Raises KeyError for a role that is not one of :data:`ROLES`."""
+    engine = make_engine(owner_url, application_name="autos-provision", pool_size=1)
+    try:
+        with engine.begin() as connection:
+            driver = connection.connection.driver_connection
+            if driver is None:
+                raise RuntimeError("the connection has no driver connection")
+            with driver.cursor() as cursor:
+                for role, password in passwords.items():
+                    if role not in ROLES:
+                        raise KeyError(role)
+                    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+                    cursor.execute(statement.format(sql.Identifier(role), sql.Literal(password)))
+    finally:
+        engine.dispose()
+
+
+def provision(settings: ProvisionSettings) -> None:
+    """Migrations, roles, topics and bucket, in this order."""
+    upgrade(settings.database_url)
+    if settings.role_password is not None:
+        secret = settings.role_password.get_secret_value()
+        let_roles_log_in(settings.database_url, dict.fromkeys(ROLES, secret))
+    ensure_topics(
+        settings.kafka_bootstrap_servers,
+        TOPICS,
+        {name: str(value) for name, value in settings.kafka_config.items()},
+        settings.kafka_replication_factor,
+    )
+    ensure_bucket(settings)
+
+
+if __name__ == "__main__":
+    configure_logging("provision")
+    provision(load(ProvisionSettings))

@@ -36,7 +36,7 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
     except KeyboardInterrupt:
         return 130
     # The edge of the process: say it once, structured, and let the supervisor start it again.
-    except Exception:
+    except Exception:  # noqa: BLE001
         _log.exception("service failed", extra={"replica": settings.replica})
         return 1
     return 0

@@ -1,0 +1,139 @@
+"""``autos fetch`` and ``autos status``: ask for a case, follow it, save its files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import unicodedata
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from cli.context import call, fail, target
+
+_ENDED = {"completed", "partial", "failed", "cancelled"}
+_EXTENSIONS = {
+    "application/pdf": ".pdf",
+    "text/html": ".html",
+    "text/plain": ".txt",
+    "text/xml": ".xml",
+    "application/xml": ".xml",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/tiff": ".tif",
+    "video/mp4": ".mp4",
+    "audio/mpeg": ".mp3",
+    "application/rtf": ".rtf",
+    "application/zip": ".zip",
+}
+_MAX_STEM = 120
+
+
+def safe_name(sequence: int | None, name: str, document_id: str, content_type: str | None) -> str:
+    """A file name that every file system takes: ``0007 Petição inicial 1a2b3c4d.pdf``."""
+    text = unicodedata.normalize("NFC", name)
+    text = "".join(char if char.isalnum() or char in " ._-()" else "_" for char in text)
+    text = re.sub(r"[\s_]+", " ", text).strip(" .")[:_MAX_STEM] or "document"
+    extension = _EXTENSIONS.get((content_type or "").split(";")[0].strip().lower(), "")
+    if extension and text.lower().endswith(extension):
+        text = text[: -len(extension)].rstrip(" .")
+    return f"{sequence or 0:04d} {text} {document_id[:8]}{extension}"
+
+
+def follow(client: httpx.Client, numero: str, *, deadline: float | None = None) -> dict[str, Any]:
+    """Show a progress bar until the case's job ends; the last StatusView. ``deadline`` is in monotonic seconds."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    etag = ""
+    view: dict[str, Any] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(numero, total=None)
+        while True:
+            answer = call(
+                client,
+                "GET",
+                f"/processes/{numero}/status",
+                params={"wait": 20},
+                headers={"if-none-match": etag} if etag else {},
+            )
+            if answer.status_code != 304:
+                view, etag = answer.json(), answer.headers.get("etag", "")
+                done = view["completed_documents"] + view["failed_documents"]
+                bar.update(task, completed=done, total=view["total_documents"] or None, description=view["status"])
+                if view["status"] in _ENDED:
+                    bar.update(task, total=max(done, 1), completed=max(done, 1))
+                    return view
+            if deadline is not None and time.monotonic() > deadline:
+                raise fail(f"{numero} is still {view.get('status', 'unknown')}")
+
+
+def download(documents: list[dict[str, Any]], out: Path) -> int:
+    """Save the available documents, checking each SHA-256; how many were saved."""
+    out.mkdir(parents=True, exist_ok=True)
+    saved = 0
+    with httpx.Client(timeout=60.0) as plain:
+        for document in documents:
+            if document["status"] != "available":
+                continue
+            path = out / safe_name(document["sequence"], document["name"], document["id"], document["content_type"])
+            part = path.with_suffix(path.suffix + ".part")
+            digest = hashlib.sha256()
+            with plain.stream("GET", document["download_url"]) as answer, part.open("wb") as file:
+                answer.raise_for_status()
+                for chunk in answer.iter_bytes():
+                    digest.update(chunk)
+                    file.write(chunk)
+            if digest.hexdigest() != document["sha256"]:
+                part.unlink()
+                raise fail(f"{document['id']}: the file does not have the SHA-256 that the API names")
+            part.rename(path)
+            saved += 1
+    return saved
+
+
+def fetch(
+    numero: str,
+    webhook: Annotated[str | None, typer.Option(help="URL to call when the case is complete.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; without it nothing is saved.")] = None,
+    refresh: Annotated[bool, typer.Option(help="Read the case again from the source.")] = False,
+) -> None:
+    """Ask for a case, follow its download, save its files."""
+    with target().client() as client:
+        parameters: dict[str, Any] = {"refresh": str(refresh).lower()}
+        if webhook:
+            parameters["webhook_url"] = webhook
+        first = call(client, "GET", f"/processes/{numero}", params=parameters).json()
+        number = first["process_number"]
+        view = follow(client, number)
+        typer.echo(
+            f"{number}: {view['status']}, {view['completed_documents']} of {view['total_documents']} available,"
+            f" {view['failed_documents']} failed"
+        )
+        for document in view["documents"]:
+            if document["status"] == "failed":
+                typer.echo(f"  {document['id']}  {document['error_code']}: {document['error_message']}")
+        if out is not None:
+            files = call(client, "GET", f"/processes/{number}/files").json()["documents"]
+            typer.echo(f"saved {download(files, out)} files in {out}")
+    if view["status"] == "failed":
+        raise typer.Exit(1)
+
+
+def status(numero: str) -> None:
+    """Show how far a case is."""
+    with target().client() as client:
+        view = call(client, "GET", f"/processes/{numero}/status").json()
+    typer.echo(f"{view['process_number']}  {view['status']}  {view['progress_percentage']:.0f}%")
+    typer.echo(
+        f"  job {view['job_id']}: {view['completed_documents']} available, {view['failed_documents']} failed,"
+        f" {view['total_documents']} in all"
+    )
+    if view["error_code"]:
+        typer.echo(f"  {view['error_code']}: {view['error_message']}")
+    for document in view["documents"]:
+        reason = f"  {document['error_code']}" if document["error_code"] else ""
+        typer.echo(f"  {document['id']}  {document['status']}{reason}")

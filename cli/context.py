@@ -1,0 +1,81 @@
+"""Where the command finds the product: AUTOS_API_URL and AUTOS_API_KEY, else stack.json of the data directory."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import typer
+
+_TIMEOUT_SECONDS = 90.0
+
+
+def fail(message: str, *, status: int = 1) -> typer.Exit:
+    """One clear line on stderr; raise what this returns."""
+    typer.echo(message, err=True)
+    return typer.Exit(status)
+
+
+def data_dir() -> Path:
+    """AUTOS_DATA_DIR, by default ``.autos`` in the current folder."""
+    return Path(os.environ.get("AUTOS_DATA_DIR", ".autos"))
+
+
+def read_stack() -> dict[str, Any] | None:
+    """The running local stack's stack.json, or None."""
+    try:
+        loaded: dict[str, Any] = json.loads((data_dir() / "stack.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return loaded
+
+
+@dataclass(frozen=True)
+class Target:
+    """The API to talk to."""
+
+    url: str
+    key: str
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url, headers={"authorization": f"Bearer {self.key}"}, timeout=_TIMEOUT_SECONDS
+        )
+
+
+def target() -> Target:
+    """The API, from the environment or the local stack. Exits with a hint when there is neither."""
+    url, key = os.environ.get("AUTOS_API_URL"), os.environ.get("AUTOS_API_KEY")
+    stack = read_stack() or {}
+    url, key = url or stack.get("api_url"), key or stack.get("api_key")
+    if not url or not key:
+        raise fail("no API known: start one with `autos up`, or set AUTOS_API_URL and AUTOS_API_KEY")
+    return Target(url, key)
+
+
+def setting(variable: str, stack_field: str) -> str:
+    """An operator's setting (database, broker) from the environment or stack.json."""
+    value = os.environ.get(variable) or (read_stack() or {}).get(stack_field)
+    if not value:
+        raise fail(f"{variable} is not set and no local stack runs (`autos up`)")
+    return str(value)
+
+
+def call(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
+    """One request; a problem document or a dead connection ends the command with one line."""
+    try:
+        answer = client.request(method, path, **options)
+    except httpx.TransportError as error:
+        raise fail(f"the API at {client.base_url} does not answer: {type(error).__name__}") from error
+    if answer.status_code >= 400:
+        try:
+            problem = answer.json()
+        except json.JSONDecodeError:
+            problem = {}
+        detail = problem.get("detail") or problem.get("title") or answer.reason_phrase
+        raise fail(f"{problem.get('code', answer.status_code)}: {detail}")
+    return answer

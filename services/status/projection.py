@@ -1,0 +1,215 @@
+"""The pure projection: rows known + events in order -> rows changed, jobs completed, cases to notify.
+
+A fold of one step an event, so any split of the same events into batches gives the same rows. Three rules carry it:
+
+* within a job a document only rises: started < failed < available. ``job_documents`` remembers how far it came, so a
+  duplicate, a replay and a late Started change nothing;
+* between jobs an available document stays available; otherwise what happened later (the event's own time) counts;
+* a job ends once. What comes for it afterwards (a replayed dead letter, the rest of a cancelled job) still tells
+  about the documents, but the job's counters and its end stay as they were announced.
+
+All times are the events', not the projection's, so that a rebuild gives the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from services.status.rows import PROCESSING, Changes, Document, Job, Occurrence, Rank, State
+from shared.events.document_events import (
+    DocumentAvailable,
+    DocumentEvent,
+    DocumentFailed,
+    DocumentStarted,
+    JobAborted,
+    JobPlanned,
+)
+from shared.events.process_completed import JobOutcome, ProcessCompleted
+
+CANCELLED_CODE: Final = "cancelled"
+"""The ``error_code`` of a JobAborted that a client asked for."""
+
+
+def project(state: State, occurrences: Iterable[Occurrence]) -> Changes:
+    """What these events, in this order, change in ``state``."""
+    changes = Changes()
+    for occurrence in occurrences:
+        _step(state, changes, occurrence)
+    return changes
+
+
+def _step(state: State, changes: Changes, occurrence: Occurrence) -> None:
+    event, at = occurrence.event, occurrence.at
+    known = changes.jobs.get(event.job_id) or state.jobs.get(event.job_id)
+    job = known or Job(event.job_id, event.process_number)
+    if isinstance(event, JobPlanned):
+        after = _planned(job, event, at)
+    elif isinstance(event, JobAborted):
+        after = _aborted(job, event, at)
+    elif isinstance(event, DocumentEvent):
+        after = _document(state, changes, job, event, event.at or at)
+    else:
+        raise TypeError(f"no projection of {type(event).__name__}")
+    if after is job and known is not None:
+        return
+    if job.completed_at is None:
+        after = _ended(after, at)
+        if after.completed_at is not None:
+            changes.completions.append(_completion(after, after.completed_at))
+    changes.jobs[event.job_id] = replace(after, version=job.version + 1)
+
+
+def _planned(job: Job, event: JobPlanned, at: datetime) -> Job:
+    if job.planned_at is not None or job.completed_at is not None:
+        return job
+    total = max(0, event.total_documents)
+    completed = min(total, job.completed_documents + max(0, event.already_available))
+    return replace(
+        job,
+        status=PROCESSING,
+        total_documents=total,
+        completed_documents=completed,
+        failed_documents=min(job.failed_documents, total - completed),
+        created_at=event.created_at or job.created_at or at,
+        started_at=job.started_at or at,
+        planned_at=at,
+    )
+
+
+def _aborted(job: Job, event: JobAborted, at: datetime) -> Job:
+    if job.completed_at is not None:
+        return job
+    cancelled = event.error_code == CANCELLED_CODE
+    return replace(
+        job,
+        status=JobOutcome.CANCELLED.value if cancelled else JobOutcome.FAILED.value,
+        created_at=job.created_at or event.created_at or at,
+        completed_at=at,
+        error_code=_text(event.error_code),
+        error_message=_text(event.error_message),
+    )
+
+
+def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at: datetime) -> Job:
+    """The job after a document's event; the document's rows go into ``changes``. ``job`` itself: nothing is new."""
+    key, job_key = (event.process_number, event.document_id), (event.job_id, event.document_id)
+    document = changes.documents.get(key) or state.documents.get(key)
+    before = changes.job_documents.get(job_key) or state.job_documents.get(job_key)
+    rank = _rank(event)
+    if before is not None and rank <= before:
+        again = rank == before and document is not None and document.job_id == event.job_id
+        if not again or document is None or event.attempts <= document.attempts:
+            return job
+        # The same outcome after more attempts: the row tells of the last one.
+        changes.documents[key] = _told(document, event, at)
+        return replace(job)
+    changes.job_documents[job_key] = rank
+    if _takes_over(document, event.job_id, rank, at):
+        changes.documents[key] = _told(document, event, at)
+    return _counted(job, before, rank, at)
+
+
+def _rank(event: DocumentEvent) -> Rank:
+    if isinstance(event, DocumentAvailable):
+        return Rank.AVAILABLE
+    if isinstance(event, DocumentFailed):
+        return Rank.FAILED
+    if isinstance(event, DocumentStarted):
+        return Rank.PROCESSING
+    raise TypeError(f"no projection of {type(event).__name__}")
+
+
+def _takes_over(document: Document | None, job_id: str, rank: Rank, at: datetime) -> bool:
+    """Whether a job's news, new to that job, is the news of the document as well."""
+    if document is None or document.job_id == job_id:
+        return True
+    if (document.status == Rank.AVAILABLE.status) != (rank is Rank.AVAILABLE):
+        return rank is Rank.AVAILABLE
+    # Two jobs are in two partitions, in no order: the events' time decides, the same way in every replay.
+    return document.since is None or (at, job_id) > (document.since, document.job_id)
+
+
+def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Document:
+    """The document's row as the event says it."""
+    started = document.download_started_at if document is not None else None
+    if document is not None and document.job_id != event.job_id and started is not None and started > at:
+        started = None
+    base = Document(event.process_number, event.document_id, event.job_id, _rank(event).status, attempts=event.attempts)
+    if isinstance(event, DocumentAvailable):
+        return replace(
+            base,
+            object_key=event.object_key,
+            sha256=event.sha256,
+            size=event.size,
+            content_type=event.content_type,
+            download_started_at=started,
+            download_completed_at=at,
+        )
+    if isinstance(event, DocumentFailed):
+        return replace(
+            base,
+            error_code=_text(event.error_code),
+            error_message=_text(event.error_message),
+            download_started_at=started,
+            download_completed_at=at,
+        )
+    same = document is not None and document.job_id == event.job_id
+    return replace(base, download_started_at=(started if same else None) or at)
+
+
+def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:
+    if job.completed_at is not None:
+        # A new row all the same, so that the version grows with the document.
+        return replace(job)
+    completed, failed = job.completed_documents, job.failed_documents
+    room = job.total_documents is None or completed + failed < job.total_documents
+    if rank is Rank.AVAILABLE and before is Rank.FAILED and failed:
+        completed, failed = completed + 1, failed - 1
+    elif rank is Rank.AVAILABLE and room:
+        completed += 1
+    elif rank is Rank.FAILED and room:
+        failed += 1
+    return replace(
+        job,
+        status=PROCESSING,
+        completed_documents=completed,
+        failed_documents=failed,
+        started_at=job.started_at or at,
+    )
+
+
+def _ended(job: Job, at: datetime) -> Job:
+    """The job with its end, when its last document has ended."""
+    if job.completed_at is not None or job.total_documents is None:
+        return job
+    if job.completed_documents + job.failed_documents < job.total_documents:
+        return job
+    if job.completed_documents == job.total_documents:
+        outcome = JobOutcome.COMPLETED
+    else:
+        outcome = JobOutcome.PARTIAL if job.completed_documents else JobOutcome.FAILED
+    return replace(job, status=outcome.value, completed_at=max(at, job.started_at or at))
+
+
+def _completion(job: Job, completed_at: datetime) -> ProcessCompleted:
+    ended = job.completed_documents + job.failed_documents
+    return ProcessCompleted(
+        job_id=job.job_id,
+        process_number=job.process_number,
+        status=JobOutcome(job.status),
+        total_documents=ended if job.total_documents is None else job.total_documents,
+        completed_documents=job.completed_documents,
+        failed_documents=job.failed_documents,
+        created_at=job.created_at or job.started_at or completed_at,
+        completed_at=completed_at,
+        error_code=job.error_code,
+        error_message=job.error_message,
+    )
+
+
+def _text(value: str) -> str:
+    """PostgreSQL's text has no NUL; a source's error message must not make a job's end unstorable."""
+    return value.replace("\x00", "\ufffd")

@@ -1,0 +1,120 @@
+"""The rows of the projection as values, the state that a batch starts from and the changes that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Final
+
+from shared.events.document_events import JobEvent
+from shared.events.process_completed import ProcessCompleted
+
+PENDING: Final = "pending"
+PROCESSING: Final = "processing"
+
+
+class Rank(IntEnum):
+    """How far a document came within one job; the names are the stored statuses in upper case."""
+
+    PROCESSING = 1
+    FAILED = 2
+    AVAILABLE = 3
+
+    @property
+    def status(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, status: str) -> Rank:
+        return cls[status.upper()]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of ``progress.jobs``. ``total_documents`` is None until the job is planned."""
+
+    job_id: str
+    process_number: str
+    status: str = PENDING
+    total_documents: int | None = None
+    completed_documents: int = 0
+    failed_documents: int = 0
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    planned_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row of ``progress.documents``: what the last job to say something said of it. ``size`` is in bytes."""
+
+    process_number: str
+    document_id: str
+    job_id: str
+    status: str
+    object_key: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    content_type: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: int = 0
+    download_started_at: datetime | None = None
+    download_completed_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime | None:
+        """When it came into its status."""
+        return self.download_completed_at or self.download_started_at
+
+
+JobDocumentKey = tuple[str, str]
+"""job_id, document_id"""
+DocumentKey = tuple[str, str]
+"""process_number, document_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An event and when it happened (``ce_time``)."""
+
+    event: JobEvent
+    at: datetime
+
+
+@dataclass(frozen=True)
+class State:
+    """The rows now known for the jobs and documents that a batch names."""
+
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    job_documents: Mapping[JobDocumentKey, Rank] = field(default_factory=dict)
+    documents: Mapping[DocumentKey, Document] = field(default_factory=dict)
+
+    def after(self, changes: Changes) -> State:
+        """This state with the changes written."""
+        return State(
+            {**self.jobs, **changes.jobs},
+            {**self.job_documents, **changes.job_documents},
+            {**self.documents, **changes.documents},
+        )
+
+
+@dataclass
+class Changes:
+    """The rows that are new or different, the ends to announce (in order) and the cases to notify."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    job_documents: dict[JobDocumentKey, Rank] = field(default_factory=dict)
+    documents: dict[DocumentKey, Document] = field(default_factory=dict)
+    completions: list[ProcessCompleted] = field(default_factory=list)
+
+    @property
+    def processes(self) -> list[str]:
+        """The process numbers whose progress changed, in a stable order."""
+        return sorted({job.process_number for job in self.jobs.values()})

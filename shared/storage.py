@@ -11,7 +11,7 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from obstore.store import S3Store
+from obstore.store import ClientConfig, S3Store
 
 from shared.cnj import ProcessNumber, parse
 from shared.settings import StorageSettings
@@ -78,7 +78,7 @@ def make_store(settings: StorageSettings) -> S3Store:
     if settings.aws_access_key_id and settings.aws_secret_access_key:
         options["access_key_id"] = settings.aws_access_key_id
         options["secret_access_key"] = settings.aws_secret_access_key.get_secret_value()
-    client_options: dict[str, Any] = {"connect_timeout": "5s", "timeout": "300s"}
+    client_options: ClientConfig = {"connect_timeout": "5s", "timeout": "300s"}
     if (settings.s3_endpoint_url or "").startswith("http://"):
         client_options["allow_http"] = True
     return S3Store(settings.s3_bucket, client_options=client_options, **options)

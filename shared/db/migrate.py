@@ -50,7 +50,11 @@ def downgrade(owner_url: str, revision: str = "base") -> None:
 
 def make_revision(owner_url: str, message: str) -> None:
     """Write a new revision with the differences between the tables and the database; to be read and corrected."""
-    _with(owner_url, lambda config: command.revision(config, message=message, autogenerate=True) and None)
+
+    def write(config: Config) -> None:
+        command.revision(config, message=message, autogenerate=True)
+
+    _with(owner_url, write)
 
 
 def differences(owner_url: str) -> list[object]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, Row, Table, delete, func, select, update
+from sqlalchemy import Connection, Engine, Table, delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from shared.clock import Clock, utc_now
@@ -165,7 +165,7 @@ class OutboxRelay:
             connection.invalidate()
 
 
-def _record(row: Row[Any]) -> OutgoingRecord:
+def _record(row: Any) -> OutgoingRecord:
     return OutgoingRecord(
         topic=row.aggregatetype,
         key=row.aggregateid.encode(),

@@ -14,11 +14,10 @@ All times are the events', not the projection's, so that a rebuild gives the sam
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from services.status.rows import PROCESSING, Changes, Document, Job, Occurrence, Rank, State
+from services.status.rows import PROCESSING, STATUS, Changes, Document, Job, Occurrence, Rank, State
 from shared.events.document_events import (
     DocumentAvailable,
     DocumentEvent,
@@ -53,22 +52,21 @@ def _step(state: State, changes: Changes, occurrence: Occurrence) -> None:
         after = _document(state, changes, job, event, event.at or at)
     else:
         raise TypeError(f"no projection of {type(event).__name__}")
-    if after is job and known is not None:
+    if after is None:
         return
     if job.completed_at is None:
         after = _ended(after, at)
         if after.completed_at is not None:
             changes.completions.append(_completion(after, after.completed_at))
-    changes.jobs[event.job_id] = replace(after, version=job.version + 1)
+    changes.jobs[event.job_id] = after._replace(version=job.version + 1)
 
 
-def _planned(job: Job, event: JobPlanned, at: datetime) -> Job:
+def _planned(job: Job, event: JobPlanned, at: datetime) -> Job | None:
     if job.planned_at is not None or job.completed_at is not None:
-        return job
+        return None
     total = max(0, event.total_documents)
     completed = min(total, job.completed_documents + max(0, event.already_available))
-    return replace(
-        job,
+    return job._replace(
         status=PROCESSING,
         total_documents=total,
         completed_documents=completed,
@@ -79,12 +77,11 @@ def _planned(job: Job, event: JobPlanned, at: datetime) -> Job:
     )
 
 
-def _aborted(job: Job, event: JobAborted, at: datetime) -> Job:
+def _aborted(job: Job, event: JobAborted, at: datetime) -> Job | None:
     if job.completed_at is not None:
-        return job
+        return None
     cancelled = event.error_code == CANCELLED_CODE
-    return replace(
-        job,
+    return job._replace(
         status=JobOutcome.CANCELLED.value if cancelled else JobOutcome.FAILED.value,
         created_at=job.created_at or event.created_at or at,
         completed_at=at,
@@ -93,8 +90,8 @@ def _aborted(job: Job, event: JobAborted, at: datetime) -> Job:
     )
 
 
-def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at: datetime) -> Job:
-    """The job after a document's event; the document's rows go into ``changes``. ``job`` itself: nothing is new."""
+def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at: datetime) -> Job | None:
+    """The job after a document's event, None when nothing is new; the document's rows go into ``changes``."""
     key, job_key = (event.process_number, event.document_id), (event.job_id, event.document_id)
     document = changes.documents.get(key) or state.documents.get(key)
     before = changes.job_documents.get(job_key) or state.job_documents.get(job_key)
@@ -102,10 +99,10 @@ def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at
     if before is not None and rank <= before:
         again = rank == before and document is not None and document.job_id == event.job_id
         if not again or document is None or event.attempts <= document.attempts:
-            return job
+            return None
         # The same outcome after more attempts: the row tells of the last one.
         changes.documents[key] = _told(document, event, at)
-        return replace(job)
+        return job
     changes.job_documents[job_key] = rank
     if _takes_over(document, event.job_id, rank, at):
         changes.documents[key] = _told(document, event, at)
@@ -126,7 +123,7 @@ def _takes_over(document: Document | None, job_id: str, rank: Rank, at: datetime
     """Whether a job's news, new to that job, is the news of the document as well."""
     if document is None or document.job_id == job_id:
         return True
-    if (document.status == Rank.AVAILABLE.status) != (rank is Rank.AVAILABLE):
+    if (document.status == STATUS[Rank.AVAILABLE]) != (rank is Rank.AVAILABLE):
         return rank is Rank.AVAILABLE
     # Two jobs are in two partitions, in no order: the events' time decides, the same way in every replay.
     return document.since is None or (at, job_id) > (document.since, document.job_id)
@@ -134,36 +131,33 @@ def _takes_over(document: Document | None, job_id: str, rank: Rank, at: datetime
 
 def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Document:
     """The document's row as the event says it."""
+    key = (event.process_number, event.document_id, event.job_id)
+    same = document is not None and document.job_id == event.job_id
     started = document.download_started_at if document is not None else None
-    if document is not None and document.job_id != event.job_id and started is not None and started > at:
+    if started is not None and not same and started > at:
         started = None
-    base = Document(event.process_number, event.document_id, event.job_id, _rank(event).status, attempts=event.attempts)
     if isinstance(event, DocumentAvailable):
-        return replace(
-            base,
-            object_key=event.object_key,
-            sha256=event.sha256,
-            size=event.size,
-            content_type=event.content_type,
+        return Document(
+            *key,
+            STATUS[Rank.AVAILABLE],
+            event.object_key,
+            event.sha256,
+            event.size,
+            event.content_type,
+            attempts=event.attempts,
             download_started_at=started,
             download_completed_at=at,
         )
     if isinstance(event, DocumentFailed):
-        return replace(
-            base,
-            error_code=_text(event.error_code),
-            error_message=_text(event.error_message),
-            download_started_at=started,
-            download_completed_at=at,
-        )
-    same = document is not None and document.job_id == event.job_id
-    return replace(base, download_started_at=(started if same else None) or at)
+        why = (_text(event.error_code), _text(event.error_message))
+        return Document(*key, STATUS[Rank.FAILED], None, None, None, None, *why, event.attempts, started, at)
+    began = (started if same else None) or at
+    return Document(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began)
 
 
 def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:
     if job.completed_at is not None:
-        # A new row all the same, so that the version grows with the document.
-        return replace(job)
+        return job
     completed, failed = job.completed_documents, job.failed_documents
     room = job.total_documents is None or completed + failed < job.total_documents
     if rank is Rank.AVAILABLE and before is Rank.FAILED and failed:
@@ -172,8 +166,7 @@ def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:
         completed += 1
     elif rank is Rank.FAILED and room:
         failed += 1
-    return replace(
-        job,
+    return job._replace(
         status=PROCESSING,
         completed_documents=completed,
         failed_documents=failed,
@@ -191,7 +184,7 @@ def _ended(job: Job, at: datetime) -> Job:
         outcome = JobOutcome.COMPLETED
     else:
         outcome = JobOutcome.PARTIAL if job.completed_documents else JobOutcome.FAILED
-    return replace(job, status=outcome.value, completed_at=max(at, job.started_at or at))
+    return job._replace(status=outcome.value, completed_at=max(at, job.started_at or at))
 
 
 def _completion(job: Job, completed_at: datetime) -> ProcessCompleted:

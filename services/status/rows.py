@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.events.document_events import JobEvent
 from shared.events.process_completed import ProcessCompleted
@@ -16,23 +16,20 @@ PROCESSING: Final = "processing"
 
 
 class Rank(IntEnum):
-    """How far a document came within one job; the names are the stored statuses in upper case."""
+    """How far a document came within one job."""
 
     PROCESSING = 1
     FAILED = 2
     AVAILABLE = 3
 
-    @property
-    def status(self) -> str:
-        return self.name.lower()
 
-    @classmethod
-    def of(cls, status: str) -> Rank:
-        return cls[status.upper()]
+STATUS: Final = {rank: rank.name.lower() for rank in Rank}
+"""What is stored of a rank."""
+RANK: Final = {status: rank for rank, status in STATUS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+# The rows are named tuples: they come from the driver and go to it as tuples, a thousand and more a second.
+class Job(NamedTuple):
     """A row of ``progress.jobs``. ``total_documents`` is None until the job is planned."""
 
     job_id: str
@@ -50,8 +47,7 @@ class Job:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A row of ``progress.documents``: what the last job to say something said of it. ``size`` is in bytes."""
 
     process_number: str

@@ -6,9 +6,11 @@ the JSON of the model. ``traceparent`` (W3C Trace Context) rides along unchanged
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, ClassVar, Final, TypeVar
 
 import orjson
@@ -24,8 +26,11 @@ NAMESPACE: Final = uuid.UUID("6f1c9a0e-6d0b-5a53-9a55-2f4a5f0f7a11")
 
 _SPEC_VERSION: Final = b"1.0"
 _CONTENT_TYPE: Final = b"application/json"
+_CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
+# A case's number comes again in each of its events; checking it once is most of what decoding costs.
+@lru_cache(maxsize=4096)
 def _masked(value: str) -> str:
     try:
         return parse(value)
@@ -34,7 +39,7 @@ def _masked(value: str) -> str:
 
 
 def _uuid(value: str) -> str:
-    return str(uuid.UUID(value))
+    return value if _CANONICAL_UUID.fullmatch(value) else str(uuid.UUID(value))
 
 
 MaskedNumber = Annotated[str, AfterValidator(_masked)]

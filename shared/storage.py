@@ -5,16 +5,19 @@ One document has one key, so that a repeat overwrites itself (docs/architecture.
 
 from __future__ import annotations
 
-from typing import Any, Final, NewType
+from typing import TYPE_CHECKING, Any, Final, NewType
 
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from obstore.store import ClientConfig, S3Store
+from obstore.store import S3Store
 
 from shared.cnj import ProcessNumber, parse
 from shared.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
 
 ObjectKey = NewType("ObjectKey", str)
 

@@ -1,0 +1,1 @@
+"""What api and notifier share about webhooks: the address guard, signatures, the body, the dialled request."""

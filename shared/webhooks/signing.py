@@ -1,0 +1,83 @@
+"""Standard Webhooks signatures: ``v1`` (HMAC-SHA256) with every secret that holds, and ``v1a`` (Ed25519).
+
+What is signed is ``{webhook-id}.{webhook-timestamp}.{body}``, the timestamp in whole seconds of the epoch
+(Standard Webhooks 1.0, "Signature scheme").
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105
+PRIVATE_KEY_PREFIX: Final = "whsk_"
+PUBLIC_KEY_PREFIX: Final = "whpk_"
+
+
+class InvalidSecret(ValueError):
+    """A secret is not ``whsec_`` and base64, or a key not ``whsk_`` and the base64 of an Ed25519 private key."""
+
+
+def _decode(text: str, prefix: str) -> bytes:
+    try:
+        raw = base64.b64decode(text.removeprefix(prefix), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidSecret("not base64") from error
+    if not raw:
+        raise InvalidSecret("empty")
+    return raw
+
+
+def _content(webhook_id: str, timestamp: datetime, body: bytes) -> bytes:
+    return b"%b.%d.%b" % (webhook_id.encode(), int(timestamp.timestamp()), body)
+
+
+def sign(secret: str, webhook_id: str, timestamp: datetime, body: bytes) -> str:
+    """``v1,`` and the base64 of the HMAC. Raises InvalidSecret."""
+    key = _decode(secret, SECRET_PREFIX)
+    digest = hmac.digest(key, _content(webhook_id, timestamp, body), hashlib.sha256)
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def sign_ed25519(private_key: str, webhook_id: str, timestamp: datetime, body: bytes) -> str:
+    """``v1a,`` and the base64 of the Ed25519 signature. Raises InvalidSecret."""
+    raw = _decode(private_key, PRIVATE_KEY_PREFIX)
+    try:
+        # Others write the seed alone, or seed and public key after another.
+        key = Ed25519PrivateKey.from_private_bytes(raw[:32] if len(raw) == 64 else raw)
+    except ValueError as error:
+        raise InvalidSecret("not an Ed25519 private key") from error
+    return "v1a," + base64.b64encode(key.sign(_content(webhook_id, timestamp, body))).decode()
+
+
+def signature_headers(
+    secrets: Sequence[str],
+    webhook_id: str,
+    timestamp: datetime,
+    body: bytes,
+    attempt: int,
+    *,
+    private_key: str | None = None,
+) -> dict[str, str]:
+    """The headers of one attempt; one signature for each secret, newest first, separated by spaces.
+
+    Raises InvalidSecret, and ValueError when there is no secret at all.
+    """
+    if not secrets:
+        raise ValueError("no secret to sign with")
+    signatures = [sign(secret, webhook_id, timestamp, body) for secret in secrets]
+    if private_key is not None:
+        signatures.append(sign_ed25519(private_key, webhook_id, timestamp, body))
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(timestamp.timestamp())),
+        "webhook-signature": " ".join(signatures),
+        "webhook-attempt": str(attempt),
+    }

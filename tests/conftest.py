@@ -1,0 +1,36 @@
+"""The fixtures that every folder uses: the servers, the whole product, fresh case numbers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shared import cnj
+from shared.cnj import ProcessNumber
+from tests.support import Servers
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Kafka, PostgreSQL and S3, provisioned; the embedded ones, or containers with AUTOS_TEST_STACK=docker."""
+    if os.environ.get("AUTOS_TEST_STACK") == "docker":
+        from tests.containers import container_servers
+
+        with container_servers() as servers:
+            yield servers
+    else:
+        from tests.embedded import embedded_servers
+
+        with embedded_servers(tmp_path_factory.mktemp("servers") / "data") as servers:
+            yield servers
+
+
+@pytest.fixture(scope="session")
+def process_number() -> Callable[[], ProcessNumber]:
+    """Makes case numbers that are valid and that no other test has."""
+    sequences = itertools.count(random.randrange(1_000_000, 8_000_000))
+    return lambda: cnj.make(next(sequences), 2024, 8, 26, random.randrange(1, 10_000))

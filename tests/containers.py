@@ -1,0 +1,114 @@
+"""The same three servers from testcontainers (AUTOS_TEST_STACK=docker)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from local.keepsakes import free_port
+from shared.events.topics import TOPICS
+from shared.kafka.admin import ensure_topics
+from shared.provision import ROLES, let_roles_log_in
+from shared.settings import StorageSettings
+from shared.storage import ensure_bucket
+from tests.support import Servers, wait_until
+
+_PASSWORD = "test-only"
+_KAFKA_IMAGE = "apache/kafka:4.4.0"
+_POSTGRES_IMAGE = "postgres:18"
+_S3_IMAGE = "chrislusf/seaweedfs:4.48"
+
+
+@contextmanager
+def container_servers() -> Iterator[Servers]:
+    """Start the containers, provision them; skips the test where there is no Docker engine."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        docker.from_env().close()
+    except DockerException as error:
+        pytest.skip(f"AUTOS_TEST_STACK=docker, but there is no Docker engine: {error}")
+    from shared.db.migrate import upgrade
+
+    kafka_port, s3_port = free_port(), free_port()
+    with ExitStack() as stack:
+        postgres = stack.enter_context(_postgres())
+        stack.enter_context(_kafka(kafka_port))
+        stack.enter_context(_s3(s3_port))
+        place = f"127.0.0.1:{postgres.get_exposed_port(5432)}/autos"
+        servers = Servers(
+            bootstrap_servers=f"127.0.0.1:{kafka_port}",
+            owner_url=f"postgresql://postgres:{_PASSWORD}@{place}",
+            role_urls={role.removeprefix("autos_"): f"postgresql://{role}:{_PASSWORD}@{place}" for role in ROLES},
+            s3_endpoint_url=f"http://127.0.0.1:{s3_port}",
+            s3_bucket="autos",
+            s3_access_key_id="autos",
+            s3_secret_access_key=_PASSWORD,
+        )
+        wait_until(lambda: _accepts(lambda: upgrade(servers.owner_url)), 60, "PostgreSQL")
+        let_roles_log_in(servers.owner_url, dict.fromkeys(ROLES, _PASSWORD))
+        wait_until(lambda: _accepts(lambda: ensure_topics(servers.bootstrap_servers, TOPICS, {})), 60, "Kafka")
+        settings = StorageSettings.model_validate(
+            {
+                "s3_endpoint_url": servers.s3_endpoint_url,
+                "s3_bucket": servers.s3_bucket,
+                "aws_access_key_id": servers.s3_access_key_id,
+                "aws_secret_access_key": servers.s3_secret_access_key,
+            }
+        )
+        wait_until(lambda: _accepts(lambda: ensure_bucket(settings)), 60, "S3")
+        yield servers
+
+
+def _accepts(step: Any) -> bool:
+    try:
+        step()
+    # A server that is starting answers with errors of many types; the deadline decides.
+    except Exception:  # noqa: BLE001
+        return False
+    return True
+
+
+def _postgres() -> Any:
+    from testcontainers.core.container import DockerContainer
+
+    container = DockerContainer(_POSTGRES_IMAGE).with_exposed_ports(5432)
+    return container.with_env("POSTGRES_PASSWORD", _PASSWORD).with_env("POSTGRES_DB", "autos")
+
+
+def _kafka(port: int) -> Any:
+    from testcontainers.core.container import DockerContainer
+
+    container = DockerContainer(_KAFKA_IMAGE).with_bind_ports(port, port)
+    for name, value in {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_LISTENERS": f"PLAINTEXT://0.0.0.0:{port},CONTROLLER://localhost:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS": "6000",
+        "KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS": "6000",
+        "KAFKA_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS": "1000",
+        "KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS": "2000",
+    }.items():
+        container.with_env(name, value)
+    return container
+
+
+def _s3(port: int) -> Any:
+    from testcontainers.core.container import DockerContainer
+
+    container = DockerContainer(_S3_IMAGE).with_bind_ports(8333, port)
+    container.with_env("AWS_ACCESS_KEY_ID", "autos").with_env("AWS_SECRET_ACCESS_KEY", _PASSWORD)
+    return container.with_command("server -dir=/data -s3 -s3.port=8333 -ip.bind=0.0.0.0")

@@ -1,0 +1,203 @@
+"""Everything that can go wrong with the source, as one short tree (docs/architecture.md, section 9, answers).
+
+* SourceError
+  + PermanentError            PERMANENT: trying again gives the same answer
+    - ProcessNotFound         process_not_found
+    - DocumentNotFound        document_not_found
+    - NoAccess                no_access
+    - NotADocument            not_a_document
+    - DocumentTooLarge        document_too_large
+  + RetryableError            RETRY: an answer about this document or case; it costs an attempt
+    - SourceServerError       source_error
+    - ShortBody               short_body
+    - EmptyBody               empty_body
+    - TokenRejected           token_rejected
+    - UnexpectedAnswer        unexpected_answer
+  + SourceAway                SOURCE_AWAY: about the source; hold the work, burn no attempt
+    - SourceUnavailable       source_unavailable
+      · SourceTimeout         source_unavailable
+    - SourceThrottled         source_throttled
+    - CredentialsRefused      credentials_refused
+
+Messages are ours: no body of an answer, no token, no name of a party or a document is ever put into one.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Final
+
+
+class Verdict(StrEnum):
+    """What a caller does about an error."""
+
+    PERMANENT = "permanent"
+    """Fail now; do not ask again."""
+    RETRY = "retry"
+    """Ask again later; count the attempt."""
+    SOURCE_AWAY = "source_away"
+    """Hold the work until the source is back; count nothing."""
+
+
+class SourceError(Exception):
+    """Base of all errors of the source.
+
+    ``code`` is stable and snake_case, ``message`` is for people, ``retry_after`` is the wait in seconds that the
+    source (or the credentials' breaker) asked for, if any.
+    """
+
+    verdict: ClassVar[Verdict] = Verdict.RETRY
+
+    def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+class _Coded(SourceError):
+    """An error whose code follows from its class."""
+
+    CODE: ClassVar[str]
+    MESSAGE: ClassVar[str]
+
+    def __init__(self, message: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(self.CODE, message or self.MESSAGE, retry_after)
+
+
+class PermanentError(_Coded):
+    """Base of what another attempt cannot change: fail the work and say why."""
+
+    verdict = Verdict.PERMANENT
+
+
+class ProcessNotFound(PermanentError):
+    """Raised when the source does not know the case (404, ``[]``, ``{"content": []}``). Tell the client: 404."""
+
+    CODE = "process_not_found"
+    MESSAGE = "the source does not know this process"
+
+
+class DocumentNotFound(PermanentError):
+    """Raised when the source does not have this document (404, or an empty list in its place). Fail the document."""
+
+    CODE = "document_not_found"
+    MESSAGE = "the source does not have this document"
+
+
+class NoAccess(PermanentError):
+    """Raised for a 401 or 403 that says "não possui acesso": the account has no standing in the case.
+
+    Fail the work; a new token would change nothing, so none is asked for.
+    """
+
+    CODE = "no_access"
+    MESSAGE = "the account has no access to this process or document"
+
+
+class NotADocument(PermanentError):
+    """Raised when the portal's shell page came in place of a document, or the address cannot be one's: wrong address.
+
+    Fail the document and never store what came.
+    """
+
+    CODE = "not_a_document"
+    MESSAGE = "the source answered a page that is not the document"
+
+
+class DocumentTooLarge(PermanentError):
+    """Raised when a body is promised or grows larger than AUTOS_PDPJ_MAX_DOCUMENT_BYTES. Fail the document."""
+
+    CODE = "document_too_large"
+    MESSAGE = "the document is larger than allowed"
+
+
+class RetryableError(_Coded):
+    """Base of an answer about this document or case that can be different next time: count it and ask later."""
+
+    verdict = Verdict.RETRY
+
+
+class SourceServerError(RetryableError):
+    """Raised for a 500: the source failed on this very document (often it lacks a permission). Retry, then fail."""
+
+    CODE = "source_error"
+    MESSAGE = "the source failed on this request"
+
+
+class ShortBody(RetryableError):
+    """Raised when a body ended before its promised length. Throw away what came and retry."""
+
+    CODE = "short_body"
+    MESSAGE = "the document ended before its promised length"
+
+
+class EmptyBody(RetryableError):
+    """Raised when a document has no bytes at all. Retry; an empty document is never available."""
+
+    CODE = "empty_body"
+    MESSAGE = "the source answered an empty document"
+
+
+class TokenRejected(RetryableError):
+    """Raised when this request gets a 401 with a token that the source takes elsewhere. Retry, then fail."""
+
+    CODE = "token_rejected"
+    MESSAGE = "the source rejects a valid token for this request"
+
+
+class UnexpectedAnswer(RetryableError):
+    """Raised for an answer that fits no row of the table: a redirect, JSON of another shape, an odd status.
+
+    Retry, then fail. Many of these at once mean that the source changed, or that its address is set wrong.
+    """
+
+    CODE = "unexpected_answer"
+    MESSAGE = "the source gave an answer that was not understood"
+
+
+class SourceAway(_Coded):
+    """Base of what is about the source and not about the document: hold, wait for ``retry_after``, burn no attempt."""
+
+    verdict = Verdict.SOURCE_AWAY
+
+
+class SourceUnavailable(SourceAway):
+    """Raised for 502, 503, 504, a refused or reset connection, and the firewall's 403 page. Hold and try later."""
+
+    CODE = "source_unavailable"
+    MESSAGE = "the source is not available"
+
+
+class SourceTimeout(SourceUnavailable):
+    """Raised when the source does not connect, answer or go on in time. As its base; it also says: ask for less."""
+
+    MESSAGE = "the source did not answer in time"
+
+
+class SourceThrottled(SourceAway):
+    """Raised for a 429: every worker stops asking for ``retry_after`` seconds (None: a pause of one's own choice)."""
+
+    CODE = "source_throttled"
+    MESSAGE = "the source asks for fewer requests"
+
+
+class CredentialsRefused(SourceAway):
+    """Raised when the source refuses our log-in or a fresh token. Hold all work and alert a person.
+
+    Do not try again before ``retry_after``: repeated failures can lock the account.
+    """
+
+    CODE = "credentials_refused"
+    MESSAGE = "the source refuses the credentials"
+
+
+PERMANENT_CODES: Final = frozenset(
+    {ProcessNotFound.CODE, DocumentNotFound.CODE, NoAccess.CODE, NotADocument.CODE, DocumentTooLarge.CODE}
+)
+"""The codes of permanent errors, for those who read a stored code."""
+
+
+def is_permanent(code: str | None) -> bool:
+    """Whether a stored error code is one that another attempt cannot change."""
+    return code in PERMANENT_CODES

@@ -1,0 +1,52 @@
+"""A case as Autos knows it: the source's JSON turned into fields of one name and one type each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDocument:
+    """One document of a case: its metadata, and where its content is. Times are aware, in UTC; sizes are bytes.
+
+    ``source_path`` is relative to the API's root and always of the form
+    ``/processos/{number}/documentos/{document_id}/binario``.
+    """
+
+    document_id: str
+    name: str
+    type: str | None
+    type_code: str | None
+    sequence: int | None
+    filed_at: datetime | None
+    pages: int | None
+    size: int | None
+    content_type: str | None
+    secrecy_level: str | None
+    source_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case. ``subjects``, ``parties`` and ``movements`` are ready for JSON:
+
+    subjects ``[{code, description}]``, parties ``[{name, role, pole, representatives: [{name, role}]}]``, movements
+    ``[{at, code, description}]`` with ``at`` in RFC 3339, newest first. No tax number is kept. ``documents`` are in
+    the source's order, each UUID once; ``unaddressed`` counts those listed without an address, which cannot be read.
+    """
+
+    process_number: str
+    court: str | None
+    degree: str | None
+    class_: str | None
+    subjects: list[dict[str, Any]]
+    parties: list[dict[str, Any]]
+    filed_at: datetime | None
+    claim_value: Decimal | None
+    secrecy_level: int | None
+    movements: list[dict[str, Any]]
+    documents: list[CaseDocument] = field(default_factory=list)
+    unaddressed: int = 0

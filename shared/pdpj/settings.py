@@ -1,0 +1,89 @@
+"""What is set about PDPJ: its address, our credentials, and how long we wait for it (AUTOS_PDPJ_*)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from shared.settings import AutosSettings
+
+
+class Api(StrEnum):
+    """Which of the source's two APIs is read."""
+
+    PORTAL = "portal"
+    DATA_LAKE = "datalake"
+
+
+class Grant(StrEnum):
+    """How tokens are come by; follows from what is set, the first that fits in this order."""
+
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of an OAuth 2 grant
+    FIXED = "fixed"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class PdpjSettings(AutosSettings):
+    """The source. Times are seconds, sizes bytes."""
+
+    pdpj_base_url: str
+    """Scheme, host and path before ``/api/v2`` (portal) or ``/processo-api`` (data lake)."""
+    pdpj_api: Api = Api.PORTAL
+    pdpj_token_url: str | None = None
+    pdpj_client_id: str | None = None
+    pdpj_client_secret: SecretStr | None = None
+    pdpj_access_token: SecretStr | None = None
+    pdpj_refresh_token: SecretStr | None = None
+    """The first one; each use gives the next, which is kept in the database."""
+
+    pdpj_connect_timeout: float = Field(10.0, gt=0, le=120)
+    pdpj_read_timeout: float = Field(60.0, gt=0, le=600)
+    """From one piece of an answer to the next. There is no limit on a whole document."""
+    pdpj_min_bytes_per_second: int = Field(256, ge=0)
+    """A body that brings less than this over a whole read timeout is given up. 0: no such rule."""
+    pdpj_max_document_bytes: int = Field(4 * 1024**3, ge=1024)
+    pdpj_max_metadata_bytes: int = Field(128 * 1024**2, ge=1024)
+
+    @field_validator("pdpj_base_url", "pdpj_token_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme, separator, rest = value.partition("://")
+        if separator == "" or scheme.lower() not in ("http", "https") or rest.strip("/") == "":
+            raise ValueError("must be an address that starts with http:// or https://")
+        if any(mark in rest for mark in "@?#") or any(char.isspace() for char in value):
+            raise ValueError("must have no user, query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("pdpj_access_token", "pdpj_refresh_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            return None  # an empty variable, as Compose passes it
+        if value is not None and not _is_header_safe(value.get_secret_value()):
+            raise ValueError("must be one word of visible ASCII characters")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.pdpj_refresh_token is not None or self.pdpj_access_token is None:
+            needs = "AUTOS_PDPJ_REFRESH_TOKEN" if self.pdpj_refresh_token is not None else "no AUTOS_PDPJ_ACCESS_TOKEN"
+            if self.pdpj_token_url is None:
+                raise ValueError(f"AUTOS_PDPJ_TOKEN_URL is needed with {needs}")
+            if not self.pdpj_client_id:
+                raise ValueError(f"AUTOS_PDPJ_CLIENT_ID is needed with {needs}")
+        return self
+
+    @property
+    def pdpj_grant(self) -> Grant:
+        """How tokens are come by with these settings."""
+        if self.pdpj_refresh_token is not None:
+            return Grant.REFRESH_TOKEN
+        return Grant.FIXED if self.pdpj_access_token is not None else Grant.CLIENT_CREDENTIALS
+
+
+def _is_header_safe(token: str) -> bool:
+    return all("!" <= char <= "~" for char in token)

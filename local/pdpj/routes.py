@@ -6,7 +6,7 @@ failures set for the case or the document, then the case itself.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -21,7 +21,7 @@ from local.pdpj.source import Source
 from shared.cnj import InvalidProcessNumber, ProcessNumber, parse
 
 _EXTENSIONS: Final = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "video/mp4": "mp4"}
-_SAO_PAULO: Final = "America/Sao_Paulo"
+_SAO_PAULO: Final = "America/Sao_Paulo"  # the zone of every naive timestamp
 
 
 class Read(StrEnum):
@@ -203,7 +203,7 @@ def _last_update(held: HeldCase) -> Reply:
 
 
 def _in_utc(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=ZoneInfo(_SAO_PAULO)).astimezone(ZoneInfo("UTC"))
+    return naive.replace(tzinfo=ZoneInfo(_SAO_PAULO)).astimezone(UTC)
 
 
 def _outcome(reply: Reply) -> str:

@@ -1,0 +1,46 @@
+"""``python -m services.status``: the projection's worker and the relay of its outbox, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from services.status.apply import Projection
+from services.status.batch import BatchWriter
+from services.status.credentials import UnsupportedKafkaConfig, credentials
+from services.status.metrics import StatusMetrics
+from services.status.settings import StatusSettings
+from services.status.worker import StatusWorker
+from shared.clock import utc_now
+from shared.db import progress
+from shared.db.engine import Database
+from shared.kafka.producer import Producer
+from shared.outbox.relay import OutboxRelay
+from shared.service import run_service
+
+
+async def main(settings: StatusSettings, stop: asyncio.Event) -> None:
+    """Run until ``stop``. A Kafka configuration that Faust cannot follow ends the start with one line."""
+    try:
+        credentials(settings.kafka_config)
+    except UnsupportedKafkaConfig as error:
+        sys.stderr.write(f"wrong settings: {error}\n")
+        raise SystemExit(2) from None
+    database = Database.connect(
+        settings.database_url, application_name="autos-status", pool_size=settings.database_pool_size
+    )
+    producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
+    relay = OutboxRelay(database.engine, progress.outbox, producer)
+    metrics = StatusMetrics()
+    worker = StatusWorker(settings, BatchWriter(database, Projection(), utc_now, metrics), metrics)
+    relay.start()
+    try:
+        await worker.run(stop)
+    finally:
+        await asyncio.to_thread(relay.stop)
+        await asyncio.to_thread(producer.close)
+        await asyncio.to_thread(database.close)
+
+
+if __name__ == "__main__":
+    sys.exit(run_service("status", StatusSettings, main))

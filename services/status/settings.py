@@ -1,0 +1,20 @@
+"""The settings of the status service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.settings import DatabaseSettings, KafkaSettings
+
+
+class StatusSettings(DatabaseSettings, KafkaSettings):
+    """Database and broker, and how events are gathered into transactions."""
+
+    database_pool_size: int = Field(3, ge=3, le=50)
+    """The projection's, the outbox relay's, and one to spare."""
+    status_batch_size: int = Field(1000, ge=1, le=10_000)
+    """Events in one transaction at most."""
+    status_batch_seconds: float = Field(0.02, gt=0, le=5)
+    """How long a batch waits to be full."""
+    status_commit_seconds: float = Field(0.5, gt=0, le=60)
+    """How often offsets are committed; what was not committed is applied again after a kill, to no effect."""

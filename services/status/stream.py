@@ -1,0 +1,83 @@
+"""The Faust application: one topic, one agent that hands over batches; everything Faust would add is off.
+
+No Tables, no leader election, no topic declarations, no producer, no web server, no directories: Faust reads and
+batches, the database holds the state (docs/adr/0008-projection.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import faust
+from faust.app.base import BootStrategy
+from yarl import URL
+
+from services.status.credentials import credentials
+from services.status.settings import StatusSettings
+from services.status.transport import FAUST_LOG, ReadCommittedTransport
+
+SESSION_SECONDS = 10.0
+"""How long a killed worker holds its partitions."""
+
+Sink = Callable[[Sequence[Any]], Awaitable[None]]
+"""Gets the Faust events of a batch; must not raise (an exception would end the agent)."""
+
+
+class ConsumerOnly(BootStrategy):
+    """Start the consumer and its agents only."""
+
+    enable_web = False
+    enable_kafka_producer = False
+    enable_sensors = False
+
+
+class StatusApp(faust.App):
+    """A Faust application that leaves no directories behind."""
+
+    BootStrategy = ConsumerOnly
+    # mode logs under the module of the class otherwise: every start and stop, as if we had said it.
+    logger = FAUST_LOG
+
+    def _create_directories(self) -> None:
+        """Nothing: without Tables there is nothing to keep in them."""
+
+    def _new_transport(self) -> ReadCommittedTransport:
+        return ReadCommittedTransport(self.conf.broker_consumer, self)
+
+
+def make_app(settings: StatusSettings, topic: str, sink: Sink) -> StatusApp:
+    """The application for ``topic``. Call it in a running event loop. Raises UnsupportedKafkaConfig."""
+    app = StatusApp(
+        settings.group("status"),
+        broker=[URL(f"kafka://{server.strip()}") for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=credentials(settings.kafka_config),
+        broker_client_id=f"autos-status-{settings.replica}",
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=2.0,
+        # Offsets are committed by the worker itself; Faust has none to commit.
+        broker_commit_interval=60.0,
+        broker_max_poll_interval=600.0,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=4 * settings.status_batch_size,
+        stream_recovery_delay=0.0,
+        datadir=settings.data_dir / f"faust-{settings.replica}",
+        autodiscover=False,
+        store="memory://",
+        logging_config=None,
+        worker_redirect_stdouts=False,
+    )
+    channel = app.topic(
+        topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False
+    )
+
+    async def gather(stream: Any) -> None:
+        batches = stream.noack_take(settings.status_batch_size, within=settings.status_batch_seconds)
+        async for events in batches:
+            await sink(events)
+
+    app.agent(channel, name="document-events", concurrency=1)(gather)
+    return app

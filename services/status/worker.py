@@ -1,0 +1,206 @@
+"""The worker: batches from Faust into transactions, and offsets committed after them, never before.
+
+Offsets are kept here and not by Faust's acknowledgements: those count a transaction marker's gap in the offsets
+together with the record behind it, and may pass records that a rebalance threw out of the buffer. Here a batch's
+records count only while the group's generation is the one they were fetched in; records of an older one are
+dropped, since Faust fetches them again from the committed offset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, cast
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from services.status.batch import BatchWriter
+from services.status.metrics import StatusMetrics
+from services.status.settings import StatusSettings
+from services.status.stream import StatusApp, make_app
+from services.status.transport import ReadCommittedConsumer
+from shared.events.topics import DOCUMENT_EVENTS
+from shared.kafka.config import common_config
+from shared.kafka.errors import InfrastructureAway
+from shared.kafka.records import Record
+
+_log = logging.getLogger(__name__)
+
+_FIRST_WAIT: Final = 0.1
+_LONGEST_WAIT: Final = 5.0
+_REVOCATION_SECONDS: Final = 8.0
+"""How long a rebalance waits for the transaction in progress; less than the session of the group."""
+
+
+def to_record(message: Any) -> Record:
+    """A Faust message as the record it was."""
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers={name: value for name, value in message.headers or () if value is not None},
+        timestamp_ms=int((message.timestamp or 0) * 1000),
+    )
+
+
+class StatusWorker:
+    """Runs the Faust application until the stop event is set; starts another when it crashes."""
+
+    def __init__(
+        self, settings: StatusSettings, writer: BatchWriter, metrics: StatusMetrics, *, topic: str = DOCUMENT_EVENTS
+    ) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._metrics = metrics
+        self._topic = topic
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="projection")
+        self._stop = asyncio.Event()
+        self._app: StatusApp | None = None
+        self._positions: dict[Any, int] = {}
+        self._committed: dict[Any, int] = {}
+        self._writing = asyncio.Lock()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until ``stop``; returns when the batch in progress is committed and its offsets are."""
+        self._stop = stop
+        wait = _FIRST_WAIT
+        try:
+            while not stop.is_set():
+                await self._wait_for_broker()
+                if stop.is_set():
+                    return
+                began = asyncio.get_running_loop().time()
+                try:
+                    await self._run_application()
+                # Faust raises what its client raised; another application begins where the offsets are.
+                except Exception as error:  # noqa: BLE001
+                    _log.warning("consumer ended, starting another", extra={"error": type(error).__name__})
+                lived = asyncio.get_running_loop().time() - began
+                wait = _FIRST_WAIT if lived > 60 else min(wait * 2, _LONGEST_WAIT)
+                await self._pause(wait)
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def _run_application(self) -> None:
+        self._positions, self._committed = {}, {}
+        app = self._app = make_app(self._settings, self._topic, self._take)
+        cast(Any, app.on_partitions_revoked).connect(self._on_revoked)
+        committing = asyncio.create_task(self._commit_regularly(app))
+        stopping = asyncio.create_task(self._stop.wait())
+        ending = asyncio.create_task(app._crashed.wait())
+        try:
+            await app.start()
+            await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
+            # What is being written is finished; the agent takes nothing more once the stop event is set.
+            async with self._writing:
+                if not app.crashed:
+                    await self._commit(app)
+        finally:
+            for task in (committing, stopping, ending):
+                task.cancel()
+            await asyncio.gather(committing, stopping, ending, return_exceptions=True)
+            await self._end(app)
+        if app.crashed and not self._stop.is_set():
+            raise app.crash_reason or RuntimeError("the Faust application crashed")
+
+    async def _end(self, app: StatusApp) -> None:
+        try:
+            await asyncio.wait_for(app.stop(), self._settings.shutdown_seconds / 2)
+        except Exception as error:  # noqa: BLE001
+            _log.warning("consumer not ended in order", extra={"error": type(error).__name__})
+        self._app = None
+
+    async def _take(self, events: Sequence[Any]) -> None:
+        """Write a batch; returns when it is committed or when the worker stops. Never raises but CancelledError."""
+        app = self._app
+        async with self._writing:
+            if app is None or self._stop.is_set():
+                return
+            generation = app.consumer_generation_id
+            messages = [event.message for event in events if event.message.generation_id == generation]
+            if not messages or not await self._write([to_record(message) for message in messages]):
+                return
+            if app.consumer_generation_id == generation:
+                for message in messages:
+                    self._positions[message.tp] = message.offset + 1
+
+    async def _write(self, records: Sequence[Record]) -> bool:
+        """Whether the records are committed; only a stop ends the patience."""
+        wait, complained = _FIRST_WAIT, False
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await asyncio.shield(loop.run_in_executor(self._thread, self._writer.write, records))
+            # The loop must go on, whatever it is: an exception here would acknowledge by leaving.
+            except Exception as error:  # noqa: BLE001
+                self._metrics.retries.inc()
+                if not complained:
+                    self._complain(error)
+                complained = True
+                await self._pause(wait * random.uniform(0.5, 1.0))  # noqa: S311
+                wait = min(wait * 2, _LONGEST_WAIT)
+                if self._stop.is_set():
+                    return False
+            else:
+                if complained:
+                    _log.info("projection goes on")
+                return True
+
+    def _complain(self, error: Exception) -> None:
+        if isinstance(error, InfrastructureAway):
+            cause = type(error.__cause__).__name__ if error.__cause__ else None
+            _log.warning("projection waits, trying again", extra={"what": error.what, "error": cause})
+        else:
+            _log.error("projection failed, trying again", extra={"error": type(error).__name__}, exc_info=error)
+
+    async def _on_revoked(self, app: Any, revoked: Any, **_: Any) -> None:
+        """Commit what is written of the partitions that go away, the batch in progress included."""
+        try:
+            async with asyncio.timeout(_REVOCATION_SECONDS), self._writing:
+                await self._commit(app)
+        except TimeoutError:
+            _log.info("partitions given up during a transaction; its events come again")
+        for partition in revoked:
+            self._positions.pop(partition, None)
+            self._committed.pop(partition, None)
+
+    async def _commit_regularly(self, app: StatusApp) -> None:
+        while True:
+            await asyncio.sleep(self._settings.status_commit_seconds)
+            await self._commit(app)
+
+    async def _commit(self, app: StatusApp) -> None:
+        ahead = {tp: offset for tp, offset in self._positions.items() if self._committed.get(tp) != offset}
+        if ahead and not app.should_stop and await cast(ReadCommittedConsumer, app.consumer)._commit(ahead):
+            self._committed.update(ahead)
+
+    async def _wait_for_broker(self) -> None:
+        """Return when the broker answers and the topic is there, or at the stop."""
+        admin = AdminClient(common_config(self._settings.kafka_bootstrap_servers, self._settings.kafka_config))
+        loop = asyncio.get_running_loop()
+        complained = False
+        while not self._stop.is_set():
+            try:
+                topics = (await loop.run_in_executor(self._thread, lambda: admin.list_topics(timeout=2.0))).topics
+            except KafkaException:
+                topics = {}
+            if self._topic in topics and not topics[self._topic].error:
+                return
+            if not complained:
+                _log.warning("waiting for the broker and its topics", extra={"topic": self._topic})
+            complained = True
+            await self._pause(1.0)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not beyond the stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return

@@ -88,7 +88,7 @@ def kafka_jars(
     Several processes may call this at once. Raises ArtifactError.
     """
     locked = read_lock() if jars is None else tuple(jars)
-    target = directory or cache_dir() / f"kafka-{KAFKA_VERSION}"
+    target = directory or _default_target()
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,6 +100,16 @@ def kafka_jars(
             if wanted:
                 _fetch_all(target, wanted, fetch or _fetch_with_jgo)
     return tuple(target / jar.file_name for jar in locked)
+
+
+def missing_jars(directory: Path | None = None) -> tuple[Jar, ...]:
+    """The locked jars that the next start would have to fetch."""
+    target = directory or _default_target()
+    return tuple(jar for jar in read_lock() if not _is_good(target, jar))
+
+
+def _default_target() -> Path:
+    return cache_dir() / f"kafka-{KAFKA_VERSION}"
 
 
 def _fetch_all(target: Path, jars: Sequence[Jar], fetch: Fetch) -> None:

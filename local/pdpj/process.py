@@ -9,11 +9,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from local.pdpj.control import SimulatorControl
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
+_ROOT = Path(__file__).resolve().parents[2]  # where `-m local.pdpj` is found, wherever the tests run
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ def running_simulator(
         [sys.executable, "-m", "local.pdpj", "--host", host, "--port", str(port)],
         stdout=subprocess.PIPE,
         text=True,
+        cwd=_ROOT,
         env={**os.environ, **(environment or {})},
     )
     try:

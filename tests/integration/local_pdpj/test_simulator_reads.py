@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import socket
 from email.utils import parsedate_to_datetime
+from uuid import UUID
 
 import httpx
 import pytest
 
-from local.pdpj.control import ContentKind, Growth, SimulatorControl, TokenSetting
+from local.pdpj.control import ContentKind, ExplicitDocument, Growth, SimulatorControl, TokenSetting
 from shared.cnj import ProcessNumber
 from tests.integration.local_pdpj.paths import case_path, document_path, lake_path
 
@@ -110,6 +111,17 @@ def test_every_type_of_content_is_served_as_what_it_is(
     answer = client.get(document_path(number, document.document_id))
     assert answer.headers["content-type"] == kind.content_type
     assert hashlib.sha256(answer.content).hexdigest() == document.sha256
+
+
+def test_documents_chosen_one_by_one(pdpj: SimulatorControl, client: httpx.Client, number: ProcessNumber) -> None:
+    chosen = UUID("11111111-2222-4333-8444-555555555555")
+    wrong = ExplicitDocument(document_id=chosen, name="Ofício", kind=ContentKind.PDF, size=900, served_as="text/plain")
+    pdpj.put_case(number, documents=[ExplicitDocument(), wrong], degrees=1)
+    [case] = client.get(case_path(number)).json()
+    assert case["tramitacaoAtual"]["documentos"][0]["nome"] == "Ofício"
+    answer = client.get(document_path(number, str(chosen)))
+    assert (answer.headers["content-type"], len(answer.content), answer.content[:5]) == ("text/plain", 900, b"%PDF-")
+    assert hashlib.sha256(answer.content).hexdigest() == pdpj.case(number).documents[1].sha256
 
 
 def test_reads_need_a_valid_token(pdpj: SimulatorControl, client: httpx.Client, number: ProcessNumber) -> None:

@@ -1,0 +1,43 @@
+"""Retry-After: seconds, dates, nonsense."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.notifier.retry_after import parse_retry_after
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("999999999", 999999999.0),
+        ("Mon, 23 Nov 2026 12:01:30 GMT", 90.0),
+        ("Monday, 23-Nov-26 12:01:30 GMT", 90.0),
+        ("Mon Nov 23 12:01:30 2026", 90.0),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
+        ("Mon, 23 Nov 2026 12:00:00 -0100", 3600.0),
+        (None, None),
+        ("", None),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("Mon, 99 Nov 2026 12:01:30 GMT", None),
+        ("９", None),
+    ],
+)
+def test_what_the_header_asks_for(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value, NOW) == seconds
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_it(value: str) -> None:
+    found = parse_retry_after(value, NOW)
+    assert found is None or found >= 0

@@ -1,0 +1,136 @@
+"""Topics and groups as an operator sees them: create what is missing, wait for it, measure the lag."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from shared.kafka.config import common_config, consumer_config
+from shared.kafka.errors import InfrastructureAway
+
+BROKER_DEFAULT: Final = -1
+_TIMEOUT_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as it should be. ``config`` are the broker's topic properties, used when it is created."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def ensure_topics(
+    bootstrap_servers: str,
+    specs: Iterable[TopicSpec],
+    config: Mapping[str, str] | None = None,
+    replication: int = BROKER_DEFAULT,
+) -> None:
+    """Create the topics that are missing and add the partitions that are missing; nothing is ever removed.
+
+    Several processes may do it at once. Raises InfrastructureAway when the broker does not answer, KafkaException
+    when it refuses.
+    """
+    wanted = {spec.name: spec for spec in specs}
+    admin = AdminClient(common_config(bootstrap_servers, config))
+    found = _partition_counts(admin)
+    missing = [
+        NewTopic(spec.name, spec.partitions, replication, config=dict(spec.config))
+        for spec in wanted.values()
+        if spec.name not in found
+    ]
+    _settle(admin.create_topics(missing, request_timeout=_TIMEOUT_SECONDS) if missing else {})
+    wider = [
+        NewPartitions(spec.name, spec.partitions)
+        for spec in wanted.values()
+        if spec.name in found and found[spec.name] < spec.partitions
+    ]
+    _settle(admin.create_partitions(wider, request_timeout=_TIMEOUT_SECONDS) if wider else {})
+    wait_for_topics(bootstrap_servers, wanted, config)
+
+
+def wait_for_topics(
+    bootstrap_servers: str,
+    names: Iterable[str],
+    config: Mapping[str, str] | None = None,
+    timeout: float = 30.0,
+) -> None:
+    """Return when every topic exists and each of its partitions has a leader. Raises InfrastructureAway."""
+    admin = AdminClient(common_config(bootstrap_servers, config))
+    missing = set(names)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            topics = admin.list_topics(timeout=max(0.1, min(5.0, deadline - time.monotonic()))).topics
+        except KafkaException:
+            topics = {}
+        missing = {
+            name
+            for name in missing
+            if name not in topics
+            or not topics[name].partitions
+            or any(partition.leader < 0 for partition in topics[name].partitions.values())
+        }
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise InfrastructureAway(f"kafka: no topic {', '.join(sorted(missing))}")
+        time.sleep(0.1)
+
+
+def lag(bootstrap_servers: str, group: str, config: Mapping[str, str] | None = None) -> dict[tuple[str, int], int]:
+    """For each partition that the group has committed: how many offsets are behind the end.
+
+    Raises InfrastructureAway when the broker does not answer.
+    """
+    extra: dict[str, Any] = dict(config or {})
+    admin = AdminClient(common_config(bootstrap_servers, extra))
+    try:
+        answer = admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], request_timeout=_TIMEOUT_SECONDS
+        )[group].result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return {}
+        raise InfrastructureAway("kafka: no answer about the group's offsets") from error
+    behind: dict[tuple[str, int], int] = {}
+    # A consumer of no group: only to ask for the ends of the partitions, by the readers' rule (read_committed).
+    reader = Consumer(consumer_config(bootstrap_servers, f"{group}.lag", extra, group_protocol="classic"))
+    try:
+        for partition in answer.topic_partitions or ():
+            low, high = reader.get_watermark_offsets(
+                TopicPartition(partition.topic, partition.partition), timeout=_TIMEOUT_SECONDS
+            )
+            committed = partition.offset if partition.offset >= 0 else low
+            behind[partition.topic, partition.partition] = max(0, high - max(committed, low))
+    except KafkaException as error:
+        raise InfrastructureAway("kafka: no answer about the ends of the partitions") from error
+    finally:
+        reader.close()
+    return behind
+
+
+def _partition_counts(admin: AdminClient) -> dict[str, int]:
+    try:
+        topics = admin.list_topics(timeout=_TIMEOUT_SECONDS).topics
+    except KafkaException as error:
+        raise InfrastructureAway("kafka: no answer to a metadata request") from error
+    return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def _settle(futures: Mapping[str, Future[None]]) -> None:
+    for future in futures.values():
+        try:
+            future.result()
+        except KafkaException as error:
+            # Another process was faster.
+            if error.args[0].code() not in (KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS):
+                raise

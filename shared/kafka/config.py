@@ -1,0 +1,106 @@
+"""The client properties of every consumer, producer and admin client: one place for what must not differ."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+_LIBRDKAFKA_LOG: Final = "shared.kafka.librdkafka"
+# syslog's scale: 3 is error. A broker that is away is not an error of ours: the runtime and the producer say it once.
+_LOG_LEVEL: Final = "3"
+
+
+def common_config(bootstrap_servers: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What every client has. ``extra`` are librdkafka properties (AUTOS_KAFKA_CONFIG: SASL, TLS) and win."""
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        "client.id": f"autos-{socket.gethostname()}",
+        "logger": logging.getLogger(_LIBRDKAFKA_LOG),
+        "log_level": _LOG_LEVEL,
+        "log.connection.close": False,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 2_000,
+        "topic.metadata.propagation.max.ms": 10_000,
+        # The runtime and the producer hear of errors by callback or by record; the default prints to stderr.
+        "error_cb": _ignore,
+        **(extra or {}),
+    }
+
+
+def consumer_config(
+    bootstrap_servers: str,
+    group_id: str,
+    extra: Mapping[str, Any] | None = None,
+    *,
+    group_protocol: str = "consumer",
+) -> dict[str, Any]:
+    """A member of a group that commits by hand and sees committed records only.
+
+    ``group_protocol``: ``consumer`` (KIP-848; the broker's group.consumer.session.timeout.ms applies) or
+    ``classic`` (cooperative-sticky, session time-out of 6 s).
+    """
+    config = {
+        **common_config(bootstrap_servers),
+        "group.id": group_id,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+        "max.poll.interval.ms": 300_000,
+        # Small prefetch: the runtime has a buffer of its own, and pausing throws this one away.
+        "queued.min.messages": 2_000,
+        "queued.max.messages.kbytes": 16_384,
+        "fetch.wait.max.ms": 100,
+        "fetch.error.backoff.ms": 100,
+        "group.protocol": group_protocol,
+    }
+    if group_protocol == "classic":
+        config |= {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": 6_000,
+            "heartbeat.interval.ms": 2_000,
+        }
+    return config | dict(extra or {})
+
+
+def producer_config(bootstrap_servers: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """An idempotent producer that waits for every in-sync replica and groups what is sent within 2 ms."""
+    return {
+        **common_config(bootstrap_servers),
+        "enable.idempotence": True,
+        "acks": "all",
+        "compression.type": "lz4",
+        "linger.ms": 2,
+        "delivery.timeout.ms": 120_000,
+        "retry.backoff.ms": 50,
+        "retry.backoff.max.ms": 1_000,
+        "queue.buffering.max.messages": 100_000,
+        "queue.buffering.max.kbytes": 65_536,
+        # The murmur2 partitioner of the Java client, so that keys meet whoever writes them.
+        "partitioner": "murmur2_random",
+        **(extra or {}),
+    }
+
+
+def transactional_config(
+    bootstrap_servers: str,
+    transactional_id: str,
+    extra: Mapping[str, Any] | None = None,
+    *,
+    timeout_ms: int = 10_000,
+) -> dict[str, Any]:
+    """A transactional producer. ``timeout_ms``: how long a dead one's transaction may hold back the readers."""
+    return {
+        **producer_config(bootstrap_servers),
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": timeout_ms,
+        # Cannot be longer than the transaction.
+        "delivery.timeout.ms": timeout_ms,
+        **(extra or {}),
+    }
+
+
+def _ignore(error: object) -> None:
+    """Errors are seen where they matter: in delivery reports, records and results."""

@@ -1,0 +1,225 @@
+"""The one producer of a process: idempotent, acknowledged by all in-sync replicas, from coroutines and threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from itertools import islice
+from typing import Any, Final
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException
+
+from shared.kafka.config import producer_config
+from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
+from shared.kafka.records import OutgoingRecord
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS: Final = 0.1
+_QUEUE_FULL_WAIT_SECONDS: Final = 0.01
+_CHUNK: Final = 1_000
+
+# What the broker or the client says of the record itself: sending it again gives the same answer.
+_REFUSED: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
+
+
+class RecordRefused(KafkaRuntimeError):
+    """The broker will not take this record (too large, no such topic, not allowed). Not worth a repeat."""
+
+
+class ProducerFailed(KafkaRuntimeError):
+    """The producer is unusable (fenced, or its sequence is broken): the process must start again."""
+
+
+def failure_of(error: KafkaError) -> KafkaRuntimeError:
+    """A librdkafka error as ours: ProducerFailed, RecordRefused or InfrastructureAway."""
+    if error.fatal():
+        return ProducerFailed(error.name())
+    if error.code() in _REFUSED:
+        return RecordRefused(error.name())
+    return InfrastructureAway(f"kafka: {error.name()}")
+
+
+class _Batch:
+    """Counts the delivery reports of one send; tells once, when all are in, the first failure or None."""
+
+    def __init__(self, told: Callable[[KafkaRuntimeError | None], None]) -> None:
+        self._told = told
+        self._lock = threading.Lock()
+        # One for the sender itself, so that early reports cannot end a batch that is still being filled.
+        self._open = 1
+        self._failure: KafkaRuntimeError | None = None
+
+    def add(self) -> None:
+        with self._lock:
+            self._open += 1
+
+    def report(self, error: KafkaError | None, _message: object) -> None:
+        self.close(None if error is None else failure_of(error))
+
+    def close(self, failure: KafkaRuntimeError | None) -> None:
+        with self._lock:
+            self._open -= 1
+            self._failure = self._failure or failure
+            last = self._open == 0
+        if last:
+            self._told(self._failure)
+
+
+class Producer:
+    """A confluent-kafka producer with a thread that serves its delivery reports.
+
+    ``client`` is for tests. Records with one key keep their order, also over reconnections.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        config: dict[str, Any] | None = None,
+        *,
+        client: confluent_kafka.Producer | None = None,
+    ) -> None:
+        self._client = client or confluent_kafka.Producer(producer_config(bootstrap_servers, config))
+        self._resolved: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None], KafkaRuntimeError | None]] = []
+        self._resolved_lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="kafka-producer", daemon=True)
+        self._thread.start()
+
+    async def send(self, records: Iterable[OutgoingRecord]) -> None:
+        """Write the records and return when every one is acknowledged.
+
+        ``records`` may be a generator of any length: it is read in pieces and never held as a whole.
+        Raises InfrastructureAway (some may have been written), RecordRefused, ProducerFailed.
+        """
+        loop = asyncio.get_running_loop()
+        acknowledged: asyncio.Future[None] = loop.create_future()
+
+        def told(failure: KafkaRuntimeError | None) -> None:
+            with self._resolved_lock:
+                self._resolved.append((loop, acknowledged, failure))
+
+        batch = _Batch(told)
+        failure: KafkaRuntimeError | None = None
+        source = iter(records)
+        try:
+            while chunk := list(islice(source, _CHUNK)):
+                for record in chunk:
+                    # librdkafka tells nobody when there is room again.
+                    while not self._produce(record, batch):  # noqa: ASYNC110
+                        await asyncio.sleep(_QUEUE_FULL_WAIT_SECONDS)
+                if len(chunk) == _CHUNK:
+                    await asyncio.sleep(0)  # a long generator lets others run in between
+        except KafkaRuntimeError as refused:
+            failure = refused
+        except BaseException:
+            batch.close(None)
+            raise
+        batch.close(failure)
+        if failure is not None or not acknowledged.done():
+            self._hand_over()
+        await acknowledged
+
+    def send_blocking(self, records: Sequence[OutgoingRecord], timeout: float) -> None:
+        """Like ``send``, for a thread. ``timeout`` in seconds.
+
+        Raises InfrastructureAway also when the time is over: the records may still be written later.
+        """
+        deadline = time.monotonic() + timeout
+        done: Future[None] = Future()
+        batch = _Batch(lambda failure: done.set_exception(failure) if failure else done.set_result(None))
+        try:
+            for record in records:
+                while not self._produce(record, batch):
+                    if time.monotonic() > deadline:
+                        raise InfrastructureAway("kafka: the producer's queue is full")
+                    time.sleep(_QUEUE_FULL_WAIT_SECONDS)
+        except KafkaRuntimeError as refused:
+            batch.close(refused)
+            raise
+        batch.close(None)
+        try:
+            done.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            raise InfrastructureAway("kafka: no acknowledgement in time") from None
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything sent is acknowledged; False when the time (seconds) is over before."""
+        return self._client.flush(timeout) == 0
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Flush, then end the thread. What is not acknowledged by then is given up."""
+        if not self.flush(timeout):
+            _log.warning("kafka producer closed with unacknowledged records", extra={"records": len(self._client)})
+            self._client.purge()
+        self._closing.set()
+        self._thread.join(timeout=5.0)
+
+    def _produce(self, record: OutgoingRecord, batch: _Batch) -> bool:
+        """Queue one record; False when the queue is full."""
+        batch.add()
+        try:
+            self._client.produce(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers.items()),
+                on_delivery=batch.report,
+            )
+        except BufferError:
+            batch.close(None)
+            return False
+        except KafkaException as error:
+            batch.close(None)
+            raise failure_of(error.args[0]) from error
+        return True
+
+    def _serve(self) -> None:
+        while not self._closing.is_set():
+            self._client.poll(_POLL_SECONDS)
+            self._hand_over()
+        self._client.poll(0)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Wake each event loop once for all of its batches that are complete."""
+        with self._resolved_lock:
+            resolved, self._resolved = self._resolved, []
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], KafkaRuntimeError | None]]] = {}
+        for loop, future, failure in resolved:
+            by_loop.setdefault(loop, []).append((future, failure))
+        for loop, settled in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_settle, settled)
+            except RuntimeError:
+                # The loop is closed: nobody waits any more.
+                continue
+
+
+def _settle(settled: list[tuple[asyncio.Future[None], KafkaRuntimeError | None]]) -> None:
+    for future, failure in settled:
+        if future.done():
+            continue
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure)

@@ -9,30 +9,33 @@ from services.status.apply import Projection
 from services.status.batch import BatchWriter
 from services.status.credentials import UnsupportedKafkaConfig, credentials
 from services.status.metrics import StatusMetrics
+from services.status.quiet import quieten_aiokafka
 from services.status.settings import StatusSettings
 from services.status.worker import StatusWorker
 from shared.clock import utc_now
 from shared.db import progress
 from shared.db.engine import Database
+from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.producer import Producer
 from shared.outbox.relay import OutboxRelay
 from shared.service import run_service
 
 
-async def main(settings: StatusSettings, stop: asyncio.Event) -> None:
+async def main(settings: StatusSettings, stop: asyncio.Event, *, topic: str = DOCUMENT_EVENTS) -> None:
     """Run until ``stop``. A Kafka configuration that Faust cannot follow ends the start with one line."""
     try:
         credentials(settings.kafka_config)
     except UnsupportedKafkaConfig as error:
         sys.stderr.write(f"wrong settings: {error}\n")
         raise SystemExit(2) from None
+    quieten_aiokafka()
     database = Database.connect(
         settings.database_url, application_name="autos-status", pool_size=settings.database_pool_size
     )
     producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
     relay = OutboxRelay(database.engine, progress.outbox, producer)
     metrics = StatusMetrics()
-    worker = StatusWorker(settings, BatchWriter(database, Projection(), utc_now, metrics), metrics)
+    worker = StatusWorker(settings, BatchWriter(database, Projection(), utc_now, metrics), metrics, topic=topic)
     relay.start()
     try:
         await worker.run(stop)

@@ -1,0 +1,37 @@
+"""One line about an outage of the broker instead of the ten a second that aiokafka writes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+_QUIET_SECONDS: Final = 60.0
+_SHOWN: Final = 200
+
+
+class OutageHandler(logging.Handler):
+    """Repeats the first complaint of a series; the series ends when nothing was complained of for a minute."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(logging.WARNING)
+        self._monotonic = monotonic
+        self._last: float | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now, last = self._monotonic(), self._last
+        self._last = now
+        if last is None or now - last > _QUIET_SECONDS:
+            said = record.getMessage().partition("\n")[0][:_SHOWN]
+            _log.warning("kafka client complains, it reconnects by itself", extra={"client": record.name, "said": said})
+
+
+def quieten_aiokafka() -> None:
+    """Send aiokafka's log through one :class:`OutageHandler` of this process; can be repeated."""
+    logger = logging.getLogger("aiokafka")
+    logger.propagate = False
+    if not any(isinstance(handler, OutageHandler) for handler in logger.handlers):
+        logger.handlers[:] = [OutageHandler()]

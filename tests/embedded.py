@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from local.server import Command, start
+from local.state import Phase, StateFiles
 from tests.support import Servers, wait_until
 
 _START_SECONDS = 150.0
@@ -30,15 +31,16 @@ def running(arguments: Sequence[str], data_dir: Path, environ: Mapping[str, str]
         bare=True,
     )
     process = start(command)
-    stack_file = data_dir / "stack.json"
+    files = StateFiles(data_dir)
 
     def is_up() -> bool:
         assert process.poll() is None, f"the stack did not start:\n{log.read_text()}"
-        return stack_file.exists()
+        # Not the file alone: a supervisor that was killed leaves its own behind.
+        return files.supervisor_pid() == process.pid and files.phase()[0] is Phase.READY
 
     try:
-        wait_until(is_up, _START_SECONDS, "stack.json")
-        yield json.loads(stack_file.read_text())
+        wait_until(is_up, _START_SECONDS, "the stack")
+        yield json.loads(files.stack_file.read_text())
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -1,0 +1,41 @@
+"""The downloader's Prometheus metrics; each name is written once, here."""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class DownloaderMetrics:
+    """Counters of one downloader process."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        # From asking the source for a document to its last byte in the spool.
+        self.fetch_seconds = Histogram(
+            "autos_downloader_fetch_seconds", "Seconds to read a document", registry=registry, buckets=_SECONDS
+        )
+        # From the spool to the store's answer.
+        self.store_seconds = Histogram(
+            "autos_downloader_store_seconds", "Seconds to store a document", registry=registry, buckets=_SECONDS
+        )
+        # Bytes of documents that are in the store.
+        self.bytes = Counter("autos_downloader_bytes_total", "Bytes stored", registry=registry)
+        # Documents being read or stored at this moment.
+        self.in_flight = Gauge("autos_downloader_in_flight", "Documents being handled", registry=registry)
+        # How documents ended: available, already_available, failed, cancelled.
+        self.documents = Counter(
+            "autos_downloader_documents_total", "Documents by outcome", labelnames=["outcome"], registry=registry
+        )
+        # Attempts that go through the retry topics, by error code.
+        self.retries = Counter(
+            "autos_downloader_retries_total", "Attempts put off", labelnames=["reason"], registry=registry
+        )
+        # Records held because the source was away, by error code; no attempt is counted for them.
+        self.holds = Counter("autos_downloader_holds_total", "Documents held", labelnames=["reason"], registry=registry)
+        # Jobs planned, aborted and put off.
+        self.jobs = Counter("autos_downloader_jobs_total", "Jobs by outcome", labelnames=["outcome"], registry=registry)
+        # 0 closed, 1 half-open (probing), 2 open: the source's circuit breaker.
+        self.breaker_state = Gauge("autos_downloader_breaker_state", "0 closed, 1 half-open, 2 open", registry=registry)
+        # Requests that this worker may have open at the source.
+        self.source_limit = Gauge("autos_downloader_source_limit", "Requests allowed at once", registry=registry)

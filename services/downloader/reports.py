@@ -1,0 +1,206 @@
+"""What the downloader writes to Kafka: each step's event as a record, with an id that a repeat of the step makes again.
+
+The id is a uuid5 of the job, the document, the step and the attempt, so whoever reads the topics can drop the
+repeats that at-least-once delivery brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from shared.clock import Clock
+from shared.events import topics
+from shared.events.document_events import (
+    DocumentAvailable,
+    DocumentFailed,
+    DocumentStarted,
+    JobAborted,
+    JobPlanned,
+)
+from shared.events.document_requested import DocumentDead, DocumentRequested
+from shared.events.envelope import Event, deterministic_id, encode
+from shared.events.process_requested import ProcessDead, ProcessRequested
+from shared.kafka.errors import PoisonRecord
+from shared.kafka.records import OutgoingRecord, Record
+
+SOURCE: Final = "/autos/downloader"
+"""``ce_source``."""
+
+ANSWERS_HEADER: Final = "autos_answers"
+"""On process.retry.*: how many of the attempts so far were answers about the case, and not an outage."""
+
+ERROR_HEADER: Final = "autos_error"
+ERROR_DETAIL_HEADER: Final = "autos_error_detail"
+ORIGIN_HEADER: Final = "autos_error_origin"
+
+
+class Reports:
+    """Makes records; ``clock`` gives ``ce_time``."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    # -- planner ------------------------------------------------------------------------------------------------------
+
+    def requested(self, event: DocumentRequested, traceparent: str | None) -> OutgoingRecord:
+        return self._record(event, topics.DOCUMENT_REQUESTED, traceparent, _document_id(event, "requested"))
+
+    def planned(self, event: JobPlanned, traceparent: str | None) -> OutgoingRecord:
+        return self._record(
+            event, topics.DOCUMENT_EVENTS, traceparent, deterministic_id("job", event.job_id, "planned")
+        )
+
+    def aborted(self, event: JobAborted, traceparent: str | None) -> OutgoingRecord:
+        return self._record(
+            event, topics.DOCUMENT_EVENTS, traceparent, deterministic_id("job", event.job_id, "aborted")
+        )
+
+    def put_off(
+        self,
+        request: ProcessRequested,
+        *,
+        attempt: int,
+        answers: int,
+        delay: float,
+        error: str,
+        traceparent: str | None,
+    ) -> OutgoingRecord:
+        """The discovery again, in the retry topic for ``delay`` seconds."""
+        again = request.model_copy(
+            update={
+                "attempt": attempt,
+                "not_before": self._clock() + timedelta(seconds=delay),
+                "last_error": error,
+            }
+        )
+        record = self._record(
+            again,
+            topics.tier_for(delay, topics.PROCESS_RETRY).topic,
+            traceparent,
+            deterministic_id("job", request.job_id, "retry", attempt),
+        )
+        return replace(record, headers={**record.headers, ANSWERS_HEADER: str(answers).encode()})
+
+    def process_dead(
+        self, request: ProcessRequested, error_code: str, error_message: str, traceparent: str | None
+    ) -> OutgoingRecord:
+        dead = ProcessDead(**request.model_dump(), error_code=error_code, error_message=error_message)
+        return self._record(
+            dead, topics.PROCESS_DEAD, traceparent, deterministic_id("job", request.job_id, "dead", request.attempt)
+        )
+
+    # -- fetcher ------------------------------------------------------------------------------------------------------
+
+    def started(self, request: DocumentRequested, traceparent: str | None) -> OutgoingRecord:
+        event = DocumentStarted(
+            job_id=request.job_id,
+            process_number=request.process_number,
+            document_id=request.document_id,
+            attempts=request.attempt,
+            at=self._clock(),
+        )
+        return self._told(event, "started", traceparent)
+
+    def available(
+        self,
+        request: DocumentRequested,
+        *,
+        object_key: str,
+        sha256: str,
+        size: int,
+        content_type: str,
+        attempts: int,
+        traceparent: str | None,
+    ) -> OutgoingRecord:
+        event = DocumentAvailable(
+            job_id=request.job_id,
+            process_number=request.process_number,
+            document_id=request.document_id,
+            attempts=attempts,
+            at=self._clock(),
+            object_key=object_key,
+            sha256=sha256,
+            size=size,
+            content_type=content_type,
+        )
+        return self._told(event, "available", traceparent)
+
+    def failed(
+        self, request: DocumentRequested, error_code: str, error_message: str, traceparent: str | None
+    ) -> OutgoingRecord:
+        event = DocumentFailed(
+            job_id=request.job_id,
+            process_number=request.process_number,
+            document_id=request.document_id,
+            attempts=request.attempt,
+            at=self._clock(),
+            error_code=error_code,
+            error_message=error_message,
+        )
+        return self._told(event, "failed", traceparent)
+
+    def reminded(self, event: DocumentFailed, traceparent: str | None) -> OutgoingRecord:
+        """A failure of an earlier job, told again for this one."""
+        return self._told(event.model_copy(update={"at": self._clock()}), "failed", traceparent)
+
+    def retry(
+        self, request: DocumentRequested, *, attempt: int, delay: float, error: str, traceparent: str | None
+    ) -> OutgoingRecord:
+        """The next attempt, in the retry topic for ``delay`` seconds."""
+        again = request.model_copy(
+            update={
+                "attempt": attempt,
+                "not_before": self._clock() + timedelta(seconds=delay),
+                "last_error": error,
+            }
+        )
+        return self._record(
+            again,
+            topics.tier_for(delay, topics.DOCUMENT_RETRY).topic,
+            traceparent,
+            _document_id(again, "retry"),
+        )
+
+    def document_dead(
+        self, request: DocumentRequested, error_code: str, error_message: str, traceparent: str | None
+    ) -> OutgoingRecord:
+        dead = DocumentDead(**request.model_dump(), error_code=error_code, error_message=error_message)
+        return self._record(dead, topics.DOCUMENT_DEAD, traceparent, _document_id(dead, "dead"))
+
+    def _told(
+        self, event: DocumentStarted | DocumentAvailable | DocumentFailed, step: str, traceparent: str | None
+    ) -> OutgoingRecord:
+        event_id = deterministic_id("document", event.job_id, event.document_id, step, event.attempts)
+        return self._record(event, topics.DOCUMENT_EVENTS, traceparent, event_id)
+
+    def _record(self, event: Event, topic: str, traceparent: str | None, event_id: str) -> OutgoingRecord:
+        return encode(event, topic, event_id=event_id, source=SOURCE, time=self._clock(), traceparent=traceparent)
+
+
+def _document_id(event: DocumentRequested, step: str) -> str:
+    return deterministic_id("document", event.job_id, event.document_id, step, event.attempt)
+
+
+def dead_record(topic: str, record: Record, error: Exception) -> OutgoingRecord:
+    """A record that cannot be handled, as it came, for a dead topic. ``autos_error*`` say why and where from.
+
+    Of an error that is not a PoisonRecord only the class is told: its text may quote the record.
+    """
+    if isinstance(error, PoisonRecord):
+        reason, detail = error.reason, error.detail
+    else:
+        reason, detail = "handler_error", type(error).__name__
+    headers: dict[str, bytes] = {
+        **_without_errors(record.headers),
+        ERROR_HEADER: reason.encode(),
+        ERROR_DETAIL_HEADER: detail.encode(),
+        ORIGIN_HEADER: f"{record.topic}/{record.partition}/{record.offset}".encode(),
+    }
+    return OutgoingRecord(topic=topic, key=record.key or b"", value=record.value, headers=headers)
+
+
+def _without_errors(headers: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name: value for name, value in headers.items() if not name.startswith(ERROR_HEADER)}

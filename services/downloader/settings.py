@@ -1,0 +1,45 @@
+"""The settings of the downloader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import Field, field_validator
+
+from shared.pdpj.settings import PdpjSettings
+from shared.settings import DatabaseSettings, Delays, KafkaSettings, StorageSettings
+
+_LONGEST_DELAY_SECONDS = 86_400.0
+
+
+class DownloaderSettings(DatabaseSettings, KafkaSettings, StorageSettings, PdpjSettings):
+    """Database, broker, object store and source, and how much is done at once."""
+
+    download_concurrency: Annotated[int, Ge(1), Le(512)] = 32
+    """Documents that one worker handles at once, of all cases."""
+    download_per_process: Annotated[int, Ge(1), Le(512)] = 5
+    """Documents of one case that one worker handles at once."""
+    download_retry_delays: Delays = (5.0, 30.0, 120.0)
+    """Seconds before the second, third, ... attempt; what fails once more after the last has failed for good."""
+    download_read_ahead: int = Field(4_000, ge=1, le=100_000)
+    """Records that wait in memory for each partition; what lies behind them is not seen by the turns of the cases."""
+    source_concurrency: Annotated[int, Ge(1), Le(10_000)] = 64
+    """Requests that all workers together have open at the source."""
+    plan_concurrency: int = Field(16, ge=2, le=256)
+    """Jobs planned at once."""
+    discovery_timeout: float = Field(90.0, gt=0, le=600)
+    """Seconds for reading a case from the source, the wait for a place included."""
+
+    @field_validator("download_retry_delays")
+    @classmethod
+    def _bounded(cls, delays: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 <= delay <= _LONGEST_DELAY_SECONDS for delay in delays):
+            raise ValueError("each delay must be between 0 seconds and a day")
+        return delays
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where documents of more than a mebibyte wait between source and store."""
+        return self.data_dir / "tmp"

@@ -1,0 +1,160 @@
+"""What a failing answer means: the table of docs/architecture.md, section 9, as one pure function.
+
+``refusal`` takes the status, the headers and the first kB of the body of any answer that is not the wanted 200, and
+gives the error to raise. It never looks at a clock and never puts a word of the answer into an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+from typing import Any, Final
+
+from shared.pdpj.content import is_shell_page
+from shared.pdpj.errors import (
+    DocumentNotFound,
+    EmptyBody,
+    NoAccess,
+    NotADocument,
+    ProcessNotFound,
+    SourceError,
+    SourceServerError,
+    SourceThrottled,
+    SourceTimeout,
+    SourceUnavailable,
+    TokenRejected,
+    UnexpectedAnswer,
+)
+from shared.pdpj.fields import read_json
+
+MAX_RETRY_AFTER_SECONDS: Final = 3600.0
+"""A source that asks for a longer pause is asked again after this one."""
+_NO_ACCESS: Final = "nao possui acesso"
+_GATEWAY: Final = frozenset({502, 503, 504, *range(520, 531), 598, 599})
+_TIMEOUTS: Final = frozenset({408, 504, 522, 524, 598})
+
+
+class Wanted(Enum):
+    """What was asked for: "not found" and "a page" mean different things for each."""
+
+    CASE = auto()
+    DOCUMENT = auto()
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes, wanted: Wanted) -> SourceError:
+    """The error that an answer other than a good 200 stands for."""
+    if status in (401, 403) and says_no_access(body):
+        return NoAccess()
+    if status == 401:
+        return TokenRejected()
+    if status == 403:
+        return UnexpectedAnswer("the source forbids this without saying why") if _is_json(headers) else _firewall()
+    if status == 404:
+        return ProcessNotFound() if wanted is Wanted.CASE else DocumentNotFound()
+    if status == 429:
+        return SourceThrottled(retry_after=retry_after(headers))
+    if status in _TIMEOUTS:
+        return SourceTimeout(f"the source answered {status}", retry_after(headers))
+    if status in _GATEWAY:
+        return SourceUnavailable(f"the source answered {status}", retry_after(headers))
+    if status >= 500:
+        return SourceServerError(f"the source answered {status}")
+    if status == 204 and wanted is Wanted.DOCUMENT:
+        return EmptyBody()
+    if 300 <= status < 400:
+        return UnexpectedAnswer(f"the source answered {status}; redirects are not followed")
+    return UnexpectedAnswer(f"the source answered {status}")
+
+
+def misplaced(headers: Mapping[str, str], head: bytes, wanted: Wanted) -> SourceError | None:
+    """The error of a 200 that is not what was asked for: the shell page, or JSON in place of a document."""
+    if wanted is Wanted.CASE:
+        if _media_type(headers) == "text/html" or head.lstrip()[:1] == b"<":
+            what = "the portal's shell page" if is_shell_page(head) else "a page"
+            return UnexpectedAnswer(f"the source answered {what} in place of a case")
+        return None
+    if not _is_json(headers):
+        return None
+    try:
+        value = read_json(head)
+    except ValueError:
+        return UnexpectedAnswer("the source answered JSON in place of a document")
+    if value == [] or (isinstance(value, dict) and value.get("content") == []):
+        return DocumentNotFound()
+    if is_shell_page(head):
+        return NotADocument()
+    return UnexpectedAnswer("the source answered JSON in place of a document")
+
+
+def says_no_access(body: bytes) -> bool:
+    """Whether the body says "não possui acesso", in any encoding, escaping, case and spacing."""
+    return any(_NO_ACCESS in _plain(reading) for reading in _readings(body))
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of Retry-After (RFC 9110, section 10.2.3), from 0 to an hour; None when absent or nonsense.
+
+    A date is read against the answer's own Date where it has one, so that the two clocks need not agree.
+    """
+    value = (headers.get("retry-after") or "").strip()
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", value):
+        return min(float(value), MAX_RETRY_AFTER_SECONDS)
+    due = _http_date(value)
+    if due is None:
+        return None
+    sent = _http_date(headers.get("date") or "")
+    if sent is None:
+        return None
+    return min(max((due - sent).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _firewall() -> SourceUnavailable:
+    return SourceUnavailable("a firewall before the source refused the request")
+
+
+def _http_date(value: str) -> datetime | None:
+    if len(value) > 64:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return (headers.get("content-type") or "").partition(";")[0].strip().lower()
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    media_type = _media_type(headers)
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _readings(body: bytes) -> list[str]:
+    """The body as the text it may be: the texts inside of JSON, UTF-8, Latin-1."""
+    readings = [body.decode("utf-8", "replace"), body.decode("latin-1")]
+    with contextlib.suppress(ValueError):
+        readings.append(" ".join(_texts(read_json(body), 4)))
+    return readings
+
+
+def _texts(value: Any, depth: int) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if depth == 0 or not isinstance(value, dict | list):
+        return []
+    items = value.values() if isinstance(value, dict) else value
+    return [found for item in items for found in _texts(item, depth - 1)]
+
+
+def _plain(reading: str) -> str:
+    """Without entities, accents, case and runs of space."""
+    folded = unicodedata.normalize("NFKD", html.unescape(reading)).casefold()
+    return " ".join("".join(char for char in folded if not unicodedata.combining(char)).split())

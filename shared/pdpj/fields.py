@@ -1,0 +1,124 @@
+"""Reading one value out of JSON that cannot be trusted: each function answers a clean value or None, never an error.
+
+Text loses what PostgreSQL and JSON cannot keep (NUL, lone surrogates); numbers outside the columns that hold them
+count as missing (docs/architecture.md, section 9: things can be missing).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import orjson
+
+_INT4: Final = 2**31 - 1
+_INT8: Final = 2**63 - 1
+_MAX_MONEY: Final = Decimal(10) ** 16
+_MAX_TEXT: Final = 4000
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SAO_PAULO: Final = "America/Sao_Paulo"
+_CENT: Final = Decimal("0.01")
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON value. Raises ValueError when there is none.
+
+    What the fast and strict reader refuses (Latin-1, NaN, lone surrogates, control characters inside of a text) is
+    read by the lenient one: one bad character in a party's name must not hide a case.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("latin-1")
+    try:
+        return json.loads(text, strict=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    """The object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """The array; one object counts as an array of it, anything else as an empty one."""
+    if isinstance(value, list):
+        return value
+    return [value] if isinstance(value, dict) else []
+
+
+def first(value: object) -> dict[str, Any]:
+    """The first object of an array (or the object itself), or an empty one."""
+    return next((item for item in as_list(value) if isinstance(item, dict)), {})
+
+
+def text(value: object, limit: int = _MAX_TEXT) -> str | None:
+    """A text that is not blank, of at most ``limit`` characters; a number counts as its digits."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        value = str(value) if abs(value) <= _INT8 else None
+    if not isinstance(value, str):
+        return None
+    kept = value[: 4 * limit].encode("utf-8", "replace").decode().replace("\x00", "").strip()[:limit]
+    return kept or None
+
+
+def integer(value: object, *, limit: int = _INT4) -> int | None:
+    """A whole number from 0 to ``limit``, also as digits in a text."""
+    if isinstance(value, bool):
+        return None
+    whole = isinstance(value, float) and math.isfinite(value) and value.is_integer()
+    digits = isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", value) is not None
+    if isinstance(value, float | str) and (whole or digits):
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value <= limit else None
+
+
+def byte_count(value: object) -> int | None:
+    """A size in bytes."""
+    return integer(value, limit=_INT8)
+
+
+def money(value: object) -> Decimal | None:
+    """An amount in reais with cents, below 10^16."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value).strip()[:64])
+        if not amount.is_finite() or abs(amount) >= _MAX_MONEY:
+            return None
+        return amount.quantize(_CENT)
+    except (InvalidOperation, ValueError):  # ValueError: an int of more digits than Python prints
+        return None
+
+
+def moment(value: object) -> datetime | None:
+    """A time, in UTC. Without an offset it is São Paulo's; of a repeated hour, the first."""
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value.strip())
+        if parsed.tzinfo is None:
+            parsed = parsed.replace(tzinfo=ZoneInfo(_SAO_PAULO))
+        return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def uuid_text(value: object) -> str | None:
+    """A UUID in its 36-character form, in lower case."""
+    if not isinstance(value, str):
+        return None
+    lowered = value.strip().lower()
+    return lowered if _UUID.fullmatch(lowered) else None

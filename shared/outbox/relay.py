@@ -8,6 +8,8 @@ between the acknowledgement and the mark publishes the batch again with the same
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -19,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.clock import Clock, utc_now
 from shared.db.channels import OUTBOX, Listener
+from shared.kafka.producer import ProducerFailed
 from shared.kafka.records import OutgoingRecord
 
 _log = logging.getLogger(__name__)
@@ -36,7 +39,8 @@ class Publisher(Protocol):
 class OutboxRelay:
     """Publishes the rows of one outbox table.
 
-    ``poll_seconds`` is the fallback when a notification is lost; ``keep`` is how long published rows stay.
+    ``poll_seconds`` is the fallback when a notification is lost; ``keep`` is how long published rows stay;
+    ``on_unusable`` is called when the producer can never send again, and ends the process unless given.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class OutboxRelay:
         keep: timedelta = timedelta(days=2),
         clock: Clock = utc_now,
         on_published: Callable[[int], None] | None = None,
+        on_unusable: Callable[[], None] | None = None,
     ) -> None:
         self._engine = engine
         self._outbox = outbox
@@ -61,6 +66,7 @@ class OutboxRelay:
         self._keep = keep
         self._clock = clock
         self._on_published = on_published
+        self._on_unusable = on_unusable or _end_process
         self._lock_id = zlib.crc32(f"autos-outbox-{outbox.schema}".encode())
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -95,6 +101,10 @@ class OutboxRelay:
                 with self._engine.connect() as connection:
                     self._hold(connection)
                 complained = False
+            except ProducerFailed:
+                _log.error("outbox relay's producer is unusable", extra={"schema": self._outbox.schema})
+                self._on_unusable()
+                return
             # The edge of a thread: whatever it is, the rows stay and the relay tries again.
             except Exception as error:  # noqa: BLE001
                 if not complained:
@@ -163,6 +173,11 @@ class OutboxRelay:
         except DBAPIError:
             # The connection is broken, and the lock went with it; the pool must not hand it out again.
             connection.invalidate()
+
+
+def _end_process() -> None:
+    """An orderly end: whoever supervises the process starts it again, with a new producer."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _record(row: Any) -> OutgoingRecord:

@@ -53,8 +53,11 @@ endpoints = Table(
     moment("last_failure_at"),
     moment("disabled_at"),
     Column("disabled_reason", Text),
+    # exhausted or disabled: people have still to be told; cleared, with alerted_at, when they were.
+    Column("alert_reason", Text),
     moment("alerted_at"),
     moment("created_at", nullable=False, server_default=text("now()")),
+    Index("ix_endpoints_alert", "endpoint_id", postgresql_where=text("alert_reason IS NOT NULL")),
     schema=SCHEMA,
 )
 
@@ -74,6 +77,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     # Attempts made since the delivery was accepted or asked for again: what the schedule counts.
     Column("round_attempts", Integer, nullable=False, server_default=text("0")),
+    # Null while pending or waiting: held, since the endpoint is disabled.
     moment("next_attempt_at"),
     # The fence: a result is recorded only under the token that claimed the attempt.
     identifier("lease_token"),

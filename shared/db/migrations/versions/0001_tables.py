@@ -183,10 +183,19 @@ def upgrade() -> None:
         sa.Column("last_failure_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("alert_reason", sa.Text(), nullable=True),
         sa.Column("alerted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("endpoint_id", name=op.f("pk_endpoints")),
         schema="delivery",
+    )
+    op.create_index(
+        "ix_endpoints_alert",
+        "endpoints",
+        ["endpoint_id"],
+        unique=False,
+        schema="delivery",
+        postgresql_where=sa.text("alert_reason IS NOT NULL"),
     )
     op.create_index(op.f("ix_endpoints_client_id"), "endpoints", ["client_id"], unique=False, schema="delivery")
     op.create_table(

@@ -1,0 +1,354 @@
+"""The dialled request against real sockets: limits, TLS, guard at the dial, what is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from shared.webhooks.connection import client_context
+from shared.webhooks.dial import MAX_ANSWER_BYTES, CallResult, WebhookCaller
+from shared.webhooks.guard import GuardPolicy, Resolver
+
+LOOPBACK = GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),))
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A TCP (or TLS) server on a free port; ``serve`` gets each connection."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    line, *rest = head.strip().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in rest)}
+    return line, headers, await reader.readexactly(int(headers["content-length"]))
+
+
+def answering(text: bytes) -> Serve:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            writer.write(text)
+            await writer.drain()
+
+    return serve
+
+
+@asynccontextmanager
+async def calling(
+    policy: GuardPolicy = LOOPBACK,
+    *,
+    timeout: float = 5.0,
+    resolver: Resolver | None = None,
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[WebhookCaller]:
+    caller = WebhookCaller(policy, timeout=timeout, resolver=resolver, context=context)
+    try:
+        yield caller
+    finally:
+        await caller.aclose()
+
+
+async def call(serve: Serve, *, timeout: float = 5.0, body: bytes = b"{}") -> CallResult:
+    async with listening(serve) as port, calling(timeout=timeout) as caller:
+        return await caller.post(f"http://127.0.0.1:{port}/hook?a=1", [("webhook-id", "d1")], body)
+
+
+async def test_the_request_is_as_the_contract_says_and_everything_is_recorded() -> None:
+    seen: list[tuple[str, dict[str, str], bytes]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await read_request(reader))
+        writer.write(b"HTTP/1.1 202 Accepted\r\nretry-after: 7\r\ncontent-length: 5\r\n\r\nth\xffx\x00")
+        await writer.drain()
+
+    async with listening(serve) as port, calling() as caller:
+        result = await caller.post(f"http://127.0.0.1:{port}/hook?a=1", [("webhook-id", "d1")], b'{"x": 1}')
+    line, headers, body = seen[0]
+    assert line == "POST /hook?a=1 HTTP/1.1"
+    assert body == b'{"x": 1}'
+    assert headers["host"] == f"127.0.0.1:{port}"
+    assert headers["content-type"] == "application/json"
+    assert headers["accept-encoding"] == "identity"
+    assert headers["webhook-id"] == "d1"
+    assert result.succeeded
+    assert (result.status_code, result.error_code, result.address) == (202, None, "127.0.0.1")
+    assert result.retry_after == "7"
+    assert result.excerpt == "th\ufffdx\ufffd"
+    assert result.timings.connect is not None
+    assert result.timings.first_byte is not None
+    assert result.timings.dns is None
+
+
+async def test_the_body_of_an_answer_is_read_up_to_64_kib() -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+    result = await call(endless)
+    assert result.succeeded
+    assert len(result.excerpt) == 4096
+    assert MAX_ANSWER_BYTES == 65536
+
+
+async def test_a_compressed_answer_is_not_inflated() -> None:
+    text = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00"
+    result = await call(answering(text))
+    assert result.succeeded
+    assert result.excerpt.startswith("\x1f")
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n"])
+async def test_a_drip_cannot_pass_the_time_out(first: bytes) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(first)
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    result = await call(drip, timeout=0.4)
+    assert not result.succeeded
+    assert result.error_code == "timeout"
+    assert 0.3 <= result.duration < 2
+
+
+async def test_a_receiver_that_answers_before_it_has_read_all_is_heard() -> None:
+    async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    result = await call(impatient, body=b"x" * 30_000_000)
+    assert (result.status_code, result.error_code) == (413, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "invalid_answer"),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000, "invalid_answer"),
+    ],
+)
+async def test_an_answer_that_is_not_http_is_a_failure(text: bytes, code: str) -> None:
+    result = await call(answering(text))
+    assert (result.succeeded, result.error_code) == (False, code)
+
+
+async def test_an_answer_cut_short_is_a_failure() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    result = await call(cut)
+    assert (result.succeeded, result.error_code) == (False, "invalid_answer")
+
+
+async def test_a_closed_port_is_connection_refused() -> None:
+    async with listening(answering(b"")) as port:
+        pass
+    async with calling() as caller:
+        result = await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")
+    assert (result.status_code, result.error_code) == (None, "connection_refused")
+
+
+async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    followed: list[str] = []
+
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        followed.append("yes")
+
+    async with listening(other) as port:
+        text = f"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:{port}/\r\ncontent-length: 0\r\n\r\n"
+        result = await call(answering(text.encode()))
+    assert (result.status_code, result.succeeded) == (307, False)
+    assert followed == []
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert (await call(answering(b"HTTP/1.1 204 No Content\r\n\r\n"))).status_code == 204
+
+
+async def test_connections_are_kept_and_a_stale_one_is_dialled_again() -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        for _ in range(2):
+            await read_request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            await writer.drain()
+
+    async with listening(serve) as port, calling() as caller:
+        for _ in range(5):
+            result = await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")
+            assert result.succeeded
+    assert connections == 3
+
+
+async def test_an_address_that_is_not_public_is_not_dialled() -> None:
+    reached: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append("yes")
+
+    async def inside(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async with listening(serve) as port, calling(GuardPolicy(), resolver=inside) as caller:
+        for url in (f"http://127.0.0.1:{port}/", f"http://[::ffff:127.0.0.1]:{port}/", f"http://a.example:{port}/"):
+            result = await caller.post(url, [], b"{}")
+            assert (result.error_code, result.address) == ("address_not_public", None)
+    assert reached == []
+
+
+async def test_a_name_that_changes_between_check_and_dial_gains_nothing() -> None:
+    """The first look-up is the one that is checked and dialled: there is no second one to lie in."""
+    asked: list[str] = []
+
+    async def rebinding(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.9"]
+
+    text = b"HTTP/1.1 204 No Content\r\n\r\n"
+    async with listening(answering(text)) as port, calling(resolver=rebinding) as caller:
+        result = await caller.post(f"http://hook.example:{port}/", [], b"{}")
+        assert (result.address, asked) == ("127.0.0.1", ["hook.example"])
+        assert result.timings.dns is not None
+
+
+async def test_the_next_address_is_tried_when_one_refuses() -> None:
+    async def two(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    quick = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    async with listening(quick) as port, calling(resolver=two) as caller:
+        result = await caller.post(f"http://hook.example:{port}/", [], b"{}")
+    assert (result.succeeded, result.address) == (True, "127.0.0.1")
+
+
+async def test_an_unknown_name_is_dns_error() -> None:
+    async def unknown(host: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    async with calling(resolver=unknown) as caller:
+        assert (await caller.post("http://hook.example/", [], b"{}")).error_code == "dns_error"
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for ``name``, and a server context with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / f"{name}.pem", folder / f"{name}.key"
+    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return public, context
+
+
+async def at_loopback(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+async def test_tls_is_done_with_the_name_and_verified(tmp_path: Path) -> None:
+    roots, server = certificate(tmp_path, "hook.example")
+    names: list[str | None] = []
+    server.sni_callback = lambda sslsocket, name, context: names.append(name)
+    hosts: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hosts.append((await read_request(reader))[1]["host"])
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with listening(serve, server) as port:
+        async with calling(resolver=at_loopback, context=client_context(str(roots))) as caller:
+            result = await caller.post(f"https://hook.example:{port}/", [], b"{}")
+            assert (result.error_code, result.error_message, result.status_code) == (None, None, 200)
+            assert result.timings.tls is not None
+            other = await caller.post(f"https://other.example:{port}/", [], b"{}")
+            assert other.error_code == "tls_error"
+        async with calling(resolver=at_loopback) as caller:
+            unknown = await caller.post(f"https://hook.example:{port}/", [], b"{}")
+            assert unknown.error_code == "tls_error"
+            assert "certificate" in (unknown.error_message or "")
+    assert names[0] == "hook.example"
+    assert hosts == [f"hook.example:{port}"]
+
+
+def test_tls_1_2_is_the_least_and_names_are_verified() -> None:
+    context = client_context()
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_a_plain_server_behind_https_is_a_tls_error() -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        await reader.read()
+
+    async with listening(plain) as port, calling() as caller:
+        result = await caller.post(f"https://127.0.0.1:{port}/", [], b"{}")
+    assert result.error_code == "tls_error"

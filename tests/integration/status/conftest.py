@@ -1,0 +1,113 @@
+"""A database, a topic and worker processes for each test of the projection."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from shared.kafka.admin import TopicSpec, ensure_topics
+from tests.integration.db.fresh import FreshDatabase, fresh_database
+from tests.support import Servers
+
+PARTITIONS = 4
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def database(servers: Servers) -> Iterator[FreshDatabase]:
+    with fresh_database(servers) as database:
+        yield database
+
+
+@pytest.fixture
+def query(database: FreshDatabase) -> Query:
+    """Rows of a statement, as the owner."""
+
+    def rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(database.owner_url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    return rows
+
+
+@pytest.fixture
+def topic(servers: Servers) -> str:
+    name = f"test.document.events.{uuid.uuid4().hex[:8]}"
+    ensure_topics(servers.bootstrap_servers, [TopicSpec(name, PARTITIONS)], None, 1)
+    return name
+
+
+class Worker:
+    """A status process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, group: str) -> None:
+        self.process = process
+        self.group = group
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, timeout: float = 10) -> int:
+        """SIGTERM; the exit status."""
+        self.process.terminate()
+        return self.process.wait(timeout)
+
+
+StartWorker = Callable[[], Worker]
+
+
+@pytest.fixture
+def start_worker(servers: Servers, database: FreshDatabase, topic: str, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts status processes of one group; they end with the test."""
+    prefix = f"test-{uuid.uuid4().hex[:8]}"
+    with ExitStack() as running:
+
+        def start() -> Worker:
+            replica = str(uuid.uuid4().hex[:6])
+            log = tmp_path / f"status.{replica}.log"
+            environment = {
+                **{name: value for name, value in os.environ.items() if not name.startswith("AUTOS_")},
+                **servers.environment,
+                "AUTOS_DATABASE_URL": database.role_urls["status"],
+                "AUTOS_KAFKA_GROUP_PREFIX": prefix,
+                "AUTOS_DATA_DIR": str(tmp_path / "data"),
+                "AUTOS_REPLICA": replica,
+                # A warning anywhere in Faust's use would become an error here, as in every test.
+                "PYTHONWARNINGS": "error",
+                "PYTHONPATH": str(Path.cwd()),
+            }
+            script = Path(__file__).with_name("run_status.py")
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [sys.executable, str(script), topic],
+                    env=environment,
+                    cwd=tmp_path,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            worker = Worker(process, log, f"{prefix}.status")
+            running.callback(worker.kill)
+            return worker
+
+        yield start

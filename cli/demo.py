@@ -68,7 +68,14 @@ def demo() -> None:
     except KeyboardInterrupt:
         raise fail("interrupted; everything is stopped", status=130) from None
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        _remove_all_but_logs(place)
+
+
+def _remove_all_but_logs(place: Path) -> None:
+    """After a failure the logs stay, since its message names them; after a success nothing is here any more."""
+    for entry in place.iterdir() if place.exists() else ():
+        if entry.name != "logs":
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -103,7 +110,6 @@ def _stack(place: Path) -> Iterator[dict[str, Any]]:
         deadline = time.monotonic() + _START_SECONDS
         while not stack_file.exists():
             if supervisor.poll() is not None:
-                # The data is removed, and the logs with it: what they say last is all that stays.
                 raise fail(f"the stack did not start: {log.read_text(errors='replace').strip()}")
             if time.monotonic() > deadline:
                 raise fail(f"the stack was not up within {_START_SECONDS:g} s")

@@ -66,8 +66,8 @@ def _up_detached(directory: Path, scale: list[str]) -> None:
         while True:
             status = supervisor.poll()
             if status is not None:
-                words = log_path.read_text(errors="replace").strip() or f"the supervisor ended with status {status}"
-                raise fail(f"{words}\nits log: {log_path}")
+                words = log_path.read_text(errors="replace").strip()
+                raise fail(words or f"the supervisor ended with status {status}")
             if files.supervisor_pid() == supervisor.pid and files.phase()[0] is Phase.READY:
                 break
             if time.monotonic() > deadline:

@@ -6,12 +6,16 @@ import itertools
 import os
 import random
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from shared import cnj
 from shared.cnj import ProcessNumber
 from tests.support import Servers
+
+if TYPE_CHECKING:
+    from tests.product import Product
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +38,12 @@ def process_number() -> Callable[[], ProcessNumber]:
     """Makes case numbers that are valid and that no other test has."""
     sequences = itertools.count(random.randrange(1_000_000, 8_000_000))
     return lambda: cnj.make(next(sequences), 2024, 8, 26, random.randrange(1, 10_000))
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole product, as ``autos up`` runs it, with short retry delays."""
+    from tests.product import running_product
+
+    with running_product(tmp_path_factory.mktemp("product") / "data") as product:
+        yield product

@@ -1,0 +1,176 @@
+"""``autos up``, ``down``, ``ps`` and ``demo`` as a developer uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from shared.cnj import ProcessNumber
+from tests.product import SETTINGS, Product, running_product
+from tests.support import wait_until
+
+NAMES = {"kafka", "postgres", "s3", "pdpj", "receiver", "api", "downloader", "status", "notifier"}
+
+
+def autos(
+    *arguments: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **SETTINGS, **(environ or {})},
+    )
+
+
+def processes_of(place: Path) -> list[psutil.Process]:
+    """Every process on this machine that has the place in its command line or its environment."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if process.pid != os.getpid() and str(place) in " ".join(process.info["cmdline"] or []):
+            found.append(process)
+    return found
+
+
+@contextmanager
+def detached(data_dir: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A detached stack; yields what ``autos up`` printed."""
+    started = autos("up", "--detach", "--data-dir", str(data_dir), *arguments, environ=environ)
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield started.stdout
+    finally:
+        autos("down", "--data-dir", str(data_dir))
+
+
+def test_stack_json_has_the_shape_of_the_contract(product: Product) -> None:
+    stack = product.stack()
+    assert set(stack) == {"api_url", "api_key", "webhook_secret", "kafka", "database_url", "s3", "processes"}
+    assert set(stack["s3"]) == {"endpoint", "bucket", "access_key_id", "secret_access_key"}
+    assert set(stack["processes"]) == NAMES
+    for name, entry in stack["processes"].items():
+        assert set(entry) == {"pid", "command", "log"}
+        assert psutil.Process(entry["pid"]).cmdline() == shlex.split(entry["command"]), name
+        assert Path(entry["log"]).exists()
+
+
+def test_everything_listens_on_loopback_only(product: Product) -> None:
+    for name, entry in product.stack()["processes"].items():
+        for connection in psutil.Process(entry["pid"]).net_connections():
+            if connection.status == "LISTEN":
+                assert connection.laddr.ip in {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, (name, connection)
+
+
+@pytest.mark.parametrize("process", ["api", "downloader", "status", "notifier"])
+def test_a_killed_service_is_started_again_and_works(
+    product: Product, process: str, process_number: Callable[[], ProcessNumber]
+) -> None:
+    number = process_number()
+    product.simulator.put_case(number, documents=3, size=2_000)
+    product.wait_for_restart(process, product.kill(process))
+    wait_until(lambda: is_ready(product.api_url), 30, "the API")
+    path = f"/killed/{process}/{number}"
+    answer = product.client.get(f"/processes/{number}", params={"webhook_url": product.receiver.url(path)})
+    assert answer.status_code in {200, 202}
+    assert product.wait_for_end(number)["status"] == "completed"
+    assert product.wait_for_webhook(path)[0].verified
+
+
+def is_ready(api_url: str) -> bool:
+    try:
+        return httpx.get(f"{api_url}/health/ready", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_up_down_and_up_again_continue_with_the_data(
+    tmp_path: Path, process_number: Callable[[], ProcessNumber]
+) -> None:
+    data_dir = tmp_path / "data"
+    number = process_number()
+    with running_product(data_dir, None, "--scale", "downloader=2") as product:
+        assert set(product.stack()["processes"]) == NAMES | {"downloader.2"}
+        product.simulator.put_case(number, documents=4, size=2_000)
+        product.client.get(f"/processes/{number}").raise_for_status()
+        before = product.wait_for_end(number)
+        key = product.api_key
+    assert not processes_of(tmp_path)
+    assert not (data_dir / "stack.json").exists()
+    with running_product(data_dir) as product:
+        assert product.api_key == key
+        assert product.status(number)["job_id"] == before["job_id"]
+        files = product.client.get(f"/processes/{number}/files").json()["documents"]
+        assert len(files) == 4
+        for document in files:
+            assert httpx.get(document["download_url"]).status_code == 200
+
+
+def test_detached_it_runs_until_down(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with detached(data_dir) as printed:
+        stack = json.loads((data_dir / "stack.json").read_text())
+        assert stack["api_url"] in printed
+        assert stack["api_key"] in printed
+        assert is_ready(stack["api_url"])
+        listed = autos("ps", "--data-dir", str(data_dir))
+        assert listed.returncode == 0
+        assert all(re.search(rf"^\s+{name}\s+\d+\s+running", listed.stdout, re.MULTILINE) for name in NAMES)
+        again = autos("up", "--detach", "--data-dir", str(data_dir))
+        assert again.returncode == 1
+        assert "running already" in again.stderr
+        checked = autos("doctor", environ={"AUTOS_DATA_DIR": str(data_dir)})
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        stopped = autos("down", "--data-dir", str(data_dir))
+        assert stopped.stdout.strip() == "stopped"
+    assert not processes_of(tmp_path)
+    assert autos("ps", "--data-dir", str(data_dir)).returncode == 1
+
+
+def test_a_wrong_setting_ends_the_start_with_its_name_and_the_log(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    failed = autos("up", "--detach", "--data-dir", str(data_dir), environ={"AUTOS_RATE_LIMIT_BULK": "lots"})
+    assert failed.returncode == 1
+    assert "api ended with status 2" in failed.stderr
+    assert "AUTOS_RATE_LIMIT_BULK" in failed.stderr
+    assert str(data_dir / "logs" / "api.log") in failed.stderr
+    assert not processes_of(tmp_path)
+
+
+def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    arguments = [sys.executable, "-m", "cli.main", "up", "--data-dir", str(data_dir)]
+    with (tmp_path / "out").open("wb") as out, subprocess.Popen(arguments, stdout=out, stderr=out) as process:
+        try:
+            # In the middle of the start, as an impatient developer does.
+            wait_until((data_dir / "supervisor.json").exists, 20)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            if process.poll() is None:
+                process.kill()
+    assert not processes_of(tmp_path / "data")
+
+
+def test_the_demo_delivers_a_case_and_leaves_nothing(tmp_path: Path) -> None:
+    done = autos("demo", cwd=tmp_path, environ={"AUTOS_DATA_DIR": str(tmp_path / "data")})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "12 of 12 documents" in done.stdout
+    assert "signature  verified" in done.stdout
+    assert re.search(r"SHA-256 [0-9a-f]{64}", done.stdout)
+    assert list((tmp_path / "data").iterdir()) == []
+    assert not processes_of(tmp_path)

@@ -1,0 +1,199 @@
+"""The application: ``create_app`` makes every part and puts them together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+from confluent_kafka.admin import AdminClient
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+from starlette.middleware.cors import CORSMiddleware
+
+from services.api import failures, openapi
+from services.api.auth import Keys
+from services.api.changes import Changes
+from services.api.deliveries import routes as delivery_routes
+from services.api.deliveries.service import DeliveryService
+from services.api.docs import docs_router
+from services.api.documents import routes as document_routes
+from services.api.health import routes as health_routes
+from services.api.health.checks import Check, Readiness
+from services.api.jobs import routes as job_routes
+from services.api.jobs.repository import release_ended_jobs
+from services.api.jobs.service import JobService
+from services.api.links import LinkCache
+from services.api.metrics import ApiMetrics
+from services.api.middleware import RequestEdge
+from services.api.parameters import only_known_parameters
+from services.api.processes import routes as process_routes
+from services.api.processes.follow import CaseFollower
+from services.api.processes.service import CaseService, Rules
+from services.api.processes.source import CaseReader, ReadsCases
+from services.api.ratelimit import BULK, Limit
+from services.api.resources import Resources
+from services.api.settings import ApiSettings
+from services.api.webhooks import routes as webhook_routes
+from services.api.webhooks.service import WebhookService
+from services.api.webhooks.urls import WebhookUrls
+from shared.clock import Clock, utc_now
+from shared.db.catalog import outbox
+from shared.db.engine import Database
+from shared.kafka.config import common_config
+from shared.kafka.errors import InfrastructureAway
+from shared.outbox.relay import OutboxRelay, Publisher
+from shared.storage import PresignedLinks, make_client, make_store
+from shared.webhooks.dial import WebhookCaller
+from shared.webhooks.guard import GuardPolicy, Resolver, system_resolver
+
+_RELEASE_EVERY_SECONDS: Final = 10.0
+_BROKER_SECONDS: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Source(ReadsCases, Protocol):
+    """A source that the application closes at its end."""
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+
+
+def create_app(
+    settings: ApiSettings,
+    *,
+    source: Source,
+    publisher: Publisher | None = None,
+    clock: Clock = utc_now,
+    registry: CollectorRegistry | None = None,
+    resolver: Resolver | None = None,
+) -> FastAPI:
+    """An application. Nothing is dialled before its lifespan begins or a request needs it.
+
+    With ``publisher`` it relays its outbox; without, the rows wait for another replica's relay.
+    """
+    parts = _make_parts(settings, source, clock, registry or CollectorRegistry(), resolver or system_resolver())
+    resources, reader, caller = parts
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        relay = OutboxRelay(resources.database.engine, outbox, publisher) if publisher is not None else None
+        resources.changes.start()
+        if relay is not None:
+            relay.start()
+        release = asyncio.create_task(_release_ended(resources.database))
+        try:
+            yield
+        finally:
+            resources.changes.close()
+            release.cancel()
+            await asyncio.gather(release, return_exceptions=True)
+            await reader.aclose()
+            await source.aclose()
+            await caller.aclose()
+            if relay is not None:
+                await asyncio.to_thread(relay.stop)
+            await asyncio.to_thread(resources.changes.stop)
+            await asyncio.to_thread(resources.database.close)
+
+    app = FastAPI(
+        title=openapi.TITLE,
+        version=openapi.VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(only_known_parameters)],
+        max_body_size=settings.api_max_body_bytes,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.resources = resources
+    app.state.keys = resources.keys
+    for routes in (process_routes, document_routes, job_routes, delivery_routes, webhook_routes, health_routes):
+        app.include_router(routes.router)
+    app.include_router(docs_router())
+    failures.install(app)
+    openapi.install(app)
+    if settings.api_cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.api_cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        )
+    app.add_middleware(RequestEdge, metrics=resources.metrics)
+    return app
+
+
+def _make_parts(
+    settings: ApiSettings, source: Source, clock: Clock, registry: CollectorRegistry, resolver: Resolver
+) -> tuple[Resources, CaseReader, WebhookCaller]:
+    metrics = ApiMetrics(registry)
+    database = Database.connect(
+        settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size
+    )
+    changes = Changes(settings.database_url)
+    links = LinkCache(PresignedLinks(make_client(settings, public=True), settings.s3_bucket), clock)
+    store = make_store(settings)
+    policy = GuardPolicy.from_settings(settings)
+    urls = WebhookUrls(policy, resolver)
+    caller = WebhookCaller(policy, timeout=settings.webhook_timeout_seconds, resolver=resolver)
+    reader = CaseReader(source, clock, settings.source_deadline_seconds, metrics)
+    rules = Rules(
+        ttl_seconds=settings.process_ttl_seconds,
+        limit=Limit(BULK, settings.rate_limit_bulk, settings.rate_limit_burst),
+        max_active_jobs=settings.max_active_jobs,
+    )
+
+    async def ask_database() -> None:
+        await database.run(lambda connection: connection.execute(text("SELECT 1")))
+
+    async def ask_store() -> None:
+        # An empty prefix: an answer means that the bucket is there and the keys are right.
+        async for _ in store.list("health/", chunk_size=1):
+            break
+
+    resources = Resources(
+        settings=settings,
+        clock=clock,
+        database=database,
+        keys=Keys(database, clock),
+        links=links,
+        store=store,
+        changes=changes,
+        metrics=metrics,
+        readiness=Readiness({"database": ask_database, "broker": _broker_check(settings), "object_store": ask_store}),
+        urls=urls,
+        cases=CaseService(database, reader, links, clock, rules, metrics),
+        follower=CaseFollower(database, changes, links, clock),
+        jobs=JobService(database, links, clock),
+        deliveries=DeliveryService(database, clock),
+        webhooks=WebhookService(database, clock, urls, caller),
+    )
+    return resources, reader, caller
+
+
+def _broker_check(settings: ApiSettings) -> Check:
+    client = AdminClient(common_config(settings.kafka_bootstrap_servers, settings.kafka_config))
+
+    async def ask_broker() -> None:
+        await asyncio.to_thread(client.list_topics, timeout=_BROKER_SECONDS)
+
+    return ask_broker
+
+
+async def _release_ended(database: Database) -> None:
+    """Notices jobs that have ended although nobody asks for their cases, so that they do not count as active."""
+    while True:
+        try:
+            await database.run(release_ended_jobs)
+        except InfrastructureAway:
+            # The next round finds them too.
+            _log.debug("ended jobs could not be released")
+        await asyncio.sleep(_RELEASE_EVERY_SECONDS)

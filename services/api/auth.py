@@ -1,0 +1,121 @@
+"""Who is asking: API keys, known by their SHA-256, and what each may do."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import Connection, select
+
+from services.api.problems import InsufficientScope, Unauthorized
+from shared.clients import hash_key
+from shared.clock import Clock
+from shared.db.catalog import api_keys, clients
+from shared.db.engine import Database
+
+CACHE_SECONDS: Final = 4.0
+"""How long a key's row is believed: a revocation works everywhere within 5 s."""
+_CACHE_SIZE: Final = 10_000
+_MAX_KEY: Final = 256
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Authorization: Bearer <api key>")
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The client that asks, and the scopes of its key."""
+
+    client_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """Whether the key has ``scope``; ``admin`` has them all."""
+        return scope in self.scopes or "admin" in self.scopes
+
+    def require(self, scope: str, detail: str = "") -> None:
+        """Raise InsufficientScope unless the key has ``scope``."""
+        if not self.may(scope):
+            raise InsufficientScope(detail or f"this needs a key with the scope {scope!r}")
+
+
+@dataclass(frozen=True)
+class _Known:
+    caller: Caller
+    expires_at: datetime | None
+    until: float
+
+
+class Keys:
+    """Looks keys up, and remembers the good ones for :data:`CACHE_SECONDS`. Unknown ones are never remembered."""
+
+    def __init__(self, database: Database, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._monotonic = monotonic
+        self._known: dict[bytes, _Known] = {}
+
+    async def identify(self, key: str | None) -> Caller:
+        """The caller of a key. Raises Unauthorized."""
+        if not key:
+            raise Unauthorized("send the key as Authorization: Bearer <api key> or as X-API-Key")
+        if len(key) > _MAX_KEY:
+            raise Unauthorized("this key is not known, or it has expired or been revoked")
+        digest = hash_key(key)
+        known = self._known.get(digest)
+        if known is None or known.until <= self._monotonic():
+            known = await self._database.run(lambda connection: self._read(connection, digest))
+            if known is None:
+                self._known.pop(digest, None)
+            else:
+                if len(self._known) >= _CACHE_SIZE:
+                    self._known.clear()
+                self._known[digest] = known
+        if known is None or (known.expires_at is not None and known.expires_at <= self._clock()):
+            raise Unauthorized("this key is not known, or it has expired or been revoked")
+        return known.caller
+
+    def _read(self, connection: Connection, digest: bytes) -> _Known | None:
+        row = connection.execute(
+            select(
+                api_keys.c.key_id, api_keys.c.client_id, api_keys.c.key_hash, api_keys.c.scopes, api_keys.c.expires_at
+            )
+            .join(clients, clients.c.client_id == api_keys.c.client_id)
+            .where(api_keys.c.key_hash == digest, api_keys.c.revoked_at.is_(None), clients.c.disabled_at.is_(None))
+        ).one_or_none()
+        if row is None or not hmac.compare_digest(bytes(row.key_hash), digest):
+            return None
+        caller = Caller(row.client_id, row.key_id, frozenset(row.scopes))
+        return _Known(caller, row.expires_at, self._monotonic() + CACHE_SECONDS)
+
+
+async def _caller(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    header: Annotated[str | None, Depends(_header)],
+) -> Caller:
+    keys: Keys = request.app.state.keys
+    return await keys.identify(bearer.credentials if bearer is not None else header)
+
+
+def _requires(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
+    async def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+        caller.require(scope)
+        return caller
+
+    return check
+
+
+Reader = Annotated[Caller, Depends(_requires("read"))]
+"""A caller that may read."""
+Downloader = Annotated[Caller, Depends(_requires("download"))]
+"""A caller that may start downloads."""
+Subscriber = Annotated[Caller, Depends(_requires("webhooks"))]
+"""A caller that may see and change its webhooks."""

@@ -1,0 +1,87 @@
+"""Waiting for a change of a case: one listening connection a process wakes everybody who waits for that case."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import Connection, func, select
+
+from shared.db.channels import PROGRESS, Listener
+
+
+class Watch:
+    """One waiter of one case."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+        self.event = asyncio.Event()
+
+    async def wait(self, timeout: float) -> bool:
+        """True after a change, False when ``timeout`` seconds passed or the service is ending."""
+        if self._changes.closed:
+            return False
+        try:
+            async with asyncio.timeout(timeout):
+                await self.event.wait()
+        except TimeoutError:
+            return False
+        self.event.clear()
+        return not self._changes.closed
+
+
+class Changes:
+    """Hands the notifications of the channel ``autos_progress`` to the waiters of this process."""
+
+    def __init__(self, url: str) -> None:
+        self._listener = Listener(url, PROGRESS, self._on_notify)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watches: dict[str, set[Watch]] = defaultdict(set)
+        self.closed = False
+
+    def start(self) -> None:
+        """Listen from now on; call it in the event loop of the waiters."""
+        self._loop = asyncio.get_running_loop()
+        self._listener.start()
+
+    def close(self) -> None:
+        """Let every waiter go: the service is ending. Call it in the event loop."""
+        self.closed = True
+        self.wake(None)
+
+    def stop(self) -> None:
+        """End the listening thread; blocks for up to a second or so."""
+        self._listener.stop()
+
+    @contextmanager
+    def watch(self, process_number: str) -> Iterator[Watch]:
+        """A waiter that misses no change from here on: read the state after entering, then wait."""
+        watch = Watch(self)
+        self._watches[process_number].add(watch)
+        try:
+            yield watch
+        finally:
+            waiting = self._watches[process_number]
+            waiting.discard(watch)
+            if not waiting:
+                del self._watches[process_number]
+
+    def wake(self, process_number: str | None) -> None:
+        """Wake the waiters of a case, or all when something may have been missed."""
+        groups = list(self._watches.values()) if process_number is None else [self._watches.get(process_number, set())]
+        for group in groups:
+            for watch in group:
+                watch.event.set()
+
+    def _on_notify(self, payload: str | None) -> None:
+        if self._loop is not None:
+            # The loop may close between a check and the call: then nobody waits any more.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.wake, payload)
+
+
+def announce(connection: Connection, process_number: str) -> None:
+    """Wake the waiters of a case in every replica when the caller's transaction commits."""
+    connection.execute(select(func.pg_notify(PROGRESS, str(process_number))))

@@ -1,0 +1,32 @@
+"""Cursors of lists: the sort key of the last row shown, as text that clients need not understand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+
+from services.api.problems import FieldError, InvalidCursor
+
+
+def encode(moment: datetime, identity: str) -> str:
+    """A cursor behind the row with this time and id."""
+    text = f"{moment.astimezone(UTC).isoformat()}|{identity}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> tuple[datetime, str]:
+    """The time and id of a cursor. Raises InvalidCursor."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        moment, separator, identity = raw.decode("ascii").partition("|")
+        parsed = datetime.fromisoformat(moment)
+    except (binascii.Error, ValueError):
+        raise _invalid() from None
+    if not separator or not identity or parsed.tzinfo is None:
+        raise _invalid()
+    return parsed, identity
+
+
+def _invalid() -> InvalidCursor:
+    return InvalidCursor(errors=[FieldError("query.cursor", "invalid", "use next_cursor of the page before")])

@@ -1,0 +1,1 @@
+"""Deliveries of webhooks: listed, shown with every attempt, sent again."""

@@ -1,0 +1,66 @@
+"""The SQL of deliveries, attempts and endpoints, which the notifier writes and the api only reads."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, tuple_
+
+from shared.db.delivery import attempts, deliveries, endpoints
+
+
+def find(connection: Connection, client_id: str, delivery_id: str) -> Row[Any] | None:
+    """A delivery of this client, or None."""
+    return connection.execute(
+        select(deliveries).where(deliveries.c.delivery_id == delivery_id, deliveries.c.client_id == client_id)
+    ).one_or_none()
+
+
+def attempts_of(connection: Connection, delivery_id: str) -> Sequence[Row[Any]]:
+    """Every attempt, the first one first."""
+    return connection.execute(
+        select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.attempt, attempts.c.id)
+    ).all()
+
+
+def page(
+    connection: Connection,
+    client_id: str,
+    *,
+    process_number: str | None,
+    status: str | None,
+    before: tuple[datetime, str] | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """A client's deliveries, newest first, those older than ``before``."""
+    statement = (
+        select(deliveries)
+        .where(deliveries.c.client_id == client_id)
+        .order_by(deliveries.c.created_at.desc(), deliveries.c.delivery_id.desc())
+        .limit(limit)
+    )
+    if process_number is not None:
+        statement = statement.where(deliveries.c.process_number == process_number)
+    if status is not None:
+        statement = statement.where(deliveries.c.status == status)
+    if before is not None:
+        key = tuple_(deliveries.c.created_at, deliveries.c.delivery_id)
+        statement = statement.where(key < tuple_(before[0], str(uuid.UUID(before[1]))))
+    return connection.execute(statement).all()
+
+
+def endpoints_of(connection: Connection, client_id: str) -> Sequence[Row[Any]]:
+    """A client's endpoints, by URL."""
+    return connection.execute(
+        select(endpoints).where(endpoints.c.client_id == client_id).order_by(endpoints.c.url).limit(1000)
+    ).all()
+
+
+def find_endpoint(connection: Connection, client_id: str, endpoint_id: str) -> Row[Any] | None:
+    """An endpoint of this client, or None."""
+    return connection.execute(
+        select(endpoints).where(endpoints.c.endpoint_id == endpoint_id, endpoints.c.client_id == client_id)
+    ).one_or_none()

@@ -1,0 +1,91 @@
+"""The routes of deliveries and endpoints."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from services.api.answers import Json
+from services.api.auth import Subscriber
+from services.api.deliveries.schemas import (
+    DeliveryDetail,
+    DeliveryPage,
+    DeliveryStatusName,
+    EndpointList,
+    EndpointView,
+)
+from services.api.deliveries.service import Filter
+from services.api.parameters import DeliveryId, EndpointId, case_number
+from services.api.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor, InvalidProcessNumber, described
+from services.api.resources import Parts, Trace
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+
+
+@router.get(
+    "/deliveries",
+    response_model=None,
+    responses={
+        200: {"model": DeliveryPage, "description": "Your deliveries"},
+        **described(InvalidCursor, InvalidProcessNumber),
+    },
+    summary="Your deliveries",
+)
+async def list_deliveries(
+    caller: Subscriber,
+    parts: Parts,
+    process_number: Annotated[str | None, Query(description="Only those of this case", max_length=64)] = None,
+    status: Annotated[DeliveryStatusName | None, Query(description="Only those with this status")] = None,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before", max_length=256)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Newest first."""
+    number = case_number(process_number, "query.process_number") if process_number is not None else None
+    return Json(await parts.deliveries.page(caller.client_id, Filter(number, status, cursor, limit)))
+
+
+@router.get(
+    "/deliveries/{delivery_id}",
+    response_model=None,
+    responses={200: {"model": DeliveryDetail, "description": "The delivery"}, **described(DeliveryNotFound)},
+    summary="One delivery with every attempt",
+)
+async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, parts: Parts) -> Response:
+    """What was sent when, to which address, and what was answered."""
+    return Json(await parts.deliveries.show(caller.client_id, delivery_id))
+
+
+@router.post(
+    "/deliveries/{delivery_id}/redeliver",
+    status_code=202,
+    response_model=None,
+    responses={202: {"model": DeliveryDetail, "description": "It will be sent again"}, **described(DeliveryNotFound)},
+    summary="Send a delivery again",
+)
+async def redeliver(delivery_id: DeliveryId, caller: Subscriber, parts: Parts, trace: Trace) -> Response:
+    """Starts a new round of attempts, with the same webhook-id and links made anew."""
+    return Json(await parts.deliveries.redeliver(caller.client_id, delivery_id, trace), 202)
+
+
+@router.get(
+    "/endpoints",
+    response_model=None,
+    responses={200: {"model": EndpointList, "description": "Your receivers"}, **described()},
+    summary="Your receivers and how they do",
+)
+async def list_endpoints(caller: Subscriber, parts: Parts) -> Response:
+    """Every URL (without its query) that was called for you."""
+    return Json(await parts.deliveries.endpoints(caller.client_id))
+
+
+@router.post(
+    "/endpoints/{endpoint_id}/enable",
+    status_code=202,
+    response_model=None,
+    responses={202: {"model": EndpointView, "description": "It will be called again"}, **described(EndpointNotFound)},
+    summary="Enable a disabled receiver",
+)
+async def enable_endpoint(endpoint_id: EndpointId, caller: Subscriber, parts: Parts, trace: Trace) -> Response:
+    """What was kept for it is sent."""
+    return Json(await parts.deliveries.enable(caller.client_id, endpoint_id, trace), 202)

@@ -1,0 +1,81 @@
+"""The shapes of deliveries as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from services.api.processes.schemas import View
+
+DeliveryStatusName = Literal["pending", "sending", "waiting", "delivered", "exhausted", "gone", "cancelled"]
+
+
+class DeliveryView(View):
+    """A webhook that is to be sent, is being sent, or was sent."""
+
+    id: str = Field(description="The same as the header webhook-id")
+    subscription_id: str
+    job_id: str
+    process_number: str
+    endpoint_id: str
+    url: str
+    status: DeliveryStatusName
+    attempts: int = Field(ge=0)
+    next_attempt_at: datetime | None
+    last_status_code: int | None
+    last_error_code: str | None
+    created_at: datetime
+    updated_at: datetime
+    delivered_at: datetime | None
+
+
+class AttemptView(View):
+    """One request to the receiver. Durations are milliseconds."""
+
+    attempt: int
+    started_at: datetime
+    duration_ms: int
+    dns_ms: int | None
+    connect_ms: int | None
+    tls_ms: int | None
+    first_byte_ms: int | None
+    address: str | None = Field(description="The address dialled")
+    status_code: int | None
+    succeeded: bool
+    error_code: str | None
+    error_message: str | None
+    response_excerpt: str | None = Field(description="The first 4 KiB of the answer")
+
+
+class DeliveryDetail(DeliveryView):
+    """A delivery with every attempt."""
+
+    attempt_log: list[AttemptView]
+
+
+class DeliveryPage(View):
+    """Deliveries, newest first."""
+
+    deliveries: list[DeliveryView]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null at the end")
+
+
+class EndpointView(View):
+    """A receiver: a URL without its query."""
+
+    id: str
+    url: str
+    consecutive_failures: int
+    failing_since: datetime | None
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str | None
+
+
+class EndpointList(View):
+    """Your receivers."""
+
+    endpoints: list[EndpointView]

@@ -1,0 +1,189 @@
+"""Shows a client its deliveries, and asks the notifier to send one again: by an event, since it owns them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row
+
+from services.api import cursors
+from services.api.deliveries import repository
+from services.api.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor
+from services.api.processes.service import SOURCE
+from shared.clock import Clock, rfc3339
+from shared.db import catalog
+from shared.db.engine import Database
+from shared.events import topics
+from shared.events.envelope import Event, encode
+from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
+from shared.outbox.write import write
+
+_DELIVERY: Final = (
+    "subscription_id",
+    "job_id",
+    "process_number",
+    "endpoint_id",
+    "url",
+    "status",
+    "attempts",
+    "next_attempt_at",
+    "last_status_code",
+    "last_error_code",
+    "created_at",
+    "updated_at",
+    "delivered_at",
+)
+_ATTEMPT: Final = (
+    "attempt",
+    "started_at",
+    "duration_ms",
+    "dns_ms",
+    "connect_ms",
+    "tls_ms",
+    "first_byte_ms",
+    "address",
+    "status_code",
+    "succeeded",
+    "error_code",
+    "error_message",
+    "response_excerpt",
+)
+_ENDPOINT: Final = (
+    "url",
+    "consecutive_failures",
+    "failing_since",
+    "last_success_at",
+    "last_failure_at",
+    "disabled_at",
+    "disabled_reason",
+)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which deliveries are listed."""
+
+    process_number: str | None = None
+    status: str | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+class DeliveryService:
+    """The deliveries and endpoints of one client; those of others do not exist for it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def page(self, client_id: str, wanted: Filter) -> dict[str, Any]:
+        """The DeliveryPage. Raises InvalidCursor."""
+        before = None
+        if wanted.cursor is not None:
+            before = cursors.decode(wanted.cursor)
+            if not _is_uuid(before[1]):
+                raise InvalidCursor
+        rows = await self._database.run(
+            lambda connection: repository.page(
+                connection,
+                client_id,
+                process_number=wanted.process_number,
+                status=wanted.status,
+                before=before,
+                limit=wanted.limit + 1,
+            )
+        )
+        shown = rows[: wanted.limit]
+        more = len(rows) > wanted.limit
+        return {
+            "deliveries": [delivery_view(row) for row in shown],
+            "next_cursor": cursors.encode(shown[-1].created_at, shown[-1].delivery_id) if more else None,
+        }
+
+    async def show(self, client_id: str, delivery_id: str) -> dict[str, Any]:
+        """The DeliveryDetail. Raises DeliveryNotFound."""
+        return await self._database.run(lambda connection: _detail(connection, client_id, delivery_id))
+
+    async def redeliver(self, client_id: str, delivery_id: str, traceparent: str) -> dict[str, Any]:
+        """Have a delivery sent again in a new round of attempts. Raises DeliveryNotFound."""
+
+        def request(connection: Connection) -> dict[str, Any]:
+            detail = _detail(connection, client_id, delivery_id)
+            event = RedeliveryRequested(
+                delivery_id=delivery_id,
+                job_id=detail["job_id"],
+                process_number=detail["process_number"],
+                client_id=client_id,
+            )
+            self._publish(connection, event, traceparent)
+            return detail
+
+        return await self._database.run(request)
+
+    async def endpoints(self, client_id: str) -> dict[str, Any]:
+        """The EndpointList."""
+        rows = await self._database.run(lambda connection: repository.endpoints_of(connection, client_id))
+        return {"endpoints": [endpoint_view(row) for row in rows]}
+
+    async def enable(self, client_id: str, endpoint_id: str, traceparent: str) -> dict[str, Any]:
+        """Have a disabled endpoint called again, with what was kept for it. Raises EndpointNotFound."""
+
+        def request(connection: Connection) -> dict[str, Any]:
+            row = repository.find_endpoint(connection, client_id, endpoint_id)
+            if row is None:
+                raise EndpointNotFound
+            event = EndpointEnableRequested(endpoint_id=endpoint_id, client_id=client_id)
+            self._publish(connection, event, traceparent)
+            return endpoint_view(row)
+
+        return await self._database.run(request)
+
+    def _publish(self, connection: Connection, event: Event, traceparent: str) -> None:
+        now = self._clock()
+        # Each wish is one of its own, so its id is random; the outbox row keeps it over a repeated publication.
+        record = encode(
+            event,
+            topics.WEBHOOK_SUBSCRIBED,
+            event_id=str(uuid.uuid4()),
+            source=SOURCE,
+            time=now,
+            traceparent=traceparent,
+        )
+        write(connection, catalog.outbox, [record], now=now)
+
+
+def delivery_view(row: Row[Any]) -> dict[str, Any]:
+    """The DeliveryView of a row."""
+    return {"id": row.delivery_id, **_fields(row, _DELIVERY)}
+
+
+def endpoint_view(row: Row[Any]) -> dict[str, Any]:
+    """The EndpointView of a row."""
+    return {"id": row.endpoint_id, **_fields(row, _ENDPOINT)}
+
+
+def _detail(connection: Connection, client_id: str, delivery_id: str) -> dict[str, Any]:
+    row = repository.find(connection, client_id, delivery_id)
+    if row is None:
+        raise DeliveryNotFound
+    log = [_fields(attempt, _ATTEMPT) for attempt in repository.attempts_of(connection, delivery_id)]
+    return {**delivery_view(row), "attempt_log": log}
+
+
+def _fields(row: Row[Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _shown(getattr(row, name)) for name in names}
+
+
+def _shown(value: Any) -> Any:
+    return rfc3339(value) if isinstance(value, datetime) else value
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

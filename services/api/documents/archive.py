@@ -1,0 +1,138 @@
+"""A case's documents as one ZIP, written while the object store is read: no more than a chunk is held."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from shared.clock import rfc3339
+from shared.pdpj.disposition import file_name
+
+MANIFEST: Final = "manifest.json"
+_FLUSH_BYTES: Final = 256 * 1024
+_LOCAL: Final = ZoneInfo("America/Sao_Paulo")
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One document of the archive."""
+
+    document_id: str
+    key: str
+    name: str
+    content_type: str | None
+    size: int
+    sha256: str
+    sequence: int | None
+    filed_at: datetime | None
+
+
+class Opens(Protocol):
+    """Opens an object for reading in chunks."""
+
+    def __call__(self, key: str) -> AsyncIterator[bytes]:
+        """The object's bytes."""
+
+
+class _Sink:
+    """What zipfile writes to; it cannot seek, so zipfile puts sizes and checksums behind each file."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.held = 0
+
+    def write(self, data: bytes, /) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self.held += len(part)
+        return len(part)
+
+    def flush(self) -> None:
+        """Nothing is behind this."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def take(self) -> bytes:
+        taken = b"".join(self._parts)
+        self._parts.clear()
+        self.held = 0
+        return taken
+
+
+def archive_names(entries: Sequence[Entry]) -> list[str]:
+    """A safe name for each entry, unique whatever the file system thinks of upper and lower case.
+
+    The order of the case comes first, so that files sort as they were filed.
+    """
+    width = max(3, len(str(len(entries))))
+    taken = {MANIFEST}
+    names = []
+    for position, entry in enumerate(entries, 1):
+        name = f"{position:0{width}d} {file_name(entry.name, entry.content_type)}"
+        if name.casefold() in taken:
+            stem, dot, ending = name.rpartition(".")
+            name = f"{stem or name} {entry.document_id[:8]}{dot}{ending if stem else ''}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def manifest(process_number: str, entries: Sequence[Entry], names: Sequence[str], made_at: datetime) -> bytes:
+    """What the archive holds, as JSON: the file, and how to check it."""
+    return orjson.dumps(
+        {
+            "process_number": process_number,
+            "created_at": rfc3339(made_at),
+            "documents": [
+                {
+                    "file": name,
+                    "id": entry.document_id,
+                    "name": entry.name,
+                    "sequence": entry.sequence,
+                    "filed_at": rfc3339(entry.filed_at) if entry.filed_at is not None else None,
+                    "content_type": entry.content_type,
+                    "size": entry.size,
+                    "sha256": entry.sha256,
+                }
+                for entry, name in zip(entries, names, strict=True)
+            ],
+        },
+        option=orjson.OPT_INDENT_2,
+    )
+
+
+async def stream_archive(
+    process_number: str, entries: Sequence[Entry], open_object: Opens, made_at: datetime
+) -> AsyncIterator[bytes]:
+    """The bytes of the archive. The files are stored as they are: documents hardly compress.
+
+    A failure of the store ends the stream without the central directory, so that no client takes it for whole.
+    """
+    sink = _Sink()
+    names = archive_names(entries)
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        with archive.open(_info(MANIFEST, made_at), "w") as target:
+            target.write(manifest(process_number, entries, names, made_at))
+        for entry, name in zip(entries, names, strict=True):
+            with archive.open(_info(name, entry.filed_at), "w", force_zip64=entry.size >= 2**31) as target:
+                async for chunk in open_object(entry.key):
+                    target.write(chunk)
+                    if sink.held >= _FLUSH_BYTES:
+                        yield sink.take()
+            yield sink.take()
+    yield sink.take()
+
+
+def _info(name: str, at: datetime | None) -> zipfile.ZipInfo:
+    moment = at.astimezone(_LOCAL).timetuple()[:6] if at is not None else _EPOCH
+    info = zipfile.ZipInfo(name, max(moment, _EPOCH))
+    info.external_attr = 0o644 << 16
+    return info

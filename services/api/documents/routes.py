@@ -1,0 +1,165 @@
+"""The routes of document content: a link, the bytes through the API, and all of a case as one archive."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Query, Response
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+from starlette.responses import StreamingResponse
+
+from services.api.auth import Reader
+from services.api.documents.archive import Entry, stream_archive
+from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
+from services.api.parameters import DocumentId, Number
+from services.api.problems import (
+    DocumentNotAvailable,
+    DocumentNotFound,
+    InvalidProcessNumber,
+    ProcessUnknown,
+    RangeNotSatisfiable,
+    ServiceUnavailable,
+    described,
+)
+from services.api.processes.repository import Document, documents_of, was_asked_for
+from services.api.resources import Parts, Resources
+from shared.pdpj.disposition import content_disposition
+
+router = APIRouter(prefix="/processes", tags=["documents"])
+
+_CHUNK_BYTES: Final = 256 * 1024
+
+_log = logging.getLogger(__name__)
+
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+@router.get(
+    "/{numero}/documents/{document_id}/content",
+    response_class=Response,
+    response_model=None,
+    status_code=307,
+    responses={
+        307: {"description": "To a presigned link", "headers": {"Location": {"schema": {"type": "string"}}}},
+        200: {"description": "The document (proxy=true)", "content": _BYTES},
+        206: {"description": "A part of the document (proxy=true and Range)", "content": _BYTES},
+        **described(InvalidProcessNumber, DocumentNotFound, DocumentNotAvailable, RangeNotSatisfiable),
+    },
+    summary="A document's content",
+)
+async def get_content(
+    numero: Number,
+    document_id: DocumentId,
+    caller: Reader,
+    parts: Parts,
+    proxy: Annotated[bool, Query(description="Stream it through the API instead of redirecting")] = False,
+    range_: Annotated[str | None, Header(alias="Range", description="One range of bytes")] = None,
+    if_range: Annotated[str | None, Header(description="The ETag that the range is of")] = None,
+) -> Response:
+    """Redirects to a link that works for an hour; `proxy=true` is for clients that cannot reach the object store."""
+    found = await parts.database.run(lambda connection: documents_of(connection, numero, document_id=document_id))
+    if not found:
+        raise DocumentNotFound
+    document = found[0]
+    state = document.state
+    if state is None or not document.available:
+        raise DocumentNotAvailable
+    if not proxy:
+        link = parts.links.get(state.object_key, document.listed.name, state.content_type)
+        return Response(status_code=307, headers={"Location": link.url})
+    return await _proxied(parts, document, range_, if_range)
+
+
+async def _proxied(parts: Resources, document: Document, range_: str | None, if_range: str | None) -> Response:
+    state = document.state
+    assert state is not None
+    size, tag = int(state.size), f'"{state.sha256}"'
+    wanted: ByteRange | None = None
+    if if_range is None or if_range.strip() == tag:
+        try:
+            wanted = parse_range(range_, size)
+        except NotSatisfiable:
+            raise RangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"}) from None
+    content = await _open(parts.store, state.object_key, wanted)
+    content_type = state.content_type or "application/octet-stream"
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(wanted.length if wanted is not None else size),
+        "Content-Disposition": content_disposition(document.listed.name, state.content_type),
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+    }
+    if wanted is not None:
+        headers["Content-Range"] = wanted.content_range(size)
+    return StreamingResponse(content, 206 if wanted is not None else 200, headers, content_type)
+
+
+@router.get(
+    "/{numero}/documents.zip",
+    response_class=Response,
+    response_model=None,
+    responses={
+        200: {
+            "description": "The archive",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **described(InvalidProcessNumber, ProcessUnknown),
+    },
+    summary="All available documents as one archive",
+)
+async def get_archive(numero: Number, caller: Reader, parts: Parts) -> Response:
+    """Streamed while the object store is read. `manifest.json` in it has each file's SHA-256."""
+    documents = await parts.database.run(
+        lambda connection: (
+            documents_of(connection, numero, available_only=True) if was_asked_for(connection, numero) else None
+        )
+    )
+    if documents is None:
+        raise ProcessUnknown
+    entries = [_entry(document) for document in documents]
+
+    async def open_object(key: str) -> AsyncIterator[bytes]:
+        async for chunk in await _open(parts.store, key, None):
+            yield chunk
+
+    return StreamingResponse(
+        stream_archive(numero, entries, open_object, parts.clock()),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{numero}.zip"'},
+    )
+
+
+def _entry(document: Document) -> Entry:
+    listed, state = document.listed, document.state
+    assert state is not None
+    return Entry(
+        listed.document_id,
+        state.object_key,
+        listed.name,
+        state.content_type,
+        int(state.size),
+        state.sha256,
+        listed.sequence,
+        listed.filed_at,
+    )
+
+
+async def _open(store: S3Store, key: str, wanted: ByteRange | None) -> AsyncIterator[bytes]:
+    """The object's bytes, once the store has answered. Raises DocumentNotAvailable and ServiceUnavailable."""
+    try:
+        options = {"range": (wanted.start, wanted.end)} if wanted is not None else {}
+        result = await store.get_async(key, options=options)  # type: ignore[arg-type]
+    except FileNotFoundError:
+        _log.error("an available document is not in the object store", extra={"object_key": key})
+        raise DocumentNotAvailable("the document has gone from the object store; ask for it again") from None
+    except (BaseError, OSError) as error:
+        raise ServiceUnavailable("the object store is away, try again", headers={"Retry-After": "2"}) from error
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for chunk in result.stream(min_chunk_size=_CHUNK_BYTES):
+            yield bytes(chunk)
+
+    return chunks()

@@ -1,0 +1,79 @@
+"""The routes that need no key: health and metrics."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from sqlalchemy import Connection, func, select
+
+from services.api.answers import Json
+from services.api.resources import Parts
+from shared.db.catalog import outbox
+from shared.kafka.errors import InfrastructureAway
+
+router = APIRouter(tags=["health"])
+
+
+class Live(BaseModel):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class Ready(BaseModel):
+    """What each thing that the service needs says: ``ok`` or what is wrong."""
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, str]
+
+
+@router.get("/health/live", response_model=None, responses={200: {"model": Live, "description": "Alive"}})
+async def live() -> Response:
+    """Answers as long as the process can."""
+    return Json({"status": "ok"})
+
+
+@router.get(
+    "/health/ready",
+    response_model=None,
+    responses={
+        200: {"model": Ready, "description": "Everything answers"},
+        503: {"model": Ready, "description": "Something does not; `checks` says what"},
+    },
+)
+async def ready(parts: Parts) -> Response:
+    """Whether requests can be served: database, broker and object store answer."""
+    checks = await parts.readiness.look()
+    good = all(outcome == "ok" for outcome in checks.values())
+    return Json({"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503)
+
+
+@router.get(
+    "/metrics",
+    response_model=None,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"}},
+)
+async def metrics(parts: Parts) -> Response:
+    """Prometheus metrics of this process, with the outbox's backlog as it is now."""
+    try:
+        backlog, lag = await parts.database.run(_outbox)
+    except InfrastructureAway:
+        backlog, lag = float("nan"), float("nan")
+    parts.metrics.outbox_backlog.set(backlog)
+    parts.metrics.outbox_lag.set(lag)
+    return Response(generate_latest(parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _outbox(connection: Connection) -> tuple[float, float]:
+    row = connection.execute(
+        select(
+            func.count().label("rows"),
+            func.coalesce(func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at)), 0).label(
+                "lag"
+            ),
+        ).where(outbox.c.published_at.is_(None))
+    ).one()
+    return float(row.rows), max(0.0, float(row.lag))

@@ -1,0 +1,1 @@
+"""Jobs: the download of a case or of one document; followed and cancelled."""

@@ -1,0 +1,119 @@
+"""A job as the api knows it: what it created, joined with what the projection says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.clock import rfc3339
+
+ALL: Final = "all"
+"""The scope of a job for the whole case; any other scope is a document's id."""
+
+
+class JobStatus(StrEnum):
+    """docs/architecture.md, states."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED})
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The projection's row of a job."""
+
+    status: str
+    total_documents: int | None
+    completed_documents: int
+    failed_documents: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+    version: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job; ``progress`` is None until its first event was projected."""
+
+    job_id: str
+    process_number: str
+    client_id: str
+    scope: str
+    discover: bool
+    active: bool
+    created_at: datetime
+    cancelled_at: datetime | None
+    progress: Progress | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is over, whatever the projection still has to say of its documents."""
+        return not self.active or self.cancelled_at is not None or self.projected_end is not None
+
+    @property
+    def projected_end(self) -> datetime | None:
+        """When the projection ended the job."""
+        return self.progress.completed_at if self.progress is not None else None
+
+    @property
+    def status(self) -> JobStatus:
+        """The projection's word when it has ended the job, else ``cancelled`` at once when a client cancelled it."""
+        if self.progress is not None and self.progress.completed_at is not None:
+            return JobStatus(self.progress.status)
+        if self.cancelled_at is not None:
+            return JobStatus.CANCELLED
+        return JobStatus.PENDING if self.progress is None else JobStatus.PROCESSING
+
+    def includes(self, document_id: str) -> bool:
+        return self.scope in (ALL, document_id)
+
+
+def percentage(total: int, done: int, *, known: bool) -> float:
+    """100 * done / total with two decimals; 100 for an empty process once it is known to be empty, else 0."""
+    if total <= 0:
+        return 100.0 if known else 0.0
+    return round(100.0 * min(done, total) / total, 2)
+
+
+def job_view(job: Job, catalog_total: int) -> dict[str, Any]:
+    """The JobView. ``catalog_total`` is the number of documents known of the case, shown until the job is planned."""
+    progress = job.progress
+    total = progress.total_documents if progress is not None else None
+    known = total is not None
+    if total is None:
+        total = catalog_total if job.scope == ALL else min(1, catalog_total)
+    completed = progress.completed_documents if progress is not None else 0
+    failed = progress.failed_documents if progress is not None else 0
+    ended_at = job.projected_end or job.cancelled_at
+    code = progress.error_code if progress is not None else None
+    message = progress.error_message if progress is not None else None
+    if job.status is JobStatus.CANCELLED and code is None:
+        code, message = "cancelled", "the job was cancelled"
+    return {
+        "job_id": job.job_id,
+        "status": job.status.value,
+        "total_documents": total,
+        "completed_documents": completed,
+        "failed_documents": failed,
+        "progress_percentage": percentage(total, completed + failed, known=known),
+        "created_at": rfc3339(job.created_at),
+        "started_at": _shown(progress.started_at if progress is not None else None),
+        "completed_at": _shown(ended_at),
+        "error_code": code,
+        "error_message": message,
+    }
+
+
+def _shown(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment is not None else None

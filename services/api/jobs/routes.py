@@ -1,0 +1,39 @@
+"""The routes of jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from services.api.answers import Json
+from services.api.auth import Downloader, Reader
+from services.api.parameters import JobId
+from services.api.problems import JobFinished, JobNotFound, JobShared, NotYourJob, described
+from services.api.processes.schemas import StatusView
+from services.api.resources import Parts, Trace
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+@router.get(
+    "/{job_id}",
+    response_model=None,
+    responses={200: {"model": StatusView, "description": "The job"}, **described(JobNotFound)},
+    summary="One job",
+)
+async def get_job(job_id: JobId, caller: Reader, parts: Parts) -> Response:
+    """The job and the documents that it is about."""
+    return Json(await parts.jobs.show(job_id))
+
+
+@router.post(
+    "/{job_id}/cancel",
+    response_model=None,
+    responses={
+        200: {"model": StatusView, "description": "The job, cancelled"},
+        **described(JobNotFound, NotYourJob, JobFinished, JobShared),
+    },
+    summary="Cancel a job",
+)
+async def cancel_job(job_id: JobId, caller: Downloader, parts: Parts, trace: Trace) -> Response:
+    """Ends a job that you started and that nobody else waits for. What was downloaded stays."""
+    return Json(await parts.jobs.cancel(job_id, caller, trace))

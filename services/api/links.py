@@ -1,0 +1,65 @@
+"""Presigned links, made once and given out until they are nearly over."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from shared.clock import Clock
+from shared.pdpj.disposition import content_disposition
+from shared.storage import LINK_SECONDS
+
+RENEW_SECONDS: Final = 300
+"""A link with less time left than this is made anew (docs/architecture.md): whoever gets one can use it that long."""
+_CACHE_SIZE: Final = 200_000
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to one object and when it stops working."""
+
+    url: str
+    expires_at: datetime
+
+
+class Signer(Protocol):
+    """What makes links (:class:`shared.storage.PresignedLinks`)."""
+
+    def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
+        """A link to ``key`` that works for LINK_SECONDS."""
+
+
+class LinkCache:
+    """Links by object, name and type. Safe to use from several threads."""
+
+    def __init__(self, signer: Signer, clock: Clock) -> None:
+        self._signer = signer
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._links: dict[tuple[str, str, str | None], Link] = {}
+
+    def get(self, key: str, name: str, content_type: str | None) -> Link:
+        """A link with at least :data:`RENEW_SECONDS` left."""
+        now = self._clock()
+        wanted = (key, name, content_type)
+        held = self._links.get(wanted)
+        if held is not None and (held.expires_at - now).total_seconds() >= RENEW_SECONDS:
+            return held
+        url = self._signer.make(
+            key, content_disposition=content_disposition(name, content_type), content_type=content_type
+        )
+        made = Link(url, now + timedelta(seconds=LINK_SECONDS))
+        with self._lock:
+            if len(self._links) >= _CACHE_SIZE:
+                self._drop(now)
+            self._links[wanted] = made
+        return made
+
+    def _drop(self, now: datetime) -> None:
+        kept = {wanted: link for wanted, link in self._links.items() if link.expires_at > now}
+        # Still full: the oldest half goes (a dict keeps the order of insertion).
+        if len(kept) >= _CACHE_SIZE:
+            kept = dict(list(kept.items())[len(kept) // 2 :])
+        self._links = kept

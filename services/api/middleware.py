@@ -1,0 +1,111 @@
+"""What surrounds every request: its id and trace, its time, security headers, and the last catch of all errors."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from typing import Final
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.metrics import ApiMetrics
+from services.api.problems import MEDIA_TYPE, InternalError, Problem, ServiceUnavailable
+from services.api.tracing import request_id, traceparent
+from shared.kafka.errors import InfrastructureAway
+
+_log = logging.getLogger(__name__)
+
+_SECURITY: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # Cases hold personal data: nothing on the way keeps an answer.
+    "Cache-Control": "no-store",
+}
+
+
+class RequestEdge:
+    """Gives each request its id and trace (in ``scope["state"]``) and sees its answer off.
+
+    No exception leaves it: what nobody else turned into an answer becomes a problem document here. The log gets the
+    kind of the error and where it happened, never its text, which may hold what the client or the source sent.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = Headers(scope=scope)
+        identity = request_id(received.get("x-request-id"))
+        state = scope.setdefault("state", {})
+        state["request_id"] = identity
+        state["traceparent"] = traceparent(received.get("traceparent"))
+        status: int | None = None
+        began = time.perf_counter()
+        answered: float | None = None
+
+        async def sending(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answered = time.perf_counter()
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = identity
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        self._metrics.in_flight.inc()
+        try:
+            await self._app(scope, receive, sending)
+        # The edge of the service: every error must end in an answer, or in a broken stream when one has begun.
+        except Exception as error:
+            problem = _problem_of(error)
+            if problem.status >= 500 and not isinstance(error, InfrastructureAway):
+                frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
+                _log.error(
+                    "request failed",
+                    extra={"request_id": identity, "error": type(error).__name__, "where": frames},
+                )
+            if status is not None:
+                raise
+            await _answer(problem, scope, identity, sending)
+        finally:
+            self._metrics.in_flight.dec()
+            self._metrics.request_seconds.labels(
+                scope["method"], _template(scope), str(status) if status is not None else "none"
+            ).observe((answered or time.perf_counter()) - began)
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, InfrastructureAway):
+        return ServiceUnavailable(f"{error.what} is away, try again", headers={"Retry-After": "2"})
+    return InternalError("the request id finds the reason in our log")
+
+
+def _template(scope: Scope) -> str:
+    """The route's template, so that case numbers do not become label values."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "unmatched"
+
+
+async def _answer(problem: Problem, scope: Scope, identity: str, send: Send) -> None:
+    body = orjson.dumps(problem.document(instance=scope["path"], request_id=identity))
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

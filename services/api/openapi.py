@@ -1,0 +1,139 @@
+"""The OpenAPI 3.1 document: what the framework gathers, with problems, callbacks and the webhook."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, FastAPI, Header
+from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
+
+from services.api.webhooks.schemas import ProcessCompletedWebhook
+
+VERSION: Final = "1.0.0"
+TITLE: Final = "Autos"
+DESCRIPTION: Final = """\
+Documents of Brazilian court cases, by CNJ number. Ask for a case: what is known comes at once, every document is
+downloaded in the background, and your webhook is called when all of them are done. Without a webhook poll the status,
+or follow the events live.
+
+Errors are `application/problem+json` (RFC 9457) with a stable `code`. Rate limits are told by `RateLimit-Policy` and
+`RateLimit` (draft-ietf-httpapi-ratelimit-headers-10). Webhooks are signed as Standard Webhooks say.
+"""
+
+_PROBLEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem details",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:autos:problem:rate_limited"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "Stable"},
+        "request_id": {"type": "string", "description": "Also in X-Request-ID"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "message"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+WebhookId = Annotated[str, Header(alias="webhook-id", description="The delivery's id, the same in every attempt")]
+WebhookTimestamp = Annotated[str, Header(alias="webhook-timestamp", description="Seconds of the epoch")]
+WebhookSignature = Annotated[
+    str, Header(alias="webhook-signature", description="`v1,` and the base64 of HMAC-SHA256; several by spaces")
+]
+WebhookAttempt = Annotated[int, Header(alias="webhook-attempt", ge=1)]
+
+
+def _receiver(
+    body: ProcessCompletedWebhook,
+    webhook_id: WebhookId,
+    webhook_timestamp: WebhookTimestamp,
+    webhook_signature: WebhookSignature,
+    webhook_attempt: WebhookAttempt,
+) -> None:
+    """Called once when the job has ended, and again until you answer 2xx or the attempts are used up.
+
+    Answer within 15 seconds. 410 ends the delivery and disables the receiver. The same `webhook-id` may come twice.
+    """
+
+
+_RECEIVED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "Received (any 2xx)"},
+    410: {"description": "Never call this URL again"},
+}
+
+
+def _describe(router: APIRouter, path: str) -> None:
+    router.add_api_route(
+        path,
+        _receiver,
+        methods=["POST"],
+        name="process_completed",
+        summary="A job has ended",
+        response_model=None,
+        responses=_RECEIVED,
+    )
+
+
+def webhook_callback(expression: str) -> list[BaseRoute]:
+    """The callback of a route whose request gives the URL by this runtime expression (OpenAPI 3.1, section 4.8.20)."""
+    router = APIRouter()
+    # The framework wants a path; a runtime expression is what the document shows.
+    _describe(router, expression)
+    return router.routes
+
+
+def install(app: FastAPI) -> None:
+    """Make ``app.openapi()`` this document."""
+    _describe(app.webhooks, "process.completed")
+    made: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not made:
+            document = get_openapi(
+                title=TITLE,
+                version=VERSION,
+                openapi_version="3.1.0",
+                description=DESCRIPTION,
+                routes=app.routes,
+                webhooks=app.webhooks.routes,
+                tags=app.openapi_tags,
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas["Problem"] = _PROBLEM
+            _without_framework_errors(document)
+            made.update(document)
+        return made
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _without_framework_errors(document: dict[str, Any]) -> None:
+    """Drop the framework's own error shape: it is never answered (nor by the receivers of webhooks)."""
+    for holder in (document.get("webhooks", {}), *_callbacks(document)):
+        for item in holder.values():
+            for operation in item.values():
+                operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+
+
+def _callbacks(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for item in document["paths"].values():
+        for operation in item.values():
+            found += list(operation.get("callbacks", {}).values())
+    return found

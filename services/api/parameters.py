@@ -1,0 +1,92 @@
+"""What the routes take from the address: case numbers, ids, and no query parameter that they do not know."""
+
+from __future__ import annotations
+
+import difflib
+import uuid
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+from fastapi.dependencies.models import Dependant
+
+from services.api.problems import FieldError, InvalidProcessNumber, UnknownParameter
+from shared import cnj
+
+_EXAMPLE = "1000145-91.2023.8.26.0597"
+
+
+def case_number(text: str, field: str = "numero") -> cnj.ProcessNumber:
+    """``text`` as a CNJ number. Raises the problem ``invalid_process_number``, whose error code says why."""
+    try:
+        return cnj.parse(text)
+    except cnj.InvalidProcessNumber as refused:
+        raise InvalidProcessNumber(refused.detail, errors=[FieldError(field, refused.reason, refused.detail)]) from None
+
+
+async def _number(
+    numero: Annotated[
+        str,
+        Path(
+            description="CNJ number, with or without its mask",
+            max_length=64,
+            examples=[_EXAMPLE, "10001459120238260597"],
+        ),
+    ],
+) -> cnj.ProcessNumber:
+    return case_number(numero)
+
+
+Number = Annotated[cnj.ProcessNumber, Depends(_number)]
+
+
+def _lower(value: uuid.UUID) -> str:
+    return str(value)
+
+
+async def _document_id(document_id: Annotated[uuid.UUID, Path(description="The document's id, a UUID")]) -> str:
+    return _lower(document_id)
+
+
+async def _job_id(job_id: Annotated[uuid.UUID, Path(description="The job's id")]) -> str:
+    return _lower(job_id)
+
+
+async def _delivery_id(delivery_id: Annotated[uuid.UUID, Path(description="The delivery's id")]) -> str:
+    return _lower(delivery_id)
+
+
+async def _endpoint_id(endpoint_id: Annotated[uuid.UUID, Path(description="The endpoint's id")]) -> str:
+    return _lower(endpoint_id)
+
+
+DocumentId = Annotated[str, Depends(_document_id)]
+JobId = Annotated[str, Depends(_job_id)]
+DeliveryId = Annotated[str, Depends(_delivery_id)]
+EndpointId = Annotated[str, Depends(_endpoint_id)]
+
+
+def query_names(dependant: Dependant) -> frozenset[str]:
+    """Every query parameter of a route and of what it depends on."""
+    names: set[str] = {field.alias for field in dependant.query_params}
+    for inner in dependant.dependencies:
+        names |= query_names(inner)
+    return frozenset(names)
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a misspelt one would be ignored silently.
+
+    Raises UnknownParameter, with the name that was probably meant.
+    """
+    if not request.url.query:
+        return
+    route: Any = request.scope["route"]
+    known = query_names(route.dependant)
+    found = []
+    for name in dict.fromkeys(request.query_params.keys()):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known)) or 'none'}"
+            found.append(FieldError(f"query.{name[:64]}", "unknown", hint))
+    if found:
+        raise UnknownParameter("; ".join(f"{one.field}: {one.message}" for one in found), errors=found)

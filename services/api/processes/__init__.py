@@ -1,0 +1,1 @@
+"""Cases: asked for, read at the source, stored, shown."""

@@ -1,0 +1,238 @@
+"""The routes of cases."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from starlette.responses import StreamingResponse
+
+from services.api.answers import Json, matches, not_modified, tagged
+from services.api.auth import Caller, Downloader, Reader
+from services.api.openapi import webhook_callback
+from services.api.parameters import DocumentId, Number
+from services.api.problems import (
+    DocumentNotFound,
+    InvalidProcessNumber,
+    InvalidWebhookUrl,
+    NoAccess,
+    ProcessNotFound,
+    ProcessUnknown,
+    RateLimited,
+    SourceUnavailable,
+    TooManyActiveJobs,
+    described,
+)
+from services.api.processes.decisions import Ask
+from services.api.processes.reading import read_files
+from services.api.processes.repository import was_asked_for
+from services.api.processes.schemas import DownloadBody, FilesView, ProcessView, StatusView
+from services.api.resources import Parts, Resources, Trace
+from shared.cnj import ProcessNumber
+
+router = APIRouter(prefix="/processes", tags=["processes"])
+
+WebhookUrl = Annotated[
+    str | None,
+    Query(description="Called once all documents are done, however that ends", max_length=2048),
+]
+IfNoneMatch = Annotated[str | None, Header(description="The ETag of the copy you have")]
+
+_ASKED = described(
+    InvalidProcessNumber,
+    ProcessNotFound,
+    NoAccess,
+    RateLimited,
+    TooManyActiveJobs,
+    SourceUnavailable,
+)
+_WITH_URL = described(
+    InvalidProcessNumber,
+    InvalidWebhookUrl,
+    ProcessNotFound,
+    NoAccess,
+    RateLimited,
+    TooManyActiveJobs,
+    SourceUnavailable,
+)
+_KNOWN = described(InvalidProcessNumber, ProcessUnknown)
+
+
+@router.get(
+    "/{numero}",
+    response_model=None,
+    responses={
+        200: {"model": ProcessView, "description": "The case as it is known now"},
+        202: {"model": ProcessView, "description": "The source cannot be read right now; the job reads it later"},
+        304: {"description": "Your copy is current"},
+        **_WITH_URL,
+    },
+    callbacks=webhook_callback("{$request.query.webhook_url}"),
+    summary="Ask for a case",
+)
+async def get_process(
+    numero: Number,
+    caller: Reader,
+    parts: Parts,
+    trace: Trace,
+    webhook_url: WebhookUrl = None,
+    auto_download: Annotated[bool, Query(description="Start the download unless it runs or is done")] = True,
+    refresh: Annotated[bool, Query(description="Read the source again and download what is new")] = False,
+) -> Response:
+    """What is known of the case, at once; its documents are downloaded in the background.
+
+    A second request joins the running job. When the last job has ended and the metadata is fresh, the stored answer
+    comes, and a `webhook_url` given then is called at once.
+    """
+    if auto_download:
+        caller.require("download", "starting a download needs a key with the scope 'download'; or auto_download=false")
+    ask = _ask(
+        numero,
+        caller,
+        parts,
+        trace,
+        webhook_url=await _checked(parts, webhook_url),
+        download=auto_download,
+        refresh=refresh,
+    )
+    return await _answer(parts, ask)
+
+
+@router.get(
+    "/{numero}/status",
+    response_model=None,
+    responses={
+        200: {"model": StatusView, "description": "How far the case's job is"},
+        304: {"description": "Your copy is current"},
+        **_KNOWN,
+    },
+    summary="Follow a case by polling",
+)
+async def get_status(
+    numero: Number,
+    caller: Reader,
+    parts: Parts,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for a change")] = 0,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The job and its documents. With `wait` the answer comes at the next change, or when the time is over."""
+    if wait > 0:
+        marker = await parts.follower.wait(numero, wait, if_none_match)
+    else:
+        marker = await parts.follower.marker(numero)
+    tag = parts.follower.tag(marker)
+    if matches(if_none_match, tag):
+        return not_modified(tag)
+    return tagged(await parts.follower.status(numero), tag)
+
+
+@router.get(
+    "/{numero}/events",
+    response_model=None,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events"},
+        204: {"description": "The job has ended and you have had its last event"},
+        **_KNOWN,
+    },
+    summary="Follow a case live",
+)
+async def get_events(
+    numero: Number,
+    caller: Reader,
+    parts: Parts,
+    last_event_id: Annotated[str | None, Header(description="Where to go on")] = None,
+) -> Response:
+    """Server-Sent Events: `document` for each change of a document, `progress`, and `completed` at the end."""
+    await parts.follower.marker(numero)
+    if await parts.follower.over(numero, last_event_id):
+        return Response(status_code=204)
+    return StreamingResponse(
+        parts.follower.events(numero, last_event_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get(
+    "/{numero}/files",
+    response_model=None,
+    responses={200: {"model": FilesView, "description": "The available documents"}, **_KNOWN},
+    summary="The available documents with their links",
+)
+async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
+    """The documents that have been downloaded; each has a link that needs no key."""
+    found = await parts.database.run(
+        lambda connection: read_files(connection, numero) if was_asked_for(connection, numero) else None
+    )
+    if found is None:
+        raise ProcessUnknown
+    return Json(await parts.build(found.files))
+
+
+@router.post(
+    "/{numero}/download-documents",
+    response_model=None,
+    responses={200: {"model": ProcessView, "description": "The case; nothing is downloaded"}, **_ASKED},
+    summary="Register a case's metadata only",
+)
+async def register_documents(numero: Number, caller: Downloader, parts: Parts, trace: Trace) -> Response:
+    """Reads the case at the source when it is unknown or its metadata is old; downloads nothing."""
+    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, download=False))
+    return Json(answer.view)
+
+
+@router.post(
+    "/{numero}/download-document/{document_id}",
+    status_code=202,
+    response_model=None,
+    responses={
+        202: {"model": ProcessView, "description": "The case with the job for the document"},
+        **described(
+            InvalidProcessNumber,
+            ProcessNotFound,
+            DocumentNotFound,
+            NoAccess,
+            RateLimited,
+            TooManyActiveJobs,
+        ),
+    },
+    summary="Download one document",
+)
+async def download_document(
+    numero: Number, document_id: DocumentId, caller: Downloader, parts: Parts, trace: Trace
+) -> Response:
+    """Joins the case's running job, or starts one for this document."""
+    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, document_id=document_id))
+    return Json(answer.view, 202, answer.headers)
+
+
+@router.post(
+    "/{numero}/download-all-documents",
+    status_code=202,
+    response_model=None,
+    responses={202: {"model": ProcessView, "description": "The case with its job"}, **_WITH_URL},
+    callbacks=webhook_callback("{$request.body#/webhook_url}"),
+    summary="Download all documents, the failed ones too",
+)
+async def download_all(
+    numero: Number, caller: Downloader, parts: Parts, trace: Trace, body: DownloadBody | None = None
+) -> Response:
+    """Joins the case's running job, or starts one that tries every document that is not available."""
+    url = await _checked(parts, body.webhook_url if body is not None else None)
+    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, webhook_url=url, retry_failed=True))
+    return Json(answer.view, 202, answer.headers)
+
+
+async def _answer(parts: Resources, ask: Ask) -> Response:
+    answer = await parts.cases.ask(ask)
+    return Json(answer.view, 200 if answer.stored else 202, answer.headers)
+
+
+async def _checked(parts: Resources, url: str | None) -> str | None:
+    if url is None:
+        return None
+    return (await parts.urls.check(url)).url
+
+
+def _ask(numero: ProcessNumber, caller: Caller, parts: Resources, trace: str, **wishes: Any) -> Ask:
+    return Ask(numero, caller.client_id, parts.clock(), trace, **wishes)

@@ -1,0 +1,129 @@
+"""The shapes of cases, jobs and documents as the OpenAPI document describes them (docs/architecture.md, HTTP API)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JobStatusName = Literal["pending", "processing", "completed", "partial", "failed", "cancelled"]
+DocumentStatusName = Literal["pending", "processing", "available", "failed"]
+
+
+class View(BaseModel):
+    """The base of what is answered."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+
+class JobView(View):
+    """A job: the download of a case's documents."""
+
+    job_id: str = Field(examples=["5b0e9e2c-6b1c-4a53-8a56-0b6a1d4f1c11"])
+    status: JobStatusName
+    total_documents: int = Field(ge=0, examples=[12])
+    completed_documents: int = Field(ge=0, examples=[9])
+    failed_documents: int = Field(ge=0, examples=[0])
+    progress_percentage: float = Field(ge=0, le=100, examples=[75.0])
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+
+
+class DocumentView(View):
+    """A document of a case."""
+
+    id: str = Field(examples=["0b9c4f3e-58b5-5d0c-9a4e-8e1f0c6c1d55"])
+    name: str = Field(examples=["Petição inicial.pdf"])
+    type: str | None = Field(examples=["Petição"])
+    sequence: int | None
+    filed_at: datetime | None
+    pages: int | None
+    size: int | None = Field(description="Bytes")
+    content_type: str | None = Field(examples=["application/pdf"])
+    secrecy_level: str | None = Field(examples=["PUBLICO"])
+    status: DocumentStatusName
+    download_url: str | None = Field(description="Only for an available document; needs no key")
+    download_url_expires_at: datetime | None
+    sha256: str | None
+    error_code: str | None
+    error_message: str | None
+    attempts: int = Field(ge=0)
+    download_started_at: datetime | None
+    download_completed_at: datetime | None
+
+
+class WebhookView(View):
+    """Your subscription of the job shown, and how far its delivery is."""
+
+    url: str
+    subscription_id: str
+    status: str = Field(
+        description="pending, sending, waiting, delivered, exhausted, gone or cancelled", examples=["pending"]
+    )
+
+
+class CaseLinks(View):
+    """Where the rest of the case is found, relative to this API."""
+
+    self: str
+    status: str
+    events: str
+    files: str
+    zip: str
+
+
+class ProcessView(View):
+    """A case: what the source says of it, its job and its documents."""
+
+    process_number: str = Field(examples=["1000145-91.2023.8.26.0597"])
+    court: str | None = Field(examples=["TJSP"])
+    degree: str | None
+    class_: str | None = Field(alias="class")
+    subjects: list[Any]
+    parties: list[Any]
+    filed_at: datetime | None
+    claim_value: float | None
+    secrecy_level: int | None
+    movements: list[Any]
+    fetched_at: datetime | None = Field(description="When the source was read; null when it never was")
+    stale: bool = Field(description="The source could not be read again, although that was due")
+    job: JobView | None
+    documents: list[DocumentView]
+    webhook: WebhookView | None
+    links: CaseLinks
+
+
+class StatusView(View):
+    """How far a job is. The job's fields are null for a case that was only registered."""
+
+    process_number: str = Field(examples=["1000145-91.2023.8.26.0597"])
+    job_id: str | None
+    status: JobStatusName | None
+    total_documents: int = Field(ge=0)
+    completed_documents: int = Field(ge=0)
+    failed_documents: int = Field(ge=0)
+    progress_percentage: float = Field(ge=0, le=100)
+    created_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+    documents: list[DocumentView]
+
+
+class FilesView(View):
+    """The available documents of a case."""
+
+    documents: list[DocumentView]
+
+
+class DownloadBody(BaseModel):
+    """What may be said when all documents are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    webhook_url: str | None = Field(None, examples=["https://example.com/hooks/autos"])

@@ -1,0 +1,125 @@
+"""How often a client may start downloads: GCRA, decided in Python, kept in PostgreSQL for all replicas.
+
+The generic cell rate algorithm keeps one moment for each client and limit, the theoretical arrival time: the time at
+which the client would have used up exactly what it was given. The database's clock is used, which all replicas share.
+Headers: draft-ietf-httpapi-ratelimit-headers-10 (structured fields ``RateLimit-Policy`` and ``RateLimit``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.api.problems import RateLimited
+from shared.db.catalog import rate_limits
+from shared.settings import Rate
+
+BULK: Final = "bulk"
+"""The name of the limit on what starts a download."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """``burst`` at once, and ``rate`` in the long run."""
+
+    name: str
+    rate: Rate
+    burst: int
+
+    @property
+    def window(self) -> float:
+        """Seconds until a burst that was used up is whole again."""
+        return self.rate.interval * self.burst
+
+    def policy(self) -> str:
+        """The value of ``RateLimit-Policy``: quota units (q) for each window in seconds (w)."""
+        return f'"{self.name}";q={self.burst};w={math.ceil(self.window)}'
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a client may still do. Times are seconds from now."""
+
+    allowed: bool
+    tat: datetime
+    remaining: int
+    retry_after: float
+    """Until the same request would be allowed; 0 when it is."""
+    full_after: float
+    """Until the whole burst is there again."""
+
+
+def decide(limit: Limit, tat: datetime | None, now: datetime, cost: int = 1) -> Allowance:
+    """Whether ``cost`` events may happen now, and the new theoretical arrival time. ``cost`` 0 only looks."""
+    interval = limit.rate.interval
+    start = now if tat is None else max(tat, now)
+    after = start + timedelta(seconds=interval * cost)
+    over = (after - now).total_seconds() - limit.window
+    # A microsecond is what a timestamp can hold: less than that is rounding, not a debt.
+    allowed = over <= 1e-6
+    kept = after if allowed else start
+    owed = (kept - now).total_seconds()
+    return Allowance(
+        allowed=allowed,
+        tat=kept,
+        remaining=max(0, math.floor((limit.window - owed) / interval + 1e-6)),
+        retry_after=0.0 if allowed else over,
+        full_after=max(0.0, owed),
+    )
+
+
+def headers(limit: Limit, allowance: Allowance) -> dict[str, str]:
+    """The headers that tell a client about its limit; ``Retry-After`` only when it is refused."""
+    told = {
+        "RateLimit-Policy": limit.policy(),
+        "RateLimit": f'"{limit.name}";r={allowance.remaining};t={math.ceil(allowance.full_after)}',
+    }
+    if not allowance.allowed:
+        told["Retry-After"] = str(max(1, math.ceil(allowance.retry_after)))
+    return told
+
+
+def refusal(limit: Limit, allowance: Allowance) -> RateLimited:
+    """The problem for a client that has used its allowance up."""
+    return RateLimited(
+        f"the limit is {limit.rate} with a burst of {limit.burst}; "
+        "asking for cases that are stored or being downloaded costs nothing",
+        headers=headers(limit, allowance),
+    )
+
+
+def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -> Allowance:
+    """Take ``cost`` of a client's allowance; the caller's transaction decides whether it counts.
+
+    Raises RateLimited. The client's row stays locked until the transaction ends.
+    """
+    connection.execute(
+        insert(rate_limits)
+        .values(client_id=client_id, name=limit.name, tat=func.clock_timestamp())
+        .on_conflict_do_nothing()
+    )
+    mine = (rate_limits.c.client_id == client_id, rate_limits.c.name == limit.name)
+    row = connection.execute(
+        select(rate_limits.c.tat, func.clock_timestamp().label("now")).where(*mine).with_for_update()
+    ).one()
+    allowance = decide(limit, row.tat, row.now, cost)
+    if not allowance.allowed:
+        raise refusal(limit, allowance)
+    connection.execute(update(rate_limits).where(*mine).values(tat=allowance.tat))
+    return allowance
+
+
+def look(connection: Connection, limit: Limit, client_id: str, cost: int = 0) -> Allowance:
+    """A client's allowance without taking any of it: whether ``cost`` would be allowed now."""
+    tat = (
+        select(rate_limits.c.tat)
+        .where(rate_limits.c.client_id == client_id, rate_limits.c.name == limit.name)
+        .scalar_subquery()
+    )
+    row = connection.execute(select(tat.label("tat"), func.clock_timestamp().label("now"))).one()
+    return decide(limit, row.tat, row.now, cost)

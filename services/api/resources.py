@@ -1,0 +1,69 @@
+"""What one application is made of; routes reach it through the request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from obstore.store import S3Store
+
+from services.api.auth import Keys
+from services.api.changes import Changes
+from services.api.deliveries.service import DeliveryService
+from services.api.health.checks import Readiness
+from services.api.jobs.service import JobService
+from services.api.links import LinkCache
+from services.api.metrics import ApiMetrics
+from services.api.processes.follow import CaseFollower
+from services.api.processes.service import CaseService
+from services.api.settings import ApiSettings
+from services.api.webhooks.service import WebhookService
+from services.api.webhooks.urls import WebhookUrls
+from shared.clock import Clock
+from shared.db.engine import Database
+
+Built = TypeVar("Built")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The parts of one application, made by its factory."""
+
+    settings: ApiSettings
+    clock: Clock
+    database: Database
+    keys: Keys
+    links: LinkCache
+    store: S3Store
+    changes: Changes
+    metrics: ApiMetrics
+    readiness: Readiness
+    urls: WebhookUrls
+    cases: CaseService
+    follower: CaseFollower
+    jobs: JobService
+    deliveries: DeliveryService
+    webhooks: WebhookService
+
+    async def build(self, make: Callable[[LinkCache], Built]) -> Built:
+        """A view, made outside of the event loop: signing a thousand links takes its time."""
+        return await asyncio.to_thread(make, self.links)
+
+
+async def _resources(request: Request) -> Resources:
+    found: Resources = request.app.state.resources
+    return found
+
+
+Parts = Annotated[Resources, Depends(_resources)]
+
+
+async def _traceparent(request: Request) -> str:
+    found: str = request.state.traceparent
+    return found
+
+
+Trace = Annotated[str, Depends(_traceparent)]

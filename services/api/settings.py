@@ -1,0 +1,37 @@
+"""What the api service is told from outside."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.pdpj.settings import PdpjSettings
+from shared.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    Rate,
+    RateSetting,
+    StorageSettings,
+    WebhookGuardSettings,
+    Words,
+)
+
+
+class ApiSettings(DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings, PdpjSettings):
+    """Settings of one api process. Times are seconds."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=0, le=65535)
+    api_max_body_bytes: int = Field(65536, ge=1024)
+    api_cors_origins: Words = ()
+    """Origins that browsers may call from; none by default."""
+
+    process_ttl_seconds: float = Field(86400, ge=0)
+    source_deadline_seconds: float = Field(10, gt=0, le=300)
+
+    rate_limit_bulk: RateSetting = Rate(60, 60.0)
+    rate_limit_burst: int = Field(120, ge=1)
+    max_active_jobs: int = Field(1000, ge=1)
+    """How many jobs one client may have that have not ended."""
+
+    webhook_timeout_seconds: float = Field(15, gt=0, le=30)
+    """Of the test event that POST /webhooks/test sends."""

@@ -1,0 +1,68 @@
+"""One piece of work in flight for each key; whoever asks meanwhile gets the same result."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class SingleFlight(Generic[K, V]):
+    """Shares the result of ``work(key)`` among the callers of the moment.
+
+    ``keep_seconds`` also gives a result to those who come so soon after, so that a burst is one piece of work even
+    when it lasts longer than the work. A caller that goes away does not end the work for the others.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[K], Awaitable[V]],
+        *,
+        keep_seconds: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._work = work
+        self._keep_seconds = keep_seconds
+        self._monotonic = monotonic
+        self._flights: dict[K, asyncio.Task[V]] = {}
+        self._kept: dict[K, tuple[float, V]] = {}
+
+    async def get(self, key: K) -> V:
+        """The result; raises what the work raises (errors are not kept)."""
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] > self._monotonic():
+            return kept[1]
+        task = self._flights.get(key)
+        if task is None:
+            task = asyncio.create_task(self._fly(key))
+            task.add_done_callback(_heard)
+            self._flights[key] = task
+        return await asyncio.shield(task)
+
+    async def _fly(self, key: K) -> V:
+        try:
+            result = await self._work(key)
+        finally:
+            self._flights.pop(key, None)
+        if self._keep_seconds > 0:
+            now = self._monotonic()
+            self._kept = {known: kept for known, kept in self._kept.items() if kept[0] > now}
+            self._kept[key] = (now + self._keep_seconds, result)
+        return result
+
+    async def aclose(self) -> None:
+        """End what is in flight."""
+        tasks = list(self._flights.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _heard(task: asyncio.Task[V]) -> None:
+    """An error that nobody waited for any more is no news."""
+    if not task.cancelled():
+        task.exception()

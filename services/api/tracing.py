@@ -1,0 +1,37 @@
+"""W3C Trace Context and request ids: what is honoured of what a client sends (pure functions)."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from typing import Final
+
+_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+def traceparent(received: str | None) -> str:
+    """The trace context of this hop: the caller's trace with a span of our own, or a new trace.
+
+    W3C Trace Context, sections 3.2.2 and 4.3: an invalid header is as if it were not there.
+    """
+    match = _TRACEPARENT.fullmatch(received.strip()) if received else None
+    span = secrets.token_hex(8)
+    if match is None or not _usable(match):
+        return f"00-{secrets.token_hex(16)}-{span}-01"
+    return f"00-{match[2]}-{span}-{match[4]}"
+
+
+def _usable(match: re.Match[str]) -> bool:
+    version, trace, parent, _, rest = match.groups()
+    if version == "ff" or (version == "00" and rest):
+        return False
+    return set(trace) != {"0"} and set(parent) != {"0"}
+
+
+def request_id(received: str | None) -> str:
+    """The caller's ``X-Request-ID`` when it can be logged and sent back as it is, else a new one."""
+    if received and _REQUEST_ID.fullmatch(received):
+        return received
+    return str(uuid.uuid4())

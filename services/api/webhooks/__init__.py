@@ -1,0 +1,1 @@
+"""Webhooks of a client: its secret, its endpoints, a test event."""

@@ -1,0 +1,46 @@
+"""The routes of a client's webhook secret and of test events."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from services.api.answers import Json
+from services.api.auth import Subscriber
+from services.api.problems import InvalidWebhookUrl, described
+from services.api.resources import Parts
+from services.api.webhooks.schemas import SecretView, TestBody, TestResult
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+
+
+@router.get(
+    "/secret",
+    response_model=None,
+    responses={200: {"model": SecretView, "description": "Your secret"}, **described()},
+    summary="Your signing secret",
+)
+async def get_secret(caller: Subscriber, parts: Parts) -> Response:
+    """Verify `webhook-signature` with it (Standard Webhooks)."""
+    return Json(await parts.webhooks.secret(caller.client_id))
+
+
+@router.post(
+    "/secret/rotate",
+    response_model=None,
+    responses={200: {"model": SecretView, "description": "Your new secret"}, **described()},
+    summary="Make a new signing secret",
+)
+async def rotate_secret(caller: Subscriber, parts: Parts) -> Response:
+    """The previous one signs too for 24 hours: two signatures, separated by a space."""
+    return Json(await parts.webhooks.rotate(caller.client_id))
+
+
+@router.post(
+    "/test",
+    response_model=None,
+    responses={200: {"model": TestResult, "description": "What came back"}, **described(InvalidWebhookUrl)},
+    summary="Send a signed test event",
+)
+async def send_test(body: TestBody, caller: Subscriber, parts: Parts) -> Response:
+    """One attempt, now, with the headers of a real webhook; whatever the receiver answers, this is a 200."""
+    return Json(await parts.webhooks.test(caller.client_id, body.url))

@@ -1,0 +1,48 @@
+"""Checks a webhook's address when it is given: its form, literal addresses, and what its name resolves to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from services.api.problems import FieldError, InvalidWebhookUrl
+from shared.webhooks.guard import CheckedUrl, GuardPolicy, Resolver, WebhookUrlRefused, check_url, resolve
+
+
+class WebhookUrls:
+    """The rules at the request. The notifier checks again at the dial: names may resolve to something else by then.
+
+    A resolver that is away, or slower than ``resolve_seconds``, refuses nothing: the dial will tell.
+    """
+
+    def __init__(self, policy: GuardPolicy, resolver: Resolver, *, resolve_seconds: float = 3.0) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._resolve_seconds = resolve_seconds
+
+    async def check(self, url: str, field: str = "webhook_url") -> CheckedUrl:
+        """The URL, checked. Raises InvalidWebhookUrl, whose error code is the rule that was broken."""
+        try:
+            checked = check_url(url, self._policy)
+        except WebhookUrlRefused as refused:
+            raise _problem(refused, field) from None
+        try:
+            async with asyncio.timeout(self._resolve_seconds):
+                await resolve(checked.host, checked.port, self._policy, self._resolver)
+        except TimeoutError:
+            return checked
+        except WebhookUrlRefused as refused:
+            if _is_passing(refused):
+                return checked
+            raise _problem(refused, field) from None
+        return checked
+
+
+def _problem(refused: WebhookUrlRefused, field: str) -> InvalidWebhookUrl:
+    return InvalidWebhookUrl(refused.detail, errors=[FieldError(field, refused.code, refused.detail)])
+
+
+def _is_passing(refused: WebhookUrlRefused) -> bool:
+    """Whether the resolver was away, as against: it knows that there is no such name."""
+    cause = refused.__cause__
+    return isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_AGAIN

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import os
 import queue
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -24,14 +21,16 @@ from typing import Final
 from dotenv import dotenv_values
 
 from local import composition, provisioning
+from local.artifacts import ArtifactError, missing_jars
 from local.composition import Endpoints, WrongScale
 from local.kafka import Kafka
 from local.keepsakes import Keepsakes, is_free
 from local.postgres import Postgres
 from local.s3 import S3
-from local.server import Command, Server, StartError, last_line
+from local.server import Command, Server, StartError
 from local.state import AlreadyRunning, Connections, Phase, StateFiles
 from local.supervisor import Child, Supervisor
+from local.tasks import Task, answers, as_start_error, obituary, reachable
 
 _START_SECONDS: Final = 90.0
 _DEATHS_AT_START: Final = 3
@@ -54,24 +53,6 @@ class Options:
 
 class Interrupted(Exception):
     """A signal asked for the end before the start was complete."""
-
-
-class _Task:
-    """Blocking work in a daemon thread, which may outlive an interrupted start without holding up the exit."""
-
-    def __init__(self, work: Callable[[], None]) -> None:
-        self.done = False
-        self.error: BaseException | None = None
-        self._work = work
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        # Handed to the main thread, which knows what to do with it.
-        except BaseException as error:  # noqa: BLE001
-            self.error = error
-        self.done = True
 
 
 class Stack:
@@ -117,7 +98,7 @@ class Stack:
             self._watch()
         except Interrupted:
             status = 130
-        except StartError as error:
+        except (StartError, ArtifactError) as error:
             message = str(error)
             self._say(message)
             status = 1
@@ -127,6 +108,8 @@ class Stack:
 
     def _start(self) -> None:
         began = time.monotonic()
+        if missing_jars():
+            self._say("fetching Apache Kafka, once (43 MB)")
         connections = self._start_servers()
         if not self._options.servers_only:
             connections = self._start_services(connections)
@@ -167,7 +150,7 @@ class Stack:
             self._postgres: lambda: dev.append(provisioning.make_database(self._postgres.owner_url, secrets)),
             self._s3: lambda: provisioning.make_bucket(self._s3),
         }
-        tasks = {server.name: _Task(self._bringing_up(server, step)) for server, step in steps.items()}
+        tasks = {server.name: Task(self._bringing_up(server, step)) for server, step in steps.items()}
         self._complete(tasks)
         return Connections(
             api_url="",
@@ -197,26 +180,27 @@ class Stack:
         endpoints = self._endpoints(connections, [process for process, _, _ in names])
         base = composition.base_environment(self._environ, endpoints, self._data_dir)
         logs = self._data_dir / "logs"
-        tasks = {}
+        host = reachable(endpoints.api_host)
         commands = {
             "receiver": composition.receiver_command(endpoints.receiver_port, connections.webhook_secret, base, logs)
         }
-        ports = {"receiver": (endpoints.receiver_port, "/health")}
+        probes = {"receiver": ("127.0.0.1", endpoints.receiver_port, "/health")}
         if endpoints.pdpj_port is not None:
             commands["pdpj"] = composition.pdpj_command(endpoints.pdpj_port, base, logs)
-            ports["pdpj"] = (endpoints.pdpj_port, "/_control/health")
+            probes["pdpj"] = ("127.0.0.1", endpoints.pdpj_port, "/_control/health")
         for process, service, replica in names:
             commands[process] = composition.service_command(process, service, replica, base, endpoints, logs)
-            ports[process] = (
-                (endpoints.api_port, "/health/ready")
+            probes[process] = (
+                (host, endpoints.api_port, "/health/ready")
                 if service == "api"
-                else (endpoints.metrics_ports[process], "/metrics")
+                else ("127.0.0.1", endpoints.metrics_ports[process], "/metrics")
             )
+        tasks = {}
         for process, command in commands.items():
             self._supervisor.start(process, command)
-            tasks[process] = _Task(self._answering(process, *ports[process]))
+            tasks[process] = Task(self._answering(process, *probes[process]))
         self._complete(tasks)
-        return replace(connections, api_url=f"http://{endpoints.api_host}:{endpoints.api_port}")
+        return replace(connections, api_url=f"http://{host}:{endpoints.api_port}")
 
     def _endpoints(self, connections: Connections, processes: list[str]) -> Endpoints:
         wanted = self._environ.get("AUTOS_API_PORT")
@@ -244,8 +228,8 @@ class Stack:
         )
 
     # ---- waiting -----------------------------------------------------------------------------------------------
-    def _answering(self, name: str, port: int, path: str) -> Callable[[], None]:
-        return lambda: self._until(name, lambda: answers(port, path))
+    def _answering(self, name: str, host: str, port: int, path: str) -> Callable[[], None]:
+        return lambda: self._until(name, lambda: answers(host, port, path))
 
     def _until(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -255,7 +239,7 @@ class Stack:
                 raise StartError(f"{name} was not ready within {_START_SECONDS:g} s\nits log: {log}")
             time.sleep(_TICK)
 
-    def _complete(self, tasks: Mapping[str, _Task]) -> None:
+    def _complete(self, tasks: Mapping[str, Task]) -> None:
         """Watch everything until these tasks are done. Raises StartError, Interrupted."""
         while True:
             if self._asked_to_end:
@@ -291,32 +275,6 @@ class Stack:
                 f"  details  {self._files.stack_file}",
             )
         )
-
-
-def answers(port: int, path: str) -> bool:
-    """Whether a loopback HTTP server answers this path with 200."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-
-
-def obituary(child: Child) -> str:
-    """What failed, in its own last words, and where to read more."""
-    with contextlib.suppress(OSError), child.command.log.open("rb") as log:
-        log.seek(child.log_offset)
-        words = last_line(log.read(1 << 20).decode(errors="replace"))
-        return f"{child.name} ended with status {child.exit_status}: {words}\nits log: {child.command.log}"
-    return f"{child.name} ended with status {child.exit_status}"
-
-
-def as_start_error(name: str, error: BaseException) -> StartError:
-    """Whatever went wrong, as one line."""
-    if isinstance(error, StartError):
-        return error
-    return StartError(f"{name} could not be set up: {type(error).__name__}: {last_line(str(error))}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import psutil  # type: ignore[import-untyped]
 
 from local.keepsakes import read_json, write_json
 from local.supervisor import Child
+
+_PROBE_SECONDS: Final = 0.5
 
 
 class AlreadyRunning(Exception):
@@ -65,12 +67,19 @@ class StateFiles:
         """Take the data directory until :meth:`release` or the end of the process. Raises AlreadyRunning."""
         # Kept open for as long as the lock is held.
         file = self._lock_file.open("a")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise AlreadyRunning from None
-        self._lock = file
+        deadline = time.monotonic() + _PROBE_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                # Another process that only asks (is_running) has it for an instant.
+                if time.monotonic() < deadline:
+                    time.sleep(0.02)
+                    continue
+                file.close()
+                raise AlreadyRunning from None
+            self._lock = file
+            return
 
     def release(self) -> None:
         """Let another supervisor have it."""
@@ -114,7 +123,7 @@ class StateFiles:
         """Whether a supervisor holds the data directory."""
         try:
             with self._lock_file.open("a") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
         except OSError:

@@ -14,7 +14,15 @@ from functools import lru_cache
 from typing import Annotated, ClassVar, Final, TypeVar
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from shared.clock import rfc3339
 from shared.cnj import InvalidProcessNumber, parse
@@ -42,10 +50,19 @@ def _uuid(value: str) -> str:
     return value if _CANONICAL_UUID.fullmatch(value) else str(uuid.UUID(value))
 
 
-MaskedNumber = Annotated[str, AfterValidator(_masked)]
-Uuid = Annotated[str, AfterValidator(_uuid)]
+MaskedNumber = Annotated[
+    str,
+    AfterValidator(_masked),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\d{7}-\d{2}\.\d{4}\.\d\.\d{2}\.\d{4}$", "title": "CNJ number, masked"}
+    ),
+]
+Uuid = Annotated[str, AfterValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 Timestamp = Annotated[
-    AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC)), PlainSerializer(rfc3339, when_used="json")
+    AwareDatetime,
+    AfterValidator(lambda at: at.astimezone(UTC)),
+    PlainSerializer(rfc3339, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
 

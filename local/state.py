@@ -92,14 +92,15 @@ class StateFiles:
     ) -> None:
         """Say where we are. stack.json is there once ``connections`` are known and until the end."""
         processes = described(children)
-        write_json(
-            self._supervisor_file,
-            {"pid": os.getpid(), "phase": phase, "message": message, "processes": processes},
-        )
+        # stack.json first: whoever sees the phase READY finds it.
         if connections is None:
             self.stack_file.unlink(missing_ok=True)
         else:
             write_json(self.stack_file, {**asdict(connections), "processes": processes})
+        write_json(
+            self._supervisor_file,
+            {"pid": os.getpid(), "phase": phase, "message": message, "processes": processes},
+        )
 
     def end_leftovers(self, grace: float = 5.0) -> int:
         """End what an earlier supervisor, killed without notice, has left; how many. Call it with the lock held."""

@@ -6,7 +6,6 @@ repeats that at-least-once delivery brings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -23,18 +22,13 @@ from shared.events.document_events import (
 from shared.events.document_requested import DocumentDead, DocumentRequested
 from shared.events.envelope import Event, deterministic_id, encode
 from shared.events.process_requested import ProcessDead, ProcessRequested
-from shared.kafka.errors import PoisonRecord
-from shared.kafka.records import OutgoingRecord, Record
+from shared.kafka.records import OutgoingRecord
 
 SOURCE: Final = "/autos/downloader"
 """``ce_source``."""
 
 ANSWERS_HEADER: Final = "autos_answers"
 """On process.retry.*: how many of the attempts so far were answers about the case, and not an outage."""
-
-ERROR_HEADER: Final = "autos_error"
-ERROR_DETAIL_HEADER: Final = "autos_error_detail"
-ORIGIN_HEADER: Final = "autos_error_origin"
 
 
 class Reports:
@@ -182,25 +176,3 @@ class Reports:
 
 def _document_id(event: DocumentRequested, step: str) -> str:
     return deterministic_id("document", event.job_id, event.document_id, step, event.attempt)
-
-
-def dead_record(topic: str, record: Record, error: Exception) -> OutgoingRecord:
-    """A record that cannot be handled, as it came, for a dead topic. ``autos_error*`` say why and where from.
-
-    Of an error that is not a PoisonRecord only the class is told: its text may quote the record.
-    """
-    if isinstance(error, PoisonRecord):
-        reason, detail = error.reason, error.detail
-    else:
-        reason, detail = "handler_error", type(error).__name__
-    headers: dict[str, bytes] = {
-        **_without_errors(record.headers),
-        ERROR_HEADER: reason.encode(),
-        ERROR_DETAIL_HEADER: detail.encode(),
-        ORIGIN_HEADER: f"{record.topic}/{record.partition}/{record.offset}".encode(),
-    }
-    return OutgoingRecord(topic=topic, key=record.key or b"", value=record.value, headers=headers)
-
-
-def _without_errors(headers: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {name: value for name, value in headers.items() if not name.startswith(ERROR_HEADER)}

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
+from shared.kafka.errors import InfrastructureAway
+
 MEMORY_BYTES: Final = 1024 * 1024
 """From this size on a document is on disk."""
 
@@ -39,7 +41,7 @@ class Spool:
         self.close()
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises OSError when the disk does not."""
+        """Take the next bytes. Raises InfrastructureAway when the disk does not."""
         self._pending.append(chunk)
         self._pending_bytes += len(chunk)
         self.size += len(chunk)
@@ -77,6 +79,9 @@ class Spool:
         except asyncio.CancelledError:
             await asyncio.wait([work])
             raise
+        except OSError as error:
+            # Full, or read-only: not the document's fault.
+            raise InfrastructureAway("spool directory") from error
 
     def _store(self, pending: list[bytes]) -> None:
         if self._file is None:
@@ -85,3 +90,4 @@ class Spool:
         for chunk in pending:
             self._sha256.update(chunk)
         self._file.write(b"".join(pending))
+        self._file.flush()

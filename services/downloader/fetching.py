@@ -1,0 +1,206 @@
+"""The fetcher: handles one DocumentRequested after the other for the consumer runtime.
+
+What it decides is in :mod:`services.downloader.failures`; how a document travels, in
+:mod:`services.downloader.transfer`. Whatever happens to a document, its job hears of its end.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from services.downloader.cancellations import Cancellations
+from services.downloader.failures import GiveUp, Hold, Holds, TryAgain, after_failure
+from services.downloader.metrics import DownloaderMetrics
+from services.downloader.planner import AVAILABLE
+from services.downloader.reports import Reports
+from services.downloader.starts import Starts
+from services.downloader.stored import DocumentKey, StoredDocument, cancelled_jobs, find_documents
+from services.downloader.transfer import Transfer
+from shared.db.engine import Database
+from shared.events.document_requested import DocumentRequested
+from shared.events.envelope import decoder, header
+from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
+from shared.kafka.outcome import Done
+from shared.kafka.records import Record
+from shared.pdpj.errors import RetryableError, SourceError
+
+_log = logging.getLogger(__name__)
+
+_decode = decoder(DocumentRequested)
+
+
+class HandlingFailed(RetryableError):
+    """Raised for an exception that nobody expected: as an answer about this document, so that its job ends."""
+
+    CODE = "internal_error"
+    MESSAGE = "the document could not be handled"
+
+
+@dataclass(slots=True)
+class FetchTask:
+    """A document to fetch, with what was learned about it on the way to its turn."""
+
+    request: DocumentRequested
+    traceparent: str | None = None
+    told_start: bool = False
+    holds: Holds = field(default_factory=Holds)
+
+    @property
+    def group(self) -> str:
+        """Documents take turns by job."""
+        return self.request.job_id
+
+    @property
+    def not_before(self) -> float | None:
+        """Seconds since the epoch."""
+        due = self.request.not_before
+        return None if due is None else due.timestamp()
+
+
+def decode(record: Record) -> FetchTask:
+    """Raises PoisonRecord."""
+    return FetchTask(_decode(record), header(record.headers, "traceparent"))
+
+
+class Fetcher:
+    """The handler of the fetcher's runtime, and its ``prepare``."""
+
+    def __init__(
+        self,
+        database: Database,
+        transfer: Transfer,
+        *,
+        reports: Reports,
+        starts: Starts,
+        cancellations: Cancellations,
+        delays: Sequence[float],
+        metrics: DownloaderMetrics,
+    ) -> None:
+        self._database = database
+        self._transfer = transfer
+        self._reports = reports
+        self._starts = starts
+        self._cancellations = cancellations
+        self._delays = tuple(delays)
+        self._metrics = metrics
+
+    async def prepare(self, tasks: Sequence[FetchTask]) -> list[Done | None]:
+        """Ask once for a batch what is available already and which jobs are cancelled: these need no handling.
+
+        Raises InfrastructureAway.
+        """
+        keys = {_key(task.request) for task in tasks}
+        jobs = {task.request.job_id for task in tasks}
+
+        def ask(connection: Connection) -> tuple[dict[DocumentKey, StoredDocument], frozenset[str]]:
+            return find_documents(connection, keys, status=AVAILABLE), cancelled_jobs(connection, jobs)
+
+        known, cancelled = await self._database.run(ask)
+        self._cancellations.note(jobs, cancelled)
+        return [self._early(task, known.get(_key(task.request))) for task in tasks]
+
+    def _early(self, task: FetchTask, stored: StoredDocument | None) -> Done | None:
+        if task.request.job_id in self._cancellations:
+            return self._cancelled()
+        if stored is None or stored.object_key is None or stored.sha256 is None:
+            return None
+        if stored.size is None or stored.content_type is None:
+            return None
+        # A redelivery, or another job brought it: its end is told for this job, and nothing is downloaded.
+        self._metrics.documents.labels("already_available").inc()
+        told = self._reports.available(
+            task.request,
+            object_key=stored.object_key,
+            sha256=stored.sha256,
+            size=stored.size,
+            content_type=stored.content_type,
+            attempts=max(1, stored.attempts),
+            traceparent=task.traceparent,
+        )
+        return Done([told])
+
+    async def handle(self, task: FetchTask) -> Done:
+        """Raises InfrastructureAway when the record is to be held."""
+        if task.request.job_id in self._cancellations:
+            return self._cancelled()
+        with self._metrics.in_flight.track_inprogress():
+            return await self._fetch(task)
+
+    def _cancelled(self) -> Done:
+        # The job's end is told already: by api, with the cancellation.
+        self._metrics.documents.labels("cancelled").inc()
+        return Done()
+
+    async def _fetch(self, task: FetchTask) -> Done:
+        request = task.request
+        try:
+            stored = await self._transfer.run(request, lambda: self._tell_start(task))
+        except SourceError as error:
+            return self._after(task, error)
+        except KafkaRuntimeError:
+            raise
+        # The edge of one document: a bug about one of them must neither end the worker nor leave a job without end.
+        except Exception as error:  # noqa: BLE001
+            # Not the message: it may quote what is nobody's business.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            _log.error(
+                "document not handled",
+                extra={
+                    "document_id": request.document_id,
+                    "error": type(error).__name__,
+                    "where": f"{where.filename}:{where.lineno}",
+                },
+            )
+            return self._after(task, HandlingFailed(f"{HandlingFailed.MESSAGE} ({type(error).__name__})"))
+        self._metrics.documents.labels("available").inc()
+        return Done(
+            [
+                self._reports.available(
+                    request,
+                    object_key=request.object_key,
+                    sha256=stored.sha256,
+                    size=stored.size,
+                    content_type=stored.content_type,
+                    attempts=request.attempt,
+                    traceparent=task.traceparent,
+                )
+            ]
+        )
+
+    def _tell_start(self, task: FetchTask) -> None:
+        if task.request.attempt == 1 and not task.told_start:
+            task.told_start = True
+            self._starts.tell(self._reports.started(task.request, task.traceparent))
+
+    def _after(self, task: FetchTask, error: SourceError) -> Done:
+        request, traceparent = task.request, task.traceparent
+        decision = after_failure(
+            error, attempt=request.attempt, delays=self._delays, holds=task.holds, given=self._transfer.given
+        )
+        match decision:
+            case Hold(holds, retry_in):
+                task.holds = holds
+                self._metrics.holds.labels(error.code).inc()
+                raise InfrastructureAway(f"source: {error.code}", retry_in) from error
+            case TryAgain(attempt, delay, code):
+                self._metrics.retries.labels(code).inc()
+                return Done(
+                    [self._reports.retry(request, attempt=attempt, delay=delay, error=code, traceparent=traceparent)]
+                )
+            case GiveUp(code, message):
+                self._metrics.documents.labels("failed").inc()
+                return Done(
+                    [
+                        self._reports.failed(request, code, message, traceparent),
+                        self._reports.document_dead(request, code, message, traceparent),
+                    ]
+                )
+
+
+def _key(request: DocumentRequested) -> DocumentKey:
+    return DocumentKey(request.process_number, request.document_id)

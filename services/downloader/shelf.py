@@ -1,0 +1,102 @@
+"""The object store as the fetcher uses it: one document in, whole or not at all; held work while the store is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import IO, Final
+from urllib.parse import quote
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import S3Store
+
+from services.downloader.budget import ByteBudget
+from shared.events.document_requested import DocumentRequested
+from shared.kafka.errors import InfrastructureAway
+
+PART_BYTES: Final = 8 * 1024 * 1024
+"""From this size on an upload has several parts, of this size."""
+
+_PARTS_AT_ONCE: Final = 2
+_MEMORY_BYTES: Final = 96 * 1024 * 1024
+"""What the parts of all uploads together may take. A part that is being read counts too."""
+
+_PROBE_SECONDS: Final = 5.0
+_NAME_BYTES: Final = 1024
+"""User metadata is limited to 2 kB in all by S3."""
+
+_log = logging.getLogger(__name__)
+
+
+class Shelf:
+    """Puts documents under their keys. A repeat overwrites itself with the same bytes."""
+
+    def __init__(self, store: S3Store) -> None:
+        self._store = store
+        self._budget = ByteBudget(_MEMORY_BYTES)
+        self._away = False
+
+    async def ready(self, key: str) -> None:
+        """Ask the store first, when the last word of it was that it is away: before a document is read for nothing.
+
+        Raises InfrastructureAway.
+        """
+        if not self._away:
+            return
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await obstore.head_async(self._store, key)
+        except NotFoundError:
+            pass
+        except (BaseError, TimeoutError) as error:
+            raise InfrastructureAway("object store") from error
+        self._away = False
+        _log.info("object store is back")
+
+    async def put(
+        self,
+        request: DocumentRequested,
+        content: bytes | IO[bytes],
+        *,
+        size: int,
+        sha256: str,
+        content_type: str,
+    ) -> None:
+        """Store a document with its metadata. ``size`` in bytes. Raises InfrastructureAway."""
+        several_parts = size >= PART_BYTES
+        weight = (_PARTS_AT_ONCE + 1) * PART_BYTES if several_parts else size
+        async with self._budget.hold(weight):
+            try:
+                await obstore.put_async(
+                    self._store,
+                    request.object_key,
+                    content,
+                    attributes={
+                        "Content-Type": content_type,
+                        "sha256": sha256,
+                        "process-number": request.process_number,
+                        "name": encoded_name(request.name),
+                    },
+                    use_multipart=several_parts,
+                    chunk_size=PART_BYTES,
+                    max_concurrency=_PARTS_AT_ONCE,
+                )
+            except BaseError as error:
+                if not self._away:
+                    # The class only: the text of an error quotes the request, which has the document's name.
+                    _log.warning("object store is away", extra={"error": type(error).__name__})
+                self._away = True
+                raise InfrastructureAway("object store") from error
+
+
+def encoded_name(name: str) -> str:
+    """A name as metadata, which is ASCII: percent-encoded UTF-8 (as RFC 5987 does), cut to whole characters."""
+    kept, length = [], 0
+    for char in name:
+        piece = quote(char, safe="", errors="replace")
+        length += len(piece)
+        if length > _NAME_BYTES:
+            break
+        kept.append(piece)
+    return "".join(kept)

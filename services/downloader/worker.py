@@ -1,0 +1,212 @@
+"""One downloader process: planner and fetcher on one event loop, each with its consumer and its poll thread."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final
+
+from prometheus_client import REGISTRY, CollectorRegistry
+from shared.pdpj.client import CourtSource, build_source
+
+from services.downloader import fetching, planning
+from services.downloader.cancellations import Cancellations
+from services.downloader.discovery import Discovery
+from services.downloader.fetching import Fetcher, FetchTask
+from services.downloader.metrics import DownloaderMetrics
+from services.downloader.planning import Planner, PlanTask
+from services.downloader.reports import Reports
+from services.downloader.settings import DownloaderSettings
+from services.downloader.sharing import Sharing
+from services.downloader.shelf import Shelf
+from services.downloader.starts import Starts
+from services.downloader.transfer import Transfer
+from shared.clock import Clock, utc_now
+from shared.db.engine import Database
+from shared.events import topics
+from shared.kafka import dead
+from shared.kafka.config import consumer_config
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.producer import Producer
+from shared.kafka.runtime import ConsumerRuntime, kafka_consumer
+from shared.kafka.sinks import ProducerSink
+from shared.kafka.transactions import TransactionalSink
+from shared.pdpj.credential_store import PostgresCredentialStore
+from shared.pdpj.limiter import SourceGate
+from shared.storage import make_store
+
+_PLANNER_READ_AHEAD: Final = 1_000
+_PLANS_OF_ONE_GROUP: Final = 0.5
+"""Discoveries take at most this share of the planner's places: what needs no source is not held up by it."""
+
+_CREDENTIALS: Final = "pdpj"
+
+
+class Worker:
+    """Everything of one process, made and closed here. Made inside of the event loop that runs it."""
+
+    def __init__(
+        self, settings: DownloaderSettings, *, registry: CollectorRegistry = REGISTRY, clock: Clock = utc_now
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._metrics = DownloaderMetrics(registry)
+        self._kafka_metrics = KafkaMetrics(registry)
+        self._reports = Reports(clock)
+        self._database = Database.connect(
+            settings.database_url, application_name="autos-downloader", pool_size=settings.database_pool_size
+        )
+        self._producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
+        self._gate = SourceGate(
+            min(settings.source_concurrency, settings.download_concurrency), on_pause=self._on_pause
+        )
+        self._source: CourtSource = build_source(
+            settings, store=PostgresCredentialStore(self._database, clock=clock), clock=clock
+        )
+        self._cancellations = Cancellations(self._database)
+        self._sharing = Sharing(
+            f"{socket.gethostname()}/{settings.replica}/{uuid.uuid4().hex[:8]}",
+            self._database,
+            self._gate,
+            self._cancellations,
+            total=settings.source_concurrency,
+            capacity=settings.download_concurrency,
+            metrics=self._metrics,
+        )
+        self._starts = Starts(self._producer)
+        self._planner = self._make_planner()
+        self._fetcher = self._make_fetcher()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``, then finish what is in flight. Raises what makes going on impossible."""
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await _first(stopping, self._sharing.join())
+            if not stopping.done():
+                await self._work(stopping)
+        finally:
+            stopping.cancel()
+            await self._close()
+
+    async def _work(self, stopping: asyncio.Future[Any]) -> None:
+        runtimes = [asyncio.ensure_future(self._planner.run()), asyncio.ensure_future(self._fetcher.run())]
+        heartbeat = asyncio.ensure_future(self._sharing.run())
+        try:
+            await asyncio.wait({stopping, heartbeat, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._planner.stop()
+            self._fetcher.stop()
+            await asyncio.wait(runtimes)
+            heartbeat.cancel()
+            await asyncio.wait({heartbeat})
+            await self._starts.settle()
+        for task in (*runtimes, heartbeat):
+            if not task.cancelled():
+                task.result()
+
+    async def _close(self) -> None:
+        await self._source.aclose()
+        await asyncio.to_thread(self._producer.close)
+        await asyncio.to_thread(self._database.close)
+
+    def _on_pause(self, seconds: float) -> None:
+        self._sharing.pause_others(seconds)
+
+    def _make_planner(self) -> ConsumerRuntime[PlanTask]:
+        settings = self._settings
+        discovery = Discovery(
+            self._source, self._gate, self._database, timeout=settings.discovery_timeout, clock=self._clock
+        )
+        planner = Planner(
+            self._database,
+            discovery,
+            reports=self._reports,
+            delays=settings.download_retry_delays,
+            metrics=self._metrics,
+        )
+        return ConsumerRuntime(
+            "planner",
+            consumer=kafka_consumer(self._consumer_config("planner")),
+            topics=[topics.PROCESS_REQUESTED, *(tier.topic for tier in topics.PROCESS_RETRY)],
+            decode=planning.decode,
+            handler=planner.handle,
+            dead=dead.to_topic(topics.PROCESS_DEAD),
+            sink=TransactionalSink(
+                settings.kafka_bootstrap_servers,
+                f"autos.planner.{settings.replica}.{socket.gethostname()}",
+                settings.kafka_config,
+            ),
+            group_of=lambda task: task.group,
+            not_before=lambda task: task.not_before,
+            max_in_flight=settings.plan_concurrency,
+            per_group=max(1, int(settings.plan_concurrency * _PLANS_OF_ONE_GROUP)),
+            max_buffered_per_partition=_PLANNER_READ_AHEAD,
+            shutdown_seconds=settings.shutdown_seconds,
+            clock=self._clock,
+            metrics=self._kafka_metrics,
+        )
+
+    def _make_fetcher(self) -> ConsumerRuntime[FetchTask]:
+        settings = self._settings
+        transfer = Transfer(
+            self._source,
+            self._gate,
+            Shelf(make_store(settings)),
+            spool_dir=settings.spool_dir,
+            metrics=self._metrics,
+        )
+        fetcher = Fetcher(
+            self._database,
+            transfer,
+            reports=self._reports,
+            starts=self._starts,
+            cancellations=self._cancellations,
+            delays=settings.download_retry_delays,
+            metrics=self._metrics,
+        )
+        return ConsumerRuntime(
+            "fetcher",
+            consumer=kafka_consumer(self._consumer_config("fetcher")),
+            topics=[topics.DOCUMENT_REQUESTED, *(tier.topic for tier in topics.DOCUMENT_RETRY)],
+            decode=fetching.decode,
+            handler=fetcher.handle,
+            dead=dead.to_topic(topics.DOCUMENT_DEAD),
+            sink=ProducerSink(self._producer),
+            group_of=lambda task: task.group,
+            not_before=lambda task: task.not_before,
+            prepare=fetcher.prepare,
+            max_in_flight=settings.download_concurrency,
+            per_group=settings.download_per_process,
+            max_buffered_per_partition=settings.download_read_ahead,
+            shutdown_seconds=settings.shutdown_seconds,
+            clock=self._clock,
+            metrics=self._kafka_metrics,
+        )
+
+    def _consumer_config(self, name: str) -> dict[str, Any]:
+        settings = self._settings
+        return consumer_config(
+            settings.kafka_bootstrap_servers,
+            settings.group(name),
+            settings.kafka_config,
+            group_protocol=settings.kafka_group_protocol,
+        )
+
+
+async def run_worker(settings: DownloaderSettings, stop: asyncio.Event) -> None:
+    """The service's main coroutine."""
+    await Worker(settings).run(stop)
+
+
+async def _first(stopping: Awaitable[Any], work: Coroutine[Any, Any, None]) -> None:
+    """Until the work is done or the process is asked to stop."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({asyncio.ensure_future(stopping), task}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()

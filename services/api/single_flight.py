@@ -31,10 +31,10 @@ class SingleFlight(Generic[K, V]):
         self._flights: dict[K, asyncio.Task[V]] = {}
         self._kept: dict[K, tuple[float, V]] = {}
 
-    async def get(self, key: K) -> V:
-        """The result; raises what the work raises (errors are not kept)."""
+    async def get(self, key: K, *, again: bool = False) -> V:
+        """The result; raises what the work raises (errors are not kept). ``again`` takes no kept one."""
         kept = self._kept.get(key)
-        if kept is not None and kept[0] > self._monotonic():
+        if not again and kept is not None and kept[0] > self._monotonic():
             return kept[1]
         task = self._flights.get(key)
         if task is None:

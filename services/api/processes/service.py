@@ -89,9 +89,9 @@ class CaseService:
         SourceUnavailable when only metadata is wanted, nothing is stored and the source cannot be read.
         """
         for _ in range(_ROUNDS):
-            due = await self._database.run(lambda connection: self._look(connection, ask))
+            due, again = await self._database.run(lambda connection: self._look(connection, ask))
             # Outside of any transaction: the source may take its whole deadline.
-            reading = await self._reader.read(ask.number) if due else None
+            reading = await self._reader.read(ask.number, again=again) if due else None
             _refuse(ask, reading)
             done = await self._database.run(lambda connection, read=reading: self._commit(connection, ask, read))  # type: ignore[misc]
             if done is not None:
@@ -105,14 +105,15 @@ class CaseService:
             self._metrics.jobs_started.labels("all" if done.parts.job.scope == ALL else "document").inc()
         return Answer(view, done.parts.case is not None, headers, done.outcome)
 
-    def _look(self, connection: Connection, ask: Ask) -> bool:
-        """Whether the source must be read. Raises RateLimited before that is done for nothing."""
-        due = must_read(ask, _known(connection, ask), self._rules.ttl_seconds)
+    def _look(self, connection: Connection, ask: Ask) -> tuple[bool, bool]:
+        """Whether the source must be read, and whether again. Raises RateLimited before that is done for nothing."""
+        known = _known(connection, ask)
+        due = must_read(ask, known, self._rules.ttl_seconds)
         if due and ask.download:
             allowance = ratelimit.look(connection, self._rules.limit, ask.client_id, cost=1)
             if not allowance.allowed:
                 raise ratelimit.refusal(self._rules.limit, allowance)
-        return due
+        return due, known.fetched_at is not None
 
     def _commit(self, connection: Connection, ask: Ask, reading: Reading | None) -> _Committed | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again."""

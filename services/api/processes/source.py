@@ -67,9 +67,9 @@ class CaseReader:
         # A burst of first requests for a case is one read, even those that come just after it.
         self._flights = SingleFlight(self._read, keep_seconds=_KEEP_SECONDS)
 
-    async def read(self, number: ProcessNumber) -> Reading:
-        """The case, read now or by a request of the same moment."""
-        return await self._flights.get(number)
+    async def read(self, number: ProcessNumber, *, again: bool = False) -> Reading:
+        """The case, read now or by a request of the same moment; ``again``: not by one that has ended already."""
+        return await self._flights.get(number, again=again)
 
     async def aclose(self) -> None:
         await self._flights.aclose()

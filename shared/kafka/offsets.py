@@ -90,6 +90,16 @@ class PartitionOffsets:
         while self._begun and self._begun[0] in self._finished:
             self._finished.remove(self._begun.popleft())
 
+    def copy(self) -> PartitionOffsets:
+        """The same state, apart: to see what the position would be if more were finished."""
+        twin = PartitionOffsets()
+        twin._begun = self._begun.copy()
+        twin._finished = self._finished.copy()
+        twin._restored = self._restored.copy()
+        twin._next = self._next
+        twin._any_begun = self._any_begun
+        return twin
+
     def is_finished(self, offset: int) -> bool:
         """Whether a record at this offset needs no handling."""
         if self._next is None:

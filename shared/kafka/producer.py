@@ -24,7 +24,8 @@ _POLL_SECONDS: Final = 0.1
 _QUEUE_FULL_WAIT_SECONDS: Final = 0.01
 _CHUNK: Final = 1_000
 
-# What the broker or the client says of the record itself: sending it again gives the same answer.
+# What the broker or the client says of the record itself: sending it again gives the same answer. A topic that is
+# missing or forbidden is not among them: an operator can mend that, and until then the record is held.
 _REFUSED: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -33,17 +34,12 @@ _REFUSED: Final = frozenset(
         KafkaError.INVALID_MSG,
         KafkaError.INVALID_RECORD,
         KafkaError.POLICY_VIOLATION,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_EXCEPTION,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
     }
 )
 
 
 class RecordRefused(KafkaRuntimeError):
-    """The broker will not take this record (too large, no such topic, not allowed). Not worth a repeat."""
+    """The broker will never take this record (too large, malformed, against its policy)."""
 
 
 class ProducerFailed(KafkaRuntimeError):

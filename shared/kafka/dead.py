@@ -1,0 +1,51 @@
+"""Dead letters: a record as it came, with what was wrong with it in its headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from shared.kafka.errors import PoisonRecord
+from shared.kafka.records import OutgoingRecord, Record
+
+ERROR: Final = "autos_error"
+"""The reason: a PoisonRecord's code, or ``handler_error``."""
+ERROR_DETAIL: Final = "autos_error_detail"
+"""A PoisonRecord's detail (names of fields, never their values), or the class of the exception."""
+ORIGIN: Final = "autos_origin"
+"""``topic/partition/offset`` of the record as it was read."""
+VALUE_LEFT_OUT: Final = "autos_value_left_out"
+"""The value was too large to be written again: it is found at the origin."""
+
+HANDLER_ERROR: Final = "handler_error"
+
+
+def reason_of(error: Exception) -> str:
+    """The stable code of what went wrong."""
+    return error.reason if isinstance(error, PoisonRecord) else HANDLER_ERROR
+
+
+def to_topic(topic: str) -> Callable[[Record, Exception], OutgoingRecord]:
+    """Makes dead letters for a topic: key, value and headers as they came, and ``autos_*`` headers."""
+
+    def letter(record: Record, error: Exception) -> OutgoingRecord:
+        detail = error.detail if isinstance(error, PoisonRecord) else type(error).__name__
+        return OutgoingRecord(
+            topic=topic,
+            key=record.key or b"",
+            value=record.value,
+            headers={
+                **record.headers,
+                ERROR: reason_of(error).encode(),
+                ERROR_DETAIL: detail.encode("utf-8", "replace"),
+                ORIGIN: f"{record.topic}/{record.partition}/{record.offset}".encode(),
+            },
+        )
+
+    return letter
+
+
+def without_value(letter: OutgoingRecord) -> OutgoingRecord:
+    """The same dead letter without its value, for when the broker refuses its size."""
+    return replace(letter, value=None, headers={**letter.headers, VALUE_LEFT_OUT: b"true"})

@@ -1,0 +1,360 @@
+"""From records read to records handled: turns, a bounded number in flight, holds, dead letters. On the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from shared.clock import Clock
+from shared.kafka import dead
+from shared.kafka.errors import InfrastructureAway, PoisonRecord
+from shared.kafka.holding import Holding
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.outcome import Done, Outcome, read_once
+from shared.kafka.producer import ProducerFailed, RecordRefused
+from shared.kafka.records import OutgoingRecord, Record
+from shared.kafka.schedule import FairQueue
+from shared.kafka.sinks import EmitUsedUp, Entry, Sink
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_REPEATS: Final = 3
+_PREPARE_BATCH: Final = 1_000
+_BACKOFF_FIRST_SECONDS: Final = 0.1
+_BACKOFF_LAST_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Handling(Generic[T]):
+    """What a service brings: how its records are read, ordered, handled and given up."""
+
+    decode: Callable[[Record], T]
+    handler: Callable[[T], Awaitable[Outcome]]
+    dead: Callable[[Record, Exception], OutgoingRecord]
+    group_of: Callable[[T], str]
+    not_before: Callable[[T], float | None]
+    prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None
+
+
+def backoff(holds: int, hint: float | None) -> float:
+    """Seconds to hold a record: the hint and up to a tenth more, else 0.1 s doubling to 5 s, less up to a half."""
+    if hint is not None:
+        return max(0.0, hint) * random.uniform(1.0, 1.1)  # noqa: S311 - spreads load, guards nothing
+    longest = min(_BACKOFF_LAST_SECONDS, _BACKOFF_FIRST_SECONDS * 2.0 ** min(holds, 16))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+class Dispatcher(Generic[T]):
+    """Hands entries to the handler. ``failed`` is told what must end the runtime.
+
+    At most ``max_in_flight`` handlers run, and at most as many entries are held: when that is reached nothing fresh
+    is begun, so that an outage is probed by a few records instead of all.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handling: Handling[T],
+        sink: Sink,
+        *,
+        max_in_flight: int,
+        per_group: int,
+        clock: Clock,
+        metrics: KafkaMetrics,
+        on_finished: Callable[[Holding], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._name = name
+        self._handling = handling
+        self._sink = sink
+        self._max_in_flight = max_in_flight
+        self._clock = clock
+        self._metrics = metrics
+        self._on_finished = on_finished
+        self._failed = failed
+        self._queue: FairQueue[Entry] = FairQueue(per_group)
+        self._unprepared: deque[Entry] = deque()
+        self._preparing: asyncio.Task[None] | None = None
+        self._held: list[tuple[float, int, Entry]] = []
+        self._holds = 0
+        self._away = False
+        self._tasks: dict[asyncio.Task[bool], Entry] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._taking = True
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight and nothing could be started now."""
+        return not self._tasks and not self._unprepared and self._preparing is None
+
+    def accept(self, read: Sequence[tuple[Record, Holding]]) -> None:
+        """Take records that were just read."""
+        if not self._taking:
+            return
+        for record, holding in read:
+            self._enter(record, holding)
+        if self._unprepared and self._preparing is None:
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+        self._pump()
+
+    async def drain(self, holdings: Collection[Holding], seconds: float) -> None:
+        """Finish what is in flight of these (ended) holdings; after ``seconds`` cancel it. The rest is dropped."""
+        self._drop(holdings)
+        tasks = [task for task, entry in self._tasks.items() if entry.holding in holdings]
+        if tasks and seconds > 0:
+            await asyncio.wait(tasks, timeout=seconds)
+        late = [task for task in tasks if not task.done()]
+        for task in late:
+            task.cancel()
+        if late:
+            _log.warning("handlers cancelled", extra={"runtime": self._name, "handlers": len(late)})
+            await asyncio.wait(late)
+
+    def stop_taking(self) -> None:
+        """Begin nothing more; what waits is dropped (it was not finished, so it is read again)."""
+        self._taking = False
+        self._drop(None)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._preparing is not None:
+            self._preparing.cancel()
+
+    def _enter(self, record: Record, holding: Holding) -> None:
+        handling = self._handling
+        try:
+            item = handling.decode(record)
+            group = handling.group_of(item)
+            due = handling.not_before(item)
+        # Whatever decoding raises is about this record alone: it must not stop its partition.
+        except Exception as error:  # noqa: BLE001
+            entry = Entry(record, holding, None, group=f"dead/{record.topic}")
+            self._bury(entry, error)
+            self._queue.push(entry, entry.group)
+            return
+        entry = Entry(record, holding, item, group)
+        if due is not None and due <= self._clock().timestamp():
+            due = None
+        if handling.prepare is None:
+            self._queue.push(entry, group, due)
+        elif due is not None:
+            # What the database says now may be old when it is due: it is asked then, for this one.
+            entry.prepared = False
+            self._queue.push(entry, group, due)
+        else:
+            self._unprepared.append(entry)
+
+    async def _prepare(self) -> None:
+        try:
+            while self._unprepared:
+                count = min(_PREPARE_BATCH, len(self._unprepared))
+                batch = [self._unprepared.popleft() for _ in range(count)]
+                for entry, early in zip(batch, await self._prepared(batch), strict=True):
+                    if entry.holding.ended or not self._taking:
+                        continue
+                    if early is not None:
+                        entry.outcome, entry.label = early, "skipped"
+                    self._queue.push(entry, entry.group)
+                self._pump()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - told to the runtime, which ends with it
+            self._failed(error)
+        finally:
+            self._preparing = None
+
+    async def _prepared(self, batch: Sequence[Entry]) -> Sequence[Outcome | None]:
+        """Early outcomes, one an entry. An outage is waited for; a failure of the hook leaves all to the handler."""
+        prepare = self._handling.prepare
+        holds = 0
+        while prepare is not None and self._taking:
+            try:
+                early = await prepare([entry.item for entry in batch])
+            except InfrastructureAway as away:
+                self._say_away(away)
+                await asyncio.sleep(backoff(holds, away.retry_in))
+                holds += 1
+            except Exception as error:  # noqa: BLE001 - only a short cut failed
+                self._metrics.handler_failures.labels(self._name).inc()
+                _log.error("prepare failed", extra={"runtime": self._name, "error": type(error).__name__})
+                break
+            else:
+                if len(early) != len(batch):
+                    raise ValueError("prepare answers one outcome, or None, for each item")
+                self._say_back()
+                return early
+        return [None] * len(batch)
+
+    def _pump(self) -> None:
+        """Start what can be started, and wake up when the next one is due."""
+        if not self._taking:
+            return
+        loop = asyncio.get_running_loop()
+        while len(self._tasks) < self._max_in_flight:
+            if self._held and self._held[0][0] <= loop.time():
+                entry: Entry | None = heapq.heappop(self._held)[2]
+            elif len(self._held) >= self._max_in_flight:
+                break
+            else:
+                entry = self._queue.pop(self._clock().timestamp())
+            if entry is None:
+                break
+            task = loop.create_task(self._handle(entry))
+            self._tasks[task] = entry
+            task.add_done_callback(self._ended)
+        self._set_timer(loop)
+        metrics, name = self._metrics, self._name
+        metrics.in_flight.labels(name).set(len(self._tasks))
+        metrics.buffered.labels(name).set(len(self._queue) + len(self._unprepared))
+        metrics.held.labels(name).set(len(self._held))
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if len(self._tasks) >= self._max_in_flight:
+            return
+        waits = [self._held[0][0] - loop.time()] if self._held else []
+        due = self._queue.next_due()
+        if due is not None and len(self._held) < self._max_in_flight:
+            waits.append(due - self._clock().timestamp())
+        if waits:
+            self._timer = loop.call_later(max(0.001, min(waits)), self._pump)
+
+    def _ended(self, task: asyncio.Task[bool]) -> None:
+        entry = self._tasks.pop(task)
+        held = False
+        if not task.cancelled():
+            if (error := task.exception()) is not None:
+                self._failed(error)
+            else:
+                held = task.result()
+        if not held:
+            self._queue.done(entry.group)
+            self._on_finished(entry.holding)
+        self._pump()
+
+    async def _handle(self, entry: Entry) -> bool:
+        """Until the entry is finished, dropped with its partition or (True) held. What is raised ends the runtime."""
+        while True:
+            try:
+                await self._attempt(entry)
+            except InfrastructureAway as away:
+                return self._hold(entry, away)
+            except EmitUsedUp:
+                entry.outcome = None
+            except ProducerFailed:
+                raise
+            # The edge of the handler: whatever it raises is about this record, and ends at the dead topic.
+            except Exception as error:  # noqa: BLE001
+                if not entry.holding.ended:
+                    await self._after_failure(entry, error)
+            else:
+                self._metrics.handled.labels(self._name, entry.label).inc()
+                if entry.holds:
+                    self._say_back()
+                return False
+            if entry.holding.ended:
+                return False
+
+    async def _attempt(self, entry: Entry) -> None:
+        if not entry.prepared and self._handling.prepare is not None:
+            (early,) = await self._handling.prepare([entry.item])
+            entry.prepared = True
+            if early is not None:
+                entry.outcome, entry.label = early, "skipped"
+        if entry.outcome is None:
+            with self._metrics.handler_seconds.labels(self._name).time():
+                entry.outcome = await self._handling.handler(entry.item)
+        await self._sink.deliver(entry, entry.outcome.emit)
+
+    async def _after_failure(self, entry: Entry, error: Exception) -> None:
+        """Another try, or the dead topic."""
+        if entry.letter is not None:
+            if not isinstance(error, RecordRefused) or entry.letter.value is None:
+                raise error
+            # A dead letter that is too large for its topic: what is known of the record must get there.
+            entry.letter = dead.without_value(entry.letter)
+            entry.outcome = Done((entry.letter,))
+            return
+        entry.label = "done"
+        entry.outcome = None
+        if isinstance(error, PoisonRecord):
+            self._bury(entry, error)
+            return
+        self._metrics.handler_failures.labels(self._name).inc()
+        if entry.failures >= _REPEATS:
+            self._bury(entry, error)
+            return
+        entry.failures += 1
+        await asyncio.sleep(backoff(entry.failures, None))
+
+    def _bury(self, entry: Entry, error: Exception) -> None:
+        reason = dead.reason_of(error)
+        entry.label = "poison" if isinstance(error, PoisonRecord) else dead.HANDLER_ERROR
+        entry.letter = self._handling.dead(entry.record, error)
+        entry.outcome = Done((entry.letter,))
+        record = entry.record
+        _log.error(
+            "record goes to the dead topic",
+            extra={
+                "runtime": self._name,
+                "reason": reason,
+                "error": type(error).__name__,
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+            },
+        )
+
+    def _hold(self, entry: Entry, away: InfrastructureAway) -> bool:
+        """Keep the entry, and its place in its group, for another time; False when its partition is no longer here."""
+        if entry.holding.ended or not self._taking:
+            return False
+        self._say_away(away)
+        if entry.outcome is not None and read_once(entry.outcome.emit):
+            entry.outcome = None
+        self._holds += 1
+        due = asyncio.get_running_loop().time() + backoff(entry.holds, away.retry_in)
+        entry.holds += 1
+        heapq.heappush(self._held, (due, self._holds, entry))
+        return True
+
+    def _say_away(self, away: InfrastructureAway) -> None:
+        if not self._away:
+            self._away = True
+            _log.warning("records are held", extra={"runtime": self._name, "away": away.what})
+
+    def _say_back(self) -> None:
+        if self._away and not self._held:
+            self._away = False
+            _log.info("records are handled again", extra={"runtime": self._name})
+
+    def _drop(self, holdings: Collection[Holding] | None) -> None:
+        def dropped(entry: Entry) -> bool:
+            return holdings is None or entry.holding in holdings
+
+        self._queue.drop(dropped)
+        self._unprepared = deque(entry for entry in self._unprepared if not dropped(entry))
+        for _, _, entry in self._held:
+            if dropped(entry):
+                self._queue.done(entry.group)
+        self._held = [held for held in self._held if not dropped(held[2])]
+        heapq.heapify(self._held)
+
+
+def every_item_alike(_item: Any) -> str:
+    """The group of a runtime that has no groups."""
+    return ""
+
+
+def always_due(_item: Any) -> float | None:
+    """The due time of a record that has none."""
+    return None

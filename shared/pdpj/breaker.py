@@ -24,7 +24,7 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When it opens and for how long (seconds): ``first_open`` doubles with each failed probe up to ``longest_open``."""
+    """When it opens, and for how many seconds: ``first_open``, doubled by each failed probe up to ``longest_open``."""
 
     failure_limit: int = 8
     first_open: float = 2.0
@@ -81,6 +81,10 @@ class Breaker:
         if permit.probe:
             self._probe = permit
         return permit
+
+    def bystander(self) -> Permit:
+        """A permit for an outcome that was seen elsewhere; it is never the probe."""
+        return Permit(self._era, probe=False)
 
     def succeeded(self, permit: Permit) -> None:
         """The source answered: a probe closes the breaker, any answer of this era ends the run of failures."""

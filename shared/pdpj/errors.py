@@ -129,7 +129,7 @@ class ShortBody(RetryableError):
     """Raised when a body ended before its promised length. Throw away what came and retry."""
 
     CODE = "short_body"
-    MESSAGE = "the document ended before its promised length"
+    MESSAGE = "the answer ended before its promised length"
 
 
 class EmptyBody(RetryableError):

@@ -1,0 +1,200 @@
+"""The source behind one interface: the portal or the data lake, chosen by AUTOS_PDPJ_API.
+
+Every method raises only errors of :mod:`shared.pdpj.errors` (and lets cancellation through: the deadline for metadata
+is the caller's ``asyncio.timeout``). With a gate, each request waits for its turn and reports how the source is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Final, Protocol
+
+import httpx
+
+from shared import cnj
+from shared.pdpj.answers import Wanted, misplaced, refusal, says_no_access
+from shared.pdpj.credentials import Credentials, Token
+from shared.pdpj.documents import is_source_path
+from shared.pdpj.errors import NoAccess, NotADocument, ProcessNotFound, SourceError, UnexpectedAnswer
+from shared.pdpj.limiter import Slot, SourceGate
+from shared.pdpj.model import Case
+from shared.pdpj.parse import parse_data_lake_case, parse_portal_case
+from shared.pdpj.settings import Api, PdpjSettings
+from shared.pdpj.stream import DocumentStream, StreamLimits
+from shared.pdpj.transport import SourceTransport, read_at_most
+
+_log = logging.getLogger(__name__)
+
+_REFUSAL_BYTES: Final = 64 * 1024
+_MAX_VERSION: Final = 200
+_NO_VERSION: Final = frozenset({204, 404, 405, 501})
+_ACCEPTED: Final = frozenset({200, 204, 404})
+
+
+class CourtSource(Protocol):
+    """Where cases come from. ``number`` is a CNJ number with its mask."""
+
+    async def fetch_case(self, number: str) -> Case:
+        """The case with all of its documents. Raises SourceError."""
+
+    async def last_update(self, number: str) -> str | None:
+        """Something that changes when the case does, to compare and nothing else; None where the API has none."""
+
+    def open_document(self, source_path: str) -> AbstractAsyncContextManager[DocumentStream]:
+        """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+
+class _HttpSource:
+    """What both APIs share: address, token, gate, and what an answer means."""
+
+    def __init__(
+        self,
+        root: str,
+        transport: SourceTransport,
+        credentials: Credentials,
+        settings: PdpjSettings,
+        gate: SourceGate | None,
+    ) -> None:
+        self._root = root
+        self._transport = transport
+        self._credentials = credentials
+        self._gate = gate
+        self._max_metadata_bytes = settings.pdpj_max_metadata_bytes
+        self._limits = StreamLimits(
+            settings.pdpj_max_document_bytes, settings.pdpj_min_bytes_per_second, settings.pdpj_read_timeout
+        )
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+        await self._credentials.aclose()
+
+    @asynccontextmanager
+    async def open_document(self, source_path: str) -> AsyncIterator[DocumentStream]:
+        if not is_source_path(source_path):
+            raise NotADocument("this is not the address of a document")
+        headers = {"accept": "*/*", "accept-encoding": "identity"}
+        async with self._turn() as slot, self._ask("GET", source_path, headers) as response:
+            if response.status_code != 200:
+                raise await _refused(response, Wanted.DOCUMENT)
+            async with await DocumentStream.open(response, self._limits) as stream:
+                if slot is not None:
+                    slot.answered()
+                yield stream
+
+    async def _metadata(self, path: str) -> bytes:
+        """The body of a 200 answer to a question about a case."""
+        headers = {"accept": "application/json", "accept-encoding": "gzip"}
+        async with self._turn(), self._ask("GET", path, headers) as response:
+            if response.status_code != 200:
+                raise await _refused(response, Wanted.CASE)
+            body = await read_at_most(response, self._max_metadata_bytes + 1)
+        if len(body) > self._max_metadata_bytes:
+            raise UnexpectedAnswer("the answer about the case is too large")
+        if (error := misplaced(response.headers, body, Wanted.CASE)) is not None:
+            raise error
+        return body
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[Slot | None]:
+        if self._gate is None:
+            yield None
+            return
+        async with self._gate.slot() as slot:
+            yield slot
+
+    @asynccontextmanager
+    async def _ask(self, method: str, path: str, headers: dict[str, str]) -> AsyncIterator[httpx.Response]:
+        """The answer to a request with a valid token: a 401 gets one more try with a renewed one."""
+        credentials = self._credentials
+        token = await credentials.token()
+        async with AsyncExitStack() as stack:
+            response = await stack.enter_async_context(self._send(method, path, headers, token))
+            if response.status_code == 401:
+                if says_no_access(await _error_body(response)):
+                    raise NoAccess
+                await stack.aclose()
+                token = await credentials.renewed(token)
+                response = await stack.enter_async_context(self._send(method, path, headers, token))
+                if response.status_code == 401:
+                    if says_no_access(await _error_body(response)):
+                        raise NoAccess
+                    raise await credentials.refuse(token)
+            if response.status_code in _ACCEPTED:
+                credentials.accepted()
+            yield response
+
+    def _send(
+        self, method: str, path: str, headers: dict[str, str], token: Token
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        authorized = {**headers, "authorization": f"Bearer {token.value}"}
+        return self._transport.send(method, self._root + path, headers=authorized)
+
+
+class PortalSource(_HttpSource):
+    """The portal, ``{base}/api/v2``. It has no change detection."""
+
+    async def fetch_case(self, number: str) -> Case:
+        number = cnj.parse(number)
+        return _told(parse_portal_case(await self._metadata(f"/processos/{number}"), number))
+
+    async def last_update(self, number: str) -> str | None:
+        return None
+
+
+class DataLakeSource(_HttpSource):
+    """The data lake, ``{base}/processo-api/api/v1``: two requests a case, and a HEAD that tells of changes."""
+
+    async def fetch_case(self, number: str) -> Case:
+        number = cnj.parse(number)
+        body = await self._metadata(f"/processos/{number}")
+        documents: bytes | None
+        try:
+            documents = await self._metadata(f"/processos/{number}/documentos")
+        except ProcessNotFound:  # the case is there, as we have just seen; the list is not
+            documents = None
+        return _told(parse_data_lake_case(body, documents, number))
+
+    async def last_update(self, number: str) -> str | None:
+        path = f"/processos/{cnj.parse(number)}/ultima-atualizacao"
+        async with self._turn(), self._ask("HEAD", path, {"accept": "*/*", "accept-encoding": "identity"}) as response:
+            if response.status_code in _NO_VERSION:
+                return None
+            if response.status_code != 200:
+                raise await _refused(response, Wanted.CASE)
+            version: str | None = response.headers.get("etag") or response.headers.get("last-modified")
+            return version[:_MAX_VERSION] if version else None
+
+
+def build_source(settings: PdpjSettings, *, credentials: Credentials, limiter: SourceGate | None = None) -> CourtSource:
+    """The source that the settings choose. It owns the credentials from here on: ``aclose`` closes them too.
+
+    With ``limiter`` every request takes its own slot, so the caller takes none. Without it nothing is limited.
+    """
+    transport = SourceTransport(settings)
+    base = settings.pdpj_base_url
+    if settings.pdpj_api is Api.PORTAL:
+        return PortalSource(f"{base}/api/v2", transport, credentials, settings, limiter)
+    return DataLakeSource(f"{base}/processo-api/api/v1", transport, credentials, settings, limiter)
+
+
+async def _refused(response: httpx.Response, wanted: Wanted) -> SourceError:
+    return refusal(response.status_code, response.headers, await _error_body(response), wanted)
+
+
+async def _error_body(response: httpx.Response) -> bytes:
+    """The beginning of a failing answer's body; nothing when it does not come: the status says enough then."""
+    try:
+        return await read_at_most(response, _REFUSAL_BYTES)
+    except SourceError:
+        return b""
+
+
+def _told(case: Case) -> Case:
+    if case.unaddressed:
+        _log.warning("a case lists documents without an address", extra={"documents": case.unaddressed})
+    return case

@@ -1,0 +1,141 @@
+"""HTTP to the source: one connection pool, no redirects, no proxy, time-outs, and errors of our own tree.
+
+httpx gives the interface, pyreqwest the speed (docs/architecture.md, section 8). Its own time-outs are the ones that
+count: httpx would add its four up to one limit for the whole exchange, and a large document has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import Final, cast
+
+import httpx
+from pyreqwest.client import ClientBuilder
+from pyreqwest.compatibility.httpx import HttpxTransport
+from pyreqwest.exceptions import (
+    ConnectError,
+    DecodeError,
+    NetworkError,
+    PyreqwestError,
+    RequestTimeoutError,
+)
+
+from shared.pdpj.errors import ShortBody, SourceError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from shared.pdpj.settings import PdpjSettings
+
+USER_AGENT: Final = "autos/1"
+_IDLE_CONNECTIONS: Final = 256
+_IDLE_SECONDS: Final = 50.0  # below the 60 s after which common servers close an idle connection
+
+
+class SourceTransport:
+    """Sends requests and turns what goes wrong on the wire into SourceUnavailable, SourceTimeout or ShortBody."""
+
+    def __init__(self, settings: PdpjSettings) -> None:
+        client = (
+            ClientBuilder()
+            .http1_only()  # one lost HTTP/2 connection would take every download with it
+            .follow_redirects(False)
+            .referer(False)
+            .no_proxy()
+            .gzip(False)  # httpx decodes, and tells how many bytes came
+            .brotli(False)
+            .zstd(False)
+            .deflate(False)
+            .connect_timeout(timedelta(seconds=settings.pdpj_connect_timeout))
+            .read_timeout(timedelta(seconds=settings.pdpj_read_timeout))
+            .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
+            .pool_max_idle_per_host(_IDLE_CONNECTIONS)
+            .user_agent(USER_AGENT)
+            .build()
+        )
+        self._client = httpx.AsyncClient(
+            transport=HttpxTransport(client),
+            timeout=None,  # noqa: S113 - set above, on the transport
+            follow_redirects=False,
+            trust_env=False,
+            headers={"user-agent": USER_AGENT},
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer with its headers; the body is still to be read. Raises SourceUnavailable and SourceTimeout."""
+        request = self._client.build_request(method, url, headers=headers, data=form)
+        with wire_errors():
+            response = await self._client.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+@contextmanager
+def wire_errors() -> Iterator[None]:
+    """Turn the exceptions of the two HTTP libraries into ours."""
+    try:
+        yield
+    except (httpx.HTTPError, PyreqwestError) as error:
+        raise _translated(error) from error
+
+
+async def read_at_most(response: httpx.Response, limit: int) -> bytes:
+    """The body up to ``limit`` bytes; what is longer is cut there. Raises as the wire does."""
+    body = bytearray()
+    async with aclosing(pieces(response)) as incoming:
+        async for piece in incoming:
+            body += piece
+            if len(body) >= limit:
+                break
+    return bytes(body[:limit])
+
+
+async def pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The body, decoded, as it comes. Raises SourceUnavailable, SourceTimeout, ShortBody and UnexpectedAnswer."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "", "gzip", "deflate"):
+        raise UnexpectedAnswer("the source answered in an encoding that was not asked for")
+    chunks = response.aiter_raw() if encoding in ("identity", "") else response.aiter_bytes()
+    # httpx declares iterators; both are generators, which hold the body open until they are closed.
+    async with aclosing(cast(AsyncGenerator[bytes, None], chunks)) as iterator:
+        while True:
+            with wire_errors():
+                piece = await anext(iterator, None)
+            if piece is None:
+                return
+            yield piece
+
+
+def _translated(error: httpx.HTTPError | PyreqwestError) -> SourceError:
+    """The library reads ahead, so a body that breaks early can fail the sending: the causes tell, not the place."""
+    told = _causes(error.__cause__ if isinstance(error, httpx.HTTPError) else error)
+    if isinstance(error, httpx.TimeoutException | RequestTimeoutError) or "timed out" in told:
+        return SourceTimeout()
+    if isinstance(error, httpx.ConnectError | ConnectError):
+        return SourceUnavailable("the source cannot be reached")
+    if "reset" in told or "broken pipe" in told:
+        return SourceUnavailable("the source broke the connection")
+    if isinstance(error, httpx.DecodingError | DecodeError) or "body" in told:
+        return ShortBody()
+    if isinstance(error, httpx.NetworkError | NetworkError):
+        return SourceUnavailable("the source broke the connection")
+    return SourceUnavailable("the exchange with the source failed")
+
+
+def _causes(error: BaseException | None) -> str:
+    """What the libraries below say, in lower case; only looked at, never shown."""
+    details = getattr(error, "details", None)
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return " ".join(str(cause.get("message", "")) for cause in causes or ()).lower()

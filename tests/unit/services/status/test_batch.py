@@ -1,0 +1,68 @@
+"""Sorting a batch out: events in order with their times, and what is none; and one line for an outage."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from services.status.batch import DeadLetter, occurrence, sort_out
+from services.status.quiet import OutageHandler
+from shared.events.document_events import JobAborted, JobPlanned
+from shared.events.envelope import encode
+from shared.kafka.records import Record
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+EVENT = JobPlanned(
+    job_id="3f6c1d2e-8a4b-4c5d-9e6f-7a8b9c0d1e2f",
+    process_number="1000145-91.2023.8.26.0597",
+    total_documents=2,
+    already_available=0,
+)
+
+
+def record(offset: int = 0, value: bytes | None = None, **headers: bytes) -> Record:
+    made = encode(EVENT, "document.events", event_id="e", source="/autos/test", time=AT)
+    return Record("document.events", 1, offset, made.key, value or made.value, {**made.headers, **headers}, 1_000)
+
+
+def test_the_time_is_the_events() -> None:
+    assert occurrence(record()).at == AT
+    assert occurrence(record(ce_time=b"2026-01-02T00:04:05-03:00")).at == AT.replace(microsecond=0)
+
+
+@pytest.mark.parametrize("written", [b"yesterday", b"2026-01-02T03:04:05", b"\xff"])
+def test_without_a_usable_time_it_is_the_brokers(written: bytes) -> None:
+    assert occurrence(record(ce_time=written)).at == datetime.fromtimestamp(1, UTC)
+
+
+def test_poison_is_taken_out_and_the_order_kept() -> None:
+    aborted = JobAborted(
+        job_id=EVENT.job_id, process_number=EVENT.process_number, error_code="cancelled", error_message=""
+    )
+    later = encode(aborted, "document.events", event_id="e", source="/autos/test", time=AT)
+    records = [
+        record(0),
+        record(1, b"{"),
+        Record("document.events", 1, 2, later.key, later.value, later.headers),
+        record(3, ce_type=b"x"),
+    ]
+    occurrences, poison = sort_out(records)
+    assert [item.event for item in occurrences] == [EVENT, aborted]
+    assert poison == [DeadLetter(records[1], "not_json"), DeadLetter(records[3], "unknown_type")]
+
+
+def test_an_outage_is_told_once_and_the_next_one_again(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    handler = OutageHandler(lambda: now[0])
+    complaint = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "no broker\nat all", None, None)
+    with caplog.at_level(logging.WARNING, "services.status.quiet"):
+        for _ in range(50):
+            now[0] += 10
+            handler.handle(complaint)
+        assert len(caplog.records) == 1
+        now[0] += 61
+        handler.handle(complaint)
+    assert len(caplog.records) == 2
+    assert caplog.records[0].__dict__["said"] == "no broker"

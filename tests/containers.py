@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -25,13 +27,9 @@ _S3_IMAGE = "chrislusf/seaweedfs:4.48"
 @contextmanager
 def container_servers() -> Iterator[Servers]:
     """Start the containers, provision them; skips the test where there is no Docker engine."""
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        docker.from_env().close()
-    except DockerException as error:
-        pytest.skip(f"AUTOS_TEST_STACK=docker, but there is no Docker engine: {error}")
+    trouble = _engine_trouble()
+    if trouble is not None:
+        pytest.skip(f"AUTOS_TEST_STACK=docker, but there is no Docker engine: {trouble}")
     from shared.db.migrate import upgrade
 
     kafka_port, s3_port = free_port(), free_port()
@@ -62,6 +60,25 @@ def container_servers() -> Iterator[Servers]:
         )
         wait_until(lambda: _accepts(lambda: ensure_bucket(settings)), 60, "S3")
         yield servers
+
+
+def _engine_trouble() -> str | None:
+    import docker
+    from docker.errors import DockerException
+
+    # The client forgets its socket when there is nobody to talk to; collected here, where that is no error.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            docker.from_env().close()
+        except DockerException as error:
+            trouble = str(error)
+            error.__traceback__ = None
+            del error
+        else:
+            return None
+        gc.collect()
+        return trouble
 
 
 def _accepts(step: Any) -> bool:

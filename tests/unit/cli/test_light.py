@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = "sqlalchemy", "confluent_kafka", "boto3", "alembic", "rich.progress", "uvicorn", "fastapi", "jgo", "psycopg2"
+HEAVY = "sqlalchemy", "confluent_kafka", "boto3", "alembic", "uvicorn", "fastapi", "jgo", "psycopg2"
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -68,6 +68,11 @@ class CallResult:
         return self.error_code is None and self.status_code is not None and 200 <= self.status_code <= 299
 
 
+def refused_call(code: str, message: str) -> CallResult:
+    """The result of a call that was not made."""
+    return CallResult(None, code, message, None, 0.0, Timings(), None, "")
+
+
 class WebhookCaller:
     """Posts to webhook URLs; keeps a few connections for the next request to the same origin.
 

@@ -73,6 +73,13 @@ class GuardPolicy:
         return any(candidate in network for network in self.allowed_networks for candidate in {address, found})
 
 
+class AnyAddress(GuardPolicy):
+    """Allows every address: for URLs that the operator set, and to read a URL without judging it."""
+
+    def allows(self, address: Address) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class CheckedUrl:
     """A URL that passed. ``host`` is ASCII and lower-case, a literal address in its canonical form, no brackets."""

@@ -1,0 +1,228 @@
+"""Who is sent next: a lane for each endpoint, served in turn, within limits. Pure; told the time.
+
+A delivery is offered, taken (to be claimed in the database), started (its request goes out), ended. Limits hold on
+what is taken: by endpoint, by origin, in all. An endpoint that lately answered quickly may have some more taken than
+it may have in flight, so that claims are made ahead in batches; its requests in flight stay within the limit.
+
+A dead receiver holds its own lane's slots and nothing else. A lane keeps a bounded number of deliveries; the others
+stay in the database, and ``hungry`` says when there is room for them again.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from services.notifier.breaker import Breaker, BreakerPolicy
+
+_QUICK_SECONDS: Final = 0.25
+_IDLE_LANES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be under way. ``interval`` is the least time (seconds) between two starts of an endpoint."""
+
+    in_all: int = 512
+    by_origin: int = 64
+    by_endpoint: int = 4
+    ahead: int = 12
+    queue: int = 256
+    interval: float = 0.0
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A delivery as the lanes know it."""
+
+    delivery_id: str
+    endpoint_id: str
+    origin: str
+
+
+class _Lane:
+    __slots__ = ("breaker", "in_flight", "next_at", "overflowed", "queue", "quick", "ready", "taken")
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self.queue: deque[Ticket] = deque()
+        self.ready: deque[Ticket] = deque()
+        self.taken = 0
+        self.in_flight = 0
+        self.quick = False
+        self.overflowed = False
+        self.next_at = 0.0
+        self.breaker = Breaker(policy)
+
+
+class Lanes:
+    """The lanes of one process."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._lanes: dict[str, _Lane] = {}
+        self._known: set[str] = set()
+        self._origins: dict[str, int] = {}
+        self._taken = 0
+        # Endpoints that may have something to take, in turn (a dict keeps the order).
+        self._turn: dict[str, None] = {}
+        self._blocked_by_origin: dict[str, dict[str, None]] = {}
+        self._timers: list[tuple[float, str]] = []
+        self._hungry = False
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def taken(self) -> int:
+        return self._taken
+
+    def knows(self, delivery_id: str) -> bool:
+        return delivery_id in self._known
+
+    def offer(self, ticket: Ticket) -> bool:
+        """Queue a delivery. False when it is known already, or its lane is full: then it stays in the database."""
+        if ticket.delivery_id in self._known:
+            return False
+        lane = self._lane(ticket.endpoint_id)
+        if len(lane.queue) >= self._limits.queue:
+            lane.overflowed = True
+            return False
+        self._known.add(ticket.delivery_id)
+        lane.queue.append(ticket)
+        self._turn[ticket.endpoint_id] = None
+        return True
+
+    def take(self, now: float, most: int) -> list[Ticket]:
+        """At most ``most`` deliveries to claim now, one of each endpoint in turn."""
+        while self._timers and self._timers[0][0] <= now:
+            self._turn[heapq.heappop(self._timers)[1]] = None
+        found: list[Ticket] = []
+        while self._turn and len(found) < most and self._taken < self._limits.in_all:
+            endpoint_id = next(iter(self._turn))
+            del self._turn[endpoint_id]
+            ticket = self._take_from(endpoint_id, now)
+            if ticket is not None:
+                found.append(ticket)
+                self._turn[endpoint_id] = None
+        return found
+
+    def _take_from(self, endpoint_id: str, now: float) -> Ticket | None:
+        lane = self._lanes.get(endpoint_id)
+        if lane is None or not lane.queue or lane.taken >= self._room(lane):
+            return None
+        if not lane.breaker.admits(now):
+            if lane.breaker.open_until is not None:
+                heapq.heappush(self._timers, (lane.breaker.open_until, endpoint_id))
+            return None
+        if now < lane.next_at:
+            heapq.heappush(self._timers, (lane.next_at, endpoint_id))
+            return None
+        origin = lane.queue[0].origin
+        if self._origins.get(origin, 0) >= self._limits.by_origin:
+            self._blocked_by_origin.setdefault(origin, {})[endpoint_id] = None
+            return None
+        ticket = lane.queue.popleft()
+        if lane.overflowed and len(lane.queue) <= self._limits.queue // 4:
+            lane.overflowed = False
+            self._hungry = True
+        lane.breaker.taken()
+        lane.next_at = max(lane.next_at, now - self._limits.interval) + self._limits.interval
+        lane.taken += 1
+        self._taken += 1
+        self._origins[origin] = self._origins.get(origin, 0) + 1
+        return ticket
+
+    def _room(self, lane: _Lane) -> int:
+        if not lane.breaker.closed:
+            return 1
+        return self._limits.by_endpoint + (self._limits.ahead if lane.quick else 0)
+
+    def claimed(self, ticket: Ticket) -> None:
+        """What was taken is claimed: it may start as soon as its endpoint has a slot."""
+        self._lanes[ticket.endpoint_id].ready.append(ticket)
+
+    def start(self, endpoint_id: str) -> list[Ticket]:
+        """The claimed deliveries of an endpoint whose requests may go out now."""
+        lane = self._lanes.get(endpoint_id)
+        started: list[Ticket] = []
+        while lane is not None and lane.ready and lane.in_flight < self._limits.by_endpoint:
+            lane.in_flight += 1
+            started.append(lane.ready.popleft())
+        return started
+
+    def ended(self, ticket: Ticket, now: float, *, succeeded: bool, seconds: float) -> None:
+        """A request ended: its slots are free. The delivery stays known until :meth:`forget`."""
+        lane = self._lanes[ticket.endpoint_id]
+        lane.in_flight -= 1
+        lane.quick = succeeded and seconds < _QUICK_SECONDS
+        if succeeded:
+            lane.breaker.succeeded()
+        else:
+            lane.breaker.failed(now)
+        self._release(ticket, lane)
+
+    def put_back(self, ticket: Ticket) -> None:
+        """What was taken cannot be claimed (not due, held, somebody else's): its slots are free."""
+        lane = self._lanes[ticket.endpoint_id]
+        lane.breaker.put_back()
+        self._release(ticket, lane)
+        self.forget(ticket.delivery_id)
+
+    def abandoned(self, ticket: Ticket) -> None:
+        """What was started is not sent after all (its lease is lost): no word about the endpoint."""
+        lane = self._lanes[ticket.endpoint_id]
+        lane.in_flight -= 1
+        lane.breaker.put_back()
+        self._release(ticket, lane)
+
+    def forget(self, delivery_id: str) -> None:
+        """The delivery may be offered again."""
+        self._known.discard(delivery_id)
+
+    def _release(self, ticket: Ticket, lane: _Lane) -> None:
+        lane.taken -= 1
+        self._taken -= 1
+        left = self._origins[ticket.origin] - 1
+        if left:
+            self._origins[ticket.origin] = left
+        else:
+            del self._origins[ticket.origin]
+        for endpoint_id in self._blocked_by_origin.pop(ticket.origin, {}):
+            self._turn[endpoint_id] = None
+        if lane.queue:
+            self._turn[ticket.endpoint_id] = None
+
+    def next_due(self) -> float | None:
+        """When a held lane may be looked at again."""
+        return self._timers[0][0] if self._timers else None
+
+    def full(self) -> list[str]:
+        """Endpoints of which nothing more should be loaded now: full, or held by their breaker."""
+        return [
+            endpoint_id
+            for endpoint_id, lane in self._lanes.items()
+            if len(lane.queue) >= self._limits.queue or (lane.queue and not lane.breaker.closed)
+        ]
+
+    def hungry(self) -> bool:
+        """Whether a lane that overflowed has room again; asking clears it."""
+        found, self._hungry = self._hungry, False
+        return found
+
+    def open_breakers(self) -> int:
+        return sum(not lane.breaker.closed for lane in self._lanes.values())
+
+    def _lane(self, endpoint_id: str) -> _Lane:
+        lane = self._lanes.get(endpoint_id)
+        if lane is None:
+            if len(self._lanes) >= _IDLE_LANES:
+                self._lanes = {
+                    name: kept
+                    for name, kept in self._lanes.items()
+                    if kept.queue or kept.taken or not kept.breaker.closed
+                }
+            lane = self._lanes[endpoint_id] = _Lane(self._limits.breaker)
+        return lane

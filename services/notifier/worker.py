@@ -1,0 +1,207 @@
+"""The notifier's process: consumers, dispatcher, sweeper, alerts and the relay, put together and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, Final
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from services.notifier.alerts import Alerter, Mail, Post, Way
+from services.notifier.body import Bodies
+from services.notifier.breaker import BreakerPolicy
+from services.notifier.dispatcher import Dispatcher, SendingPolicy
+from services.notifier.intake import Intake
+from services.notifier.lanes import Lanes, Limits
+from services.notifier.metrics import NotifierMetrics
+from services.notifier.settings import NotifierSettings
+from services.notifier.state import RetryPolicy
+from services.notifier.sweeper import Sweeper, SweepPolicy
+from shared.clock import Clock, utc_now
+from shared.db import delivery
+from shared.db.engine import Database
+from shared.events.envelope import Event, decoder
+from shared.events.process_completed import ProcessCompleted
+from shared.events.topics import PROCESS_COMPLETED, WEBHOOK_DEAD, WEBHOOK_RETRY, WEBHOOK_SUBSCRIBED
+from shared.events.webhook_retry import WebhookRetry
+from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
+from shared.kafka.config import consumer_config
+from shared.kafka.dead import to_topic
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.producer import Producer
+from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
+from shared.kafka.sinks import ProducerSink
+from shared.outbox.relay import OutboxRelay
+from shared.storage import PresignedLinks, make_client
+from shared.webhooks.dial import WebhookCaller
+from shared.webhooks.guard import AnyAddress, GuardPolicy
+
+_LEASE_MARGIN: Final = 8.0
+"""Seconds that a lease lasts longer than an attempt can: to make the body before it and to record it after."""
+_ALERT_SECONDS: Final = 10.0
+_HANDLERS: Final = 200
+
+
+class Notifier:
+    """One replica. ``registry`` is for tests that run several in a process."""
+
+    def __init__(
+        self, settings: NotifierSettings, *, clock: Clock = utc_now, registry: CollectorRegistry = REGISTRY
+    ) -> None:
+        self._settings = settings
+        self.database = Database.connect(
+            settings.database_url, application_name="autos-notifier", pool_size=settings.database_pool_size
+        )
+        self._producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
+        self._relay = OutboxRelay(self.database.engine, delivery.outbox, self._producer)
+        metrics = NotifierMetrics(registry)
+        policy = RetryPolicy(
+            delays=settings.webhook_retry_delays, lease=settings.webhook_timeout_seconds + _LEASE_MARGIN
+        )
+        self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
+        self._alert_caller = WebhookCaller(AnyAddress(), timeout=_ALERT_SECONDS)
+        key = settings.webhook_signing_private_key
+        self.dispatcher = Dispatcher(
+            database=self.database,
+            lanes=Lanes(_limits(settings)),
+            caller=self._caller,
+            bodies=Bodies(PresignedLinks(make_client(settings, public=True), settings.s3_bucket), clock),
+            policy=SendingPolicy(
+                retry=policy,
+                timeout=settings.webhook_timeout_seconds,
+                disable_after=timedelta(days=settings.webhook_disable_after_days),
+                private_key=key.get_secret_value() if key else None,
+            ),
+            clock=clock,
+            metrics=metrics,
+        )
+        self._intake = Intake(
+            database=self.database, dispatcher=self.dispatcher, policy=policy, clock=clock, metrics=metrics
+        )
+        self._sweeper = Sweeper(
+            database=self.database,
+            dispatcher=self.dispatcher,
+            policy=SweepPolicy(
+                every=settings.webhook_sweep_seconds, retention=timedelta(days=settings.attempt_retention_days)
+            ),
+            clock=clock,
+            metrics=metrics,
+        )
+        ways: list[Way] = [Mail(settings)] if settings.smtp_host else []
+        if settings.alert_webhook_url:
+            ways.append(Post(self._alert_caller, settings.alert_webhook_url))
+        self._alerter = Alerter(
+            database=self.database,
+            ways=ways,
+            interval=timedelta(seconds=settings.alert_interval_seconds),
+            clock=clock,
+            metrics=metrics,
+        )
+        kafka_metrics = KafkaMetrics(registry)
+        self._runtimes: list[ConsumerRuntime[Any]] = [
+            self._events_runtime(kafka_metrics),
+            self._wakes_runtime(kafka_metrics),
+        ]
+
+    def _events_runtime(self, metrics: KafkaMetrics) -> ConsumerRuntime[Event]:
+        async def handle(event: Event) -> Done:
+            await self._intake.handle(event)
+            return Done()
+
+        return ConsumerRuntime(
+            "notifier",
+            consumer=kafka_consumer(self._consumer_config("notifier")),
+            topics=[PROCESS_COMPLETED, WEBHOOK_SUBSCRIBED],
+            decode=decoder(ProcessCompleted, WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested),
+            handler=handle,
+            dead=to_topic(WEBHOOK_DEAD),
+            sink=ProducerSink(self._producer),
+            # What one client asks of one endpoint or job keeps its order; jobs do not wait for each other.
+            group_of=Event.key,
+            max_in_flight=_HANDLERS,
+            per_group=1,
+            shutdown_seconds=self._settings.shutdown_seconds / 2,
+            metrics=metrics,
+        )
+
+    def _wakes_runtime(self, metrics: KafkaMetrics) -> ConsumerRuntime[WebhookRetry]:
+        async def handle(event: WebhookRetry) -> Done:
+            await self._intake.wake(event)
+            return Done()
+
+        return ConsumerRuntime(
+            "notifier-retry",
+            consumer=kafka_consumer(self._consumer_config("notifier-retry")),
+            topics=[tier.topic for tier in WEBHOOK_RETRY],
+            decode=decoder(WebhookRetry),
+            handler=handle,
+            dead=to_topic(WEBHOOK_DEAD),
+            sink=ProducerSink(self._producer),
+            not_before=lambda event: event.not_before.timestamp(),
+            max_in_flight=_HANDLERS,
+            shutdown_seconds=self._settings.shutdown_seconds / 2,
+            metrics=metrics,
+        )
+
+    def _consumer_config(self, name: str) -> dict[str, Any]:
+        settings = self._settings
+        return consumer_config(
+            settings.kafka_bootstrap_servers,
+            settings.group(name),
+            settings.kafka_config,
+            group_protocol=settings.kafka_group_protocol,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``, then end in order: take nothing more, finish what is being sent, publish, close.
+
+        Raises what made a part end by itself: the process then ends with it, and is started again.
+        """
+        self._relay.start()
+        ending = asyncio.Event()
+        parts: list[Coroutine[Any, Any, None]] = [
+            *(runtime.run() for runtime in self._runtimes),
+            self.dispatcher.run(),
+            self._sweeper.run(ending),
+            self._alerter.run(ending, self.dispatcher.on_trouble),
+        ]
+        tasks = [asyncio.create_task(part) for part in parts]
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            ending.set()
+            for runtime in self._runtimes:
+                runtime.stop()
+            await self.dispatcher.stop(self._settings.shutdown_seconds / 2)
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await self._close()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _close(self) -> None:
+        await self._caller.aclose()
+        await self._alert_caller.aclose()
+        await asyncio.to_thread(self._relay.stop)
+        await asyncio.to_thread(self._producer.close)
+        await asyncio.to_thread(self.database.close)
+
+
+def _limits(settings: NotifierSettings) -> Limits:
+    rate = settings.webhook_endpoint_rate
+    return Limits(
+        in_all=settings.webhook_in_flight,
+        by_origin=settings.webhook_in_flight_per_origin,
+        by_endpoint=settings.webhook_in_flight_per_endpoint,
+        interval=rate.interval if rate else 0.0,
+        breaker=BreakerPolicy(failures=settings.webhook_breaker_failures),
+    )
+
+
+async def run_worker(settings: NotifierSettings, stop: asyncio.Event) -> None:
+    """Run one replica until ``stop``."""
+    await Notifier(settings).run(stop)

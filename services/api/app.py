@@ -107,7 +107,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(only_known_parameters)],
-        max_body_size=settings.api_max_body_bytes,
         redirect_slashes=False,
         separate_input_output_schemas=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -127,7 +126,7 @@ def create_app(
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"],
             expose_headers=["ETag", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )
-    app.add_middleware(RequestEdge, metrics=resources.metrics)
+    app.add_middleware(RequestEdge, metrics=resources.metrics, max_body_bytes=settings.api_max_body_bytes)
     return app
 
 

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.metrics import ApiMetrics
-from services.api.problems import MEDIA_TYPE, InternalError, Problem, ServiceUnavailable
+from services.api.problems import MEDIA_TYPE, BodyTooLarge, InternalError, Problem, ServiceUnavailable
 from services.api.tracing import request_id, traceparent
 from shared.kafka.errors import InfrastructureAway
 
@@ -36,9 +36,10 @@ class RequestEdge:
     kind of the error and where it happened, never its text, which may hold what the client or the source sent.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics, max_body_bytes: int) -> None:
         self._app = app
         self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,11 +67,15 @@ class RequestEdge:
 
         self._metrics.in_flight.inc()
         try:
+            if _declared_length(received) > self._max_body_bytes:
+                raise BodyTooLarge(f"a body may have {self._max_body_bytes} bytes")
+            if "transfer-encoding" in received:
+                receive = await _whole_body(receive, self._max_body_bytes)
             await self._app(scope, receive, sending)
         # The edge of the service: every error must end in an answer, or in a broken stream when one has begun.
         except Exception as error:
             problem = _problem_of(error)
-            if problem.status >= 500 and not isinstance(error, InfrastructureAway):
+            if isinstance(problem, InternalError):
                 frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
                 _log.error(
                     "request failed",
@@ -84,6 +89,35 @@ class RequestEdge:
             self._metrics.request_seconds.labels(
                 scope["method"], _template(scope), str(status) if status is not None else "none"
             ).observe((answered or time.perf_counter()) - began)
+
+
+def _declared_length(headers: Headers) -> int:
+    declared = headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() and len(declared) < 19 else 0
+
+
+async def _whole_body(receive: Receive, limit: int) -> Receive:
+    """A body of unknown length is read before anybody else does, up to the limit. Raises BodyTooLarge."""
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return receive
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise BodyTooLarge(f"a body may have {limit} bytes")
+    whole: Message | None = {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    async def replay() -> Message:
+        nonlocal whole
+        if whole is None:
+            return await receive()
+        message, whole = whole, None
+        return message
+
+    return replay
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -79,7 +79,6 @@ async def make_app(servers: Servers, source: ScriptedSource) -> AsyncIterator[Ma
     yield make
     for app in made:
         resources = app.state.resources
-        await resources.database.run(lambda _: None)
         resources.database.close()
 
 

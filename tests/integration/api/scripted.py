@@ -160,6 +160,12 @@ class Stored:
             found = [orjson.loads(row.payload) for row in rows]
         return [payload for payload in found if payload.get("process_number") == number]
 
+    def traces(self, number: str) -> set[str]:
+        """The trace ids of a case's outbox rows."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(catalog.outbox.c.payload, catalog.outbox.c.headers)).all()
+        return {row.headers["traceparent"].split("-")[1] for row in rows if number in row.payload}
+
 
 def client_of(app: FastAPI, key: str) -> httpx.AsyncClient:
     """An HTTP client of an application in this process."""

@@ -1,0 +1,40 @@
+"""``python -m services.api``: the HTTP service and the relay of its outbox."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import REGISTRY
+
+from services.api.app import create_app
+from services.api.server import serve
+from services.api.settings import ApiSettings
+from shared.db.engine import Database
+from shared.kafka.producer import Producer
+from shared.pdpj.client import build_source
+from shared.pdpj.credential_store import PostgresCredentialStore
+from shared.pdpj.credentials import build_credentials
+from shared.service import run_service
+
+
+async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
+    """Serve until ``stop``."""
+    # The api may only read the schema `source`: the downloader renews a token that is shared.
+    shared_tokens = Database.connect(settings.database_url, application_name="autos-api-source", pool_size=1)
+    credentials = build_credentials(settings, store=PostgresCredentialStore(shared_tokens), read_only=True)
+    producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
+    try:
+        app = create_app(
+            settings,
+            source=build_source(settings, credentials=credentials),
+            publisher=producer,
+            registry=REGISTRY,
+        )
+        await serve(app, settings, stop)
+    finally:
+        await asyncio.to_thread(producer.close)
+        await asyncio.to_thread(shared_tokens.close)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_service("api", ApiSettings, main))

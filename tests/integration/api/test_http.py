@@ -1,0 +1,302 @@
+"""What every request meets: keys and scopes, problems, limits, entity tags, ids, headers, health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from shared import clients
+from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.support import Servers, wait_until_async
+
+HOOK = "http://127.0.0.1:8099/hook"
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["code"] == code and body["status"] == status
+    assert body["type"].endswith(code) and body["title"] and body["detail"]
+    assert body["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_without_a_good_key_nothing_is_shown(make_app: MakeApp, new_key: MakeKey) -> None:
+    app = make_app()
+    expired = new_key(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    for key in ("", "autos_sk_wrong", "x" * 5000, expired):
+        async with client_of(app, key) as client:
+            answer = await client.get("/webhooks/secret")
+        assert_problem(answer, 401, "unauthorized")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    async with client_of(app, "") as client:
+        del client.headers["authorization"]
+        assert_problem(await client.get("/jobs/nonsense"), 401, "unauthorized")
+        answer = await client.get("/webhooks/secret", headers={"X-API-Key": new_key()})
+        assert answer.status_code == 200
+        for path in ("/health/live", "/docs", "/openapi.json", "/metrics"):
+            assert (await client.get(path)).status_code == 200
+
+
+async def test_a_scope_is_needed(
+    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number)
+    async with client_of(make_app(), new_key(scopes=("read",))) as client:
+        assert_problem(await client.get(f"/processes/{number}"), 403, "insufficient_scope")
+        assert_problem(await client.post(f"/processes/{number}/download-all-documents"), 403, "insufficient_scope")
+        assert_problem(await client.get("/webhooks/secret"), 403, "insufficient_scope")
+        assert (await client.get(f"/processes/{number}", params={"auto_download": "false"})).status_code == 200
+
+
+async def test_a_revoked_key_ends_within_five_seconds(servers: Servers, make_app: MakeApp, new_key: MakeKey) -> None:
+    key = new_key()
+    async with client_of(make_app(), key) as client:
+        assert (await client.get("/webhooks/secret")).status_code == 200
+        [known] = [one for one in clients.list_keys(servers.owner_url) if key.startswith(one.prefix)]
+        assert clients.revoke_key(servers.owner_url, known.key_id)
+
+        async def refused() -> bool:
+            return (await client.get("/webhooks/secret")).status_code == 401
+
+        await wait_until_async(refused, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("123", "format"), ("1000145-92.2023.8.26.0597", "check_digits"), ("abc", "format"), ("9" * 63, "format")],
+)
+async def test_a_wrong_number_is_explained(api: httpx.AsyncClient, text: str, reason: str) -> None:
+    for path in (f"/processes/{text}", f"/processes/{text}/status", f"/processes/{text}/files"):
+        answer = await api.get(path)
+        assert_problem(answer, 422, "invalid_process_number")
+        assert answer.json()["errors"][0]["code"] == reason
+
+
+async def test_a_number_is_read_however_it_is_written(
+    api: httpx.AsyncClient, source: ScriptedSource, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number)
+    for spelling in (number.digits, number.replace("-", "\u2013"), f" {number} ", number.replace(".", " ")):
+        answer = await api.get(httpx.URL("http://api").copy_with(path=f"/processes/{spelling}"))
+        assert answer.status_code == 200, spelling
+        assert answer.json()["process_number"] == number
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("ftp://example.com/", "scheme_not_allowed"),
+        ("https://user:secret@example.com/", "userinfo_not_allowed"),
+        ("https://example.com:22/", "port_not_allowed"),
+        ("https://10.0.0.1/", "address_not_public"),
+        ("https://2130706433.0.0.1.example:99999/", "port_not_allowed"),
+        ("https://[::ffff:169.254.169.254]/", "address_not_public"),
+        ("nonsense", "scheme_not_allowed"),
+        ("", "invalid_url"),
+    ],
+)
+async def test_a_wrong_webhook_url_is_explained(
+    api: httpx.AsyncClient, source: ScriptedSource, stored: Stored, process_number: MakeNumber, url: str, code: str
+) -> None:
+    number = process_number()
+    source.add(number)
+    by_query = await api.get(f"/processes/{number}", params={"webhook_url": url})
+    by_body = await api.post(f"/processes/{number}/download-all-documents", json={"webhook_url": url})
+    for answer in (by_query, by_body):
+        assert_problem(answer, 422, "invalid_webhook_url")
+        assert answer.json()["errors"][0]["code"] == code
+    assert stored.jobs(number) == []
+
+
+async def test_requests_of_another_shape_are_refused(api: httpx.AsyncClient, process_number: MakeNumber) -> None:
+    number = process_number()
+    assert_problem(await api.get(f"/processes/{number}", params={"webhok_url": HOOK}), 422, "unknown_parameter")
+    assert "webhook_url" in (await api.get(f"/processes/{number}", params={"webhok_url": HOOK})).json()["detail"]
+    assert_problem(await api.get(f"/processes/{number}", params={"refresh": "maybe"}), 422, "validation_failed")
+    assert_problem(await api.get(f"/processes/{number}/status", params={"wait": 61}), 422, "validation_failed")
+    assert_problem(
+        await api.post(f"/processes/{number}/download-all-documents", json={"hook": 1}), 422, "validation_failed"
+    )
+    assert_problem(await api.post(f"/processes/{number}/download-document/12"), 422, "validation_failed")
+    assert_problem(await api.get("/jobs/5b0e9e2c-6b1c-4a53-8a56-0b6a1d4f1c11"), 404, "job_not_found")
+    assert_problem(await api.delete(f"/processes/{number}"), 405, "method_not_allowed")
+    assert_problem(await api.get("/nothing/here"), 404, "not_found")
+    big = await api.post(f"/processes/{number}/download-all-documents", content=b"x" * 70_000)
+    assert_problem(big, 413, "body_too_large")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(80):
+            yield b" " * 1024
+
+    chunked = await api.post(
+        f"/processes/{number}/download-all-documents",
+        content=chunks(),
+        headers={"Content-Type": "application/json"},
+    )
+    assert_problem(chunked, 413, "body_too_large")
+
+
+async def test_starting_downloads_is_limited_and_repeating_is_free(
+    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+) -> None:
+    numbers = [process_number() for _ in range(3)]
+    for number in numbers:
+        source.add(number, 1)
+    app = make_app(rate_limit_bulk="1/hour", rate_limit_burst=2)
+    async with client_of(app, new_key()) as client:
+        first = await client.get(f"/processes/{numbers[0]}")
+        assert first.headers["ratelimit-policy"] == '"bulk";q=2;w=7200'
+        assert first.headers["ratelimit"].startswith('"bulk";r=1;t=')
+        for _ in range(5):
+            assert (await client.get(f"/processes/{numbers[0]}")).status_code == 200
+        progress.finish(first.json())
+        assert (await client.get(f"/processes/{numbers[0]}")).status_code == 200
+        assert (await client.get(f"/processes/{numbers[1]}")).status_code == 200
+        refused = await client.get(f"/processes/{numbers[2]}")
+        assert_problem(refused, 429, "rate_limited")
+        assert 3500 < int(refused.headers["retry-after"]) <= 3600
+        assert refused.headers["ratelimit"].startswith('"bulk";r=0;t=')
+        assert numbers[2] not in source.reads
+        assert (await client.get(f"/processes/{numbers[1]}")).status_code == 200
+    async with client_of(app, new_key()) as other:
+        assert (await other.get(f"/processes/{numbers[2]}")).status_code == 200
+
+
+async def test_a_client_has_so_many_active_jobs_and_no_more(
+    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+) -> None:
+    numbers = [process_number() for _ in range(2)]
+    for number in numbers:
+        source.add(number, 1)
+    async with client_of(make_app(max_active_jobs=1), new_key()) as client:
+        first = await client.get(f"/processes/{numbers[0]}")
+        assert_problem(await client.get(f"/processes/{numbers[1]}"), 429, "too_many_active_jobs")
+        progress.finish(first.json())
+        assert (await client.get(f"/processes/{numbers[1]}")).status_code == 200
+
+
+async def test_an_unchanged_status_is_a_304_and_a_changed_one_is_not(
+    api: httpx.AsyncClient, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number, 2)
+    view = (await api.get(f"/processes/{number}")).json()
+    first = await api.get(f"/processes/{number}/status")
+    tag = first.headers["etag"]
+    same = await api.get(f"/processes/{number}/status", headers={"If-None-Match": tag})
+    assert same.status_code == 304 and same.content == b"" and same.headers["etag"] == tag
+    progress.plan(view, 2)
+    changed = await api.get(f"/processes/{number}/status", headers={"If-None-Match": tag})
+    assert changed.status_code == 200 and changed.json()["status"] == "processing"
+    assert changed.headers["etag"] != tag
+
+
+async def test_a_long_poll_ends_with_the_change(
+    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number, 2)
+    app = make_app()
+    app.state.resources.changes.start()
+    try:
+        async with client_of(app, new_key()) as api:
+            view = (await api.get(f"/processes/{number}")).json()
+            tag = (await api.get(f"/processes/{number}/status")).headers["etag"]
+            timed_out = await api.get(
+                f"/processes/{number}/status", params={"wait": 0.05}, headers={"If-None-Match": tag}
+            )
+            assert timed_out.status_code == 304
+            waiting = asyncio.create_task(
+                api.get(f"/processes/{number}/status", params={"wait": 20}, headers={"If-None-Match": tag})
+            )
+            watches = app.state.resources.changes._watches
+            await wait_until_async(lambda: number in watches)
+            await asyncio.to_thread(progress.plan, view, 2)
+            async with asyncio.timeout(5):
+                answer = await waiting
+            assert answer.status_code == 200 and answer.json()["status"] == "processing"
+            await asyncio.to_thread(progress.finish, view)
+            async with asyncio.timeout(5):
+                ended = await api.get(f"/processes/{number}/status", params={"wait": 60})
+            assert ended.json()["status"] == "completed"
+    finally:
+        await asyncio.to_thread(app.state.resources.changes.stop)
+
+
+async def test_events_tell_the_whole_story_and_resume(
+    api: httpx.AsyncClient, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number, 2)
+    view = (await api.get(f"/processes/{number}")).json()
+    progress.finish(view)
+    answer = await api.get(f"/processes/{number}/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    blocks = [dict(line.split(": ", 1) for line in block.split("\n")) for block in answer.text.strip().split("\n\n")]
+    assert [block.get("event") for block in blocks] == [None, "document", "document", "progress", "completed"]
+    over = await api.get(f"/processes/{number}/events", headers={"Last-Event-ID": blocks[-1]["id"]})
+    assert over.status_code == 204
+
+
+async def test_ids_and_security_headers_go_with_every_answer(
+    api: httpx.AsyncClient, source: ScriptedSource, stored: Stored, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    answer = await api.get(
+        f"/processes/{number}",
+        headers={"X-Request-ID": "order-17", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
+    )
+    assert answer.headers["x-request-id"] == "order-17"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "server" not in answer.headers
+    assert "access-control-allow-origin" not in answer.headers
+    assert stored.traces(number) == {trace}
+    forged = await api.get("/health/live", headers={"X-Request-ID": "a b"})
+    assert forged.headers["x-request-id"] != "a b"
+
+
+async def test_a_fault_of_ours_is_a_problem_without_its_text(
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    process_number: MakeNumber,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source.failing = RuntimeError("Maria da Silva")
+    async with client_of(make_app(), new_key()) as client:
+        answer = await client.get(f"/processes/{process_number()}")
+    assert_problem(answer, 500, "internal_error")
+    assert "Maria" not in answer.text
+    assert "Maria" not in caplog.text
+
+
+async def test_ready_says_what_is_missing(make_app: MakeApp, api: httpx.AsyncClient) -> None:
+    good = await api.get("/health/ready")
+    assert good.status_code == 200, good.text
+    assert good.json()["checks"] == {"database": "ok", "broker": "ok", "object_store": "ok"}
+    async with client_of(make_app(s3_endpoint_url="http://127.0.0.1:9"), "") as client:
+        bad = await client.get("/health/ready")
+    assert bad.status_code == 503
+    assert bad.json()["checks"]["object_store"] != "ok" and bad.json()["checks"]["database"] == "ok"
+
+
+async def test_database_away_is_a_503_that_says_when_to_come_again(
+    make_app: MakeApp, process_number: MakeNumber
+) -> None:
+    app = make_app(database_url="postgresql://autos_api:x@127.0.0.1:9/autos")
+    async with client_of(app, "autos_sk_any") as client:
+        answer = await client.get(f"/processes/{process_number()}/status")
+        assert_problem(answer, 503, "service_unavailable")
+        assert answer.headers["retry-after"]
+        assert (await client.get("/health/live")).status_code == 200
+        assert (await client.get("/metrics")).status_code == 200

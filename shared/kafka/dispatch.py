@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 _REPEATS: Final = 3
 _PREPARE_BATCH: Final = 1_000
-_BACKOFF_FIRST_SECONDS: Final = 0.1
 _BACKOFF_LAST_SECONDS: Final = 5.0
 
 
@@ -44,11 +43,11 @@ class Handling(Generic[T]):
     prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None
 
 
-def backoff(holds: int, hint: float | None) -> float:
-    """Seconds to hold a record: the hint and up to a tenth more, else 0.1 s doubling to 5 s, less up to a half."""
+def backoff(times: int, first: float, hint: float | None = None) -> float:
+    """Seconds to wait: the hint and up to a tenth more, else ``first`` doubling to 5 s, less up to a half."""
     if hint is not None:
         return max(0.0, hint) * random.uniform(1.0, 1.1)  # noqa: S311 - spreads load, guards nothing
-    longest = min(_BACKOFF_LAST_SECONDS, _BACKOFF_FIRST_SECONDS * 2.0 ** min(holds, 16))
+    longest = min(_BACKOFF_LAST_SECONDS, first * 2.0 ** min(times, 16))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
 
@@ -67,6 +66,7 @@ class Dispatcher(Generic[T]):
         *,
         max_in_flight: int,
         per_group: int,
+        first_backoff_seconds: float,
         clock: Clock,
         metrics: KafkaMetrics,
         on_finished: Callable[[Holding], None],
@@ -76,6 +76,7 @@ class Dispatcher(Generic[T]):
         self._handling = handling
         self._sink = sink
         self._max_in_flight = max_in_flight
+        self._first_backoff = first_backoff_seconds
         self._clock = clock
         self._metrics = metrics
         self._on_finished = on_finished
@@ -179,7 +180,7 @@ class Dispatcher(Generic[T]):
                 early = await prepare([entry.item for entry in batch])
             except InfrastructureAway as away:
                 self._say_away(away)
-                await asyncio.sleep(backoff(holds, away.retry_in))
+                await asyncio.sleep(backoff(holds, self._first_backoff, away.retry_in))
                 holds += 1
             except Exception as error:  # noqa: BLE001 - only a short cut failed
                 self._metrics.handler_failures.labels(self._name).inc()
@@ -294,7 +295,7 @@ class Dispatcher(Generic[T]):
             self._bury(entry, error)
             return
         entry.failures += 1
-        await asyncio.sleep(backoff(entry.failures, None))
+        await asyncio.sleep(backoff(entry.failures - 1, self._first_backoff))
 
     def _bury(self, entry: Entry, error: Exception) -> None:
         reason = dead.reason_of(error)
@@ -322,7 +323,7 @@ class Dispatcher(Generic[T]):
         if entry.outcome is not None and read_once(entry.outcome.emit):
             entry.outcome = None
         self._holds += 1
-        due = asyncio.get_running_loop().time() + backoff(entry.holds, away.retry_in)
+        due = asyncio.get_running_loop().time() + backoff(entry.holds, self._first_backoff, away.retry_in)
         entry.holds += 1
         heapq.heappush(self._held, (due, self._holds, entry))
         return True

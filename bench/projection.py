@@ -1,22 +1,31 @@
 """How many events a second the projection takes into PostgreSQL: ``python bench/projection.py --database-url URL``.
 
 Batches of 1,000 events as a busy case mix makes them (12 documents a job: planned, started, available), decoded from
-their records, projected and committed. Prints one JSON object. The database is migrated if it is empty, and the
-rows of the run stay in it: give it one of its own.
+their records, projected and committed; with ``--bootstrap-servers`` also through Faust. Prints one JSON object. The
+database is migrated if it is empty, and the rows of the run stay in it: give it one of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import resource
-import statistics
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import confluent_kafka
+import uvloop
+from prometheus_client import CollectorRegistry
+
 from services.status.apply import Projection
-from services.status.batch import sort_out
+from services.status.batch import BatchWriter, sort_out
+from services.status.metrics import StatusMetrics
+from services.status.quiet import quieten_aiokafka
+from services.status.settings import StatusSettings
+from services.status.worker import StatusWorker
 from shared.clock import utc_now
 from shared.cnj import make
 from shared.db.engine import Database
@@ -24,6 +33,8 @@ from shared.db.migrate import upgrade
 from shared.events.document_events import DocumentAvailable, DocumentStarted, JobEvent, JobPlanned
 from shared.events.envelope import encode
 from shared.events.topics import DOCUMENT_EVENTS
+from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.config import producer_config
 from shared.kafka.records import Record
 
 DOCUMENTS = 12
@@ -75,41 +86,96 @@ def records(events: int, interleaved: int = 20) -> list[Record]:
     return made[:events]
 
 
+def direct(database: Database, made: list[Record], batch: int) -> dict[str, float]:
+    """Decode, project, commit: without Kafka."""
+    projection = Projection()
+    began, cpu = time.perf_counter(), _cpu()
+    for start in range(0, len(made), batch):
+        occurrences, _ = sort_out(made[start : start + batch])
+        with database.transaction() as connection:
+            projection.apply(connection, occurrences, utc_now())
+    return _result(len(made), time.perf_counter() - began, _cpu() - cpu)
+
+
+class Counting(BatchWriter):
+    """Counts what is committed and tells when it was all."""
+
+    def __init__(self, database: Database, wanted: int, done: Callable[[], None]) -> None:
+        super().__init__(database, Projection(), utc_now, StatusMetrics(CollectorRegistry()))
+        self.first: tuple[float, float] | None = None
+        self.last = (0.0, 0.0)
+        self.batches = 0
+        self._left = wanted
+        self._done = done
+
+    def write(self, records: Sequence[Record]) -> None:
+        self.first = self.first or (time.perf_counter(), _cpu())
+        super().write(records)
+        self.last = (time.perf_counter(), _cpu())
+        self.batches += 1
+        self._left -= len(records)
+        if self._left <= 0:
+            self._done()
+
+
+async def through_faust(database: Database, made: list[Record], settings: StatusSettings) -> dict[str, float]:
+    """The status worker as it runs, from a topic of four partitions, without the outbox relay."""
+    topic = f"bench.document.events.{uuid.uuid4().hex[:8]}"
+    ensure_topics(settings.kafka_bootstrap_servers, [TopicSpec(topic, 4)], None, 1)
+    producer = confluent_kafka.Producer(producer_config(settings.kafka_bootstrap_servers))
+    for record in made:
+        producer.produce(topic, value=record.value, key=record.key, headers=list(record.headers.items()))
+        producer.poll(0)
+    producer.flush()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    writer = Counting(database, len(made), wake)
+    await StatusWorker(settings, writer, StatusMetrics(CollectorRegistry()), topic=topic).run(stop)
+    first = writer.first or (0.0, 0.0)
+    result = _result(len(made), writer.last[0] - first[0], writer.last[1] - first[1])
+    return {**result, "batches": writer.batches}
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _result(events: int, seconds: float, cpu: float) -> dict[str, float]:
+    return {
+        "events": events,
+        "events_per_second": round(events / seconds),
+        "cpu_ms_per_event": round(cpu * 1000 / events, 4),
+        "events_per_cpu_second": round(events / cpu),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database-url", required=True)
+    parser.add_argument("--bootstrap-servers", help="measure through Faust too")
     parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--batch", type=int, default=1_000)
     arguments = parser.parse_args()
     upgrade(arguments.database_url)
     database = Database.connect(arguments.database_url, application_name="autos-bench", pool_size=1)
-    projection = Projection()
-    batches = records(arguments.events)
-    rates = []
-    cpu = resource.getrusage(resource.RUSAGE_SELF)
-    began = time.perf_counter()
-    for start in range(0, len(batches), arguments.batch):
-        batch = batches[start : start + arguments.batch]
-        mark = time.perf_counter()
-        occurrences, _ = sort_out(batch)
-        with database.transaction() as connection:
-            projection.apply(connection, occurrences, utc_now())
-        rates.append(len(batch) / (time.perf_counter() - mark))
-    seconds = time.perf_counter() - began
-    spent = resource.getrusage(resource.RUSAGE_SELF)
-    database.close()
-    used = spent.ru_utime - cpu.ru_utime + spent.ru_stime - cpu.ru_stime
-    print(
-        json.dumps(
-            {
-                "events": len(batches),
-                "batch": arguments.batch,
-                "events_per_second": round(len(batches) / seconds),
-                "events_per_second_median_batch": round(statistics.median(rates)),
-                "cpu_ms_per_event": round(used * 1000 / len(batches), 4),
-            }
+    result: dict[str, object] = {"batch": arguments.batch}
+    result["direct"] = direct(database, records(arguments.events), arguments.batch)
+    if arguments.bootstrap_servers:
+        settings = StatusSettings(
+            database_url=arguments.database_url,
+            kafka_bootstrap_servers=arguments.bootstrap_servers,
+            kafka_group_prefix=f"bench-{uuid.uuid4().hex[:8]}",
+            status_batch_size=arguments.batch,
         )
-    )
+        quieten_aiokafka()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            result["faust"] = runner.run(through_faust(database, records(arguments.events), settings))
+    database.close()
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

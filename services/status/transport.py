@@ -1,4 +1,4 @@
-"""What Faust's aiokafka driver does not offer by a setting: read only what is committed, and outlive the broker.
+"""What Faust's aiokafka driver does not offer by a setting: read what is committed, outlive the broker, be quick.
 
 JobPlanned is written in Kafka transactions, but Faust reads ``read_uncommitted`` unless it produces in transactions
 itself; and its consumer crashes the application when an offset commit fails, which a broker's restart makes happen.
@@ -7,7 +7,8 @@ itself; and its consumer crashes the application when an offset commit fails, wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Generator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from aiokafka.errors import IllegalStateError, KafkaError  # type: ignore[import-untyped]
@@ -46,8 +47,51 @@ class ReadCommittedConsumer(Consumer):
 
     logger = FAUST_LOG
 
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:
+        """As the base, which makes two tasks and waits for the first to end: here only for what has to wait.
+
+        Faust delivers every record through this, against "the flow is suspended". Nearly always there is room in
+        the stream's buffer and the delivery ends in its first step; the tasks were a third of the time per event.
+        """
+        if timeout is not None or len(coros) != 2 or not all(hasattr(coro, "send") for coro in coros):
+            return await super().wait_first(*coros, timeout=timeout)
+        delivery, suspended = coros
+        try:
+            waits_for = delivery.send(None)
+        except StopIteration:
+            suspended.close()
+            return None
+        return await super().wait_first(_await(_Begun(delivery, waits_for)), suspended)
+
     def _new_consumer_thread(self) -> ReadCommittedThread:
         return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Begun:
+    """A coroutine that has made its first step and waits for ``waits_for``: it can be awaited from there on."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                received = yield waits_for
+            # Whatever is thrown in here, a cancellation too, is for the coroutine.
+            except BaseException as error:  # noqa: BLE001
+                step = partial(self._coroutine.throw, error)
+            else:
+                step = partial(self._coroutine.send, received)
+            try:
+                waits_for = step()
+            except StopIteration as ended:
+                return ended.value
+
+
+async def _await(begun: _Begun) -> Any:
+    return await begun
 
 
 class ReadCommittedTransport(Transport):

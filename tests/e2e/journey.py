@@ -1,0 +1,38 @@
+"""Steps that the end-to-end tests share: ask for a case, check the files that were delivered."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import httpx
+
+from tests.product import Product
+
+
+def ask(product: Product, number: str, *, expect: int = 200, **parameters: object) -> dict[str, Any]:
+    """GET /processes/{number}; the view (or the problem)."""
+    answer = product.client.get(f"/processes/{number}", params={name: str(value) for name, value in parameters.items()})
+    assert answer.status_code == expect, answer.text
+    view: dict[str, Any] = answer.json()
+    return view
+
+
+def files(product: Product, number: str) -> list[dict[str, Any]]:
+    """The documents that are available."""
+    listed: list[dict[str, Any]] = product.client.get(f"/processes/{number}/files").json()["documents"]
+    return listed
+
+
+def check_files(product: Product, number: str) -> int:
+    """Fetch every available document by its link; each has the bytes that the source has. How many there are."""
+    expected = {document.document_id: document for document in product.simulator.case(number).documents}
+    listed = files(product, number)
+    with httpx.Client(timeout=30.0, trust_env=False) as plain:
+        for document in listed:
+            body = plain.get(document["download_url"])
+            assert body.status_code == 200, document["id"]
+            digest = hashlib.sha256(body.content).hexdigest()
+            assert digest == document["sha256"] == expected[document["id"]].sha256
+            assert document["size"] == len(body.content) == expected[document["id"]].size
+    return len(listed)

@@ -119,7 +119,7 @@ class Notifier:
             dead=to_topic(WEBHOOK_DEAD),
             sink=ProducerSink(self._producer),
             # What one client asks of one endpoint or job keeps its order; jobs do not wait for each other.
-            group_of=Event.key,
+            group_of=lambda event: event.key(),
             max_in_flight=_HANDLERS,
             per_group=1,
             shutdown_seconds=self._settings.shutdown_seconds / 2,

@@ -1,0 +1,264 @@
+"""The notifier on the real servers: what is sent, what is recorded, what is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import update
+
+from shared.db import catalog
+from shared.events.process_completed import JobOutcome
+from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
+from tests.integration.notifier.world import (
+    Running,
+    World,
+    accept,
+    always,
+    in_turn,
+    never,
+    receiving,
+    status,
+)
+from tests.support import wait_until_async
+
+
+async def test_a_finished_job_is_told_signed_and_whole(world: World, running: Running) -> None:
+    client, secret = world.client()
+    async with receiving() as receiver, running():
+        job = world.job(client, documents=3, failed=1)
+        await world.publish(job.subscribed(receiver.url), job.completed(JobOutcome.PARTIAL, failed=1))
+        row = await world.until(job.delivery(receiver.url), "delivered")
+    (call,) = receiver.of(row.delivery_id)
+    body = call.verify(secret)
+    assert body["type"] == "process.completed"
+    data = body["data"]
+    assert (data["job_id"], data["process_number"], data["status"]) == (job.job_id, job.process_number, "partial")
+    assert (data["total_documents"], data["completed_documents"], data["failed_documents"]) == (3, 2, 1)
+    assert data["progress_percentage"] == 100.0
+    assert data["process"]["court"] == "TJSP"
+    assert data["process"]["claim_value"] == 1234.56
+    assert [document["id"] for document in data["documents"]] == list(job.documents)
+    failed, available, _ = data["documents"]
+    assert (failed["status"], failed["error_code"], failed["download_url"]) == ("failed", "no_access", None)
+    assert available["status"] == "available"
+    assert available["download_url"].startswith("http")
+    assert available["download_url_expires_at"].endswith("Z")
+    assert (call.attempt, row.attempts) == (1, 1)
+    (attempt,) = world.attempts(row.delivery_id)
+    assert (attempt.status_code, attempt.succeeded, attempt.address) == (204, True, "127.0.0.1")
+    assert world.told(row.delivery_id) == [("webhook.events", "autos.webhook.delivered")]
+
+
+async def test_a_subscription_and_a_completion_meet_in_any_order_once(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving() as receiver, running():
+        early, late = world.job(client), world.job(client)
+        await world.publish(early.subscribed(receiver.url), repeat=2)
+        await world.publish(late.completed(), repeat=2)
+        await world.publish(early.completed(), repeat=2)
+        await world.publish(late.subscribed(receiver.url), late.subscribed(f"{receiver.url}/other"), repeat=2)
+        wanted = [early.delivery(receiver.url), late.delivery(receiver.url), late.delivery(f"{receiver.url}/other")]
+        for delivery in wanted:
+            await world.until(delivery, "delivered")
+        # Whatever was repeated has been handled once this later one has arrived.
+        await world.until(await world.start(receiver.url, client), "delivered")
+    for delivery in wanted:
+        assert [call.attempt for call in receiver.of(delivery)] == [1]
+
+
+async def test_a_job_for_one_document_tells_of_that_one(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving() as receiver, running():
+        job = world.job(client, documents=3, scope="first")
+        await world.publish(job.subscribed(receiver.url), job.completed())
+        await world.until(job.delivery(receiver.url), "delivered")
+    assert [document["id"] for document in receiver.calls[0].data["documents"]] == [job.documents[0]]
+
+
+async def test_a_large_case_is_told_whole(world: World, running: Running) -> None:
+    client, secret = world.client()
+    async with receiving() as receiver, running():
+        delivery = await world.start(receiver.url, client, documents=1500)
+        await world.until(delivery, "delivered")
+    assert len(receiver.calls[0].verify(secret)["data"]["documents"]) == 1500
+
+
+async def test_a_failed_attempt_is_repeated_through_the_topics_with_the_same_id(world: World, running: Running) -> None:
+    client, secret = world.client()
+    # The sweeper looks rarely: it is the topics that wake.
+    async with receiving(in_turn(503, 302, 200)) as receiver, running(webhook_sweep_seconds=30):
+        delivery = await world.start(receiver.url, client)
+        row = await world.until(delivery, "delivered")
+    calls = receiver.of(delivery)
+    assert [call.attempt for call in calls] == [1, 2, 3]
+    assert calls[1].at - calls[0].at >= 0.2
+    assert calls[2].at - calls[1].at >= 0.3
+    for call in calls:
+        call.verify(secret)
+    assert row.attempts == 3
+    assert [(attempt.status_code, attempt.error_code) for attempt in world.attempts(delivery)] == [
+        (503, "http_503"),
+        (302, "redirect_refused"),
+        (200, None),
+    ]
+    assert world.told(delivery) == [
+        ("webhook.events", "autos.webhook.attempt_failed"),
+        ("webhook.retry.5s", "autos.webhook.retry"),
+        ("webhook.events", "autos.webhook.attempt_failed"),
+        ("webhook.retry.5s", "autos.webhook.retry"),
+        ("webhook.events", "autos.webhook.delivered"),
+    ]
+
+
+async def test_the_last_failure_exhausts_and_a_redelivery_starts_a_new_round(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving(always(500)) as receiver, running():
+        job = world.job(client)
+        await world.publish(job.subscribed(receiver.url), job.completed())
+        delivery = job.delivery(receiver.url)
+        row = await world.until(delivery, "exhausted")
+        assert (row.attempts, row.last_error_code) == (4, "http_500")
+        assert world.told(delivery)[-2:] == [
+            ("webhook.events", "autos.webhook.exhausted"),
+            ("webhook.dead", "autos.webhook.exhausted"),
+        ]
+        receiver.answer = in_turn(500, 500, 500, 500, 500, 200)
+        asked = RedeliveryRequested(
+            delivery_id=delivery, job_id=job.job_id, process_number=job.process_number, client_id=client
+        )
+        other = RedeliveryRequested(
+            delivery_id=delivery, job_id=job.job_id, process_number=job.process_number, client_id="somebody else"
+        )
+        await world.publish(other, asked)
+        row = await world.until(delivery, "delivered")
+    assert (row.attempts, row.round_attempts) == (6, 2)
+    assert [call.attempt for call in receiver.of(delivery)] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_retry_after_is_not_undercut(world: World, running: Running) -> None:
+    client, _ = world.client()
+
+    async def answer(call: object) -> bytes:
+        return status(429, retry_after="2") if len(receiver.calls) == 1 else status(200)
+
+    async with receiving(answer) as receiver, running():
+        delivery = await world.start(receiver.url, client)
+        await world.until(delivery, "delivered")
+    first, second = receiver.of(delivery)
+    assert second.at - first.at >= 2.0
+
+
+async def test_410_ends_the_delivery_and_disables_the_endpoint_until_it_is_enabled(
+    world: World, running: Running
+) -> None:
+    client, _ = world.client()
+    async with receiving(always(410)) as receiver, running():
+        gone = await world.start(f"{receiver.url}?token=1", client)
+        await world.until(gone, "gone")
+        endpoint = world.endpoint(gone)
+        assert (endpoint.disabled_reason, endpoint.url) == ("answered_gone", receiver.url)
+        assert ("webhook.events", "autos.webhook.endpoint_disabled") in world.told(gone)
+        receiver.answer = accept
+        # The same endpoint, since the query does not count; what comes now is kept.
+        kept = await world.start(f"{receiver.url}?token=2", client)
+        row = await wait_until_async(lambda: world.delivery(kept))
+        assert (row.status, row.next_attempt_at) == ("pending", None)
+        other = await world.start(f"{receiver.url}/other", client)
+        await world.until(other, "delivered")
+        assert receiver.of(kept) == []
+        await world.publish(EndpointEnableRequested(endpoint_id=endpoint.endpoint_id, client_id=client))
+        await world.until(kept, "delivered")
+    assert world.delivery(gone).status == "gone"
+    assert len(receiver.of(gone)) == 1
+
+
+async def test_an_answer_that_drips_past_the_time_out_is_a_failure(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving(never) as receiver, running(webhook_timeout_seconds=0.3, webhook_retry_delays="60"):
+        delivery = await world.start(receiver.url, client)
+        await world.until(delivery, "waiting")
+    (attempt,) = world.attempts(delivery)
+    assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (None, "timeout", False)
+    assert 300 <= attempt.duration_ms < 1500
+
+
+async def test_an_address_that_is_not_allowed_is_an_attempt_that_tells(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving() as receiver, running(webhook_allowed_networks="", webhook_retry_delays="60"):
+        delivery = await world.start(receiver.url, client)
+        await world.until(delivery, "waiting")
+    (attempt,) = world.attempts(delivery)
+    assert (attempt.error_code, attempt.address) == ("address_not_public", None)
+    assert receiver.calls == []
+
+
+async def test_both_secrets_sign_while_they_rotate(world: World, running: Running) -> None:
+    old = world.client()[1]
+    client, new = world.client(
+        previous_webhook_secret=old, previous_secret_until=datetime.now(UTC) + timedelta(hours=1)
+    )
+    async with receiving() as receiver, running():
+        await world.until(await world.start(receiver.url, client), "delivered")
+        receiver.calls[0].verify(new)
+        receiver.calls[0].verify(old)
+        with world.engine.begin() as connection:
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            table = catalog.clients
+            connection.execute(update(table).where(table.c.client_id == client).values(previous_secret_until=past))
+        await world.until(await world.start(receiver.url, client), "delivered")
+    assert len(receiver.calls[1].headers["webhook-signature"].split(" ")) == 1
+
+
+async def test_a_client_that_was_disabled_is_not_called(world: World, running: Running) -> None:
+    client, _ = world.client(disabled_at=datetime.now(UTC))
+    async with receiving() as receiver, running():
+        await world.until(await world.start(receiver.url, client), "cancelled")
+    assert receiver.calls == []
+
+
+async def test_poison_goes_to_the_dead_topic_and_others_go_on(world: World, running: Running) -> None:
+    from shared.kafka.records import OutgoingRecord
+
+    client, _ = world.client()
+    async with receiving() as receiver, running():
+        await world.producer.send([OutgoingRecord("process.completed", b"x", b"not json", {"ce_type": b"unknown"})])
+        await world.until(await world.start(receiver.url, client), "delivered")
+
+
+async def test_two_replicas_send_each_delivery_once(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving() as receiver, running(), running():
+        deliveries = [await world.start(f"{receiver.url}/{index % 5}", client, documents=0) for index in range(40)]
+        for delivery in deliveries:
+            await world.until(delivery, "delivered")
+    assert sorted(call.delivery_id for call in receiver.calls) == sorted(deliveries)
+
+
+async def test_no_more_than_four_are_in_flight_to_one_endpoint(world: World, running: Running) -> None:
+    client, _ = world.client()
+
+    async def slow(_: object) -> bytes:
+        await asyncio.sleep(0.1)
+        return status(200)
+
+    async with receiving(slow) as receiver, running():
+        deliveries = [await world.start(f"{receiver.url}?n={uuid.uuid4()}", client, documents=0) for _ in range(20)]
+        for delivery in deliveries:
+            await world.until(delivery, "delivered")
+    assert receiver.most_in_flight == 4
+
+
+async def test_a_dead_endpoint_delays_nobody_else(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving(never) as dead, receiving() as healthy, running(webhook_timeout_seconds=2.0):
+        await asyncio.gather(*(world.start(dead.url, client, documents=0) for _ in range(60)))
+        await wait_until_async(lambda: dead.in_flight == 4)
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            started = loop.time()
+            delivery = await world.start(healthy.url, client)
+            await wait_until_async(lambda wanted=delivery: healthy.of(wanted))
+            assert healthy.of(delivery)[0].at - started < 1.0
+        assert dead.most_in_flight == 4

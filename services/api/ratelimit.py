@@ -32,13 +32,18 @@ class Limit:
     burst: int
 
     @property
-    def window(self) -> float:
-        """Seconds until a burst that was used up is whole again."""
-        return self.rate.interval * self.burst
+    def interval(self) -> timedelta:
+        """Between two events at exactly the rate: whole microseconds, which a timestamp can hold, so nothing drifts."""
+        return timedelta(microseconds=max(1, round(self.rate.interval * 1_000_000)))
+
+    @property
+    def window(self) -> timedelta:
+        """Until a burst that was used up is whole again."""
+        return self.interval * self.burst
 
     def policy(self) -> str:
         """The value of ``RateLimit-Policy``: quota units (q) for each window in seconds (w)."""
-        return f'"{self.name}";q={self.burst};w={math.ceil(self.window)}'
+        return f'"{self.name}";q={self.burst};w={math.ceil(self.window.total_seconds())}'
 
 
 @dataclass(frozen=True)
@@ -56,20 +61,18 @@ class Allowance:
 
 def decide(limit: Limit, tat: datetime | None, now: datetime, cost: int = 1) -> Allowance:
     """Whether ``cost`` events may happen now, and the new theoretical arrival time. ``cost`` 0 only looks."""
-    interval = limit.rate.interval
     start = now if tat is None else max(tat, now)
-    after = start + timedelta(seconds=interval * cost)
-    over = (after - now).total_seconds() - limit.window
-    # A microsecond is what a timestamp can hold: less than that is rounding, not a debt.
-    allowed = over <= 1e-6
+    after = start + limit.interval * cost
+    over = after - now - limit.window
+    allowed = over <= timedelta(0)
     kept = after if allowed else start
-    owed = (kept - now).total_seconds()
+    owed = kept - now
     return Allowance(
         allowed=allowed,
         tat=kept,
-        remaining=max(0, math.floor((limit.window - owed) / interval + 1e-6)),
-        retry_after=0.0 if allowed else over,
-        full_after=max(0.0, owed),
+        remaining=max(0, (limit.window - owed) // limit.interval),
+        retry_after=max(0.0, over.total_seconds()),
+        full_after=owed.total_seconds(),
     )
 
 

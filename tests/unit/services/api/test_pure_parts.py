@@ -1,0 +1,172 @@
+"""Ranges, traces, tags, cursors, archive names: the small pure parts of the api."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api import cursors
+from services.api.answers import matches
+from services.api.documents.archive import Entry, archive_names, stream_archive
+from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
+from services.api.links import LinkCache
+from services.api.problems import InvalidCursor
+from services.api.processes.follow import EventId
+from services.api.single_flight import SingleFlight
+from services.api.tracing import request_id, traceparent
+
+NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, None),
+        ("bytes=0-0", ByteRange(0, 1)),
+        ("bytes=90-", ByteRange(90, 100)),
+        ("bytes=-10", ByteRange(90, 100)),
+        ("bytes=-1000", ByteRange(0, 100)),
+        ("bytes=50-1000", ByteRange(50, 100)),
+        ("Bytes = 1-2", ByteRange(1, 3)),
+        ("bytes=5-4", None),
+        ("bytes=0-1,5-6", None),
+        ("lines=1-2", None),
+        ("bytes=-", None),
+    ],
+)
+def test_ranges(header: str | None, expected: ByteRange | None) -> None:
+    assert parse_range(header, 100) == expected
+
+
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=200-300", "bytes=-0"])
+def test_a_range_behind_the_end_cannot_be_satisfied(header: str) -> None:
+    with pytest.raises(NotSatisfiable):
+        parse_range(header, 100)
+
+
+@given(st.text(max_size=40), st.integers(0, 1000))
+def test_any_range_header_is_a_range_within_or_none(header: str, size: int) -> None:
+    try:
+        wanted = parse_range(header, size)
+    except NotSatisfiable:
+        return
+    assert wanted is None or 0 <= wanted.start < wanted.end <= size
+
+
+def test_the_callers_trace_goes_on_and_nonsense_begins_a_new_one() -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    mine = traceparent(f"00-{trace}-00f067aa0ba902b7-00")
+    assert mine.split("-")[1] == trace and mine.endswith("-00") and "00f067aa0ba902b7" not in mine
+    for wrong in (None, "", "junk", f"ff-{trace}-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01"):
+        assert trace not in traceparent(wrong)
+        assert len(traceparent(wrong)) == 55
+    assert request_id("order-17") == "order-17"
+    assert request_id("a\nb") != "a\nb"
+
+
+def test_tags_match_weakly() -> None:
+    assert matches('"x", W/"abc"', 'W/"abc"') and matches("*", 'W/"abc"')
+    assert not matches('"ab"', 'W/"abc"') and not matches(None, 'W/"abc"')
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.uuids())
+def test_cursors_come_back(moment: datetime, identity: object) -> None:
+    assert cursors.decode(cursors.encode(moment, str(identity))) == (moment, str(identity))
+
+
+@given(st.text(max_size=60))
+def test_a_wrong_cursor_is_a_problem(text: str) -> None:
+    try:
+        cursors.decode(text)
+    except InvalidCursor as problem:
+        assert problem.status == 422
+
+
+@given(st.text(max_size=60))
+def test_a_foreign_event_id_begins_at_the_beginning(text: str) -> None:
+    parsed = EventId.parse(text)
+    assert parsed is None or parsed.version >= 0
+    assert EventId.parse(str(EventId("job", 3, 1.5))) == EventId("job", 3, 1.5)
+
+
+def entry(name: str, identity: str = "0b9c4f3e-58b5", size: int = 3) -> Entry:
+    return Entry(identity, f"key/{identity}", name, "application/pdf", size, "ab" * 32, 1, NOW)
+
+
+@given(st.lists(st.text(max_size=30), max_size=20))
+def test_names_in_an_archive_are_safe_and_unique(names: list[str]) -> None:
+    made = archive_names([entry(name) for name in names])
+    assert len({name.casefold() for name in made}) == len(names)
+    for name in made:
+        assert "/" not in name and "\\" not in name and ".." not in name.split("/") and len(name.encode()) < 256
+
+
+async def test_an_archive_is_whole_and_has_a_manifest() -> None:
+    async def open_object(key: str) -> AsyncIterator[bytes]:
+        yield key.encode()
+        yield b"!" * 300_000
+
+    entries = [entry("Petição.pdf", f"id{index}") for index in range(3)]
+    parts = [part async for part in stream_archive("number", entries, open_object, NOW)]
+    assert max(len(part) for part in parts) < 700_000
+    with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
+        assert archive.testzip() is None
+        listed = json.loads(archive.read("manifest.json"))
+        assert [document["id"] for document in listed["documents"]] == ["id0", "id1", "id2"]
+        first = listed["documents"][0]["file"]
+        assert first == "001 Petição.pdf" and archive.read(first).startswith(b"key/id0!")
+
+
+class _Signer:
+    def __init__(self) -> None:
+        self.made = 0
+
+    def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
+        self.made += 1
+        return f"{key}?{self.made}"
+
+
+def test_links_are_kept_until_five_minutes_are_left() -> None:
+    moment = NOW
+    signer = _Signer()
+    links = LinkCache(signer, lambda: moment)
+    first = links.get("key", "a.pdf", None)
+    moment = NOW + timedelta(seconds=3300)
+    assert links.get("key", "a.pdf", None) is first
+    moment = NOW + timedelta(seconds=3301)
+    second = links.get("key", "a.pdf", None)
+    assert second.url != first.url and second.expires_at == moment + timedelta(seconds=3600)
+    assert signer.made == 2
+
+
+async def test_one_flight_serves_all_who_ask_meanwhile_and_errors_are_not_kept() -> None:
+    calls = 0
+    go = asyncio.Event()
+
+    async def work(key: str) -> int:
+        nonlocal calls
+        calls += 1
+        await go.wait()
+        if calls == 1:
+            raise ValueError(key)
+        return calls
+
+    flights = SingleFlight(work, keep_seconds=60)
+    waiting = [asyncio.create_task(flights.get("a")) for _ in range(5)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    go.set()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert all(isinstance(outcome, ValueError) for outcome in outcomes[1:]) and calls == 1
+    assert await flights.get("a") == await flights.get("a") == 2
+    assert await flights.get("a", again=True) == 3
+    await flights.aclose()

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
-from shared.pdpj.client import CourtSource, build_source
 
 from services.downloader import fetching, planning
 from services.downloader.cancellations import Cancellations
@@ -33,15 +32,15 @@ from shared.kafka.producer import Producer
 from shared.kafka.runtime import ConsumerRuntime, kafka_consumer
 from shared.kafka.sinks import ProducerSink
 from shared.kafka.transactions import TransactionalSink
+from shared.pdpj.client import CourtSource, build_source
 from shared.pdpj.credential_store import PostgresCredentialStore
+from shared.pdpj.credentials import build_credentials
 from shared.pdpj.limiter import SourceGate
 from shared.storage import make_store
 
 _PLANNER_READ_AHEAD: Final = 1_000
 _PLANS_OF_ONE_GROUP: Final = 0.5
 """Discoveries take at most this share of the planner's places: what needs no source is not held up by it."""
-
-_CREDENTIALS: Final = "pdpj"
 
 
 class Worker:
@@ -62,8 +61,10 @@ class Worker:
         self._gate = SourceGate(
             min(settings.source_concurrency, settings.download_concurrency), on_pause=self._on_pause
         )
+        # Without the gate: a transfer takes its own slot, to know when its turn has come.
+        store = PostgresCredentialStore(self._database, clock=clock)
         self._source: CourtSource = build_source(
-            settings, store=PostgresCredentialStore(self._database, clock=clock), clock=clock
+            settings, credentials=build_credentials(settings, store=store, clock=clock)
         )
         self._cancellations = Cancellations(self._database)
         self._sharing = Sharing(

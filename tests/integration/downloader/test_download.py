@@ -1,0 +1,144 @@
+"""Cases from the source into the store: the main path, and each way a document can fail."""
+
+from __future__ import annotations
+
+from local.pdpj.control import Failure, FailureKind
+from shared.events import topics
+from shared.kafka.records import OutgoingRecord
+from tests.integration.downloader.bench import Bench, Heard
+from tests.support import wait_until_async
+
+
+async def test_every_document_of_a_case_is_stored_with_the_right_sha256(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=12)
+    async with bench.worker():
+        job = await bench.ask(number)
+        ended = await bench.ended(job)
+    assert set(ended.values()) == {"available"}
+    bench.check_stored(number, job)
+    (planned,) = bench.told(job, "job.planned")
+    assert (planned["total_documents"], planned["already_available"]) == (12, 0)
+    assert planned["created_at"] == "2025-01-02T00:00:00.000000Z"
+    kinds = [
+        event.type for event in bench.heard if event.value.get("job_id") == job and event.topic == "document.events"
+    ]
+    assert kinds[0] == "job.planned"
+    assert kinds.count("document.started") == 12
+    counters = bench.pdpj.case_metrics(number)
+    assert set(counters.document_requests.values()) == {1}
+    assert counters.max_in_flight <= 5
+
+
+async def test_an_empty_case_is_planned_with_nothing(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=0)
+    async with bench.worker():
+        job = await bench.ask(number)
+        assert await bench.ended(job) == {}
+
+
+async def test_a_document_that_fails_twice_and_heals_is_available_at_the_third_attempt(bench: Bench) -> None:
+    number = bench.fresh_number()
+    failing = Failure(kind=FailureKind.ERROR_500, document=1, times=2)
+    bench.pdpj.put_case(number, documents=3, failures=[failing])
+    async with bench.worker():
+        job = await bench.ask(number)
+        await bench.ended(job)
+    bench.check_stored(number, job)
+    attempts = sorted(event["attempts"] for event in bench.told(job, "document.available"))
+    assert attempts == [1, 1, 3]
+
+
+async def test_a_document_that_always_fails_ends_failed_and_dead_after_its_attempts(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=3, failures=[Failure(kind=FailureKind.ERROR_500, document=0)])
+    failing = bench.pdpj.case(number).documents[0].document_id
+    async with bench.worker():
+        job = await bench.ask(number)
+        ended = await bench.ended(job)
+        (dead,) = await wait_until_async(
+            lambda: [each.value for each in bench.listen() if each.topic == topics.DOCUMENT_DEAD], 10
+        )
+    assert ended[failing] == "source_error"
+    bench.check_stored(number, job, but=[failing])
+    (failed,) = bench.told(job, "document.failed")
+    assert failed["attempts"] == 4
+    assert (dead["document_id"], dead["error_code"]) == (failing, "source_error")
+    assert bench.pdpj.case_metrics(number).document_requests[failing] == 4
+
+
+async def test_permanent_failures_are_tried_once(bench: Bench) -> None:
+    number = bench.fresh_number()
+    kinds = [FailureKind.SPA_SHELL, FailureKind.NOT_FOUND_404, FailureKind.NO_ACCESS_403]
+    failures = [Failure(kind=kind, document=index) for index, kind in enumerate(kinds)]
+    bench.pdpj.put_case(number, documents=4, failures=failures)
+    failing = [document.document_id for document in bench.pdpj.case(number).documents[:3]]
+    async with bench.worker():
+        job = await bench.ask(number)
+        ended = await bench.ended(job)
+    assert [ended[each] for each in failing] == ["not_a_document", "document_not_found", "no_access"]
+    requests = bench.pdpj.case_metrics(number).document_requests
+    assert [requests[each] for each in failing] == [1, 1, 1]
+    bench.check_stored(number, job, but=failing)
+
+
+async def test_a_short_and_an_empty_body_are_never_stored(bench: Bench) -> None:
+    number = bench.fresh_number()
+    failures = [
+        Failure(kind=FailureKind.SHORT_BODY, document=0, times=1),
+        Failure(kind=FailureKind.EMPTY_BODY, document=1),
+    ]
+    bench.pdpj.put_case(number, documents=2, size=200_000, failures=failures)
+    healed, empty = (document.document_id for document in bench.pdpj.case(number).documents)
+    async with bench.worker():
+        job = await bench.ask(number)
+        ended = await bench.ended(job)
+    assert ended == {healed: "available", empty: "empty_body"}
+    bench.check_stored(number, job, but=[empty])
+
+
+async def test_a_document_larger_than_memory_allows_goes_over_the_disk_in_parts(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=2, size=20_000_000)
+    async with bench.worker():
+        job = await bench.ask(number)
+        await bench.ended(job)
+    bench.check_stored(number, job)
+
+
+async def test_an_outage_costs_no_attempt(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=20, latency=0.02)
+    async with bench.worker():
+        job = await bench.ask(number)
+        await wait_until_async(lambda: len(bench.told(job, "document.available")) >= 3, 20)
+        bench.pdpj.outage(FailureKind.UNAVAILABLE_503)
+        asked = bench.pdpj.metrics().by_status.get("503", 0)
+        await wait_until_async(lambda: bench.pdpj.metrics().by_status.get("503", 0) >= asked + 8, 20)
+        bench.pdpj.outage(None)
+        await bench.ended(job, timeout=40)
+    bench.check_stored(number, job)
+    assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
+
+
+async def test_a_poison_record_goes_to_the_dead_topic_and_the_rest_goes_on(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=1)
+    headers = {"ce_type": b"autos.document.requested", "ce_id": b"x"}
+    async with bench.worker():
+        await bench.produce(
+            OutgoingRecord(topics.DOCUMENT_REQUESTED, b"k", b"not json", headers),
+            OutgoingRecord(topics.PROCESS_REQUESTED, b"k", b"{}", {"ce_type": b"autos.process.requested"}),
+        )
+        job = await bench.ask(number)
+        assert set((await bench.ended(job)).values()) == {"available"}
+        dead = await wait_until_async(lambda: dead_letters(bench), 10)
+    assert dead[topics.DOCUMENT_DEAD].headers["autos_error"] == b"not_json"
+    assert dead[topics.PROCESS_DEAD].headers["autos_error"] == b"wrong_schema"
+
+
+def dead_letters(bench: Bench) -> dict[str, Heard] | None:
+    """One of each dead topic, when both are there."""
+    found = {each.topic: each for each in bench.listen() if "autos_error" in each.headers}
+    return found if len(found) == 2 else None

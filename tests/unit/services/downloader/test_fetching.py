@@ -1,0 +1,193 @@
+"""The fetcher's handler: what each ending of a transfer becomes, without a broker, a database or a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.downloader.cancellations import Cancellations
+from services.downloader.fetching import Fetcher, FetchTask
+from services.downloader.metrics import DownloaderMetrics
+from services.downloader.reports import Reports
+from services.downloader.starts import Starts
+from services.downloader.transfer import Transfer, Transferred
+from shared.db.engine import Database
+from shared.events.document_requested import DocumentRequested
+from shared.kafka.errors import InfrastructureAway
+from shared.kafka.outcome import Done
+from shared.kafka.producer import Producer
+from shared.kafka.records import OutgoingRecord
+from shared.pdpj.errors import NoAccess, SourceServerError, SourceThrottled, SourceTimeout
+
+JOB = "11111111-1111-4111-8111-111111111111"
+DOCUMENT = "22222222-2222-4222-8222-222222222222"
+NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+STORED = Transferred("ab" * 32, 7, "application/pdf")
+
+
+class FakeTransfer:
+    """Ends each transfer as scripted; ``given`` is what the source gave to others meanwhile."""
+
+    def __init__(self, *endings: Transferred | Exception) -> None:
+        self._endings = list(endings)
+        self.given = 0
+
+    async def run(self, request: DocumentRequested, started: Callable[[], None]) -> Transferred:
+        started()
+        ending = self._endings.pop(0)
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+
+
+class FakeProducer:
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.sent: list[Sequence[OutgoingRecord]] = []
+        self._failure = failure
+
+    async def send(self, records: Sequence[OutgoingRecord]) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self.sent.append(records)
+
+
+class Bench:
+    """A fetcher with fakes around it."""
+
+    def __init__(self, *endings: Transferred | Exception, producer: FakeProducer | None = None) -> None:
+        self.transfer = FakeTransfer(*endings)
+        self.producer = producer or FakeProducer()
+        self.starts = Starts(cast(Producer, self.producer))
+        self.cancellations = Cancellations(cast(Database, None))
+        self.fetcher = Fetcher(
+            cast(Database, None),
+            cast(Transfer, self.transfer),
+            reports=Reports(lambda: NOW),
+            starts=self.starts,
+            cancellations=self.cancellations,
+            delays=(5.0, 30.0),
+            metrics=DownloaderMetrics(CollectorRegistry()),
+        )
+
+    async def handle(self, task: FetchTask) -> list[tuple[str, dict[str, Any]]]:
+        """Topic, type and value of what was emitted."""
+        done = await self.fetcher.handle(task)
+        assert isinstance(done, Done)
+        await self.starts.settle()
+        return [shown(record) for record in cast(Sequence[OutgoingRecord], done.emit)]
+
+
+def shown(record: OutgoingRecord) -> tuple[str, dict[str, Any]]:
+    assert record.value is not None
+    kind = record.headers["ce_type"].decode()
+    return record.topic, {"type": kind, **orjson.loads(record.value)}
+
+
+def task(attempt: int = 1) -> FetchTask:
+    return FetchTask(
+        DocumentRequested(
+            job_id=JOB,
+            process_number="1000145-91.2023.8.26.0597",
+            document_id=DOCUMENT,
+            source_path="/x",
+            object_key="k",
+            name="n",
+            attempt=attempt,
+        )
+    )
+
+
+async def test_a_document_is_started_then_available() -> None:
+    bench = Bench(STORED)
+    ((topic, told),) = await bench.handle(task())
+    assert topic == "document.events"
+    assert told["type"] == "autos.document.available"
+    assert (told["object_key"], told["sha256"], told["size"], told["attempts"]) == ("k", "ab" * 32, 7, 1)
+    (((started),),) = bench.producer.sent
+    assert shown(started)[1]["type"] == "autos.document.started"
+
+
+async def test_a_later_attempt_is_not_started_again_and_counts() -> None:
+    bench = Bench(STORED)
+    ((_, told),) = await bench.handle(task(attempt=3))
+    assert told["attempts"] == 3
+    assert bench.producer.sent == []
+
+
+async def test_a_start_that_cannot_be_told_loses_nothing_else() -> None:
+    bench = Bench(STORED, producer=FakeProducer(InfrastructureAway("kafka")))
+    ((_, told),) = await bench.handle(task())
+    assert told["type"] == "autos.document.available"
+
+
+async def test_an_answer_about_the_document_goes_to_the_retry_topics() -> None:
+    ((topic, again),) = await Bench(SourceServerError()).handle(task())
+    assert (topic, again["attempt"], again["last_error"]) == ("document.retry.5s", 2, "source_error")
+
+
+@pytest.mark.parametrize(("error", "attempt"), [(SourceServerError(), 3), (NoAccess(), 1)])
+async def test_the_last_failure_ends_the_document_for_its_job_and_is_kept_as_dead(error: Any, attempt: int) -> None:
+    (topic, failed), (dead_topic, dead) = await Bench(error).handle(task(attempt))
+    assert (topic, failed["type"], failed["attempts"]) == ("document.events", "autos.document.failed", attempt)
+    assert (dead_topic, dead["error_code"]) == ("document.dead", error.code)
+    assert failed["error_code"] == error.code
+
+
+async def test_an_outage_holds_the_document_and_its_start_is_told_once() -> None:
+    bench = Bench(SourceThrottled(retry_after=30.0), SourceTimeout(), SourceTimeout(), STORED)
+    held = task()
+    for wait in (30.0, None, None):
+        with pytest.raises(InfrastructureAway) as away:
+            await bench.handle(held)
+        assert away.value.retry_in == wait
+    ((_, told),) = await bench.handle(held)
+    assert told["attempts"] == 1
+    assert sum(len(sent) for sent in bench.producer.sent) == 1
+
+
+async def test_a_document_that_times_out_while_others_come_spends_attempts_and_ends() -> None:
+    bench = Bench(*[SourceTimeout() for _ in range(9)])
+    told: list[str] = []
+    current = task()
+    for _ in range(9):
+        bench.transfer.given += 1
+        try:
+            emitted = await bench.handle(current)
+        except InfrastructureAway:
+            told.append("held")
+            continue
+        told.append(emitted[0][1]["type"])
+        current = task(attempt=current.request.attempt + 1)
+    again, failed = "autos.document.requested", "autos.document.failed"
+    assert told == ["held", "held", again, "held", "held", again, "held", "held", failed]
+
+
+async def test_a_failure_that_nobody_expected_ends_like_an_answer_about_the_document() -> None:
+    ((topic, again),) = await Bench(ZeroDivisionError()).handle(task())
+    assert (topic, again["last_error"]) == ("document.retry.5s", "internal_error")
+    (_, failed), _ = await Bench(ZeroDivisionError()).handle(task(attempt=3))
+    assert failed["error_code"] == "internal_error"
+
+
+async def test_a_store_that_is_away_holds_the_document() -> None:
+    with pytest.raises(InfrastructureAway):
+        await Bench(InfrastructureAway("object store")).handle(task())
+
+
+async def test_a_document_of_a_cancelled_job_is_dropped_without_a_word() -> None:
+    bench = Bench()
+    bench.cancellations.note([JOB], {JOB})
+    assert await bench.handle(task()) == []
+    assert bench.producer.sent == []
+
+
+def test_only_so_many_jobs_are_remembered() -> None:
+    cancellations = Cancellations(cast(Database, None))
+    cancellations.note(["first"], {"first"})
+    cancellations.note([str(n) for n in range(10_000)])
+    assert "first" not in cancellations

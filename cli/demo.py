@@ -59,7 +59,8 @@ def demo() -> None:
         with _stack(place) as stack:
             steps.say("Kafka, PostgreSQL, S3, the PDPJ simulator, a receiver and the four services are up")
             _deliver(stack, steps)
-        steps.say("everything is stopped")
+        shutil.rmtree(place, ignore_errors=True)
+        steps.say("everything is stopped, its data removed")
         typer.echo(
             f"Done in {steps.seconds:.1f} s. Next: `make up` keeps a stack running; README.md goes on from there."
         )
@@ -170,14 +171,17 @@ def _await_webhook(receiver: str) -> dict[str, Any]:
 
 
 def _show(documents: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Delivered documents of {PROCESS_NUMBER}")
-    for heading, justify in (("#", "right"), ("document", "left"), ("type", "left"), ("size", "right")):
-        table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
-    table.add_column("status")
-    table.add_column("sha256", no_wrap=True)
+    table = Table(title=f"Delivered documents of {PROCESS_NUMBER}", box=SIMPLE, pad_edge=False)
+    table.add_column("#", justify="right", min_width=2)
+    table.add_column("document", min_width=20, max_width=40, no_wrap=True, overflow="ellipsis")
+    table.add_column("type", min_width=15, no_wrap=True)
+    table.add_column("size", justify="right", min_width=7)
+    table.add_column("status", min_width=9)
+    table.add_column("sha256", min_width=8)
     for document in documents:
         table.add_row(
             str(document["sequence"]),
@@ -185,7 +189,7 @@ def _show(documents: list[dict[str, Any]]) -> None:
             document["content_type"] or "",
             f"{document['size']:,}" if document["size"] is not None else "",
             document["status"],
-            (document["sha256"] or "")[:12],
+            (document["sha256"] or "")[:8],
         )
     Console().print(table)
 

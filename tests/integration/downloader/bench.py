@@ -213,9 +213,7 @@ class Bench:
     def _ends(self, names: Sequence[str]) -> list[TopicPartition]:
         admin = AdminClient(common_config(self.servers.bootstrap_servers))
         found = admin.list_topics(timeout=10).topics
-        wanted = {
-            TopicPartition(name, index): OffsetSpec.latest() for name in names for index in found[name].partitions
-        }
+        partitions = [TopicPartition(name, index) for name in names for index in found[name].partitions]
         answers = admin.list_offsets(dict.fromkeys(partitions, OffsetSpec.latest()), request_timeout=10)
         return [TopicPartition(each.topic, each.partition, answer.result().offset) for each, answer in answers.items()]
 

@@ -177,7 +177,7 @@ def _show(documents: list[dict[str, Any]]) -> None:
 
     table = Table(title=f"Delivered documents of {PROCESS_NUMBER}", box=SIMPLE, pad_edge=False)
     table.add_column("#", justify="right", min_width=2)
-    table.add_column("document", min_width=20, max_width=40, no_wrap=True, overflow="ellipsis")
+    table.add_column("document", min_width=20, max_width=24, no_wrap=True, overflow="ellipsis")
     table.add_column("type", min_width=15, no_wrap=True)
     table.add_column("size", justify="right", min_width=7)
     table.add_column("status", min_width=9)

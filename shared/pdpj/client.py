@@ -23,7 +23,7 @@ from shared.pdpj.model import Case
 from shared.pdpj.parse import parse_data_lake_case, parse_portal_case
 from shared.pdpj.settings import Api, PdpjSettings
 from shared.pdpj.stream import DocumentStream, StreamLimits
-from shared.pdpj.transport import SourceTransport, read_at_most
+from shared.pdpj.transport import SourceTransport
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +80,8 @@ class _HttpSource:
         headers = {"accept": "*/*", "accept-encoding": "identity"}
         async with self._turn() as slot, self._ask("GET", source_path, headers) as response:
             if response.status_code != 200:
-                raise await _refused(response, Wanted.DOCUMENT)
-            async with await DocumentStream.open(response, self._limits) as stream:
+                raise await self._refused(response, Wanted.DOCUMENT)
+            async with await DocumentStream.open(response, self._transport.pieces(response), self._limits) as stream:
                 if slot is not None:
                     slot.answered()
                 yield stream
@@ -91,8 +91,8 @@ class _HttpSource:
         headers = {"accept": "application/json", "accept-encoding": "gzip"}
         async with self._turn(), self._ask("GET", path, headers) as response:
             if response.status_code != 200:
-                raise await _refused(response, Wanted.CASE)
-            body = await read_at_most(response, self._max_metadata_bytes + 1)
+                raise await self._refused(response, Wanted.CASE)
+            body = await self._transport.read_at_most(response, self._max_metadata_bytes + 1)
         if len(body) > self._max_metadata_bytes:
             raise UnexpectedAnswer("the answer about the case is too large")
         if (error := misplaced(response.headers, body, Wanted.CASE)) is not None:
@@ -115,18 +115,28 @@ class _HttpSource:
         async with AsyncExitStack() as stack:
             response = await stack.enter_async_context(self._send(method, path, headers, token))
             if response.status_code == 401:
-                if says_no_access(await _error_body(response)):
+                if says_no_access(await self._error_body(response)):
                     raise NoAccess
                 await stack.aclose()
                 token = await credentials.renewed(token)
                 response = await stack.enter_async_context(self._send(method, path, headers, token))
                 if response.status_code == 401:
-                    if says_no_access(await _error_body(response)):
+                    if says_no_access(await self._error_body(response)):
                         raise NoAccess
                     raise await credentials.refuse(token)
             if response.status_code in _ACCEPTED:
                 credentials.accepted()
             yield response
+
+    async def _refused(self, response: httpx.Response, wanted: Wanted) -> SourceError:
+        return refusal(response.status_code, response.headers, await self._error_body(response), wanted)
+
+    async def _error_body(self, response: httpx.Response) -> bytes:
+        """The beginning of a failing answer's body; nothing when it does not come: the status says enough then."""
+        try:
+            return await self._transport.read_at_most(response, _REFUSAL_BYTES)
+        except SourceError:
+            return b""
 
     def _send(
         self, method: str, path: str, headers: dict[str, str], token: Token
@@ -165,7 +175,7 @@ class DataLakeSource(_HttpSource):
             if response.status_code in _NO_VERSION:
                 return None
             if response.status_code != 200:
-                raise await _refused(response, Wanted.CASE)
+                raise await self._refused(response, Wanted.CASE)
             version: str | None = response.headers.get("etag") or response.headers.get("last-modified")
             return version[:_MAX_VERSION] if version else None
 
@@ -180,18 +190,6 @@ def build_source(settings: PdpjSettings, *, credentials: Credentials, limiter: S
     if settings.pdpj_api is Api.PORTAL:
         return PortalSource(f"{base}/api/v2", transport, credentials, settings, limiter)
     return DataLakeSource(f"{base}/processo-api/api/v1", transport, credentials, settings, limiter)
-
-
-async def _refused(response: httpx.Response, wanted: Wanted) -> SourceError:
-    return refusal(response.status_code, response.headers, await _error_body(response), wanted)
-
-
-async def _error_body(response: httpx.Response) -> bytes:
-    """The beginning of a failing answer's body; nothing when it does not come: the status says enough then."""
-    try:
-        return await read_at_most(response, _REFUSAL_BYTES)
-    except SourceError:
-        return b""
 
 
 def _told(case: Case) -> Case:

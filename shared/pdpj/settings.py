@@ -41,8 +41,8 @@ class PdpjSettings(AutosSettings):
     pdpj_connect_timeout: float = Field(10.0, gt=0, le=120)
     pdpj_read_timeout: float = Field(60.0, gt=0, le=600)
     """From one piece of an answer to the next. There is no limit on a whole document."""
-    pdpj_min_bytes_per_second: int = Field(256, ge=0)
-    """A body that brings less than this over a whole read timeout is given up. 0: no such rule."""
+    pdpj_min_bytes_per_second: int = Field(1024, ge=0)
+    """A body that comes more slowly than this, over a read timeout or longer, is given up. 0: no such rule."""
     pdpj_max_document_bytes: int = Field(4 * 1024**3, ge=1024)
     pdpj_max_metadata_bytes: int = Field(128 * 1024**2, ge=1024)
 

@@ -13,7 +13,6 @@ import httpx
 from shared.pdpj.answers import Wanted, misplaced
 from shared.pdpj.content import Content, ContentInspector, parse_content_disposition
 from shared.pdpj.errors import DocumentTooLarge, ShortBody, SourceTimeout
-from shared.pdpj.transport import pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Pace:
     """
 
     def __init__(self, min_bytes_per_second: int, stretch: float) -> None:
-        self._wanted = min_bytes_per_second * stretch
+        self._wanted = min_bytes_per_second
         self._stretch = stretch
         self._waited = 0.0
         self._received = 0
@@ -42,7 +41,7 @@ class Pace:
         self._waited += waited
         self._received += received
         if self._waited >= self._stretch:
-            if self._received < self._wanted:
+            if self._received < self._wanted * self._waited:
                 raise SourceTimeout("the document comes too slowly")
             self._waited, self._received = 0.0, 0
 
@@ -72,9 +71,14 @@ class DocumentStream:
 
     @classmethod
     async def open(
-        cls, response: httpx.Response, limits: StreamLimits, *, seconds: Callable[[], float] = monotonic
+        cls,
+        response: httpx.Response,
+        incoming: AsyncGenerator[bytes, None],
+        limits: StreamLimits,
+        *,
+        seconds: Callable[[], float] = monotonic,
     ) -> DocumentStream:
-        """Read as much of a 200 answer as shows what it is.
+        """Read as much of a 200 answer, whose body is ``incoming``, as shows what it is.
 
         Raises NotADocument (the shell page), EmptyBody, DocumentNotFound or UnexpectedAnswer (JSON in its place),
         DocumentTooLarge (already promised so), and as the wire does.
@@ -82,7 +86,7 @@ class DocumentStream:
         promised = _promised(response)
         if promised is not None and promised > limits.max_bytes:
             raise DocumentTooLarge
-        body = _paced(response, Pace(limits.min_bytes_per_second, limits.pace_seconds), seconds)
+        body = _paced(incoming, Pace(limits.min_bytes_per_second, limits.pace_seconds), seconds)
         try:
             inspector = ContentInspector(response.headers.get("content-type"))
             head: list[bytes] = []
@@ -118,8 +122,10 @@ class DocumentStream:
             raise ShortBody
 
 
-async def _paced(response: httpx.Response, pace: Pace, seconds: Callable[[], float]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(pieces(response)) as body:
+async def _paced(
+    incoming: AsyncGenerator[bytes, None], pace: Pace, seconds: Callable[[], float]
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(incoming) as body:
         while True:
             began = seconds()
             piece = await anext(body, None)

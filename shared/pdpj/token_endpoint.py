@@ -6,14 +6,14 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 import httpx
 
 from shared.pdpj.answers import Wanted, refusal
 from shared.pdpj.errors import SourceAway, SourceError, SourceUnavailable
 from shared.pdpj.fields import as_dict, read_json
-from shared.pdpj.transport import SourceTransport, read_at_most
+from shared.pdpj.transport import SourceTransport
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 _MAX_LIFETIME_SECONDS: Final = 30 * 86400.0
@@ -62,11 +62,12 @@ class TokenEndpoint:
         if self._client_secret is None:
             form = {**form, "client_id": self._client_id}
         else:
-            pair = f"{quote_plus(self._client_id)}:{quote_plus(self._client_secret)}"  # RFC 6749, section 2.3.1
+            # RFC 6749, section 2.3.1, with a space as %20: not every server reads "+" as one.
+            pair = f"{quote(self._client_id, safe='')}:{quote(self._client_secret, safe='')}"
             headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         try:
             async with self._transport.send("POST", self._url, headers=headers, form=form) as response:
-                body = await read_at_most(response, _MAX_ANSWER_BYTES)
+                body = await self._transport.read_at_most(response, _MAX_ANSWER_BYTES)
         except SourceAway:
             raise
         except SourceError as error:

@@ -6,6 +6,7 @@ count: httpx would add its four up to one limit for the whole exchange, and a la
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -21,19 +22,37 @@ from pyreqwest.exceptions import (
     PyreqwestError,
     RequestTimeoutError,
 )
+from pyreqwest.request import RequestBuilder
 
 from shared.pdpj.errors import ShortBody, SourceError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
 from shared.pdpj.settings import PdpjSettings
 
 USER_AGENT: Final = "autos/1"
+_PIECE_BYTES: Final = 64 * 1024  # what the library gathers before it hands out a piece
 _IDLE_CONNECTIONS: Final = 256
 _IDLE_SECONDS: Final = 50.0  # below the 60 s after which common servers close an idle connection
+
+
+class _NotReadingAhead(HttpxTransport):
+    """Hands an answer out when its head is there.
+
+    As shipped it waits for 64 KiB of the body too, and while it waits a cancellation does not close the connection: a
+    source that drips would hold every connection that we give up. In the body a cancellation closes it at once.
+    """
+
+    def _map_body(self, builder: RequestBuilder, request: httpx.Request) -> RequestBuilder:
+        return super()._map_body(builder, request).streamed_read_buffer_limit(1)
 
 
 class SourceTransport:
     """Sends requests and turns what goes wrong on the wire into SourceUnavailable, SourceTimeout or ShortBody."""
 
     def __init__(self, settings: PdpjSettings) -> None:
+        read = settings.pdpj_read_timeout
+        self._start_seconds = settings.pdpj_connect_timeout + 2 * read  # the answer's head, and the first of its body
+        # The library's read time-out begins anew with each byte; this ends a piece that only drips.
+        pace = settings.pdpj_min_bytes_per_second
+        self._piece_seconds = read + _PIECE_BYTES / pace if pace else None
         client = (
             ClientBuilder()
             .http1_only()  # one lost HTTP/2 connection would take every download with it
@@ -52,7 +71,7 @@ class SourceTransport:
             .build()
         )
         self._client = httpx.AsyncClient(
-            transport=HttpxTransport(client),
+            transport=_NotReadingAhead(client),
             timeout=None,  # noqa: S113 - set above, on the transport
             follow_redirects=False,
             trust_env=False,
@@ -74,48 +93,50 @@ class SourceTransport:
     ) -> AsyncIterator[httpx.Response]:
         """The answer with its headers; the body is still to be read. Raises SourceUnavailable and SourceTimeout."""
         request = self._client.build_request(method, url, headers=headers, data=form)
-        with wire_errors():
-            response = await self._client.send(request, stream=True)
+        with _wire_errors():
+            async with asyncio.timeout(self._start_seconds):
+                response = await self._client.send(request, stream=True)
         try:
             yield response
         finally:
             await response.aclose()
 
+    async def read_at_most(self, response: httpx.Response, limit: int) -> bytes:
+        """The body up to ``limit`` bytes; what is longer is cut there. Raises as the wire does."""
+        body = bytearray()
+        async with aclosing(self.pieces(response)) as incoming:
+            async for piece in incoming:
+                body += piece
+                if len(body) >= limit:
+                    break
+        return bytes(body[:limit])
+
+    async def pieces(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """The body, decoded, as it comes. Raises SourceUnavailable, SourceTimeout, ShortBody and UnexpectedAnswer."""
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "", "gzip", "deflate"):
+            raise UnexpectedAnswer("the source answered in an encoding that was not asked for")
+        chunks = response.aiter_raw() if encoding in ("identity", "") else response.aiter_bytes()
+        # httpx declares iterators; both are generators, which hold the body open until they are closed.
+        async with aclosing(cast(AsyncGenerator[bytes, None], chunks)) as iterator:
+            while True:
+                with _wire_errors():
+                    async with asyncio.timeout(self._piece_seconds):
+                        piece = await anext(iterator, None)
+                if piece is None:
+                    return
+                yield piece
+
 
 @contextmanager
-def wire_errors() -> Iterator[None]:
+def _wire_errors() -> Iterator[None]:
     """Turn the exceptions of the two HTTP libraries into ours."""
     try:
         yield
+    except TimeoutError:
+        raise SourceTimeout from None
     except (httpx.HTTPError, PyreqwestError) as error:
         raise _translated(error) from error
-
-
-async def read_at_most(response: httpx.Response, limit: int) -> bytes:
-    """The body up to ``limit`` bytes; what is longer is cut there. Raises as the wire does."""
-    body = bytearray()
-    async with aclosing(pieces(response)) as incoming:
-        async for piece in incoming:
-            body += piece
-            if len(body) >= limit:
-                break
-    return bytes(body[:limit])
-
-
-async def pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """The body, decoded, as it comes. Raises SourceUnavailable, SourceTimeout, ShortBody and UnexpectedAnswer."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "", "gzip", "deflate"):
-        raise UnexpectedAnswer("the source answered in an encoding that was not asked for")
-    chunks = response.aiter_raw() if encoding in ("identity", "") else response.aiter_bytes()
-    # httpx declares iterators; both are generators, which hold the body open until they are closed.
-    async with aclosing(cast(AsyncGenerator[bytes, None], chunks)) as iterator:
-        while True:
-            with wire_errors():
-                piece = await anext(iterator, None)
-            if piece is None:
-                return
-            yield piece
 
 
 def _translated(error: httpx.HTTPError | PyreqwestError) -> SourceError:

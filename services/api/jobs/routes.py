@@ -36,4 +36,4 @@ async def get_job(job_id: JobId, caller: Reader, parts: Parts) -> Response:
 )
 async def cancel_job(job_id: JobId, caller: Downloader, parts: Parts, trace: Trace) -> Response:
     """Ends a job that you started and that nobody else waits for. What was downloaded stays."""
-    return Json(await parts.jobs.cancel(job_id, caller, trace))
+    return Json(await parts.jobs.cancel(job_id, caller.client_id, trace))

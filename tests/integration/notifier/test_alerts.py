@@ -1,0 +1,92 @@
+"""Alerts through a real SMTP server and a real POST, at most one an hour for an endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.message import Message
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.integration.notifier.world import Running, World, always, receiving
+from tests.support import wait_until_async
+
+
+class Mailbox:
+    """What the SMTP server got."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.port = 0
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        assert isinstance(content, bytes)
+        self.messages.append(message_from_bytes(content))
+        return "250 OK"
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    found = Mailbox()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(found, hostname="localhost", loop=loop), "127.0.0.1", 0)
+    found.port = server.sockets[0].getsockname()[1]
+    yield found
+    server.close()
+    await server.wait_closed()
+
+
+async def test_people_are_told_once_an_hour_by_mail_and_by_post(
+    world: World, running: Running, mailbox: Mailbox
+) -> None:
+    client, _ = world.client()
+    more = {
+        "smtp_host": "127.0.0.1",
+        "smtp_port": mailbox.port,
+        "smtp_from": "autos@example.com",
+        "smtp_to": "ops@example.com",
+        "webhook_retry_delays": "0",
+    }
+    async with (
+        receiving(always(500)) as receiver,
+        receiving(always(200)) as operations,
+        running(**more, alert_webhook_url=operations.url),
+    ):
+        first = await world.start(f"{receiver.url}?token=secret", client)
+        await world.until(first, "exhausted")
+        about = await wait_until_async(lambda: [m for m in mailbox.messages if client in str(m["Subject"])])
+        await wait_until_async(lambda: world.endpoint(first).alert_reason is None)
+        second = await world.start(f"{receiver.url}?token=secret", client)
+        await world.until(second, "exhausted")
+        await wait_until_async(lambda: world.endpoint(first).alert_reason == "exhausted")
+        # Another endpoint has its own alert; when that is out, this one has had its chance.
+        other = await world.start(f"{receiver.url}/other", client)
+        await world.until(other, "exhausted")
+        await wait_until_async(lambda: world.endpoint(other).alert_reason is None)
+        about = [m for m in mailbox.messages if client in str(m["Subject"])]
+    assert len(about) == 2
+    text = about[0].get_payload(decode=True)
+    assert isinstance(text, bytes)
+    assert receiver.url.encode() in text
+    assert b"secret" not in text
+    assert about[0]["To"] == "ops@example.com"
+    posted = [call.data for call in operations.calls if call.data["client_id"] == client]
+    assert [found["url"] for found in posted] == [receiver.url, f"{receiver.url}/other"]
+    assert posted[0]["reason"] == "exhausted"
+
+
+async def test_an_alert_that_does_not_get_out_is_kept(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with (
+        receiving(always(410)) as receiver,
+        receiving(always(500)) as operations,
+        running(alert_webhook_url=operations.url),
+    ):
+        gone = await world.start(receiver.url, client)
+        await world.until(gone, "gone")
+        await wait_until_async(lambda: len([c for c in operations.calls if c.data["client_id"] == client]) >= 3)
+        await wait_until_async(lambda: world.endpoint(gone).alerted_at is None)
+        assert world.endpoint(gone).alert_reason == "disabled"

@@ -1,0 +1,212 @@
+"""Leases and results in the database: one holder at a time, and a fence against the one before."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select, update
+
+from services.notifier import delivery_store, intake_store
+from services.notifier.attempt import Attempt
+from services.notifier.lanes import Ticket
+from services.notifier.state import Effect, RetryPolicy
+from shared.db import delivery
+from shared.db.engine import Database
+from shared.db.migrate import differences
+from tests.integration.notifier.world import Job, World
+from tests.support import Servers
+
+POLICY = RetryPolicy()
+NOW = datetime.now(UTC)
+URL = "http://127.0.0.1:9/hook"
+
+
+@pytest.fixture
+def database(servers: Servers) -> Iterator[Database]:
+    """As the notifier's own role."""
+    made = Database.connect(servers.role_urls["notifier"], application_name="test-store", pool_size=2)
+    yield made
+    made.close()
+
+
+def create(world: World, database: Database, url: str | None = None, now: datetime = NOW) -> tuple[Job, Ticket]:
+    client, _ = world.client()
+    job = world.job(client)
+    with database.transaction() as connection:
+        intake_store.lock_jobs(connection, [job.job_id])
+        intake_store.add_subscriptions(connection, [job.subscribed(url or f"{URL}/{uuid.uuid4()}")], now)
+        intake_store.add_completions(connection, [job.completed()], now)
+        (ticket,) = intake_store.create_deliveries(connection, [job.job_id], now)
+    return job, ticket
+
+
+def claim(database: Database, ticket: Ticket, now: datetime = NOW) -> delivery_store.Claimed | None:
+    with database.transaction() as connection:
+        found = delivery_store.claim(connection, [ticket], now, POLICY, lambda: str(uuid.uuid4()))
+    return found[0] if found else None
+
+
+def result(claimed: delivery_store.Claimed, status_code: int = 200) -> Attempt:
+    return Attempt(
+        delivery_id=claimed.ticket.delivery_id,
+        token=claimed.token,
+        attempt=claimed.attempt,
+        started_at=NOW,
+        duration_ms=1,
+        dns_ms=None,
+        connect_ms=None,
+        tls_ms=None,
+        first_byte_ms=None,
+        address="127.0.0.1",
+        status_code=status_code,
+        error_code=None,
+        error_message=None,
+        excerpt="",
+        retry_after=None,
+        draw=0.0,
+    )
+
+
+def record(database: Database, *attempts: Attempt, now: datetime = NOW) -> list[Effect]:
+    with database.transaction() as connection:
+        recorded = delivery_store.record(connection, attempts, now, POLICY, disable_after=timedelta(days=5))
+    return [found.effect for found in recorded]
+
+
+def test_a_delivery_has_one_holder_while_the_lease_lasts(world: World, database: Database) -> None:
+    _, ticket = create(world, database)
+    first = claim(database, ticket)
+    assert first is not None
+    assert claim(database, ticket) is None
+    assert claim(database, ticket, NOW + timedelta(seconds=24)) is None
+
+
+def test_a_claim_under_way_is_not_waited_for(world: World, database: Database) -> None:
+    _, ticket = create(world, database)
+    with database.transaction() as connection:
+        assert delivery_store.claim(connection, [ticket], NOW, POLICY, lambda: str(uuid.uuid4()))
+        assert claim(database, ticket) is None
+
+
+def test_a_holder_that_lost_its_lease_is_fenced_off(world: World, database: Database) -> None:
+    _, ticket = create(world, database)
+    first = claim(database, ticket)
+    second = claim(database, ticket, NOW + timedelta(seconds=25))
+    assert first is not None
+    assert second is not None
+    assert (first.attempt, second.attempt) == (1, 1)
+    assert record(database, result(first)) == [Effect.NONE]
+    row = world.delivery(ticket.delivery_id)
+    assert (row.status, row.lease_token) == ("sending", second.token)
+    assert world.attempts(ticket.delivery_id) == []
+    assert world.told(ticket.delivery_id) == []
+    assert record(database, result(second, 500)) == [Effect.RETRY]
+    assert record(database, result(second, 200)) == [Effect.NONE]
+    assert world.delivery(ticket.delivery_id).status == "waiting"
+    assert len(world.attempts(ticket.delivery_id)) == 1
+
+
+def test_a_lease_is_renewed_by_its_holder_only(world: World, database: Database) -> None:
+    _, ticket = create(world, database)
+    first = claim(database, ticket)
+    second = claim(database, ticket, NOW + timedelta(seconds=25))
+    assert first is not None
+    assert second is not None
+    until = NOW + timedelta(minutes=5)
+    with database.transaction() as connection:
+        assert not delivery_store.renew(connection, first, until)
+        assert delivery_store.renew(connection, second, until)
+
+
+def due(connection: Connection, now: datetime, full: list[str] | None = None) -> set[str]:
+    found = delivery_store.due(connection, now, grace=timedelta(seconds=1), full=full or [], most=100_000)
+    return {ticket.delivery_id for ticket in found}
+
+
+def test_the_sweep_finds_what_is_due_and_what_lost_its_holder(world: World, database: Database) -> None:
+    _, pending = create(world, database)
+    _, leased = create(world, database)
+    claim(database, leased)
+    with database.transaction() as connection:
+        assert pending.delivery_id not in due(connection, NOW)
+        later = due(connection, NOW + timedelta(seconds=2))
+        assert pending.delivery_id in later
+        assert leased.delivery_id not in later
+        assert leased.delivery_id in due(connection, NOW + timedelta(seconds=26))
+        assert pending.delivery_id not in due(connection, NOW + timedelta(seconds=2), [pending.endpoint_id])
+
+
+def test_five_days_of_failures_disable_the_endpoint_and_hold_its_deliveries(world: World, database: Database) -> None:
+    url = f"{URL}/{uuid.uuid4()}"
+    client, _ = world.client()
+    jobs = [world.job(client) for _ in range(2)]
+    with database.transaction() as connection:
+        intake_store.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
+        intake_store.add_completions(connection, [job.completed() for job in jobs], NOW)
+        first, second = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
+    claimed = claim(database, first)
+    assert claimed is not None
+    record(database, result(claimed, 500))
+    late = NOW + timedelta(days=5)
+    claimed = claim(database, first, late)
+    assert claimed is not None
+    record(database, result(claimed, 500), now=late)
+    endpoint = world.endpoint(first.delivery_id)
+    assert (endpoint.disabled_reason, endpoint.alert_reason) == ("failing_for_days", "disabled")
+    for ticket in (first, second):
+        row = world.delivery(ticket.delivery_id)
+        assert row.status in {"pending", "waiting"}
+        assert row.next_attempt_at is None
+        assert claim(database, ticket, late + timedelta(days=1)) is None
+
+
+def test_a_batch_with_many_results_of_one_endpoint_counts_each(world: World, database: Database) -> None:
+    url = f"{URL}/{uuid.uuid4()}"
+    client, _ = world.client()
+    jobs = [world.job(client, documents=0) for _ in range(6)]
+    with database.transaction() as connection:
+        intake_store.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
+        intake_store.add_completions(connection, [job.completed() for job in jobs], NOW)
+        tickets = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
+    claims = [claim(database, ticket) for ticket in tickets]
+    assert record(database, *(result(found, 503) for found in claims if found)) == [Effect.RETRY] * 6
+    assert world.endpoint(tickets[0].delivery_id).consecutive_failures == 6
+
+
+def test_old_attempts_are_deleted_in_batches(world: World, database: Database) -> None:
+    wanted = str(uuid.uuid4())
+    old = NOW - timedelta(days=100_000 // 365)
+    rows: list[dict[str, Any]] = [
+        {"delivery_id": wanted, "attempt": number, "started_at": old, "duration_ms": 1, "succeeded": True}
+        for number in range(7)
+    ]
+    with database.transaction() as connection:
+        connection.execute(insert(delivery.attempts), rows)
+        recent = {**rows[0], "started_at": NOW, "attempt": 99}
+        connection.execute(insert(delivery.attempts), [recent])
+        before = NOW - timedelta(days=90)
+        assert intake_store.purge(connection, before, most=5) == 5
+        assert intake_store.purge(connection, before, most=5) >= 2
+    assert [row.attempt for row in world.attempts(wanted)] == [99]
+
+
+def test_the_notifier_may_not_write_what_is_not_its_own(world: World, database: Database) -> None:
+    from sqlalchemy.exc import ProgrammingError
+
+    from shared.db import catalog, progress
+
+    for statement in (
+        update(catalog.clients).values(name="x"),
+        update(progress.jobs).values(status="x"),
+        select(catalog.api_keys),
+    ):
+        with pytest.raises(ProgrammingError, match="permission denied"), database.transaction() as connection:
+            connection.execute(statement)
+
+
+def test_the_tables_are_those_of_the_migrations(servers: Servers) -> None:
+    assert differences(servers.owner_url) == []

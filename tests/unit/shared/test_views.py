@@ -1,0 +1,103 @@
+"""The views of a case and of its documents: exactly the fields of the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.views import case_view, document_view, unknown_case_view
+from shared.webhooks.payload import completed_body
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+# docs/architecture.md, DocumentView.
+FIELDS = [
+    *("id", "name", "type", "sequence", "filed_at", "pages", "size", "content_type", "secrecy_level", "status"),
+    *("download_url", "download_url_expires_at", "sha256", "error_code", "error_message", "attempts"),
+    *("download_started_at", "download_completed_at"),
+]
+
+
+def document() -> Any:
+    return SimpleNamespace(
+        document_id="d",
+        name="n",
+        type="t",
+        sequence=1,
+        filed_at=NOW,
+        pages=2,
+        size=10,
+        content_type="application/pdf",
+        secrecy_level="PUBLICO",
+    )
+
+
+def state(status: str, **more: Any) -> Any:
+    values = {
+        "status": status,
+        "sha256": None,
+        "size": None,
+        "content_type": None,
+        "error_code": None,
+        "error_message": None,
+        "attempts": 1,
+        "download_started_at": NOW,
+        "download_completed_at": None,
+    }
+    return SimpleNamespace(**{**values, **more})
+
+
+def test_an_available_document_has_what_was_stored_and_a_link() -> None:
+    stored = state("available", sha256="ab", size=99, content_type="text/html", download_completed_at=NOW)
+    view = document_view(document(), stored, default_status="pending", link="http://x", link_expires_at=NOW)
+    assert list(view) == FIELDS
+    assert (view["size"], view["content_type"], view["sha256"]) == (99, "text/html", "ab")
+    assert (view["download_url"], view["download_url_expires_at"]) == ("http://x", "2026-01-02T03:04:05.000000Z")
+
+
+@pytest.mark.parametrize("status", ["pending", "processing"])
+def test_what_the_projection_does_not_know_yet_has_the_default_status(status: str) -> None:
+    assert document_view(document(), None, default_status=status)["status"] == status
+    assert document_view(document(), state("pending"), default_status=status)["status"] == status
+
+
+def test_a_failed_document_says_why_and_has_no_link() -> None:
+    failed = state("failed", error_code="no_access", error_message="none", attempts=4)
+    view = document_view(document(), failed, default_status="pending", link="http://x", link_expires_at=NOW)
+    assert (view["status"], view["error_code"], view["attempts"]) == ("failed", "no_access", 4)
+    assert (view["download_url"], view["download_url_expires_at"]) == (None, None)
+
+
+def test_a_case_has_the_same_fields_whether_it_was_read_or_not() -> None:
+    columns = dict.fromkeys(unknown_case_view("n"))
+    row = SimpleNamespace(_mapping={**columns, "filed_at": NOW, "claim_value": Decimal("12.50"), "class": "c"})
+    view = case_view(row)
+    assert list(view) == list(unknown_case_view("n"))
+    assert (view["claim_value"], view["class"]) == (12.5, "c")
+
+
+@pytest.mark.parametrize(("total", "done", "failed", "share"), [(0, 0, 0, 100.0), (3, 1, 1, 66.67), (4, 4, 0, 100.0)])
+def test_the_body_is_the_one_of_the_contract(total: int, done: int, failed: int, share: float) -> None:
+    completion = SimpleNamespace(
+        job_id="j",
+        process_number="n",
+        status="partial",
+        total_documents=total,
+        completed_documents=done,
+        failed_documents=failed,
+        created_at=NOW,
+        completed_at=NOW,
+        error_code=None,
+        error_message=None,
+    )
+    body = orjson.loads(completed_body(completion, unknown_case_view("n"), []))
+    assert body["type"] == "process.completed"
+    assert body["timestamp"] == "2026-01-02T03:04:05.000000Z"
+    assert body["data"]["progress_percentage"] == share
+    assert {"job_id", "process_number", "status", "created_at", "completed_at", "process", "documents"} <= set(
+        body["data"]
+    )

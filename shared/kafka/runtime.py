@@ -31,7 +31,6 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_COMMIT_EVERY_SECONDS: Final = 0.5
 _CLOSE_SECONDS: Final = 15.0
 
 
@@ -43,6 +42,11 @@ class ConsumerRuntime(Generic[T]):
     ``group_of`` names the group that an item is served in turn with, ``per_group`` the most of one group at once.
     ``not_before`` gives epoch seconds before which the handler is not called. ``prepare`` sees the items of a batch
     just decoded and may answer an outcome for some: the handler is then not called for them.
+
+    ``max_buffered_per_partition``: how many records are read ahead before the partition is paused.
+    ``drain_seconds``: how long handlers of a revoked partition may go on before they are cancelled;
+    ``shutdown_seconds``: the same after ``stop``. ``loop_seconds``: how long the event loop may be busy before
+    the poll thread leaves the group, so that another member can take over.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class ConsumerRuntime(Generic[T]):
         per_group: int | None = None,
         max_buffered_per_partition: int = 1_000,
         first_backoff_seconds: float = 0.1,
+        commit_seconds: float = 0.5,
         drain_seconds: float = 10.0,
         shutdown_seconds: float = 20.0,
         poll_seconds: float = 0.1,
@@ -73,6 +78,7 @@ class ConsumerRuntime(Generic[T]):
         self._consumer = consumer
         self._topics = topics
         self._sink = sink
+        self._commit_seconds = commit_seconds
         self._drain_seconds = drain_seconds
         self._shutdown_seconds = shutdown_seconds
         self._poll_seconds = poll_seconds
@@ -241,7 +247,7 @@ class ConsumerRuntime(Generic[T]):
 
     def _plan_commit(self) -> None:
         self._commit()
-        self._commit_timer = asyncio.get_running_loop().call_later(_COMMIT_EVERY_SECONDS, self._plan_commit)
+        self._commit_timer = asyncio.get_running_loop().call_later(self._commit_seconds, self._plan_commit)
 
     def _commit(self) -> None:
         if self._sink.commits_offsets or self._thread is None:

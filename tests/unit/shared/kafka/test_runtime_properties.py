@@ -42,6 +42,7 @@ class Member:
             per_group=3,
             max_buffered_per_partition=random.choice([2, 5, 50]),
             first_backoff_seconds=0.002,
+            commit_seconds=0.003,
             drain_seconds=5,
             shutdown_seconds=5,
             poll_seconds=0.002,

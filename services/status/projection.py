@@ -57,7 +57,7 @@ def _step(state: State, changes: Changes, occurrence: Occurrence) -> None:
     if job.completed_at is None:
         after = _ended(after, at)
         if after.completed_at is not None:
-            changes.completions.append(_completion(after, after.completed_at))
+            changes.completions.append(completion(after))
     changes.jobs[event.job_id] = after._replace(version=job.version + 1)
 
 
@@ -187,7 +187,10 @@ def _ended(job: Job, at: datetime) -> Job:
     return job._replace(status=outcome.value, completed_at=max(at, job.started_at or at))
 
 
-def _completion(job: Job, completed_at: datetime) -> ProcessCompleted:
+def completion(job: Job) -> ProcessCompleted:
+    """What is announced of a job that has ended. Raises ValueError when it has not."""
+    if job.completed_at is None:
+        raise ValueError("the job has not ended")
     ended = job.completed_documents + job.failed_documents
     return ProcessCompleted(
         job_id=job.job_id,
@@ -196,8 +199,8 @@ def _completion(job: Job, completed_at: datetime) -> ProcessCompleted:
         total_documents=ended if job.total_documents is None else job.total_documents,
         completed_documents=job.completed_documents,
         failed_documents=job.failed_documents,
-        created_at=job.created_at or job.started_at or completed_at,
-        completed_at=completed_at,
+        created_at=job.created_at or job.started_at or job.completed_at,
+        completed_at=job.completed_at,
         error_code=job.error_code,
         error_message=job.error_message,
     )

@@ -1,0 +1,87 @@
+"""Read a topic from its beginning to its end as of now, again and again, outside of any consumer group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import admin as kafka_admin
+from confluent_kafka.admin import AdminClient
+
+from shared.kafka.config import common_config, consumer_config
+from shared.kafka.errors import InfrastructureAway
+from shared.kafka.records import Record
+
+_BATCH: Final = 1000
+_POLL_SECONDS: Final = 0.5
+_SILENCE_SECONDS: Final = 60.0
+_REQUEST_SECONDS: Final = 10.0
+
+
+class Replay:
+    """The committed records of a topic, in the order of each partition."""
+
+    def __init__(self, bootstrap_servers: str, config: Mapping[str, Any], topic: str) -> None:
+        self._topic = topic
+        self._admin = AdminClient(common_config(bootstrap_servers, config))
+        self._consumer = Consumer(
+            consumer_config(bootstrap_servers, "autos.replay", config, group_protocol="classic")
+            | {"enable.partition.eof": True}
+        )
+        self._positions: dict[int, int] = {}
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def read_to_end(self) -> Iterator[list[Record]]:
+        """Batches from where the last call ended up to the end as it is at this call. Raises InfrastructureAway."""
+        ends = self._ends()
+        fresh = [partition for partition in ends if partition not in self._positions]
+        if fresh:
+            self._positions |= dict.fromkeys(fresh, 0)
+            self._consumer.assign(
+                [
+                    TopicPartition(self._topic, number, offset or OFFSET_BEGINNING)
+                    for number, offset in self._positions.items()
+                ]
+            )
+        heard = time.monotonic()
+        while any(self._positions[partition] < end for partition, end in ends.items()):
+            records: list[Record] = []
+            for message in self._consumer.consume(_BATCH, _POLL_SECONDS):
+                heard = time.monotonic()
+                records += self._take(message)
+            if records:
+                yield records
+            if time.monotonic() - heard > _SILENCE_SECONDS:
+                raise InfrastructureAway("kafka: the topic's end does not come")
+
+    def _take(self, message: Any) -> list[Record]:
+        """The record of a message; none for the mark of a partition's end."""
+        error, partition, offset = message.error(), message.partition(), message.offset()
+        if error is None:
+            self._positions[partition] = offset + 1
+            headers = {name: value for name, value in message.headers() or () if value is not None}
+            when = message.timestamp()[1]
+            return [Record(self._topic, partition, offset, message.key(), message.value(), headers, when)]
+        if error.code() == KafkaError._PARTITION_EOF:
+            # Beyond the last record: what lies between are markers of transactions.
+            self._positions[partition] = max(self._positions[partition], offset)
+        elif error.fatal():
+            raise InfrastructureAway(f"kafka: {error.name()}")
+        return []
+
+    def _ends(self) -> dict[int, int]:
+        """By partition: the offset up to which every transaction has ended."""
+        try:
+            partitions = self._admin.list_topics(self._topic, _REQUEST_SECONDS).topics[self._topic].partitions
+            latest = cast(Any, kafka_admin).OffsetSpec.latest()
+            asked = {TopicPartition(self._topic, number): latest for number in partitions}
+            answers = self._admin.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_SECONDS
+            )
+            return {partition.partition: future.result().offset for partition, future in answers.items()}
+        except KafkaException as error:
+            raise InfrastructureAway("kafka: no answer to a request for offsets") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 import confluent_kafka
 import orjson
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, text
@@ -32,7 +32,7 @@ from shared.kafka.config import common_config
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
 from shared.storage import make_client
-from tests.support import Servers, wait_until_async
+from tests.support import Servers, wait_until, wait_until_async
 
 INPUTS = (
     topics.PROCESS_REQUESTED,
@@ -214,8 +214,18 @@ class Bench:
         admin = AdminClient(common_config(self.servers.bootstrap_servers))
         found = admin.list_topics(timeout=10).topics
         partitions = [TopicPartition(name, index) for name in names for index in found[name].partitions]
-        answers = admin.list_offsets(dict.fromkeys(partitions, OffsetSpec.latest()), request_timeout=10)
-        return [TopicPartition(each.topic, each.partition, answer.result().offset) for each, answer in answers.items()]
+        asked = dict.fromkeys(partitions, OffsetSpec.latest())
+
+        def answered() -> list[TopicPartition]:
+            try:
+                return [
+                    TopicPartition(each.topic, each.partition, answer.result().offset)
+                    for each, answer in admin.list_offsets(asked, request_timeout=10).items()
+                ]
+            except KafkaException:
+                return []  # a topic that was just made has no leader yet
+
+        return wait_until(answered, 20, "the ends of the topics")
 
     def _skip_to_end(self, group: str) -> None:
         consumer = confluent_kafka.Consumer({**common_config(self.servers.bootstrap_servers), "group.id": group})

@@ -1,0 +1,198 @@
+"""What is planned: discovery, documents that are there already, failures told again, cancelled jobs, large cases."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+
+import orjson
+
+from local.pdpj.control import Failure, FailureKind
+from shared.cnj import ProcessNumber
+from shared.events import topics
+from shared.kafka.records import OutgoingRecord
+from tests.integration.downloader.bench import Bench
+from tests.support import wait_until_async
+
+LARGE = 10_000
+LARGE_SECONDS = 10.0
+
+
+async def put_available(bench: Bench, number: str, document_id: str, key: str = "k") -> None:
+    """As the projection would have it."""
+    await bench.sql(
+        "INSERT INTO progress.documents (process_number, document_id, job_id, status, object_key, sha256, size,"
+        " content_type, attempts, updated_at) VALUES (:n, :d, :j, 'available', :k, 'ab', 7, 'text/plain', 2, now())",
+        n=number,
+        d=document_id,
+        j=str(uuid.uuid4()),
+        k=key,
+    )
+
+
+async def put_failed(bench: Bench, number: str, document_id: str, code: str) -> None:
+    await bench.sql(
+        "INSERT INTO progress.documents (process_number, document_id, job_id, status, error_code, error_message,"
+        " attempts, updated_at) VALUES (:n, :d, :j, 'failed', :c, 'as it was', 3, now())",
+        n=number,
+        d=document_id,
+        j=str(uuid.uuid4()),
+        c=code,
+    )
+
+
+def ids(bench: Bench, number: ProcessNumber) -> list[str]:
+    return [document.document_id for document in bench.pdpj.case(number, hashes=False).documents]
+
+
+async def test_an_unknown_case_aborts_the_job(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, exists=False)
+    async with bench.worker():
+        assert await bench.aborted(await bench.ask(number)) == "process_not_found"
+    assert bench.pdpj.case_metrics(number).case_requests == 1
+
+
+async def test_a_case_that_is_closed_to_us_aborts_the_job(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, failures=[Failure(kind=FailureKind.NO_ACCESS_401, on="case")])
+    async with bench.worker():
+        assert await bench.aborted(await bench.ask(number)) == "no_access"
+
+
+async def test_a_case_that_the_source_cannot_answer_aborts_after_the_tiers_and_is_dead(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, failures=[Failure(kind=FailureKind.ERROR_500, on="case")])
+    async with bench.worker():
+        job = await bench.ask(number)
+        assert await bench.aborted(job) == "source_error"
+        dead = await wait_until_async(lambda: [e for e in bench.listen() if e.topic == topics.PROCESS_DEAD], 10)
+    assert [each.value["job_id"] for each in dead] == [job]
+    assert bench.pdpj.case_metrics(number).case_requests == 4
+
+
+async def test_a_discovery_outlasts_an_outage_that_is_longer_than_the_tiers(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=2)
+    bench.pdpj.outage(FailureKind.UNAVAILABLE_503)
+    async with bench.worker(download_retry_delays=(0.05,)):
+        job = await bench.ask(number)
+        await wait_until_async(lambda: bench.pdpj.case_metrics(number).case_requests >= 5, 20)
+        assert bench.told(job, "job.aborted") == []
+        bench.pdpj.outage(None)
+        assert set((await bench.ended(job)).values()) == {"available"}
+
+
+async def test_jobs_that_need_no_source_are_planned_while_it_is_away(bench: Bench) -> None:
+    known, unknown = bench.fresh_number(), [bench.fresh_number() for _ in range(20)]
+    bench.pdpj.put_case(known, documents=3)
+    async with bench.worker(plan_concurrency=4, discovery_timeout=20, shutdown_seconds=0.5):
+        await bench.ended(await bench.ask(known))
+        bench.pdpj.outage(FailureKind.HANG)
+        for number in unknown:
+            await bench.ask(number)
+        await wait_until_async(lambda: bench.pdpj.metrics().in_flight >= 1, 10)
+        job = await bench.ask(known, discover=False)
+        await wait_until_async(lambda: bench.told(job, "job.planned"), 3)
+        bench.pdpj.outage(None)
+
+
+async def test_what_is_available_is_counted_and_not_downloaded_again(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=4)
+    first, *others = ids(bench, number)
+    await put_available(bench, number, first)
+    async with bench.worker():
+        job = await bench.ask(number)
+        assert set(await bench.ended(job)) == set(others)
+    (planned,) = bench.told(job, "job.planned")
+    assert (planned["total_documents"], planned["already_available"]) == (4, 1)
+    assert first not in bench.pdpj.case_metrics(number).document_requests
+
+
+async def test_a_permanent_failure_is_told_again_without_asking_unless_the_document_is_named(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=3)
+    refused, passing, _ = ids(bench, number)
+    await put_failed(bench, number, refused, "no_access")
+    await put_failed(bench, number, passing, "source_error")
+    async with bench.worker():
+        job = await bench.ask(number)
+        ended = await bench.ended(job)
+        assert (ended[refused], ended[passing]) == ("no_access", "available")
+        (failed,) = bench.told(job, "document.failed")
+        assert (failed["error_message"], failed["attempts"]) == ("as it was", 3)
+        assert refused not in bench.pdpj.case_metrics(number).document_requests
+
+        by_name = await bench.ask(number, discover=False, document_ids=[refused, str(uuid.uuid4())])
+        assert await bench.ended(by_name) == {refused: "available"}
+        (planned,) = bench.told(by_name, "job.planned")
+        assert planned["total_documents"] == 1
+
+
+async def test_a_cancelled_job_is_neither_planned_nor_downloaded(bench: Bench) -> None:
+    number, other = bench.fresh_number(), bench.fresh_number()
+    bench.pdpj.put_case(number, documents=200, latency=0.05)
+    bench.pdpj.put_case(other, documents=1)
+    job = await bench.ask(number)
+    async with bench.worker():
+        await wait_until_async(lambda: len(bench.told(job, "document.available")) >= 5, 20)
+        await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE process_number = :n", n=number)
+        again = await bench.ask(number, discover=False)
+        await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=again)
+        settled = await wait_until_async(lambda: quiet(bench, number), 20)
+        assert await bench.ended(await bench.ask(other)) != {}
+        assert sum(bench.pdpj.case_metrics(number).document_requests.values()) == settled < 200
+
+
+async def quiet(bench: Bench, number: str) -> int:
+    """How many documents were asked for, once none has been for a second; 0 when some are."""
+
+    def asked() -> int:
+        return sum(bench.pdpj.case_metrics(number).document_requests.values())
+
+    before, until = asked(), time.monotonic() + 1.0
+    await wait_until_async(lambda: asked() != before or time.monotonic() > until, 5)
+    return before if asked() == before else 0
+
+
+async def test_a_document_that_another_job_brought_is_told_for_this_job_without_a_download(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=3)
+    known, *_ = ids(bench, number)
+    job = await bench.ask(number)
+    async with bench.worker():
+        await bench.ended(job)
+    await put_available(bench, number, known, key="stored-before")
+    requested = [e for e in bench.heard if e.topic == topics.DOCUMENT_REQUESTED and e.value["document_id"] == known]
+    bench.pdpj.reset_metrics()
+    async with bench.worker():
+        first = requested[0]
+        value = orjson.dumps(first.value)
+        await bench.produce(OutgoingRecord(topics.DOCUMENT_REQUESTED, first.key or b"", value, first.headers))
+        told = await wait_until_async(
+            lambda: [e for e in bench.told(job, "document.available") if e["object_key"] == "stored-before"], 10
+        )
+    assert (told[0]["size"], told[0]["attempts"]) == (7, 2)
+    assert bench.pdpj.case_metrics(number).document_requests == {}
+
+
+async def test_ten_thousand_documents_are_planned_in_time_and_once_each(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=LARGE, size=10)
+
+    def requested() -> Counter[str]:
+        found = (each for each in bench.listen() if each.topic == topics.DOCUMENT_REQUESTED)
+        return Counter(each.value["document_id"] for each in found if each.value["job_id"] == job)
+
+    async with bench.worker(download_concurrency=1):
+        began = time.monotonic()
+        job = await bench.ask(number)
+        (planned,) = await wait_until_async(lambda: bench.told(job, "job.planned"), 60)
+        took = time.monotonic() - began
+        await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=job)
+        await wait_until_async(lambda: len(requested()) == LARGE, 10)
+    assert planned["total_documents"] == LARGE
+    assert set(requested().values()) == {1}
+    assert took < LARGE_SECONDS

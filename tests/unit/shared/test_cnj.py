@@ -71,9 +71,7 @@ def test_a_court_that_does_not_exist_is_refused() -> None:
 
 
 @given(st.integers(0, 9_999_999), st.integers(1900, 2100), st.integers(1, 27), st.integers(0, 9999))
-def test_made_numbers_are_valid_and_any_changed_digit_is_not(
-    sequence: int, year: int, court: int, origin: int
-) -> None:
+def test_made_numbers_are_valid_and_any_changed_digit_is_not(sequence: int, year: int, court: int, origin: int) -> None:
     number = make(sequence, year, 8, court, origin)
     assert isinstance(number, ProcessNumber)
     assert is_masked(number)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 from services.api import cursors
 from services.api.deliveries import repository
 from services.api.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor
-from services.api.processes.service import SOURCE
+from services.api.processes.events import SOURCE
 from shared.clock import Clock, rfc3339
 from shared.db import catalog
 from shared.db.engine import Database

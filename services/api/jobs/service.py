@@ -12,8 +12,8 @@ from services.api.jobs import repository
 from services.api.jobs.model import Job
 from services.api.links import LinkCache
 from services.api.problems import JobFinished, JobNotFound, JobShared, NotYourJob
+from services.api.processes.events import SOURCE
 from services.api.processes.reading import CaseParts, read_status
-from services.api.processes.service import SOURCE
 from shared.clock import Clock
 from shared.db import catalog
 from shared.db.case_store import lock_case

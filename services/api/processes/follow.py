@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,9 +62,13 @@ class CaseFollower:
         # However many wait for one case: a change is looked up once.
         self._markers = SingleFlight(self._read_marker)
 
-    def tag(self, marker: Marker) -> str:
-        """The entity tag. It also changes every RENEW_SECONDS, so that no client keeps links that are over."""
-        return f'W/"{marker.text()}.{int(self._clock().timestamp() // RENEW_SECONDS):x}"'
+    def tag(self, marker: Marker, *more: object) -> str:
+        """The entity tag of a view of the case, and of what ``more`` it shows.
+
+        It also changes every RENEW_SECONDS, so that no client keeps links that are over.
+        """
+        extra = f".{zlib.crc32(repr(more).encode()):x}" if more else ""
+        return f'W/"{marker.text()}.{int(self._clock().timestamp() // RENEW_SECONDS):x}{extra}"'
 
     async def marker(self, process_number: str) -> Marker:
         """Raises ProcessUnknown when nobody has asked for the case."""

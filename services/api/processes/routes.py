@@ -78,6 +78,7 @@ async def get_process(
     webhook_url: WebhookUrl = None,
     auto_download: Annotated[bool, Query(description="Start the download unless it runs or is done")] = True,
     refresh: Annotated[bool, Query(description="Read the source again and download what is new")] = False,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What is known of the case, at once; its documents are downloaded in the background.
 
@@ -95,7 +96,13 @@ async def get_process(
         download=auto_download,
         refresh=refresh,
     )
-    return await _answer(parts, ask)
+    answer = await parts.cases.ask(ask)
+    if not answer.outcome.stored:
+        return Json(answer.view, 202, answer.headers)
+    tag = parts.follower.tag(answer.marker, answer.view["webhook"], answer.view["stale"])
+    if answer.outcome.kind != "accepted" and matches(if_none_match, tag):
+        return not_modified(tag)
+    return tagged(answer.view, tag, headers=answer.headers)
 
 
 @router.get(
@@ -221,11 +228,6 @@ async def download_all(
     url = await _checked(parts, body.webhook_url if body is not None else None)
     answer = await parts.cases.ask(_ask(numero, caller, parts, trace, webhook_url=url, retry_failed=True))
     return Json(answer.view, 202, answer.headers)
-
-
-async def _answer(parts: Resources, ask: Ask) -> Response:
-    answer = await parts.cases.ask(ask)
-    return Json(answer.view, 200 if answer.stored else 202, answer.headers)
 
 
 async def _checked(parts: Resources, url: str | None) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from services.api import ratelimit
 from services.api.changes import announce
@@ -23,34 +25,19 @@ from services.api.problems import (
     SourceUnavailable,
     TooManyActiveJobs,
 )
-from services.api.processes import repository
-from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read
+from services.api.processes import events, repository
+from services.api.processes.decisions import Ask, Known, Step, decide, is_stale, must_read
+from services.api.processes.known import read_known, store_reading
 from services.api.processes.reading import CaseParts, read_case
+from services.api.processes.repository import Marker
 from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading
 from shared.clock import Clock
-from shared.db import catalog, progress
-from shared.db.case_store import lock_case, store_case
+from shared.db import catalog
+from shared.db.case_store import lock_case
 from shared.db.engine import Database
-from shared.events import topics
-from shared.events.envelope import deterministic_id, encode
-from shared.events.process_requested import ProcessRequested
-from shared.events.webhook_subscribed import WebhookSubscribed
-from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
 
-SOURCE: Final = "/autos/api"
 _ROUNDS: Final = 4
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The ProcessView, whether anything of the case is stored yet, and what to tell of the client's allowance."""
-
-    view: dict[str, Any]
-    stored: bool
-    headers: dict[str, str]
-    outcome: str
-    """``accepted`` (a job was started), ``joined`` (one is running) or ``stored``."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +50,38 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class _Committed:
-    parts: CaseParts
+class Outcome:
+    """What became of a request."""
+
+    kind: str
+    """``accepted`` (a job was started), ``joined`` (one is running) or ``stored``."""
+    job: Job | None
+    stored: bool
+    """Whether anything of the case is stored yet."""
+    stale: bool
+    """Whether what is stored should have been read again, but could not be."""
+    subscription_id: str | None
     allowance: ratelimit.Allowance | None
-    outcome: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The ProcessView, and what it is tagged and headed with."""
+
+    view: dict[str, Any]
+    outcome: Outcome
+    marker: Marker
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    outcome: Outcome
+    parts: CaseParts
+    marker: Marker
+
+
+Shown = TypeVar("Shown")
 
 
 class CaseService:
@@ -83,31 +98,44 @@ class CaseService:
         self._metrics = metrics
 
     async def ask(self, ask: Ask) -> Answer:
-        """Carry out a request.
+        """Carry out a request and show the case.
 
         Raises the problems ProcessNotFound, NoAccess, DocumentNotFound, RateLimited, TooManyActiveJobs, and
         SourceUnavailable when only metadata is wanted, nothing is stored and the source cannot be read.
         """
+
+        def show(connection: Connection, outcome: Outcome) -> _Shown:
+            marker = repository.read_marker(connection, ask.number)
+            assert marker is not None
+            return _Shown(outcome, _read(connection, ask, outcome), marker)
+
+        shown = await self._settle(ask, show)
+        view = await asyncio.to_thread(shown.parts.process, self._links)
+        allowance = shown.outcome.allowance
+        headers = ratelimit.headers(self._rules.limit, allowance) if allowance is not None else {}
+        return Answer(view, shown.outcome, shown.marker, headers)
+
+    async def accept(self, ask: Ask) -> Outcome:
+        """Carry out a request without showing the case. Raises as :meth:`ask`."""
+        return await self._settle(ask, lambda _connection, outcome: outcome)
+
+    async def _settle(self, ask: Ask, show: Callable[[Connection, Outcome], Shown]) -> Shown:
         for _ in range(_ROUNDS):
             due, again = await self._database.run(lambda connection: self._look(connection, ask))
-            # Outside of any transaction: the source may take its whole deadline.
-            reading = await self._reader.read(ask.number, again=again) if due else None
+            reading: Reading | None = None
+            if due:
+                # Outside of any transaction: the source may take its whole deadline.
+                reading = Away("deferred") if ask.defer else await self._reader.read(ask.number, again=again)
             _refuse(ask, reading)
-            done = await self._database.run(lambda connection, read=reading: self._commit(connection, ask, read))  # type: ignore[misc]
+            commit = partial(self._commit, ask=ask, reading=reading, show=show)
+            done = await self._database.run(commit)
             if done is not None:
-                return await self._answer(done)
+                return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})
-
-    async def _answer(self, done: _Committed) -> Answer:
-        view = await asyncio.to_thread(done.parts.process, self._links)
-        headers = ratelimit.headers(self._rules.limit, done.allowance) if done.allowance is not None else {}
-        if done.outcome == "accepted" and done.parts.job is not None:
-            self._metrics.jobs_started.labels("all" if done.parts.job.scope == ALL else "document").inc()
-        return Answer(view, done.parts.case is not None, headers, done.outcome)
 
     def _look(self, connection: Connection, ask: Ask) -> tuple[bool, bool]:
         """Whether the source must be read, and whether again. Raises RateLimited before that is done for nothing."""
-        known = _known(connection, ask)
+        known = read_known(connection, ask)
         due = must_read(ask, known, self._rules.ttl_seconds)
         if due and ask.download:
             allowance = ratelimit.look(connection, self._rules.limit, ask.client_id, cost=1)
@@ -115,38 +143,44 @@ class CaseService:
                 raise ratelimit.refusal(self._rules.limit, allowance)
         return due, known.fetched_at is not None
 
-    def _commit(self, connection: Connection, ask: Ask, reading: Reading | None) -> _Committed | None:
+    def _commit(
+        self, connection: Connection, ask: Ask, reading: Reading | None, show: Callable[[Connection, Outcome], Shown]
+    ) -> Shown | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again."""
         now = self._clock()
-        known = _known(connection, ask)
+        known = read_known(connection, ask)
         # Most requests find what they want and change nothing: they need not wait for each other.
-        settled = reading is None and self._changes_nothing(connection, ask, known)
-        if not settled:
+        if reading is not None or not self._changes_nothing(connection, ask, known):
             lock_case(connection, ask.number)
             if isinstance(reading, Found):
-                _store(connection, reading)
-            known = _known(connection, ask)
-        due = must_read(ask, known, self._rules.ttl_seconds)
-        if due and reading is None:
+                store_reading(connection, reading)
+            known = read_known(connection, ask)
+        if reading is None and must_read(ask, known, self._rules.ttl_seconds):
             return None
         decision = decide(ask, known, was_due=reading is not None)
         if decision.step is Step.UNKNOWN_DOCUMENT:
             raise DocumentNotFound
-        repository.record_request(connection, ask.client_id, ask.number, now)
         if known.fetched_at is None and not ask.download and known.running is None:
             raise SourceUnavailable(headers={"Retry-After": "30"})
-        job, allowance, outcome = self._job(connection, ask, decision, away=isinstance(reading, Away), now=now)
-        subscription = _subscribe(connection, ask, job, now) if ask.webhook_url is not None and job else None
-        stale = isinstance(reading, Away) or is_stale(known.fetched_at, now, self._rules.ttl_seconds)
-        parts = read_case(
-            connection,
-            ask.number,
-            ask.client_id,
+        repository.record_request(connection, ask.client_id, ask.number, now)
+        away = isinstance(reading, Away)
+        job: Job | None
+        allowance: ratelimit.Allowance | None
+        if decision.step is Step.START:
+            job, allowance = self._start(connection, ask, away=away, now=now)
+            kind = "accepted"
+        else:
+            job, allowance = decision.job, self._allowance(connection, ask)
+            kind = "joined" if job is not None and not job.ended else "stored"
+        outcome = Outcome(
+            kind,
             job,
-            subscription_id=subscription,
-            stale=stale and known.fetched_at is not None,
+            stored=known.fetched_at is not None,
+            stale=away or is_stale(known.fetched_at, now, self._rules.ttl_seconds),
+            subscription_id=_subscribe(connection, ask, job, now),
+            allowance=allowance,
         )
-        return _Committed(parts, allowance, outcome)
+        return show(connection, outcome)
 
     def _changes_nothing(self, connection: Connection, ask: Ask, known: Known) -> bool:
         if must_read(ask, known, self._rules.ttl_seconds):
@@ -158,13 +192,10 @@ class CaseService:
             return True
         return jobs.is_attached(connection, decision.job, ask.client_id, ask.webhook_url)
 
-    def _job(
-        self, connection: Connection, ask: Ask, decision: Decision, *, away: bool, now: datetime
-    ) -> tuple[Job | None, ratelimit.Allowance | None, str]:
-        if decision.step is not Step.START:
-            allowance = ratelimit.look(connection, self._rules.limit, ask.client_id) if ask.download else None
-            running = decision.job is not None and not decision.job.ended
-            return decision.job, allowance, "joined" if running else "stored"
+    def _allowance(self, connection: Connection, ask: Ask) -> ratelimit.Allowance | None:
+        return ratelimit.look(connection, self._rules.limit, ask.client_id) if ask.download else None
+
+    def _start(self, connection: Connection, ask: Ask, *, away: bool, now: datetime) -> tuple[Job, ratelimit.Allowance]:
         if jobs.count_active(connection, ask.client_id) >= self._rules.max_active_jobs:
             raise TooManyActiveJobs(
                 f"a client may have {self._rules.max_active_jobs} active jobs", headers={"Retry-After": "30"}
@@ -183,87 +214,32 @@ class CaseService:
         wanted = [ask.document_id] if ask.document_id is not None else None
         if wanted is None and ask.retry_failed:
             wanted = repository.explicit_retry(connection, ask.number)
-        requested = ProcessRequested(
-            job_id=job.job_id,
-            process_number=ask.number,
-            client_id=ask.client_id,
-            document_ids=wanted,
-            discover=away,
-            created_at=now,
-        )
-        event_id = deterministic_id("process.requested", job.job_id)
-        record = encode(
-            requested, topics.PROCESS_REQUESTED, event_id=event_id, source=SOURCE, time=now, traceparent=ask.traceparent
-        )
-        write(connection, catalog.outbox, [record], now=now)
+        write(connection, catalog.outbox, [events.requested(ask, job, wanted, now)], now=now)
         announce(connection, ask.number)
-        return job, allowance, "accepted"
+        self._metrics.jobs_started.labels("all" if job.scope == ALL else "document").inc()
+        return job, allowance
 
 
-def _known(connection: Connection, ask: Ask) -> Known:
-    fetched_at = connection.execute(
-        select(catalog.processes.c.fetched_at).where(catalog.processes.c.process_number == ask.number)
-    ).scalar_one_or_none()
-    case_job = jobs.last_of_scope(connection, ask.number, ALL)
-    if ask.document_id is None:
-        # Only shown when nothing is to be downloaded: it says that there was a job at all.
-        other = jobs.last_of_case(connection, ask.number) if not ask.download else None
-        return Known(fetched_at, case_job, other)
-    row = connection.execute(
-        select(catalog.documents.c.document_id, progress.documents.c.status)
-        .join(
-            progress.documents,
-            (progress.documents.c.process_number == catalog.documents.c.process_number)
-            & (progress.documents.c.document_id == catalog.documents.c.document_id),
-            isouter=True,
-        )
-        .where(catalog.documents.c.process_number == ask.number, catalog.documents.c.document_id == ask.document_id)
-    ).one_or_none()
-    return Known(
-        fetched_at,
-        case_job,
-        jobs.last_of_scope(connection, ask.number, ask.document_id),
-        document_known=row is not None,
-        document_available=row is not None and row.status == "available",
+def _read(connection: Connection, ask: Ask, outcome: Outcome) -> CaseParts:
+    return read_case(
+        connection,
+        ask.number,
+        ask.client_id,
+        outcome.job,
+        subscription_id=outcome.subscription_id,
+        stale=outcome.stale and outcome.stored,
     )
 
 
-def _store(connection: Connection, reading: Found) -> None:
-    """Store what was read, unless a request of the same moment has stored it (or something newer) already."""
-    stored = connection.execute(
-        select(catalog.processes.c.fetched_at).where(catalog.processes.c.process_number == reading.case.process_number)
-    ).scalar_one_or_none()
-    if stored is None or stored < reading.fetched_at:
-        store_case(connection, reading.case, fetched_at=reading.fetched_at)
-
-
-def _subscribe(connection: Connection, ask: Ask, job: Job, now: datetime) -> str:
-    """Have the URL called when the job ends (at once when it has ended). Returns the subscription's id."""
-    assert ask.webhook_url is not None
+def _subscribe(connection: Connection, ask: Ask, job: Job | None, now: datetime) -> str | None:
+    """Have the URL called when the job ends (at once when it has ended): the subscription's id, if there is one."""
+    if ask.webhook_url is None or job is None:
+        return None
     identity, is_new = jobs.attach_webhook(connection, job, ask.client_id, ask.webhook_url, now)
     if is_new:
-        write(connection, catalog.outbox, [_subscribed(ask, job, identity, now)], now=now)
+        write(connection, catalog.outbox, [events.subscribed(ask, job, identity, ask.webhook_url, now)], now=now)
         announce(connection, ask.number)
     return identity
-
-
-def _subscribed(ask: Ask, job: Job, identity: str, now: datetime) -> OutgoingRecord:
-    assert ask.webhook_url is not None
-    event = WebhookSubscribed(
-        subscription_id=identity,
-        job_id=job.job_id,
-        process_number=ask.number,
-        client_id=ask.client_id,
-        url=ask.webhook_url,
-    )
-    return encode(
-        event,
-        topics.WEBHOOK_SUBSCRIBED,
-        event_id=deterministic_id("webhook.subscribed", identity),
-        source=SOURCE,
-        time=now,
-        traceparent=ask.traceparent,
-    )
 
 
 def _refuse(ask: Ask, reading: Reading | None) -> None:

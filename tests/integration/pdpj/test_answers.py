@@ -183,7 +183,8 @@ async def test_a_path_that_is_no_document_is_never_asked_for(pdpj: SimulatorCont
 
 
 async def test_content_type_follows_the_bytes(pdpj: SimulatorControl, make_source) -> None:
-    pdpj.put_case(NUMBER, documents=[ExplicitDocument(served_as="application/octet-stream", size=5000)], kind=ContentKind.PDF)
+    served = ExplicitDocument(served_as="application/octet-stream", size=5000, kind=ContentKind.PDF)
+    pdpj.put_case(NUMBER, documents=[served])
     source = make_source()
     case = await source.fetch_case(NUMBER)
     async with source.open_document(case.documents[0].source_path) as stream:

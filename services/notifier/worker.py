@@ -34,7 +34,7 @@ from shared.kafka.producer import Producer
 from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
 from shared.kafka.sinks import ProducerSink
 from shared.outbox.relay import OutboxRelay
-from shared.storage import PresignedLinks, make_client
+from shared.presigning import make_links
 from shared.webhooks.dial import WebhookCaller
 from shared.webhooks.guard import AnyAddress, GuardPolicy
 
@@ -67,7 +67,7 @@ class Notifier:
             database=self.database,
             lanes=Lanes(_limits(settings)),
             caller=self._caller,
-            bodies=Bodies(PresignedLinks(make_client(settings, public=True), settings.s3_bucket), clock),
+            bodies=Bodies(make_links(settings, clock), clock),
             policy=SendingPolicy(
                 retry=policy,
                 timeout=settings.webhook_timeout_seconds,

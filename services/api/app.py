@@ -30,8 +30,11 @@ from services.api.links import LinkCache
 from services.api.metrics import ApiMetrics
 from services.api.middleware import RequestEdge
 from services.api.parameters import only_known_parameters
+from services.api.processes import many_routes
 from services.api.processes import routes as process_routes
+from services.api.processes.batch import BatchService
 from services.api.processes.follow import CaseFollower
+from services.api.processes.listing import CaseListing
 from services.api.processes.service import CaseService, Rules
 from services.api.processes.source import CaseReader, ReadsCases
 from services.api.ratelimit import BULK, Limit
@@ -113,7 +116,15 @@ def create_app(
     )
     app.state.resources = resources
     app.state.keys = resources.keys
-    for routes in (process_routes, document_routes, job_routes, delivery_routes, webhook_routes, health_routes):
+    for routes in (
+        many_routes,
+        process_routes,
+        document_routes,
+        job_routes,
+        delivery_routes,
+        webhook_routes,
+        health_routes,
+    ):
         app.include_router(routes.router)
     app.include_router(docs_router())
     failures.install(app)
@@ -150,6 +161,8 @@ def _make_parts(
         max_active_jobs=settings.max_active_jobs,
     )
 
+    cases = CaseService(database, reader, links, clock, rules, metrics)
+
     async def ask_database() -> None:
         await database.run(lambda connection: connection.execute(text("SELECT 1")))
 
@@ -169,7 +182,9 @@ def _make_parts(
         metrics=metrics,
         readiness=Readiness({"database": ask_database, "broker": _broker_check(settings), "object_store": ask_store}),
         urls=urls,
-        cases=CaseService(database, reader, links, clock, rules, metrics),
+        cases=cases,
+        batches=BatchService(cases),
+        listing=CaseListing(database),
         follower=CaseFollower(database, changes, links, clock),
         jobs=JobService(database, links, clock),
         deliveries=DeliveryService(database, clock),

@@ -23,7 +23,7 @@ def decode(cursor: str) -> tuple[datetime, str]:
         parsed = datetime.fromisoformat(moment)
     except (binascii.Error, ValueError):
         raise _invalid() from None
-    if not separator or not identity or parsed.tzinfo is None:
+    if not separator or not identity or not identity.isprintable() or parsed.tzinfo is None:
         raise _invalid()
     return parsed, identity
 

@@ -17,7 +17,9 @@ from services.api.health.checks import Readiness
 from services.api.jobs.service import JobService
 from services.api.links import LinkCache
 from services.api.metrics import ApiMetrics
+from services.api.processes.batch import BatchService
 from services.api.processes.follow import CaseFollower
+from services.api.processes.listing import CaseListing
 from services.api.processes.service import CaseService
 from services.api.settings import ApiSettings
 from services.api.webhooks.service import WebhookService
@@ -43,6 +45,8 @@ class Resources:
     readiness: Readiness
     urls: WebhookUrls
     cases: CaseService
+    batches: BatchService
+    listing: CaseListing
     follower: CaseFollower
     jobs: JobService
     deliveries: DeliveryService

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -127,3 +127,46 @@ class DownloadBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     webhook_url: str | None = Field(None, examples=["https://example.com/hooks/autos"])
+
+
+class BatchBody(BaseModel):
+    """Many cases at once; each costs what it would cost alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    process_numbers: list[Annotated[str, Field(max_length=64)]] = Field(
+        min_length=1, max_length=500, examples=[["1000145-91.2023.8.26.0597", "5000315-75.2025.4.03.6327"]]
+    )
+    webhook_url: str | None = Field(None, examples=["https://example.com/hooks/autos"])
+
+
+class BatchEntry(View):
+    """What became of one number."""
+
+    process_number: str
+    outcome: Literal["accepted", "joined", "stored", "refused"]
+    job_id: str | None
+    problem: dict[str, Any] | None = Field(description="Why it was refused: a problem document")
+
+
+class BatchView(View):
+    """An entry for each number, in order."""
+
+    entries: list[BatchEntry]
+
+
+class CaseEntry(View):
+    """A case that you asked for."""
+
+    process_number: str
+    first_requested_at: datetime
+    last_requested_at: datetime
+    job: JobView | None
+    links: CaseLinks
+
+
+class CasePage(View):
+    """Your cases, the latest asked for first."""
+
+    processes: list[CaseEntry]
+    next_cursor: str | None

@@ -10,8 +10,8 @@ from shared.settings import DatabaseSettings, KafkaSettings
 class StatusSettings(DatabaseSettings, KafkaSettings):
     """Database and broker, and how events are gathered into transactions."""
 
-    database_pool_size: int = Field(3, ge=3, le=50)
-    """The projection's, the outbox relay's, and one to spare."""
+    database_pool_size: int = Field(3, ge=2, le=200)
+    """One for the projection, one for the outbox relay, the rest to spare."""
     status_batch_size: int = Field(1000, ge=1, le=10_000)
     """Events in one transaction at most."""
     status_batch_seconds: float = Field(0.02, gt=0, le=5)

@@ -14,6 +14,7 @@ from shared.pdpj.credential_store import MemoryCredentialStore
 from shared.pdpj.credentials import build_credentials, credential_name
 from shared.pdpj.errors import CredentialsRefused, SourceError, SourceUnavailable
 from tests.integration.pdpj.conftest import pdpj_settings
+from tests.support import wait_until_async
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -51,11 +52,12 @@ async def test_expired_token_is_renewed_before_it_is_used(pdpj: SimulatorControl
     pdpj.configure_tokens(TokenSetting(expires_in=1))
     source = make_source(**log_in(pdpj))
     await source.fetch_case(NUMBER)
-    deadline = asyncio.get_running_loop().time() + 10
-    while pdpj.metrics().token_requests < 2:
-        assert asyncio.get_running_loop().time() < deadline
+
+    async def renewed() -> bool:
         await source.fetch_case(NUMBER)
-        await asyncio.sleep(0.05)
+        return pdpj.metrics().token_requests >= 2
+
+    await wait_until_async(renewed)
     assert pdpj.metrics().by_status.get("401", 0) == 0
 
 

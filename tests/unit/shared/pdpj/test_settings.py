@@ -1,0 +1,85 @@
+"""What may be set about PDPJ, and which log-in follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.pdpj.credential_store import MemoryCredentialStore
+from shared.pdpj.credentials import FixedToken, SharedToken, build_credentials, credential_name
+from shared.pdpj.settings import Grant, PdpjSettings
+
+LOG_IN = {"pdpj_token_url": "https://sso.example/token", "pdpj_client_id": "autos", "pdpj_client_secret": "s"}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BASE_URL", "TOKEN_URL", "CLIENT_ID", "CLIENT_SECRET", "ACCESS_TOKEN", "REFRESH_TOKEN", "API"):
+        monkeypatch.delenv(f"AUTOS_PDPJ_{name}", raising=False)
+
+
+def made(**fields: Any) -> PdpjSettings:
+    return PdpjSettings(_env_file=None, **{"pdpj_base_url": "https://portal.example/", **fields})  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("fields", "grant"),
+    [
+        ({"pdpj_access_token": "t"}, Grant.FIXED),
+        (LOG_IN, Grant.CLIENT_CREDENTIALS),
+        ({**LOG_IN, "pdpj_refresh_token": "r"}, Grant.REFRESH_TOKEN),
+        ({**LOG_IN, "pdpj_refresh_token": "r", "pdpj_access_token": "t"}, Grant.REFRESH_TOKEN),
+        ({**LOG_IN, "pdpj_refresh_token": "", "pdpj_access_token": ""}, Grant.CLIENT_CREDENTIALS),
+    ],
+)
+def test_grant(fields: dict[str, Any], grant: Grant) -> None:
+    assert made(**fields).pdpj_grant is grant
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"pdpj_token_url": "https://sso.example/token"},
+        {"pdpj_refresh_token": "r"},
+        {"pdpj_access_token": "t", "pdpj_base_url": "portal.example"},
+        {"pdpj_access_token": "t", "pdpj_base_url": "ftp://portal.example"},
+        {"pdpj_access_token": "t", "pdpj_base_url": "https://user:word@portal.example"},
+        {"pdpj_access_token": "t", "pdpj_base_url": "https://portal.example/?x"},
+        {"pdpj_access_token": "t", "pdpj_base_url": "https://"},
+        {"pdpj_access_token": "t\r\nX-Evil: 1"},
+        {"pdpj_access_token": "t", "pdpj_api": "other"},
+        {"pdpj_access_token": "t", "pdpj_read_timeout": 0},
+    ],
+)
+def test_wrong_settings_stop_the_start(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        made(**fields)
+
+
+def test_names_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOS_PDPJ_BASE_URL", "https://portal.example/base/")
+    monkeypatch.setenv("AUTOS_PDPJ_ACCESS_TOKEN", "t")
+    monkeypatch.setenv("AUTOS_PDPJ_API", "datalake")
+    settings = PdpjSettings(_env_file=None)  # type: ignore[call-arg]
+    assert (settings.pdpj_base_url, settings.pdpj_api.value) == ("https://portal.example/base", "datalake")
+    assert "t" not in str(settings.pdpj_access_token)
+
+
+def test_another_secret_is_another_credential() -> None:
+    names = {
+        credential_name(made(**fields))
+        for fields in (LOG_IN, {**LOG_IN, "pdpj_client_secret": "other"}, {**LOG_IN, "pdpj_refresh_token": "r"})
+    }
+    assert len(names) == 3
+    assert credential_name(made(**LOG_IN)) in names
+
+
+def test_who_may_only_read_never_logs_in_with_a_refresh_token() -> None:
+    settings = made(**LOG_IN, pdpj_refresh_token="r")
+    assert isinstance(build_credentials(settings, store=MemoryCredentialStore(), read_only=True), SharedToken)
+    with pytest.raises(ValueError, match="store"):
+        build_credentials(settings, read_only=True)
+    assert isinstance(build_credentials(made(pdpj_access_token="t"), read_only=True), FixedToken)

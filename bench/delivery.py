@@ -1,0 +1,140 @@
+"""One run of cases through the product: ask for all of them, wait for the end of every one, tell what it took."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import psycopg2
+
+from bench.figures import difference
+from bench.processes import own
+from bench.product import Product
+from bench.registry import BenchmarkFailed
+
+_STEP_SECONDS: Final = 0.02
+_DONE: Final = """
+SELECT count(*) FILTER (WHERE completed_at IS NOT NULL), count(*) FILTER (WHERE status = 'completed'),
+       coalesce(sum(completed_documents), 0)
+FROM progress.jobs WHERE process_number = ANY(%s)
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run took. ``cpu`` are CPU seconds by process; ``answers`` the seconds of each request."""
+
+    documents: int
+    seconds: float
+    cpu: Mapping[str, float]
+    answers: tuple[float, ...]
+
+    @property
+    def documents_per_second(self) -> float:
+        return self.documents / self.seconds
+
+    @property
+    def own_cpu_ms(self) -> float:
+        """CPU milliseconds a document in our own processes."""
+        return own(self.cpu) * 1000 / self.documents
+
+
+class Progress:
+    """Asks the projection how far cases are; by the owner's connection, so that it costs the API nothing."""
+
+    def __init__(self, database_url: str, numbers: Sequence[str]) -> None:
+        self._connection = psycopg2.connect(database_url)
+        self._connection.autocommit = True
+        self._numbers = list(numbers)
+
+    def read(self) -> tuple[int, int, int]:
+        """Cases ended, cases completed, documents available."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(_DONE, (self._numbers,))
+            ended, completed, documents = cursor.fetchone() or (0, 0, 0)
+        return int(ended), int(completed), int(documents)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def make_cases(product: Product, numbers: Sequence[str], documents: int, size: int) -> None:
+    """Let the simulator have these cases. ``size`` in bytes."""
+    for number in numbers:
+        product.simulator.put_case(number, documents=documents, size=size)
+
+
+async def ask(client: httpx.AsyncClient, number: str, **parameters: str) -> float:
+    """A first request; its seconds. Raises BenchmarkFailed unless it is answered 200 or 202."""
+    began = time.perf_counter()
+    answer = await client.get(f"/processes/{number}", params=parameters)
+    took = time.perf_counter() - began
+    if answer.status_code not in (200, 202):
+        raise BenchmarkFailed(f"a request was answered {answer.status_code}: {answer.text[:200]}")
+    return took
+
+
+async def wait_for_end(
+    product: Product,
+    numbers: Sequence[str],
+    documents: int,
+    timeout: float,
+    watch: Callable[[int], None] | None = None,
+    step: float = _STEP_SECONDS,
+) -> None:
+    """Until every case has all of its ``documents`` (in all). ``watch`` hears how many there are at each step.
+
+    Raises BenchmarkFailed when a case ends otherwise, or after ``timeout`` seconds.
+    """
+    progress = Progress(product.database_url, numbers)
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            ended, completed, available = progress.read()
+            if watch is not None:
+                watch(available)
+            if completed == len(numbers) and available >= documents:
+                return
+            if ended > completed:
+                raise BenchmarkFailed(f"{ended - completed} of {len(numbers)} cases did not complete")
+            if time.monotonic() > deadline:
+                raise BenchmarkFailed(f"{available} of {documents} documents after {timeout:g} s")
+            await asyncio.sleep(step)
+    finally:
+        progress.close()
+
+
+async def deliver(
+    product: Product,
+    numbers: Sequence[str],
+    documents_each: int,
+    *,
+    at_once: int = 100,
+    timeout: float = 300.0,
+    before_end: Callable[[], Awaitable[None]] | None = None,
+    **parameters: str,
+) -> Run:
+    """Ask for cases that nobody asked for before and wait until they are there. Raises BenchmarkFailed.
+
+    ``before_end`` is called when everything was asked for.
+    """
+    documents = len(numbers) * documents_each
+    places = asyncio.Semaphore(at_once)
+
+    async def one(client: httpx.AsyncClient, number: str) -> float:
+        async with places:
+            return await ask(client, number, **parameters)
+
+    before = product.processes.cpu()
+    began = time.perf_counter()
+    async with product.client() as client:
+        answers = await asyncio.gather(*(one(client, number) for number in numbers))
+        if before_end is not None:
+            await before_end()
+        await wait_for_end(product, numbers, documents, timeout)
+    seconds = time.perf_counter() - began
+    return Run(documents, seconds, difference(product.processes.cpu(), before), tuple(answers))

@@ -1,0 +1,115 @@
+"""The pipeline against a raw loop: documents a second, and CPU a document in our own processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.delivery import Run, deliver, make_cases
+from bench.figures import Figure
+from bench.product import Product, case_numbers, running_product
+from bench.raw_loop import RawRun, raw_loop
+from bench.registry import Benchmark, Plan
+from local.pdpj.control import SourceSetting
+
+_SIZE = 100_000
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Cases of equal size. ``latency`` in seconds before each answer of the source; ``at_once`` documents."""
+
+    name: str
+    cases: int
+    documents: int
+    latency: float
+    at_once: int
+    rate_aim: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+_CPU_AIM = "≤ 1.6 × raw"
+
+
+def workloads(plan: Plan) -> list[Workload]:
+    """The three of the issue; the second shows the planner and the turns of the cases, the third the source's limit."""
+    wide = {"AUTOS_DOWNLOAD_CONCURRENCY": "32", "AUTOS_DOWNLOAD_PER_PROCESS": "32", "AUTOS_SOURCE_CONCURRENCY": "64"}
+    narrow = {"AUTOS_DOWNLOAD_CONCURRENCY": "16", "AUTOS_DOWNLOAD_PER_PROCESS": "16", "AUTOS_SOURCE_CONCURRENCY": "16"}
+    return [
+        Workload("1 case, 0 ms", 1, plan.size(500, 200), 0.0, 32, "≥ 0.8 × raw", wide),
+        Workload("many cases, 20 ms", plan.size(100, 25), 12, 0.02, 32, "≥ 0.8 × raw", wide),
+        Workload("source is the limit", 1, plan.size(500, 200), 0.1, 16, "≥ 0.95 × raw", narrow),
+    ]
+
+
+def _run(plan: Plan) -> list[Figure]:
+    figures: list[Figure] = []
+    for workload in workloads(plan):
+        with running_product(plan, workload.settings) as product:
+            figures += _measure(plan, product, workload)
+    return figures
+
+
+def _measure(plan: Plan, product: Product, workload: Workload) -> list[Figure]:
+    product.simulator.configure_source(SourceSetting(latency=workload.latency))
+    _ours(product, Workload("warm-up", 2, 10, 0.0, 8, ""))
+    _raw(product, Workload("warm-up", 2, 10, 0.0, 8, ""))
+    ours: list[Run] = []
+    raw: list[RawRun] = []
+    for round_number in range(plan.rounds):
+        # In turns, so that whatever drifts on the machine meets both.
+        if round_number % 2 == 0:
+            raw.append(_raw(product, workload))
+            ours.append(_ours(product, workload))
+        else:
+            ours.append(_ours(product, workload))
+            raw.append(_raw(product, workload))
+        plan.say(
+            f"  {workload.name}: {ours[-1].documents_per_second:.0f}/s, raw {raw[-1].documents_per_second:.0f}/s; "
+            f"CPU {ours[-1].own_cpu_ms:.2f} ms a document, raw {raw[-1].cpu_ms:.2f}"
+        )
+    return [
+        Figure(
+            f"{workload.name}: rate",
+            "documents/s",
+            tuple(run.documents_per_second for run in ours),
+            tuple(run.documents_per_second for run in raw),
+            workload.rate_aim,
+        ),
+        Figure(
+            f"{workload.name}: CPU",
+            "ms/document",
+            tuple(run.own_cpu_ms for run in ours),
+            tuple(run.cpu_ms for run in raw),
+            _CPU_AIM,
+        ),
+        *(
+            Figure(
+                f"{workload.name}: CPU of {name}",
+                "ms/document",
+                tuple(run.cpu.get(name, 0.0) * 1000 / run.documents for run in ours),
+            )
+            for name in ("downloader", "status", "api", "notifier", "kafka", "postgres", "s3", "pdpj")
+        ),
+    ]
+
+
+def _ours(product: Product, workload: Workload) -> Run:
+    numbers = case_numbers(workload.cases)
+    make_cases(product, numbers, workload.documents, _SIZE)
+    return asyncio.run(deliver(product, numbers, workload.documents))
+
+
+def _raw(product: Product, workload: Workload) -> RawRun:
+    numbers = case_numbers(workload.cases)
+    make_cases(product, numbers, workload.documents, _SIZE)
+    return raw_loop(product, numbers, at_once=workload.at_once, expected=workload.cases * workload.documents)
+
+
+BENCHMARK = Benchmark(
+    name="pipeline",
+    measures="documents of 100 kB from request to stored, at the limit of the machine and of the source",
+    baseline="same HTTP client and store in a plain loop",
+    run=_run,
+)

@@ -1,0 +1,247 @@
+"""Webhooks: deliveries a second to one quick endpoint, what one costs, and how soon after the last document it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg2
+import uvloop
+
+from bench.delivery import ask, make_cases, wait_for_end
+from bench.figures import Figure, difference, percentile
+from bench.product import Product, case_numbers, running_product
+from bench.raw_loop import cpu_seconds
+from bench.registry import Benchmark, BenchmarkFailed, Plan
+from bench.sink import Arrival, Sink, running_sink
+from shared.clock import utc_now
+from shared.events.envelope import encode
+from shared.events.topics import WEBHOOK_SUBSCRIBED
+from shared.events.webhook_subscribed import WebhookSubscribed, subscription_id
+from shared.kafka.producer import Producer
+from shared.kafka.records import OutgoingRecord
+from shared.webhooks.dial import WebhookCaller
+from shared.webhooks.guard import GuardPolicy
+from shared.webhooks.signing import signature_headers
+
+_DOCUMENTS = 3
+"""Of the case that is told about: its payload has about 4 kB."""
+_IN_FLIGHT = 4
+"""The notifier's own limit for one endpoint."""
+_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+_TIMEOUT = 180.0
+
+
+@dataclass(frozen=True)
+class Burst:
+    """So many deliveries: a second, CPU milliseconds each in the notifier and with the database, bytes of a body."""
+
+    rate: float
+    own_cpu_ms: float
+    cpu_ms: float
+    size: float
+
+
+def _run(plan: Plan) -> list[Figure]:
+    deliveries = plan.size(3_000, 600)
+    with running_product(plan) as product, running_sink() as sink:
+        job = _finished_job(product, sink)
+        _burst(product, sink, job, 100, "warm-up")
+        ours: list[Burst] = []
+        bare: list[Burst] = []
+        for round_number in range(plan.rounds):
+            bare.append(_bare(sink, deliveries, int(_size(sink)), f"/bare/{round_number}"))
+            ours.append(_burst(product, sink, job, deliveries, f"round-{round_number}"))
+            plan.say(
+                f"  {ours[-1].rate:.0f}/s, bare {bare[-1].rate:.0f}/s; CPU {ours[-1].own_cpu_ms:.2f} ms a delivery, "
+                f"{ours[-1].cpu_ms:.2f} with the database, bare {bare[-1].own_cpu_ms:.2f}"
+            )
+        whole, notified = _latencies(product, sink, plan.size(60, 15))
+    return [
+        Figure(
+            "to one endpoint",
+            "deliveries/s",
+            tuple(burst.rate for burst in ours),
+            tuple(burst.rate for burst in bare),
+            "≥ 600",
+        ),
+        Figure(
+            "CPU, notifier and database",
+            "ms/delivery",
+            tuple(burst.cpu_ms for burst in ours),
+            tuple(burst.own_cpu_ms for burst in bare),
+            "≤ 3",
+        ),
+        Figure("CPU, notifier alone", "ms/delivery", tuple(burst.own_cpu_ms for burst in ours)),
+        Figure("payload", "bytes", tuple(burst.size for burst in ours)),
+        *(
+            Figure(f"{name}, {label}", "ms", (percentile(seconds, share) * 1000,), aim=aim)
+            for name, seconds, share, label, aim in (
+                ("last document available → received", whole, 0.5, "p50", "< 50"),
+                ("last document available → received", whole, 0.99, "p99", ""),
+                ("job's end committed → received", notified, 0.5, "p50", ""),
+            )
+        ),
+    ]
+
+
+def _finished_job(product: Product, sink: Sink) -> WebhookSubscribed:
+    """A case delivered with a webhook: the subscription to make more of."""
+    (number,) = case_numbers(1)
+    make_cases(product, [number], _DOCUMENTS, 10_000)
+    asyncio.run(_delivered(product, number, sink.url("/first")))
+    sink.wait(1, _TIMEOUT)
+    with psycopg2.connect(product.database_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT subscription_id, job_id, process_number, client_id, url FROM delivery.subscriptions "
+            "WHERE process_number = %s",
+            (number,),
+        )
+        row = cursor.fetchone()
+    connection.close()
+    if row is None:
+        raise BenchmarkFailed("the notifier has no subscription")
+    return WebhookSubscribed(
+        subscription_id=str(row[0]), job_id=str(row[1]), process_number=row[2], client_id=row[3], url=row[4]
+    )
+
+
+async def _delivered(product: Product, number: str, url: str) -> None:
+    async with product.client() as client:
+        await ask(client, number, webhook_url=url)
+    await wait_for_end(product, [number], _DOCUMENTS, _TIMEOUT)
+
+
+def _burst(product: Product, sink: Sink, job: WebhookSubscribed, count: int, name: str) -> Burst:
+    """So many subscriptions to a finished job at once, to one endpoint (they differ in the query)."""
+    records = [_subscription(job, sink.url(f"/burst?{name}-{index}")) for index in range(count)]
+    earlier = len(sink.arrivals())
+    delivered = _delivered_count(product)
+    before = product.processes.cpu()
+    producer = Producer(product.kafka)
+    try:
+        producer.send_blocking(records, _TIMEOUT)
+    finally:
+        producer.close()
+    arrivals = _own(sink.wait(count, _TIMEOUT, earlier), f"/burst?{name}-")
+    _wait_recorded(product, delivered + count)
+    used = difference(product.processes.cpu(), before)
+    took = arrivals[-1].at - arrivals[0].at
+    return Burst(
+        (len(arrivals) - 1) / took,
+        used["notifier"] * 1000 / count,
+        (used["notifier"] + used["postgres"]) * 1000 / count,
+        sum(arrival.size for arrival in arrivals) / len(arrivals),
+    )
+
+
+def _subscription(job: WebhookSubscribed, url: str) -> OutgoingRecord:
+    identity = subscription_id(job.job_id, job.client_id, url)
+    event = job.model_copy(update={"subscription_id": identity, "url": url})
+    return encode(event, WEBHOOK_SUBSCRIBED, event_id=identity, source="/autos/bench", time=utc_now())
+
+
+def _own(arrivals: Sequence[Arrival], prefix: str) -> list[Arrival]:
+    found = [arrival for arrival in arrivals if arrival.target.startswith(prefix)]
+    if len(found) != len({arrival.target for arrival in found}):
+        raise BenchmarkFailed("a webhook came twice, with nothing gone wrong")
+    return found
+
+
+def _delivered_count(product: Product) -> int:
+    connection = psycopg2.connect(product.database_url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM delivery.deliveries WHERE status = 'delivered'")
+            return int((cursor.fetchone() or (0,))[0])
+    finally:
+        connection.close()
+
+
+def _wait_recorded(product: Product, count: int) -> None:
+    deadline = time.monotonic() + _TIMEOUT
+    while (recorded := _delivered_count(product)) < count:
+        if time.monotonic() > deadline:
+            raise BenchmarkFailed(f"{recorded} of {count} deliveries are recorded as delivered")
+        time.sleep(0.02)
+
+
+def _bare(sink: Sink, count: int, size: int, path: str) -> Burst:
+    """The same caller and signature in a plain loop: no broker, no database, a body that is there already."""
+    earlier = len(sink.arrivals())
+    cpu = cpu_seconds()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_post_all(sink, count, size, path))
+    used = cpu_seconds() - cpu
+    arrivals = sink.wait(count, _TIMEOUT, earlier)
+    took = arrivals[-1].at - arrivals[0].at
+    return Burst((count - 1) / took, used * 1000 / count, used * 1000 / count, size)
+
+
+async def _post_all(sink: Sink, count: int, size: int, path: str) -> None:
+    caller = WebhookCaller(GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),)), timeout=15.0)
+    body = b"x" * size
+    left = iter(range(count))
+
+    async def work() -> None:
+        for index in left:
+            headers = signature_headers([_SECRET], f"bench-{index}", utc_now(), body, 1)
+            result = await caller.post(sink.url(f"{path}?{index}"), list(headers.items()), body)
+            if not result.succeeded:
+                raise BenchmarkFailed(f"the bare sender failed: {result.error_code or result.status_code}")
+
+    await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
+    await caller.aclose()
+
+
+def _size(sink: Sink) -> float:
+    """Of the last webhook that came, in bytes."""
+    return sink.arrivals()[-1].size
+
+
+def _latencies(product: Product, sink: Sink, count: int) -> tuple[list[float], list[float]]:
+    """Seconds to the webhook, one case at a time on an idle system.
+
+    First from the last document's completion, then from the projection's transaction that ended the job.
+    """
+    whole: list[float] = []
+    notified: list[float] = []
+    for index, number in enumerate(case_numbers(count)):
+        make_cases(product, [number], _DOCUMENTS, 100_000)
+        earlier = len(sink.arrivals())
+        asyncio.run(_delivered(product, number, sink.url(f"/latency/{index}")))
+        arrived = sink.wait(1, _TIMEOUT, earlier)[0].at
+        available, ended = _moments(product, number)
+        whole.append(arrived - available.timestamp())
+        notified.append(arrived - ended.timestamp())
+    return whole, notified
+
+
+def _moments(product: Product, number: str) -> tuple[datetime, datetime]:
+    """When the last document was available, and when the projection wrote the job's end into its outbox."""
+    connection = psycopg2.connect(product.database_url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT (SELECT max(download_completed_at) FROM progress.documents WHERE process_number = %(number)s),"
+                " (SELECT max(created_at) FROM progress.outbox WHERE aggregateid = %(number)s)",
+                {"number": number},
+            )
+            row = cursor.fetchone()
+    finally:
+        connection.close()
+    if row is None or row[0] is None or row[1] is None:
+        raise BenchmarkFailed("the projection does not have the case")
+    return row[0], row[1]
+
+
+BENCHMARK = Benchmark(
+    name="webhooks",
+    measures="webhooks to one quick endpoint (4 kB), and the time from the last document to the webhook",
+    baseline="the same caller and signature in a plain loop",
+    run=_run,
+)

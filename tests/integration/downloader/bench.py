@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import subprocess
+import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +78,7 @@ class Bench:
                 "isolation.level": "read_committed",
             }
         )
-        self._ears.assign(self._ends(OUTPUTS))
+        self._ears.assign(self.ends(OUTPUTS))
         for group in ("planner", "fetcher"):
             self._skip_to_end(f"{self.prefix}.{group}")
         await self.database.run(_make_client)
@@ -117,6 +120,35 @@ class Bench:
         finally:
             stop.set()
             await running
+
+    @contextmanager
+    def process(self, replica: str = "1", **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker in a process of its own, for the test to kill; ended with the block in any case."""
+        settings = {
+            **os.environ,
+            **self.servers.environment,
+            "AUTOS_DATABASE_URL": self.servers.role_urls["downloader"],
+            "AUTOS_KAFKA_GROUP_PREFIX": self.prefix,
+            "AUTOS_DATA_DIR": str(self.data_dir),
+            "AUTOS_REPLICA": f"{self.prefix}.{replica}",
+            "AUTOS_PDPJ_BASE_URL": self.pdpj.portal_url,
+            "AUTOS_PDPJ_TOKEN_URL": self.pdpj.token_url,
+            "AUTOS_PDPJ_CLIENT_ID": "autos",
+            "AUTOS_PDPJ_CLIENT_SECRET": "secret",
+            "AUTOS_DOWNLOAD_RETRY_DELAYS": "0.2,0.3,0.4",
+            **environment,
+        }
+        with (self.data_dir / f"downloader.{replica}.log").open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-m", "services.downloader"], env=settings, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     async def ask(self, number: str, *, discover: bool = True, document_ids: list[str] | None = None) -> str:
         """Ask for a case as api does; the job's id."""
@@ -210,7 +242,7 @@ class Bench:
             assert len(content) == document.size == event["size"]
             assert content_type == event["content_type"]
 
-    def _ends(self, names: Sequence[str]) -> list[TopicPartition]:
+    def ends(self, names: Sequence[str]) -> list[TopicPartition]:
         admin = AdminClient(common_config(self.servers.bootstrap_servers))
         found = admin.list_topics(timeout=10).topics
         partitions = [TopicPartition(name, index) for name in names for index in found[name].partitions]
@@ -230,7 +262,7 @@ class Bench:
     def _skip_to_end(self, group: str) -> None:
         consumer = confluent_kafka.Consumer({**common_config(self.servers.bootstrap_servers), "group.id": group})
         try:
-            consumer.commit(offsets=self._ends(INPUTS), asynchronous=False)
+            consumer.commit(offsets=self.ends(INPUTS), asynchronous=False)
         finally:
             consumer.close()
 

@@ -1,0 +1,40 @@
+"""A downloader in the test's own event loop, on real servers and the PDPJ simulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local.pdpj.control import SimulatorControl
+from local.pdpj.process import running_simulator
+from shared.cnj import ProcessNumber
+from tests.integration.downloader.bench import Bench
+from tests.support import Servers
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[SimulatorControl]:
+    with running_simulator() as running:
+        yield running.control
+
+
+@pytest.fixture
+def pdpj(simulator: SimulatorControl) -> Iterator[SimulatorControl]:
+    """The simulator as after its start."""
+    simulator.reset()
+    yield simulator
+    simulator.reset()
+
+
+@pytest.fixture
+async def bench(
+    servers: Servers, pdpj: SimulatorControl, process_number: Callable[[], ProcessNumber], tmp_path: Path
+) -> AsyncIterator[Bench]:
+    made = Bench(servers, pdpj, process_number, tmp_path)
+    try:
+        await made.open()
+        yield made
+    finally:
+        await made.close()

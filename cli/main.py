@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import cases, deliveries, demo, doctor, keys, stack, topics
+from cli import cases, dead, deliveries, demo, doctor, keys, projection, stack, topics
 
 app = typer.Typer(
     name="autos",
@@ -32,6 +32,8 @@ app.command(rich_help_panel=_CASES)(cases.status)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.deliveries)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
 app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
+app.add_typer(dead.app, name="dead", rich_help_panel=_OPERATION)
+app.add_typer(projection.app, name="projection", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(topics.topics)
 app.command(rich_help_panel=_OPERATION)(doctor.doctor)
 

@@ -1,0 +1,107 @@
+"""``autos dead``: what was given up, why, and the way back."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.context import fail, setting
+
+if TYPE_CHECKING:
+    from shared.dead_letters import DeadLetter
+
+app = typer.Typer(
+    help="Dead letters: documents and cases that are not tried again by themselves.", no_args_is_help=True
+)
+
+_TOPICS = ("document.dead", "process.dead", "webhook.dead")
+
+
+def _read(topic: str, partition: int | None = None, offset: int | None = None) -> list[DeadLetter]:
+    from shared.dead_letters import read_dead
+    from shared.kafka.errors import InfrastructureAway
+
+    bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
+    config: dict[str, Any] = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    try:
+        return list(read_dead(bootstrap, topic, config=config, partition=partition, offset=offset))
+    except InfrastructureAway as error:
+        raise fail(f"Kafka at {bootstrap} does not answer") from error
+
+
+def _one(letter_id: str) -> DeadLetter:
+    topic, _, place = letter_id.partition("/")
+    partition, _, offset = place.partition("/")
+    if topic not in _TOPICS or not partition.isdigit() or not offset.isdigit():
+        raise fail("an id is topic/partition/offset, as `autos dead list` shows it", status=2)
+    found = _read(topic, int(partition), int(offset))
+    if not found:
+        raise fail(f"there is no {letter_id}")
+    return found[0]
+
+
+@app.command("list")
+def list_(
+    topic: Annotated[str, typer.Option(help="document.dead, process.dead or webhook.dead.")] = "document.dead",
+    process_number: Annotated[str | None, typer.Option("--process", help="Only of this case.")] = None,
+    last: Annotated[int, typer.Option(help="So many of the newest.")] = 100,
+) -> None:
+    """List dead letters, oldest first: id, time, case, document, reason."""
+    if topic not in _TOPICS:
+        raise fail(f"there is no dead topic {topic} ({', '.join(_TOPICS)})", status=2)
+    letters = [letter for letter in _read(topic) if process_number in (None, _case(letter))]
+    letters.sort(key=lambda letter: letter.at)
+    for letter in letters[-last:]:
+        document = getattr(letter.event, "document_id", "")
+        typer.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}Z  {_case(letter)}  {document}  {letter.error_code}")
+    typer.echo(f"{len(letters)} dead letter(s)")
+
+
+def _case(letter: DeadLetter) -> str | None:
+    return letter.event.process_number if letter.event else None
+
+
+@app.command()
+def show(letter_id: str) -> None:
+    """Show one dead letter: its headers, its reason, its value."""
+    letter = _one(letter_id)
+    typer.echo(f"{letter.id}  {letter.at.isoformat()}")
+    typer.echo(f"reason: {letter.error_code}: {letter.error_message}")
+    for name, value in letter.record.headers.items():
+        typer.echo(f"  {name}: {value.decode('utf-8', 'replace')}")
+    value = letter.record.value or b""
+    typer.echo(value.decode("utf-8", "replace"))
+
+
+@app.command()
+def replay(
+    letter_ids: Annotated[list[str] | None, typer.Argument(help="Ids as `autos dead list` shows them.")] = None,
+    process_number: Annotated[str | None, typer.Option("--process", help="All documents of this case.")] = None,
+) -> None:
+    """Ask for the work again, as a first attempt."""
+    from shared.dead_letters import NotReplayable, replayed
+    from shared.kafka.errors import KafkaRuntimeError
+    from shared.kafka.producer import Producer
+
+    letters = [_one(letter_id) for letter_id in letter_ids or ()]
+    if process_number:
+        letters += [letter for letter in _read("document.dead") if _case(letter) == process_number]
+    if not letters:
+        raise fail("nothing to replay: name ids, or --process", status=2)
+    try:
+        # The same document may have died several times: it is asked for once.
+        records = list({record.key: record for record in map(replayed, letters)}.values())
+    except NotReplayable as error:
+        raise fail(str(error)) from error
+    bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
+    producer = Producer(bootstrap, json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}"))
+    try:
+        producer.send_blocking(records, 30.0)
+    except KafkaRuntimeError as error:
+        raise fail(f"Kafka at {bootstrap} did not take it: {error}") from error
+    finally:
+        producer.close()
+    typer.echo(f"asked for {len(records)} again")

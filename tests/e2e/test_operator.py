@@ -1,0 +1,79 @@
+"""The operator's commands on the running product: dead letters and the projection."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+from local.pdpj.control import Failure, FailureKind
+from tests.e2e.journey import ask, check_files, files
+from tests.product import Product
+from tests.support import wait_until
+
+
+def autos(product: Product, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "AUTOS_DATA_DIR": str(product.data_dir)},
+    )
+
+
+def test_a_dead_document_is_listed_shown_and_replayed(product: Product, process_number: Callable[[], str]) -> None:
+    number = process_number()
+    product.simulator.put_case(
+        number, documents=3, size=1000, failures=[Failure(kind=FailureKind.NO_ACCESS_403, document=1, times=1)]
+    )
+    ask(product, number)
+    assert product.wait_for_end(number)["status"] == "partial"
+
+    listed = wait_until(
+        lambda: re.findall(
+            r"^(document\.dead/\d+/\d+) .*no_access$", autos(product, "dead", "list", "--process", number).stdout, re.M
+        ),
+        timeout=30,
+    )
+    assert len(listed) == 1
+    shown = autos(product, "dead", "show", listed[0])
+    assert "reason: no_access" in shown.stdout
+    assert number in shown.stdout
+
+    replayed = autos(product, "dead", "replay", listed[0])
+    assert replayed.returncode == 0, replayed.stderr
+    wait_until(lambda: len(files(product, number)) == 3, timeout=30)
+    assert check_files(product, number) == 3
+    # What was told when the job ended stays what was told.
+    assert product.status(number)["status"] == "partial"
+
+
+def test_a_dead_letter_that_is_not_there_is_one_clear_line(product: Product) -> None:
+    answer = autos(product, "dead", "show", "document.dead/0/99999999")
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == "there is no document.dead/0/99999999"
+    assert autos(product, "dead", "replay", "nonsense").returncode == 2
+
+
+def test_the_projection_is_rebuilt_while_the_product_runs(product: Product, process_number: Callable[[], str]) -> None:
+    number, later = process_number(), process_number()
+    product.simulator.put_case(number, documents=4, size=1000)
+    product.simulator.put_case(later, documents=2, size=1000)
+    ask(product, number)
+    before = product.wait_for_end(number)
+
+    answer = autos(product, "projection", "rebuild")
+    assert answer.returncode == 0, answer.stderr
+    assert "rebuilt from" in answer.stdout
+
+    after = product.status(number)
+    volatile = {"download_url", "download_url_expires_at"}
+    strip = lambda view: [{k: v for k, v in doc.items() if k not in volatile} for doc in view.pop("documents")]  # noqa: E731
+    assert strip(before) == strip(after)
+    assert before == after
+    ask(product, later)
+    assert product.wait_for_end(later)["status"] == "completed"

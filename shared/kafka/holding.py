@@ -126,14 +126,15 @@ class Holdings:
 
     def newly_open(self, holding: Holding) -> bool:
         """Whether this paused partition is to be resumed now."""
-        if holding.ended or not holding.paused or self._is_full(holding, share=0.5):
+        offsets = holding.offsets
+        half = offsets.unfinished <= self._max_buffered // 2 and offsets.span <= MAX_SPAN // 2
+        if holding.ended or not holding.paused or not half:
             return False
         holding.paused = False
         return True
 
-    def _is_full(self, holding: Holding, share: float = 1.0) -> bool:
-        offsets = holding.offsets
-        return offsets.unfinished >= max(1, self._max_buffered * share) or offsets.span >= MAX_SPAN * share
+    def _is_full(self, holding: Holding) -> bool:
+        return holding.offsets.unfinished >= self._max_buffered or holding.offsets.span >= MAX_SPAN
 
 
 def last_positions(holdings: Iterable[Holding]) -> list[Position]:

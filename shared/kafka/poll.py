@@ -92,6 +92,7 @@ class Inbox(Protocol):
 class PollThread:
     """Runs a consumer until ``stop``. ``ended`` resolves on the event loop when the consumer is closed.
 
+    ``batch``: how many records at most between two looks at the orders, so by how many a bound can be exceeded.
     ``loop_seconds``: how long the event loop may take to answer before it counts as gone.
     """
 
@@ -102,9 +103,11 @@ class PollThread:
         topics: Sequence[str],
         inbox: Inbox,
         *,
-        poll_seconds: float = 0.1,
-        loop_seconds: float = 60.0,
+        batch: int,
+        poll_seconds: float,
+        loop_seconds: float,
     ) -> None:
+        self._batch = min(batch, _BATCH)
         self._factory = factory
         self._topics = list(topics)
         self._inbox = inbox
@@ -180,7 +183,7 @@ class PollThread:
                 self._on_error(error)
             elif (message.topic(), message.partition()) in self._held:
                 records.append(_record(message))
-            message = consumer.poll(0) if len(records) < _BATCH else None
+            message = consumer.poll(0) if len(records) < self._batch else None
         self._on_loop(self._inbox.read, records, consumer.consumer_group_metadata())
         if time.monotonic() >= self._lag_at:
             self._lag_at = time.monotonic() + _LAG_EVERY_SECONDS

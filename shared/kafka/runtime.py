@@ -84,6 +84,7 @@ class ConsumerRuntime(Generic[T]):
         self._poll_seconds = poll_seconds
         self._loop_seconds = loop_seconds
         self._metrics = metrics or KafkaMetrics()
+        self._batch = max_buffered_per_partition
         self._holdings = Holdings(max_buffered_per_partition)
         self._dispatcher = Dispatcher(
             name,
@@ -139,6 +140,7 @@ class ConsumerRuntime(Generic[T]):
             self._consumer,
             self._topics,
             self,
+            batch=self._batch,
             poll_seconds=self._poll_seconds,
             loop_seconds=self._loop_seconds,
         )

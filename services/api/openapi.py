@@ -76,7 +76,7 @@ _RECEIVED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _describe(router: APIRouter, path: str) -> None:
+def _describe(router: APIRouter, path: str, operation_id: str) -> None:
     router.add_api_route(
         path,
         _receiver,
@@ -85,20 +85,21 @@ def _describe(router: APIRouter, path: str) -> None:
         summary="A job has ended",
         response_model=None,
         responses=_RECEIVED,
+        operation_id=operation_id,
     )
 
 
-def webhook_callback(expression: str) -> list[BaseRoute]:
-    """The callback of a route whose request gives the URL by this runtime expression (OpenAPI 3.1, section 4.8.20)."""
+def webhook_callback(expression: str, route: str) -> list[BaseRoute]:
+    """The callback of ``route``, whose request gives the URL by this runtime expression (OpenAPI 3.1, 4.8.20)."""
     router = APIRouter()
     # The framework wants a path; a runtime expression is what the document shows.
-    _describe(router, expression)
+    _describe(router, expression, f"process_completed_after_{route}")
     return router.routes
 
 
 def install(app: FastAPI) -> None:
     """Make ``app.openapi()`` this document."""
-    _describe(app.webhooks, "process.completed")
+    _describe(app.webhooks, "process.completed", "process_completed")
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:

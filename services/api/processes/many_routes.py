@@ -24,7 +24,7 @@ router = APIRouter(prefix="/processes", tags=["processes"])
     status_code=202,
     response_model=None,
     responses={202: {"model": BatchView, "description": "What became of each"}, **described(InvalidWebhookUrl)},
-    callbacks=webhook_callback("{$request.body#/webhook_url}"),
+    callbacks=webhook_callback("{$request.body#/webhook_url}", "ask_for_many"),
     summary="Ask for up to 500 cases",
 )
 async def ask_for_many(body: BatchBody, caller: Downloader, parts: Parts, trace: Trace, request: Request) -> Response:

@@ -67,7 +67,7 @@ _KNOWN = described(InvalidProcessNumber, ProcessUnknown)
         304: {"description": "Your copy is current"},
         **_WITH_URL,
     },
-    callbacks=webhook_callback("{$request.query.webhook_url}"),
+    callbacks=webhook_callback("{$request.query.webhook_url}", "get_process"),
     summary="Ask for a case",
 )
 async def get_process(
@@ -218,7 +218,7 @@ async def download_document(
     status_code=202,
     response_model=None,
     responses={202: {"model": ProcessView, "description": "The case with its job"}, **_WITH_URL},
-    callbacks=webhook_callback("{$request.body#/webhook_url}"),
+    callbacks=webhook_callback("{$request.body#/webhook_url}", "download_all"),
     summary="Download all documents, the failed ones too",
 )
 async def download_all(

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, cast
 
 import httpx
@@ -70,17 +71,20 @@ class SourceTransport:
             .user_agent(USER_AGENT)
             .build()
         )
-        self._client = httpx.AsyncClient(
+        self._client: httpx.AsyncClient | None = httpx.AsyncClient(
             transport=_NotReadingAhead(client),
             timeout=None,  # noqa: S113 - set above, on the transport
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": USER_AGENT},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: a bearer token is all we are
         )
 
     async def aclose(self) -> None:
-        """Close every connection."""
-        await self._client.aclose()
+        """Close every connection. The library keeps idle ones open until the client itself is gone."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
     @asynccontextmanager
     async def send(
@@ -92,10 +96,14 @@ class SourceTransport:
         form: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """The answer with its headers; the body is still to be read. Raises SourceUnavailable and SourceTimeout."""
-        request = self._client.build_request(method, url, headers=headers, data=form)
+        client = self._client
+        if client is None:
+            raise RuntimeError("the transport is closed")
+        request = client.build_request(method, url, headers=headers, data=form)
         with _wire_errors():
             async with asyncio.timeout(self._start_seconds):
-                response = await self._client.send(request, stream=True)
+                response = await client.send(request, stream=True)
+        del client  # a document that is being read must not keep the pool of a closed transport
         try:
             yield response
         finally:
@@ -146,7 +154,7 @@ def _translated(error: httpx.HTTPError | PyreqwestError) -> SourceError:
         return SourceTimeout()
     if isinstance(error, httpx.ConnectError | ConnectError):
         return SourceUnavailable("the source cannot be reached")
-    if "reset" in told or "broken pipe" in told:
+    if "reset" in told or "broken pipe" in told or "sendrequest" in told:  # the last: no head of an answer came
         return SourceUnavailable("the source broke the connection")
     if isinstance(error, httpx.DecodingError | DecodeError) or "body" in told:
         return ShortBody()

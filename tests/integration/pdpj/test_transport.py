@@ -1,0 +1,261 @@
+"""The transport against a server that misbehaves by hand: what docs/architecture.md, section 8, says of it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from shared.pdpj.client import CourtSource, build_source
+from shared.pdpj.credentials import build_credentials
+from shared.pdpj.documents import binary_path
+from shared.pdpj.errors import SourceError
+from shared.pdpj.settings import PdpjSettings
+from tests.support import wait_until_async
+
+pytestmark = pytest.mark.timeout(60)
+
+NUMBER = "1000145-91.2023.8.26.0597"
+PATH = binary_path(NUMBER, str(UUID(int=1)))
+PDF = b"%PDF-1.7 " + b"x" * 5000
+
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class Server:
+    """Gives ``answer`` to every request; remembers the heads of requests and which connections are open."""
+
+    port: int = 0
+    answer: Answer | None = None
+    requests: list[bytes] = field(default_factory=list)
+    open: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        try:
+            while True:
+                self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+                assert self.answer is not None
+                await self.answer(writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+    def gives(self, *lines: str, body: bytes = b"") -> None:
+        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writer.write(head + body)
+
+        self.answer = answer
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = listening.sockets[0].getsockname()[1]
+    yield made
+    listening.close()
+    await wait_until_async(lambda: made.open == 0)
+
+
+@pytest.fixture
+async def make(server: Server) -> AsyncIterator[Callable[..., CourtSource]]:
+    sources: list[CourtSource] = []
+
+    def make(**changes: object) -> CourtSource:
+        settings = PdpjSettings(
+            _env_file=None,
+            **{  # type: ignore[arg-type]
+                "pdpj_base_url": server.url,
+                "pdpj_access_token": SecretStr("secret-token"),
+                "pdpj_read_timeout": 1.0,
+                "pdpj_connect_timeout": 1.0,
+                **changes,
+            },
+        )
+        sources.append(build_source(settings, credentials=build_credentials(settings)))
+        return sources[-1]
+
+    yield make
+    for source in sources:
+        await source.aclose()
+
+
+async def read(source: CourtSource) -> bytes:
+    async with source.open_document(PATH) as stream:
+        return b"".join([piece async for piece in stream.aiter_bytes()])
+
+
+async def code_of(reading: Awaitable[object]) -> str:
+    with pytest.raises(SourceError) as raised:
+        await reading
+    return raised.value.code
+
+
+async def test_redirects_are_not_followed_and_the_token_stays_here(server: Server, make) -> None:
+    other = Server()
+    listening = await asyncio.start_server(other.serve, "127.0.0.1", 0)
+    other.port = listening.sockets[0].getsockname()[1]
+    other.gives("HTTP/1.1 200 OK", "Content-Length: 2", body=b"hi")
+    server.gives("HTTP/1.1 302 Found", f"Location: {other.url}/x", "Content-Length: 0")
+    assert await code_of(read(make())) == "unexpected_answer"
+    assert other.requests == []
+    listening.close()
+
+
+async def test_no_proxy_of_the_environment_is_used(server: Server, make, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
+    assert await read(make()) == PDF
+
+
+async def test_what_is_sent(server: Server, make) -> None:
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
+    await read(make())
+    (head,) = server.requests
+    lines = head.decode().lower().split("\r\n")
+    assert lines[0] == f"get /api/v2{PATH} http/1.1"
+    assert "authorization: bearer secret-token" in lines
+    assert "accept-encoding: identity" in lines
+    assert not [line for line in lines if line.startswith(("cookie", "referer"))]
+    assert len([line for line in lines if line.startswith("user-agent:")]) == 1
+
+
+async def test_cookies_are_not_kept(server: Server, make) -> None:
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", "Set-Cookie: a=b; Path=/", body=PDF)
+    source = make()
+    await read(source)
+    await read(source)
+    assert b"cookie" not in server.requests[1].lower()
+
+
+async def test_compressed_metadata_is_read(server: Server, make) -> None:
+    body = gzip.compress(f'[{{"numeroProcesso":"{NUMBER}","tramitacaoAtual":{{"valorAcao":1}}}}]'.encode())
+    server.gives(
+        "HTTP/1.1 200 OK",
+        "Content-Type: application/json",
+        "Content-Encoding: gzip",
+        f"Content-Length: {len(body)}",
+        body=body,
+    )
+    assert (await make().fetch_case(NUMBER)).process_number == NUMBER
+
+
+async def test_metadata_that_blows_up_is_refused(server: Server, make) -> None:
+    body = gzip.compress(b"[" + b" " * 20_000_000 + b"]")
+    server.gives(
+        "HTTP/1.1 200 OK",
+        "Content-Type: application/json",
+        "Content-Encoding: gzip",
+        f"Content-Length: {len(body)}",
+        body=body,
+    )
+    assert await code_of(make(pdpj_max_metadata_bytes=1_000_000).fetch_case(NUMBER)) == "unexpected_answer"
+
+
+async def test_document_that_never_ends_is_refused(server: Server, make) -> None:
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(chunk)
+            await writer.drain()
+
+    server.answer = answer
+    assert await code_of(read(make(pdpj_max_document_bytes=1_000_000))) == "document_too_large"
+
+
+async def test_compressed_document_is_stored_as_what_it_is(server: Server, make) -> None:
+    body = gzip.compress(PDF)
+    server.gives("HTTP/1.1 200 OK", "Content-Encoding: gzip", f"Content-Length: {len(body)}", body=body)
+    async with make().open_document(PATH) as stream:
+        assert stream.expected_length is None
+        assert b"".join([piece async for piece in stream.aiter_bytes()]) == PDF
+
+
+async def test_encoding_that_was_not_asked_for_is_refused(server: Server, make) -> None:
+    server.gives("HTTP/1.1 200 OK", "Content-Encoding: br", "Content-Length: 4", body=b"abcd")
+    assert await code_of(read(make())) == "unexpected_answer"
+
+
+@pytest.mark.parametrize("end", [b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"])
+async def test_chunked_body_that_stops_short(server: Server, make, end: bytes) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n%PDF-1.7\r\n" + end)
+        await writer.drain()
+        raise ConnectionError
+
+    server.answer = answer
+    assert await code_of(read(make())) == "short_body"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"NOT HTTP AT ALL\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 999999\r\n\r\n", b""],
+)
+async def test_what_is_no_http_is_a_source_that_is_away(server: Server, make, head: bytes) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        await writer.drain()
+        raise ConnectionError
+
+    server.answer = answer
+    assert await code_of(read(make())) == "source_unavailable"
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+async def test_bytes_that_drip_are_given_up_and_their_connection_is_closed(server: Server, make, sent: bytes) -> None:
+    """One byte each 50 ms keeps any time-out between two bytes quiet for ever."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 10_000:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    server.answer = answer
+    source = make(pdpj_read_timeout=0.3, pdpj_connect_timeout=0.3, pdpj_min_bytes_per_second=200_000)
+    assert await code_of(read(source)) == "source_unavailable"
+    await wait_until_async(lambda: server.open == 0)
+
+
+async def test_error_whose_body_does_not_come_is_known_by_its_status(server: Server, make) -> None:
+    server.gives("HTTP/1.1 500 Oops", "Content-Length: 1000", body=b"x")
+    assert await code_of(read(make(pdpj_read_timeout=0.3))) == "source_error"
+
+
+async def test_nobody_listens(make) -> None:
+    assert await code_of(read(make(pdpj_base_url="http://127.0.0.1:1"))) == "source_unavailable"
+
+
+async def test_connections_are_used_again(server: Server, make) -> None:
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
+    source = make()
+    for _ in range(20):
+        await read(source)
+    assert len(server.requests) == 20
+    assert server.open == 1
+
+
+async def test_closing_twice_is_harmless(server: Server, make) -> None:
+    source = make()
+    await source.aclose()
+    await source.aclose()

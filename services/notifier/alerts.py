@@ -9,30 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import smtplib
-import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from email.utils import format_datetime
-from typing import Final, Protocol
+from typing import Final
 
-import orjson
 from sqlalchemy import Connection
 
-from services.notifier.endpoint_state import DISABLED
+from services.notifier.alert_ways import Alert, AlertFailed, Way
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.settings import SmtpSettings
-from shared.clock import Clock, rfc3339
+from shared.clock import Clock
 from shared.db.engine import Database
 from shared.kafka.errors import InfrastructureAway
-from shared.webhooks.dial import WebhookCaller
 
 _LOOK_EVERY: Final = 10.0
 _TRIES: Final = 3
 _PAUSE: Final = 1.0
-_SMTP_SECONDS: Final = 10.0
 _BATCH: Final = 10
 
 _CLAIM: Final = """
@@ -58,117 +49,6 @@ UPDATE delivery.endpoints SET alerted_at = %(before)s WHERE endpoint_id = %(id)s
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """What people are told about one endpoint. ``url`` has no query: there may be a token in it."""
-
-    endpoint_id: str
-    client_id: str
-    url: str
-    reason: str
-    disabled_reason: str | None
-    consecutive_failures: int
-    exhausted: int
-    at: datetime
-    before: datetime | None
-
-    @property
-    def title(self) -> str:
-        if self.reason == DISABLED:
-            return f"Autos: a webhook endpoint of {self.client_id} was disabled"
-        return f"Autos: webhook deliveries to {self.client_id} were given up"
-
-    @property
-    def text(self) -> str:
-        lines = [
-            self.title + ".",
-            "",
-            f"Endpoint: {self.url} ({self.endpoint_id})",
-            f"Reason: {self.disabled_reason if self.reason == DISABLED else 'the last retry failed'}",
-            f"Failures in a row: {self.consecutive_failures}",
-            f"Deliveries given up since the last alert: {self.exhausted}",
-            "",
-            "Nothing is lost. When the receiver works again: autos deliveries, autos redeliver ID.",
-        ]
-        return "\n".join(lines) + "\n"
-
-    def json(self) -> bytes:
-        return orjson.dumps(
-            {
-                "type": "webhook.alert",
-                "timestamp": rfc3339(self.at),
-                "text": self.title,
-                "data": {
-                    "endpoint_id": self.endpoint_id,
-                    "client_id": self.client_id,
-                    "url": self.url,
-                    "reason": self.reason,
-                    "disabled_reason": self.disabled_reason,
-                    "consecutive_failures": self.consecutive_failures,
-                    "exhausted": self.exhausted,
-                },
-            }
-        )
-
-
-class AlertFailed(Exception):
-    """An alert did not get out this way."""
-
-
-class Way(Protocol):
-    """A way to tell people. ``tell`` raises AlertFailed."""
-
-    name: str
-
-    async def tell(self, alert: Alert) -> None: ...
-
-
-class Mail:
-    """E-mail through SMTP."""
-
-    name = "smtp"
-
-    def __init__(self, settings: SmtpSettings) -> None:
-        self._settings = settings
-
-    async def tell(self, alert: Alert) -> None:
-        try:
-            await asyncio.to_thread(self._send, alert)
-        except (OSError, smtplib.SMTPException) as error:
-            raise AlertFailed(type(error).__name__) from error
-
-    def _send(self, alert: Alert) -> None:
-        settings = self._settings
-        assert settings.smtp_host is not None
-        message = EmailMessage()
-        message["From"] = settings.smtp_from
-        message["To"] = settings.smtp_to or ""
-        message["Subject"] = alert.title
-        message["Date"] = format_datetime(alert.at)
-        message.set_content(alert.text)
-        with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=_SMTP_SECONDS) as client:
-            if settings.smtp_starttls:
-                client.starttls(context=ssl.create_default_context())
-            if settings.smtp_username and settings.smtp_password:
-                client.login(settings.smtp_username, settings.smtp_password.get_secret_value())
-            client.send_message(message)
-
-
-class Post:
-    """A POST of JSON to an address of the operator's; not the guard's matter, it may well be inside."""
-
-    name = "webhook"
-
-    def __init__(self, caller: WebhookCaller, url: str) -> None:
-        self._caller = caller
-        self._url = url
-
-    async def tell(self, alert: Alert) -> None:
-        result = await self._caller.post(self._url, [], alert.json())
-        if not result.succeeded:
-            raise AlertFailed(result.error_code or f"http_{result.status_code}")
-
-
 class Alerter:
     """Tells people what the endpoints' rows say. ``interval`` is the least time between alerts of an endpoint."""
 
@@ -186,6 +66,8 @@ class Alerter:
         self._interval = interval
         self._clock = clock
         self._metrics = metrics
+        # Ways that do not work, which was said once.
+        self._silent: set[str] = set()
 
     async def run(self, stop: asyncio.Event, trouble: asyncio.Event) -> None:
         """Look when there is ``trouble``, and every 10 s; until ``stop``."""
@@ -250,9 +132,12 @@ class Alerter:
                 reason = str(failed)
                 continue
             self._metrics.alerts.labels(way.name, "sent").inc()
+            self._silent.discard(way.name)
             return True
         self._metrics.alerts.labels(way.name, "failed").inc()
-        _log.error("an alert did not get out", extra={"way": way.name, "error": reason})
+        if way.name not in self._silent:
+            _log.error("an alert did not get out, trying again", extra={"way": way.name, "error": reason})
+            self._silent.add(way.name)
         return False
 
 

@@ -19,13 +19,14 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.notifier import delivery_store
+from services.notifier import claims, results
 from services.notifier.attempt import Attempt, attempt_of
 from services.notifier.body import Bodies
-from services.notifier.delivery_store import Claimed, Recorded
+from services.notifier.claims import Claimed
 from services.notifier.group_commit import GroupCommit
 from services.notifier.lanes import Lanes, Ticket
 from services.notifier.metrics import NotifierMetrics
+from services.notifier.results import Recorded
 from services.notifier.state import Effect, RetryPolicy
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -133,7 +134,7 @@ class Dispatcher:
 
     async def _claim(self, tickets: list[Ticket]) -> None:
         def work(connection: Connection) -> tuple[list[Claimed], dict[str, bytes]]:
-            claimed = delivery_store.claim(connection, tickets, self._clock(), self._policy.retry, _token)
+            claimed = claims.claim(connection, tickets, self._clock(), self._policy.retry, _token)
             small = {found.job_id for found in claimed if found.documents <= _SMALL_CASE}
             return claimed, self._bodies.make(connection, list(small)) if small else {}
 
@@ -244,7 +245,7 @@ class Dispatcher:
         if claimed.lease_until - now >= needed:
             return True
         until = now + timedelta(seconds=self._policy.retry.lease)
-        return await self._database.run(lambda connection: delivery_store.renew(connection, claimed, until))
+        return await self._database.run(lambda connection: claims.renew(connection, claimed, until))
 
     async def _keep(self, attempt: Attempt) -> None:
         """Record an attempt, however long the database is away."""
@@ -267,7 +268,7 @@ class Dispatcher:
 
     async def _record(self, attempts: Sequence[Attempt]) -> Sequence[Recorded]:
         def work(connection: Connection) -> list[Recorded]:
-            return delivery_store.record(
+            return results.record(
                 connection, attempts, self._clock(), self._policy.retry, disable_after=self._policy.disable_after
             )
 

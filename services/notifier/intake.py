@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from services.notifier import delivery_store, intake_store
+from services.notifier import claims, intake_store
 from services.notifier.dispatcher import Dispatcher
 from services.notifier.group_commit import GroupCommit
 from services.notifier.lanes import Ticket
@@ -96,7 +96,7 @@ class Intake:
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]
-        found = await self._database.run(lambda connection: delivery_store.find(connection, ids))
+        found = await self._database.run(lambda connection: claims.find(connection, ids))
         tickets = []
         for event in events:
             # A wake-up for an attempt that was made meanwhile (by the sweeper) is over.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notifier import delivery_store, intake_store
+from services.notifier import claims, intake_store
 from services.notifier.dispatcher import Dispatcher
 from services.notifier.metrics import NotifierMetrics
 from shared.clock import Clock
@@ -87,7 +87,7 @@ class Sweeper:
         for _ in range(_PASSES):
             full = self._dispatcher.full()
             tickets = await self._database.run(
-                lambda connection, full=full: delivery_store.due(  # type: ignore[misc]
+                lambda connection, full=full: claims.due(  # type: ignore[misc]
                     connection, self._clock(), grace=grace, full=full, most=_BATCH
                 )
             )

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from services.notifier.alerts import Alerter, Mail, Post, Way
+from services.notifier.alert_ways import Mail, Post, Way
+from services.notifier.alerts import Alerter
 from services.notifier.body import Bodies
 from services.notifier.breaker import BreakerPolicy
 from services.notifier.dispatcher import Dispatcher, SendingPolicy

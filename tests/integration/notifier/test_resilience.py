@@ -74,7 +74,7 @@ async def test_a_lost_wake_up_is_found(world: World, running: Running) -> None:
     """The row says that it is due and no record will ever tell: a topic was deleted, or the broker lost it."""
     client, _ = world.client()
     async with receiving() as receiver:
-        async with running(webhook_retry_delays="600", webhook_timeout_seconds=1.0) as notifier:
+        async with running(webhook_retry_delays="600", webhook_timeout_seconds=1.0):
             receiver.answer = lambda call: _answer(503)
             wanted = await world.start(receiver.url, client)
             await world.until(wanted, "waiting")
@@ -84,7 +84,6 @@ async def test_a_lost_wake_up_is_found(world: World, running: Running) -> None:
                 table = delivery.deliveries
                 connection.execute(update(table).where(table.c.delivery_id == wanted).values(next_attempt_at=past))
             await world.until(wanted, "delivered")
-            assert notifier.dispatcher.full() == []
         assert [call.attempt for call in receiver.of(wanted)] == [1, 2]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from services.notifier import delivery_store, intake_store
+from services.notifier import claims, intake_store, results
 from services.notifier.attempt import Attempt
 from services.notifier.lanes import Ticket
 from services.notifier.state import Effect, RetryPolicy
@@ -44,13 +44,13 @@ def create(world: World, database: Database, url: str | None = None, now: dateti
     return job, ticket
 
 
-def claim(database: Database, ticket: Ticket, now: datetime = NOW) -> delivery_store.Claimed | None:
+def claim(database: Database, ticket: Ticket, now: datetime = NOW) -> claims.Claimed | None:
     with database.transaction() as connection:
-        found = delivery_store.claim(connection, [ticket], now, POLICY, lambda: str(uuid.uuid4()))
+        found = claims.claim(connection, [ticket], now, POLICY, lambda: str(uuid.uuid4()))
     return found[0] if found else None
 
 
-def result(claimed: delivery_store.Claimed, status_code: int = 200) -> Attempt:
+def result(claimed: claims.Claimed, status_code: int = 200) -> Attempt:
     return Attempt(
         delivery_id=claimed.ticket.delivery_id,
         token=claimed.token,
@@ -73,7 +73,7 @@ def result(claimed: delivery_store.Claimed, status_code: int = 200) -> Attempt:
 
 def record(database: Database, *attempts: Attempt, now: datetime = NOW) -> list[Effect]:
     with database.transaction() as connection:
-        recorded = delivery_store.record(connection, attempts, now, POLICY, disable_after=timedelta(days=5))
+        recorded = results.record(connection, attempts, now, POLICY, disable_after=timedelta(days=5))
     return [found.effect for found in recorded]
 
 
@@ -88,7 +88,7 @@ def test_a_delivery_has_one_holder_while_the_lease_lasts(world: World, database:
 def test_a_claim_under_way_is_not_waited_for(world: World, database: Database) -> None:
     _, ticket = create(world, database)
     with database.transaction() as connection:
-        assert delivery_store.claim(connection, [ticket], NOW, POLICY, lambda: str(uuid.uuid4()))
+        assert claims.claim(connection, [ticket], NOW, POLICY, lambda: str(uuid.uuid4()))
         assert claim(database, ticket) is None
 
 
@@ -118,12 +118,12 @@ def test_a_lease_is_renewed_by_its_holder_only(world: World, database: Database)
     assert second is not None
     until = NOW + timedelta(minutes=5)
     with database.transaction() as connection:
-        assert not delivery_store.renew(connection, first, until)
-        assert delivery_store.renew(connection, second, until)
+        assert not claims.renew(connection, first, until)
+        assert claims.renew(connection, second, until)
 
 
 def due(connection: Connection, now: datetime, full: list[str] | None = None) -> set[str]:
-    found = delivery_store.due(connection, now, grace=timedelta(seconds=1), full=full or [], most=100_000)
+    found = claims.due(connection, now, grace=timedelta(seconds=1), full=full or [], most=100_000)
     return {ticket.delivery_id for ticket in found}
 
 

@@ -28,7 +28,7 @@ HEAD_BYTES: Final = 4096
 """Enough to tell any type."""
 _HTML_HEAD_BYTES: Final = 64 * 1024  # a shell page can carry its style sheet before <app-root
 _OCTETS: Final = "application/octet-stream"
-_SHELL: Final = re.compile(rb"<app-root[\s/>]|\sng-version\s*=", re.IGNORECASE)
+_SHELL: Final = re.compile(rb"<app-root[\s/>]|\sng-version\s*=")
 _MEDIA_TYPE: Final = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100})\s*(?:;(.*))?", re.DOTALL)
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._:+-]{1,40})\"?", re.IGNORECASE)
 _ALIASES: Final = {
@@ -120,7 +120,9 @@ class ContentInspector:
 
 def is_shell_page(head: bytes) -> bool:
     """Whether these first bytes of a page are those of the portal's single-page application."""
-    return _SHELL.search(as_ascii_text(head)) is not None
+    text = as_ascii_text(head).lower()
+    # The plain search first: it is a hundred times faster, and nearly every page ends here.
+    return (b"<app-root" in text or b"ng-version" in text) and _SHELL.search(text) is not None
 
 
 def _split(declared: str | None) -> tuple[str | None, str | None]:

@@ -69,7 +69,7 @@ def charset_in(head: bytes) -> str | None:
         if head.startswith(mark):
             return name
     match = re.search(rb"<\?xml[^>]*encoding=[\"']([A-Za-z0-9._:-]{1,40})", head[:1024])
-    match = match or re.search(rb"<meta[^>]{0,200}charset=[\"']?\s*([A-Za-z0-9._:-]{1,40})", head, re.IGNORECASE)
+    match = match or re.search(rb"<meta[^>]{0,200}charset=[\"']?\s*([A-Za-z0-9._:-]{1,40})", head[:4096], re.IGNORECASE)
     return match[1].decode("ascii").lower() if match is not None else None
 
 

@@ -1,4 +1,4 @@
-"""Webhooks: deliveries a second to one quick endpoint, what one costs, and how soon after the last document it comes."""
+"""Webhooks: deliveries a second to one endpoint, what one costs, how soon after the last document it comes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+"""A process to be killed: reads a topic and writes two records for each, in transactions or at least once.
+
+``python worker.py BOOTSTRAP TOPIC GROUP NAME transactional|plain PROTOCOL``; every record that it handles is a line
+on its standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sys
+
+from shared.kafka import dead
+from shared.kafka.config import consumer_config
+from shared.kafka.producer import Producer
+from shared.kafka.records import OutgoingRecord, Record
+from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
+from shared.kafka.sinks import ProducerSink, Sink
+from shared.kafka.transactions import TransactionalSink
+
+
+async def main(bootstrap: str, topic: str, group: str, name: str, kind: str, protocol: str) -> None:
+    async def handle(record: Record) -> Done:
+        value = record.value or b""
+        # Records are finished out of their order.
+        await asyncio.sleep(random.random() * 0.01)
+        sys.stdout.write(f"{value.decode()}\n")
+        sys.stdout.flush()
+        made = [OutgoingRecord(f"{topic}.out", value + b"/%d" % n, value) for n in range(2)]
+        return Done(iter(made)) if int(value) % 2 else Done(made)
+
+    producer = Producer(bootstrap)
+    sink: Sink = TransactionalSink(bootstrap, f"{group}.{name}") if kind == "transactional" else ProducerSink(producer)
+    runtime = ConsumerRuntime(
+        name,
+        consumer=kafka_consumer(consumer_config(bootstrap, group, group_protocol=protocol)),
+        topics=[topic],
+        decode=lambda record: record,
+        handler=handle,
+        dead=dead.to_topic(f"{topic}.dead"),
+        sink=sink,
+        max_in_flight=16,
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runtime.stop)
+    await runtime.run()
+    producer.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -8,51 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
 from services.notifier import claims, results
-from services.notifier.attempt import Attempt, attempt_of
+from services.notifier.attempt import Attempt
 from services.notifier.body import Bodies
 from services.notifier.claims import Claimed
 from services.notifier.group_commit import GroupCommit
 from services.notifier.lanes import Lanes, Ticket
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.results import Recorded
-from services.notifier.state import Effect, RetryPolicy
+from services.notifier.sending import Sender, SendingPolicy
+from services.notifier.state import Effect
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.kafka.errors import InfrastructureAway
-from shared.webhooks.dial import CallResult, WebhookCaller, refused_call
-from shared.webhooks.signing import InvalidSecret, signature_headers
 
 _CLAIM_BATCH: Final = 64
 _SMALL_CASE: Final = 100
-"""Documents up to which a body is made in the claim's own transaction; larger ones wait for nobody and hold nobody."""
-_BUILD_THREADS: Final = 2
-_RECORD_MARGIN: Final = timedelta(seconds=3)
+"""Documents up to which a body is made in the claim's own transaction; a larger one is made apart."""
+_SMALL_IN_ALL: Final = 400
+"""Documents in the bodies that one claim makes: what is beyond would keep the first of the batch waiting."""
 _AWAY_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SendingPolicy:
-    """How attempts are made: the schedule, the time-out (seconds), when an endpoint is given up."""
-
-    retry: RetryPolicy
-    timeout: float
-    disable_after: timedelta
-    private_key: str | None = None
 
 
 class Dispatcher:
@@ -63,7 +48,7 @@ class Dispatcher:
         *,
         database: Database,
         lanes: Lanes,
-        caller: WebhookCaller,
+        sender: Sender,
         bodies: Bodies,
         policy: SendingPolicy,
         clock: Clock,
@@ -71,13 +56,12 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._lanes = lanes
-        self._caller = caller
+        self._sender = sender
         self._bodies = bodies
         self._policy = policy
         self._clock = clock
         self._metrics = metrics
         self._recorder: GroupCommit[Attempt, Recorded] = GroupCommit(self._record)
-        self._builders = ThreadPoolExecutor(_BUILD_THREADS, thread_name_prefix="body")
         # Claimed and not yet started, with the body where it was made with the claim.
         self._claimed: dict[str, tuple[Claimed, bytes | None]] = {}
         self._woken = asyncio.Event()
@@ -130,13 +114,13 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        self._builders.shutdown(wait=False, cancel_futures=True)
+        self._sender.close()
 
     async def _claim(self, tickets: list[Ticket]) -> None:
         def work(connection: Connection) -> tuple[list[Claimed], dict[str, bytes]]:
             claimed = claims.claim(connection, tickets, self._clock(), self._policy.retry, _token)
-            small = {found.job_id for found in claimed if found.documents <= _SMALL_CASE}
-            return claimed, self._bodies.make(connection, list(small)) if small else {}
+            small = _small_jobs(claimed)
+            return claimed, self._bodies.make(connection, small) if small else {}
 
         try:
             claimed, bodies = await self._database.run(work)
@@ -172,7 +156,7 @@ class Dispatcher:
     async def _send(self, claimed: Claimed, body: bytes | None) -> None:
         attempt: Attempt | None = None
         try:
-            attempt = await self._attempt(claimed, body)
+            attempt = await self._sender.attempt(claimed, body)
         except InfrastructureAway:
             # The lease runs out, and the sweeper finds it.
             _log.debug("an attempt was put off", extra={"delivery_id": claimed.ticket.delivery_id})
@@ -191,61 +175,6 @@ class Dispatcher:
                 await self._keep(attempt)
         finally:
             self._lanes.forget(claimed.ticket.delivery_id)
-
-    async def _attempt(self, claimed: Claimed, body: bytes | None) -> Attempt | None:
-        """Make the attempt; None when the lease is somebody else's by now."""
-        if body is None:
-            body = await self._build(claimed.job_id)
-        if not await self._holds(claimed):
-            return None
-        started_at = self._clock()
-        delivery_id = claimed.ticket.delivery_id
-        if body is None:
-            result = refused_call("body_unavailable", "the body could not be made")
-        else:
-            result = await self._call(claimed, body, started_at)
-        self._metrics.seconds.observe(result.duration)
-        return attempt_of(
-            result,
-            delivery_id=delivery_id,
-            token=claimed.token,
-            attempt=claimed.attempt,
-            started_at=started_at,
-            ended_at=self._clock(),
-            draw=random.random(),  # noqa: S311 - spreads load, protects nothing
-        )
-
-    async def _call(self, claimed: Claimed, body: bytes, started_at: datetime) -> CallResult:
-        delivery_id = claimed.ticket.delivery_id
-        try:
-            headers = signature_headers(
-                claimed.secrets, delivery_id, started_at, body, claimed.attempt, private_key=self._policy.private_key
-            )
-        except InvalidSecret:
-            return refused_call("invalid_secret", "the client's webhook secret cannot be used")
-        return await self._caller.post(claimed.url, list(headers.items()), body)
-
-    async def _build(self, job_id: str) -> bytes | None:
-        """A large body: read in a short transaction, made in a thread that small ones do not wait for.
-
-        None when it cannot be made, which counts as a failed attempt: it would not end otherwise.
-        """
-        renderers = await self._database.run(lambda connection: self._bodies.load(connection, [job_id]))
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._builders, renderers[job_id])
-        # Rendering is pure: whatever it is, it is about this case, and is told by the attempt.
-        except Exception as error:  # noqa: BLE001
-            _log.error("a body could not be made", extra={"job_id": job_id, "error": type(error).__name__})
-            return None
-
-    async def _holds(self, claimed: Claimed) -> bool:
-        """Whether the lease lasts for an attempt and its record; it is renewed when it was waited with."""
-        needed = timedelta(seconds=self._policy.timeout) + _RECORD_MARGIN
-        now = self._clock()
-        if claimed.lease_until - now >= needed:
-            return True
-        until = now + timedelta(seconds=self._policy.retry.lease)
-        return await self._database.run(lambda connection: claims.renew(connection, claimed, until))
 
     async def _keep(self, attempt: Attempt) -> None:
         """Record an attempt, however long the database is away."""
@@ -273,6 +202,18 @@ class Dispatcher:
             )
 
         return await self._database.run(work)
+
+
+def _small_jobs(claimed: Sequence[Claimed]) -> list[str]:
+    """The jobs whose bodies are made with the claim: small ones, and not too many."""
+    chosen: dict[str, None] = {}
+    room = _SMALL_IN_ALL
+    for found in claimed:
+        if found.documents <= min(_SMALL_CASE, room):
+            chosen[found.job_id] = None
+            # A body costs something without any document too.
+            room -= found.documents + 1
+    return list(chosen)
 
 
 def _token() -> str:

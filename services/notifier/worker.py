@@ -13,10 +13,11 @@ from services.notifier.alert_ways import Mail, Post, Way
 from services.notifier.alerts import Alerter
 from services.notifier.body import Bodies
 from services.notifier.breaker import BreakerPolicy
-from services.notifier.dispatcher import Dispatcher, SendingPolicy
+from services.notifier.dispatcher import Dispatcher
 from services.notifier.intake import Intake
 from services.notifier.lanes import Lanes, Limits
 from services.notifier.metrics import NotifierMetrics
+from services.notifier.sending import Sender, SendingPolicy
 from services.notifier.settings import NotifierSettings
 from services.notifier.state import RetryPolicy
 from services.notifier.sweeper import Sweeper, SweepPolicy
@@ -64,17 +65,26 @@ class Notifier:
         self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
         self._alert_caller = WebhookCaller(AnyAddress(), timeout=_ALERT_SECONDS)
         key = settings.webhook_signing_private_key
+        bodies = Bodies(make_links(settings, clock), clock)
+        sending = SendingPolicy(
+            retry=policy,
+            timeout=settings.webhook_timeout_seconds,
+            disable_after=timedelta(days=settings.webhook_disable_after_days),
+            private_key=key.get_secret_value() if key else None,
+        )
         self.dispatcher = Dispatcher(
             database=self.database,
             lanes=Lanes(_limits(settings)),
-            caller=self._caller,
-            bodies=Bodies(make_links(settings, clock), clock),
-            policy=SendingPolicy(
-                retry=policy,
-                timeout=settings.webhook_timeout_seconds,
-                disable_after=timedelta(days=settings.webhook_disable_after_days),
-                private_key=key.get_secret_value() if key else None,
+            sender=Sender(
+                database=self.database,
+                caller=self._caller,
+                bodies=bodies,
+                policy=sending,
+                clock=clock,
+                metrics=metrics,
             ),
+            bodies=bodies,
+            policy=sending,
             clock=clock,
             metrics=metrics,
         )

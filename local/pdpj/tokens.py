@@ -95,8 +95,11 @@ class TokenAuthority:
         if self.locked:
             return self._refuse(LOCKED)
         wanted = self.setting
-        known = (wanted.client_id is None or secrets.compare_digest(wanted.client_id, client_id)) and (
-            wanted.client_secret is None or secrets.compare_digest(wanted.client_secret, client_secret)
+        known = (
+            wanted.client_id is None or secrets.compare_digest(wanted.client_id.encode(), client_id.encode())
+        ) and (
+            wanted.client_secret is None
+            or secrets.compare_digest(wanted.client_secret.encode(), client_secret.encode())
         )
         if not known or not client_id:
             return self._refuse(INVALID_CLIENT)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, Text, and_, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import delivery, progress
@@ -15,6 +15,17 @@ from shared.pdpj.errors import PERMANENT_CODES
 
 _RECORD_EVERY: Final = timedelta(seconds=60)
 _NAMED_AT_MOST: Final = 2000
+
+
+# Ids as text: of a case of a thousand documents a fifth of the time went into making UUIDs and taking them apart.
+_LISTED: Final = (
+    cast(documents.c.document_id, Text).label("document_id"),
+    *(column for column in documents.c if column.name not in {"document_id", "process_number", "source_path"}),
+)
+_STATE: Final = (
+    cast(progress.documents.c.document_id, Text).label("document_id"),
+    *(column for column in progress.documents.c if column.name not in {"document_id", "process_number", "job_id"}),
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +60,8 @@ def documents_of(
     connection: Connection, process_number: str, *, document_id: str | None = None, available_only: bool = False
 ) -> list[Document]:
     """The documents of a case in the source's order; all, or the one, or the available ones."""
-    listed = select(documents).where(documents.c.process_number == process_number)
-    states = select(progress.documents).where(progress.documents.c.process_number == process_number)
+    listed = select(*_LISTED).where(documents.c.process_number == process_number)
+    states = select(*_STATE).where(progress.documents.c.process_number == process_number)
     if document_id is not None:
         listed = listed.where(documents.c.document_id == document_id)
         states = states.where(progress.documents.c.document_id == document_id)

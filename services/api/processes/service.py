@@ -81,6 +81,14 @@ class _Shown:
     marker: Marker
 
 
+@dataclass(frozen=True)
+class _Todo:
+    """What a look at the case leaves to do: read the source (again: it is stored already), and decide."""
+
+    read: bool
+    again: bool
+
+
 Shown = TypeVar("Shown")
 
 
@@ -121,11 +129,13 @@ class CaseService:
 
     async def _settle(self, ask: Ask, show: Callable[[Connection, Outcome], Shown]) -> Shown:
         for _ in range(_ROUNDS):
-            due, again = await self._database.run(lambda connection: self._look(connection, ask))
+            todo = await self._database.run(lambda connection: self._look(connection, ask, show))
+            if not isinstance(todo, _Todo):
+                return todo
             reading: Reading | None = None
-            if due:
+            if todo.read:
                 # Outside of any transaction: the source may take its whole deadline.
-                reading = Away("deferred") if ask.defer else await self._reader.read(ask.number, again=again)
+                reading = Away("deferred") if ask.defer else await self._reader.read(ask.number, again=todo.again)
             _refuse(ask, reading)
             commit = partial(self._commit, ask=ask, reading=reading, show=show)
             done = await self._database.run(commit)
@@ -133,30 +143,36 @@ class CaseService:
                 return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})
 
-    def _look(self, connection: Connection, ask: Ask) -> tuple[bool, bool]:
-        """Whether the source must be read, and whether again. Raises RateLimited before that is done for nothing."""
+    def _look(self, connection: Connection, ask: Ask, show: Callable[[Connection, Outcome], Shown]) -> _Todo | Shown:
+        """What is to be done; most requests find what they want, change nothing and end here.
+
+        Raises RateLimited before the source is read for nothing.
+        """
         known = read_known(connection, ask)
-        due = must_read(ask, known, self._rules.ttl_seconds)
-        if due and ask.download:
-            allowance = ratelimit.look(connection, self._rules.limit, ask.client_id, cost=1)
-            if not allowance.allowed:
-                raise ratelimit.refusal(self._rules.limit, allowance)
-        return due, known.fetched_at is not None
+        if must_read(ask, known, self._rules.ttl_seconds):
+            if ask.download:
+                allowance = ratelimit.look(connection, self._rules.limit, ask.client_id, cost=1)
+                if not allowance.allowed:
+                    raise ratelimit.refusal(self._rules.limit, allowance)
+            return _Todo(read=True, again=known.fetched_at is not None)
+        if not _is_settled(connection, ask, known):
+            return _Todo(read=False, again=False)
+        return show(connection, self._conclude(connection, ask, known, None))
 
     def _commit(
         self, connection: Connection, ask: Ask, reading: Reading | None, show: Callable[[Connection, Outcome], Shown]
     ) -> Shown | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again."""
-        now = self._clock()
+        lock_case(connection, ask.number)
+        if isinstance(reading, Found):
+            store_reading(connection, reading)
         known = read_known(connection, ask)
-        # Most requests find what they want and change nothing: they need not wait for each other.
-        if reading is not None or not self._changes_nothing(connection, ask, known):
-            lock_case(connection, ask.number)
-            if isinstance(reading, Found):
-                store_reading(connection, reading)
-            known = read_known(connection, ask)
         if reading is None and must_read(ask, known, self._rules.ttl_seconds):
             return None
+        return show(connection, self._conclude(connection, ask, known, reading))
+
+    def _conclude(self, connection: Connection, ask: Ask, known: Known, reading: Reading | None) -> Outcome:
+        now = self._clock()
         decision = decide(ask, known, was_due=reading is not None)
         if decision.step is Step.UNKNOWN_DOCUMENT:
             raise DocumentNotFound
@@ -172,7 +188,7 @@ class CaseService:
         else:
             job, allowance = decision.job, self._allowance(connection, ask)
             kind = "joined" if job is not None and not job.ended else "stored"
-        outcome = Outcome(
+        return Outcome(
             kind,
             job,
             stored=known.fetched_at is not None,
@@ -180,17 +196,6 @@ class CaseService:
             subscription_id=_subscribe(connection, ask, job, now),
             allowance=allowance,
         )
-        return show(connection, outcome)
-
-    def _changes_nothing(self, connection: Connection, ask: Ask, known: Known) -> bool:
-        if must_read(ask, known, self._rules.ttl_seconds):
-            return False
-        decision = decide(ask, known, was_due=False)
-        if decision.step is not Step.ANSWER:
-            return False
-        if ask.webhook_url is None or decision.job is None:
-            return True
-        return jobs.is_attached(connection, decision.job, ask.client_id, ask.webhook_url)
 
     def _allowance(self, connection: Connection, ask: Ask) -> ratelimit.Allowance | None:
         return ratelimit.look(connection, self._rules.limit, ask.client_id) if ask.download else None
@@ -229,6 +234,16 @@ def _read(connection: Connection, ask: Ask, outcome: Outcome) -> CaseParts:
         subscription_id=outcome.subscription_id,
         stale=outcome.stale and outcome.stored,
     )
+
+
+def _is_settled(connection: Connection, ask: Ask, known: Known) -> bool:
+    """Whether the request changes nothing: no job to start, no webhook to attach. Then it need not hold the case."""
+    decision = decide(ask, known, was_due=False)
+    if decision.step is not Step.ANSWER:
+        return False
+    if ask.webhook_url is None or decision.job is None:
+        return True
+    return jobs.is_attached(connection, decision.job, ask.client_id, ask.webhook_url)
 
 
 def _subscribe(connection: Connection, ask: Ask, job: Job | None, now: datetime) -> str | None:

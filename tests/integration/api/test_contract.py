@@ -99,7 +99,7 @@ def fuzzed(make_app: MakeApp, new_key: MakeKey) -> tuple[Any, str]:
 _TEXT = st.text(max_size=30)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_whatever_is_sent_the_answer_is_documented(fuzzed: tuple[Any, str], data: st.DataObject) -> None:
     app, key = fuzzed

@@ -257,7 +257,8 @@ async def test_ids_and_security_headers_go_with_every_answer(
     )
     assert answer.headers["x-request-id"] == "order-17"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert (await api.get("/webhooks/secret")).headers["cache-control"] == "no-store"
     assert "server" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
     assert stored.traces(number) == {trace}

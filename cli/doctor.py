@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from cli.context import read_stack
+from cli.deep import look, report, storage_settings
 
 _PACKAGES = (
     "confluent-kafka",
@@ -36,8 +37,23 @@ class Finding:
     words: str
 
 
-def doctor() -> None:
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare catalog, progress, delivery, S3 and topics; reads only.")
+    ] = False,
+    hashes: Annotated[bool, typer.Option("--hashes", help="With --deep: read every object for its SHA-256.")] = False,
+    hours: Annotated[float | None, typer.Option(min=0, help="With --deep: only what is younger.")] = None,
+    settle: Annotated[
+        float, typer.Option(min=0, help="With --deep: seconds that a thing may be on its way.", metavar="SECONDS")
+    ] = 60.0,
+) -> None:
     """Check this machine, and the stack or the servers that the settings name."""
+    if deep:
+        bad = report(look(hashes=hashes, hours=hours, settle=settle))
+        if bad:
+            typer.echo(f"{bad} do not match", err=True)
+            raise typer.Exit(1)
+        return
     bad = 0
     for finding in _findings():
         mark = {True: "ok ", False: "BAD", None: "-  "}[finding.good]
@@ -142,22 +158,9 @@ def _postgres(url: str) -> str:
 
 def _s3(stack: dict[str, Any]) -> Callable[[str], str]:
     def check(endpoint: str) -> str:
-        from pydantic import SecretStr
-
-        from shared.settings import StorageSettings
         from shared.storage import make_client
 
-        kept = stack.get("s3", {})
-        settings = StorageSettings()
-        if kept and not os.environ.get("AUTOS_S3_ENDPOINT_URL"):
-            settings = StorageSettings.model_validate(
-                {
-                    "s3_endpoint_url": endpoint,
-                    "s3_bucket": kept["bucket"],
-                    "aws_access_key_id": kept["access_key_id"],
-                    "aws_secret_access_key": SecretStr(kept["secret_access_key"]),
-                }
-            )
+        settings = storage_settings(stack)
         client: Any = make_client(settings)
         client.head_bucket(Bucket=settings.s3_bucket)
         return f"bucket {settings.s3_bucket} at {endpoint}"

@@ -1,0 +1,128 @@
+"""The end of a storm: cases, documents, webhooks, duplicates and invariants, without a hand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from shared.invariants.check import EVER, Check
+from shared.invariants.database import DatabaseReader
+from shared.invariants.findings import Findings, Patience
+from shared.invariants.store import StoreReader
+from shared.invariants.topics import TopicReader
+from shared.settings import StorageSettings
+from shared.storage import make_store
+from tests.chaos.plan import Case
+from tests.product import Product
+from tests.support import wait_until
+
+SETTLE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """What receiver and notifier say of the deliveries of a round."""
+
+    deliveries: int
+    requests: int
+    duplicates: int
+    """Requests that a receiver got after it had accepted the delivery already."""
+    cut_off: int
+    """Attempts that were begun and never recorded: their notifier was killed, or lost its lease."""
+    unheard: int
+    """Attempts that the receiver accepted, and whose answer the notifier did not get."""
+
+
+def check_documents(product: Product, case: Case) -> None:
+    """Every document is available, and its link gives the bytes of the source."""
+    expected = {document.document_id: document for document in product.simulator.case(case.number).documents}
+    listed = product.client.get(f"/processes/{case.number}/files").raise_for_status().json()["documents"]
+    assert {document["id"] for document in listed} == set(expected), case.number
+    with httpx.Client(timeout=30, trust_env=False) as plain:
+        for document in listed:
+            body = plain.get(document["download_url"]).raise_for_status().content
+            right = expected[document["id"]]
+            assert hashlib.sha256(body).hexdigest() == document["sha256"] == right.sha256, document["id"]
+            assert document["size"] == len(body) == right.size, document["id"]
+
+
+def deliveries_of(product: Product, number: str) -> list[dict[str, Any]]:
+    """The deliveries of a case with every attempt, by the API."""
+    answer = product.client.get("/webhooks/deliveries", params={"process_number": number}).raise_for_status().json()
+    identities = [delivery["id"] for delivery in answer["deliveries"]]
+    return [product.client.get(f"/webhooks/deliveries/{identity}").raise_for_status().json() for identity in identities]
+
+
+def check_webhooks(product: Product, cases: Sequence[Case], path: str) -> Webhooks:
+    """Each case has one delivery, delivered; every request too many has a reason."""
+    received = product.receiver.received(path)
+    requests, duplicates, cut_off, unheard = 0, 0, 0, 0
+    for case in cases:
+        mine = [call for call in received if call.path == f"{path}/{case.number}"]
+        (delivery,) = wait_until(lambda case=case: _delivered(product, case), SETTLE_SECONDS, f"delivery {case.number}")
+        assert mine, f"{case.number}: recorded as delivered, never received"
+        assert all(call.verified for call in mine), case.number
+        assert {call.webhook_id for call in mine} == {delivery["id"]}, case.number
+        assert all(call.body["data"]["status"] == "completed" for call in mine), case.number
+        attempts = [call.attempt for call in mine]
+        assert len(set(attempts)) == len(attempts), f"{case.number}: an attempt was sent twice: {attempts}"
+        recorded = {attempt["attempt"]: attempt for attempt in delivery["attempt_log"]}
+        accepted = [call.attempt for call in mine if 200 <= call.answered < 300]
+        known = [number for number in accepted if number in recorded and recorded[number]["succeeded"]]
+        lost = [number for number in accepted if number not in recorded]
+        mute = [number for number in accepted if number in recorded and not recorded[number]["succeeded"]]
+        assert len(known) == 1, f"{case.number}: attempts {known} are recorded as successful, {accepted} were accepted"
+        requests += len(mine)
+        # Each of these is one of the two reasons for which at-least-once means more than once.
+        duplicates += len(accepted) - 1
+        cut_off += len(lost)
+        unheard += len(mute)
+    assert duplicates == cut_off + unheard
+    return Webhooks(len(cases), requests, duplicates, cut_off, unheard)
+
+
+def _delivered(product: Product, case: Case) -> list[dict[str, Any]]:
+    found = deliveries_of(product, case.number)
+    return found if found and all(delivery["status"] == "delivered" for delivery in found) else []
+
+
+@contextmanager
+def invariants(product: Product, *, hashes: bool = True, patience: Patience | None = None) -> Iterator[Check]:
+    """The check of ``autos doctor --deep`` on a running product; by default nothing is given any time."""
+    stack = product.stack()
+    settings = StorageSettings.model_validate(
+        {
+            "s3_endpoint_url": stack["s3"]["endpoint"],
+            "s3_bucket": stack["s3"]["bucket"],
+            "aws_access_key_id": stack["s3"]["access_key_id"],
+            "aws_secret_access_key": stack["s3"]["secret_access_key"],
+        }
+    )
+    strict = patience or Patience(timedelta(0), timedelta(0))
+    with (
+        closing(TopicReader(stack["kafka"], "autos")) as topics,
+        closing(DatabaseReader(stack["database_url"], EVER)) as database,
+    ):
+        yield Check(database, StoreReader(make_store(settings), hashes=hashes), topics, strict, EVER)
+
+
+def check_invariants(product: Product) -> Findings:
+    """Wait until nothing is in progress any more; then nothing may be wrong."""
+    with invariants(product) as check:
+        findings = check.run()
+
+        def quiet() -> bool:
+            nonlocal findings
+            findings = check.run()
+            return not findings.running
+
+        if findings.running:
+            wait_until(quiet, SETTLE_SECONDS, f"the end of {findings.running[:5]}")
+    assert not findings.mismatches, [mismatch.words for mismatch in findings.mismatches]
+    return findings

@@ -42,6 +42,9 @@ ps: $(VENV)/.local.stamp ## what runs
 test: $(VENV)/.dev.stamp ## every test, on the embedded stack
 	@$(BIN)/python -m pytest
 
+chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 unit: $(VENV)/.dev.stamp ## the tests without I/O
 	@$(BIN)/python -m pytest tests/unit
 

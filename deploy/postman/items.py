@@ -1,0 +1,79 @@
+"""Postman's collection format 2.1 as plain dictionaries: folders, requests, scripts, each with an id that stays."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+Item = dict[str, Any]
+
+SCHEMA: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+_NAMESPACE: Final = uuid.UUID("6f6f2b2e-6b0f-5d2c-8d0f-6d5f0a2f9d11")
+
+NO_KEY: Final = {"type": "noauth"}
+BEARER: Final = {"type": "bearer", "bearer": [{"key": "token", "value": "{{api_key}}", "type": "string"}]}
+
+
+def stable_id(*parts: str) -> str:
+    """The same parts have the same id in every run, so that a new collection differs only where something changed."""
+    return str(uuid.uuid5(_NAMESPACE, "/".join(parts)))
+
+
+def folder(name: str, description: str, items: Sequence[Item]) -> Item:
+    """A folder of requests or of folders."""
+    return {"id": stable_id("folder", name), "name": name, "description": description, "item": list(items)}
+
+
+def request(
+    place: str,
+    name: str,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    optional_query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: object = None,
+    auth: Mapping[str, Any] | None = None,
+    description: str = "",
+    before: Sequence[str] = (),
+    tests: Sequence[str] = (),
+    follow_redirects: bool = True,
+) -> Item:
+    """One request. ``path`` may hold ``{{variables}}``; ``optional_query`` is listed but switched off.
+
+    ``place`` and ``name`` make its id; ``before`` and ``tests`` are lines of Postman scripts.
+    """
+    parameters: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in (query or {}).items()]
+    parameters += [
+        {"key": key, "value": "", "description": text, "disabled": True} for key, text in (optional_query or {}).items()
+    ]
+    sent = "&".join(f"{key}={quote(value, safe='{}')}" for key, value in (query or {}).items())
+    url: dict[str, Any] = {
+        "raw": "{{base_url}}" + path + (f"?{sent}" if sent else ""),
+        "host": ["{{base_url}}"],
+        "path": path.strip("/").split("/"),
+    }
+    if parameters:
+        url["query"] = parameters
+    made: dict[str, Any] = {"method": method, "header": [], "url": url}
+    made["header"] = [{"key": key, "value": value} for key, value in (headers or {}).items()]
+    if body is not None:
+        made["header"].append({"key": "Content-Type", "value": "application/json"})
+        made["body"] = {"mode": "raw", "raw": json.dumps(body, indent=2), "options": {"raw": {"language": "json"}}}
+    if auth is not None:
+        made["auth"] = dict(auth)
+    if description:
+        made["description"] = description
+    item: Item = {"id": stable_id(place, name), "name": name, "request": made}
+    item["event"] = [_script(kind, lines) for kind, lines in (("prerequest", before), ("test", tests)) if lines]
+    if not follow_redirects:
+        item["protocolProfileBehavior"] = {"followRedirects": False}
+    return item
+
+
+def _script(kind: str, lines: Sequence[str]) -> dict[str, Any]:
+    return {"listen": kind, "script": {"type": "text/javascript", "exec": list(lines)}}

@@ -1,0 +1,81 @@
+"""The Postman collection against the running product, by newman; needs Node and newman, on PATH or for npx."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import clients
+from shared.cnj import ProcessNumber
+from tests.product import Product
+
+COLLECTION = Path(__file__).parents[2] / "docs" / "postman" / "autos.postman_collection.json"
+
+
+@pytest.fixture(scope="module")
+def newman() -> list[str]:
+    """The command. Skips where there is none: this project's own requirements are Python's only."""
+    if found := shutil.which("newman"):
+        return [found]
+    if shutil.which("node") is None or (npx := shutil.which("npx")) is None:
+        pytest.skip("needs Node with newman (npm install newman)")
+    command = [npx, "--no-install", "newman"]
+    if subprocess.run([*command, "--version"], capture_output=True, check=False, timeout=60).returncode != 0:
+        pytest.skip("Node is here, newman is not (npm install newman)")
+    return command
+
+
+def test_every_request_of_the_collection_passes_its_tests(
+    product: Product, process_number: Callable[[], ProcessNumber], newman: list[str], tmp_path: Path
+) -> None:
+    numbers = [process_number() for _ in range(2)]
+    for number in numbers:
+        product.simulator.put_case(number, documents=4, size=5_000, latency=0.05)
+    # A client of its own: the collection makes a new signing secret too.
+    _, key = clients.create_key(product.stack()["database_url"], f"postman-{numbers[0]}", name="newman")
+    values = {
+        "base_url": product.api_url,
+        "api_key": key,
+        "process_number": numbers[0],
+        "other_process_number": numbers[1],
+        "webhook_url": product.receiver.url(f"/postman/{numbers[0]}"),
+    }
+    environment = tmp_path / "environment.json"
+    # In a file, since everybody can read a command line.
+    environment.write_text(
+        json.dumps({"name": "test", "values": [{"key": k, "value": v, "enabled": True} for k, v in values.items()]})
+    )
+    report = tmp_path / "report.json"
+    ended = subprocess.run(
+        [
+            *(*newman, "run", str(COLLECTION), "--environment", str(environment)),
+            *("--reporters", "cli,json", "--reporter-json-export", str(report)),
+            *("--timeout-request", "60000", "--color", "off", "--disable-unicode"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert report.is_file(), ended.stderr or ended.stdout
+    run: dict[str, Any] = json.loads(report.read_text())["run"]
+    failures = [f"{one['source'].get('name')}: {one['error']['message']}" for one in run["failures"]]
+    assert not failures and ended.returncode == 0, "\n".join(failures) or ended.stdout[-3000:]
+    # Each request was sent, so nothing was skipped by a wrong jump.
+    sent = {execution["item"]["id"] for execution in run["executions"]}
+    assert sent == set(_request_ids(json.loads(COLLECTION.read_text())["item"]))
+    assert run["stats"]["assertions"]["total"] >= 2 * len(sent)
+    assert len(product.receiver.received(f"/postman/{numbers[0]}")) >= 1
+
+
+def _request_ids(items: list[dict[str, Any]]) -> list[str]:
+    found = []
+    for item in items:
+        found += _request_ids(item["item"]) if "item" in item else [item["id"]]
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from shared.pdpj.client import CourtSource
 from sqlalchemy import Connection
 
 from shared.clock import Clock
@@ -12,6 +11,7 @@ from shared.cnj import parse
 from shared.db.case_store import lock_case, store_case
 from shared.db.engine import Database
 from shared.pdpj.breaker import BreakerState
+from shared.pdpj.client import CourtSource
 from shared.pdpj.errors import SourceError, SourceTimeout, SourceUnavailable
 from shared.pdpj.limiter import SourceGate
 from shared.pdpj.model import Case
@@ -55,9 +55,14 @@ class Discovery:
         number = parse(process_number)
         try:
             async with asyncio.timeout(self._timeout), self._gate.slot() as slot:
-                # Before the case: a change between the two is then read again, rather than missed.
-                version = await self._version(number)
-                case = await self._source.fetch_case(number)
+                try:
+                    async with asyncio.timeout(_margin(self._timeout)):
+                        # Before the case: a change between the two is then read again, rather than missed.
+                        version = await self._version(number)
+                        case = await self._source.fetch_case(number)
+                # Inside the slot, so that the gate hears of a source that hangs.
+                except TimeoutError:
+                    raise SourceTimeout from None
                 slot.answered()
                 return version, case
         except TimeoutError:
@@ -69,3 +74,8 @@ class Discovery:
         except SourceError:
             # Only the answer about the case itself counts.
             return None
+
+
+def _margin(timeout: float) -> float:
+    """A little less than the whole: the reading's own end comes before the end of all."""
+    return timeout * 0.95

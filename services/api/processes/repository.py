@@ -194,8 +194,10 @@ def _micros(moment: datetime | None) -> int:
 def read_marker(connection: Connection, process_number: str) -> Marker | None:
     """The marker of a case; None when it was never asked for."""
     known = progress.jobs
-    counted = connection.execute(
+    fetched_at = select(processes.c.fetched_at).where(processes.c.process_number == process_number).scalar_subquery()
+    row = connection.execute(
         select(
+            fetched_at.label("fetched_at"),
             func.count().label("jobs"),
             func.max(jobs.c.created_at).label("newest"),
             func.count(jobs.c.cancelled_at).label("cancelled"),
@@ -205,11 +207,6 @@ def read_marker(connection: Connection, process_number: str) -> Marker | None:
         .select_from(jobs.join(known, known.c.job_id == jobs.c.job_id, isouter=True))
         .where(jobs.c.process_number == process_number)
     ).one()
-    fetched_at = connection.execute(
-        select(processes.c.fetched_at).where(processes.c.process_number == process_number)
-    ).scalar_one_or_none()
-    if fetched_at is None and counted.jobs == 0:
+    if row.fetched_at is None and row.jobs == 0:
         return None
-    return Marker(
-        fetched_at, counted.jobs, counted.newest, counted.cancelled, int(counted.versions), counted.running == 0
-    )
+    return Marker(row.fetched_at, row.jobs, row.newest, row.cancelled, int(row.versions), row.running == 0)

@@ -31,6 +31,9 @@ class Outcome:
 
     seed: int
     seconds: float
+    """From the first request to the end of the last case."""
+    settled: float
+    """From there until every webhook was delivered and nothing was under way."""
     documents: int
     requests: int
     repeated: int
@@ -41,7 +44,7 @@ class Outcome:
     def __str__(self) -> str:
         hooks = self.webhooks
         return (
-            f"seed {self.seed}: {self.documents} documents right after {self.seconds:.1f} s; "
+            f"seed {self.seed}: {self.documents} documents right after {self.seconds:.1f} s, all quiet {self.settled:.1f} s later; "
             f"{self.source_requests} requests to the source; {self.requests} requests of clients, "
             f"{self.repeated} of them repeated, {self.longest_gap:.1f} s the longest without an answer; "
             f"{hooks.deliveries} webhooks delivered by {hooks.requests} requests, {hooks.duplicates} too many "
@@ -80,6 +83,7 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
     return Outcome(
         seed=plan.seed,
         seconds=seconds,
+        settled=time.monotonic() - began - seconds,
         documents=sum(case.documents for case in plan.cases),
         requests=sum(tally.requests for tally in tallies),
         repeated=sum(tally.repeated for tally in tallies),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,8 +85,9 @@ async def wait_for_end(
     timeout: float,
     watch: Callable[[int], None] | None = None,
     step: float = _STEP_SECONDS,
+    ended: bool = True,
 ) -> None:
-    """Until every case has all of its ``documents`` (in all). ``watch`` hears how many there are at each step.
+    """Until ``documents`` are there, and with ``ended`` every case has completed. ``watch`` hears of each step.
 
     Raises BenchmarkFailed when a case ends otherwise, or after ``timeout`` seconds.
     """
@@ -94,13 +95,13 @@ async def wait_for_end(
     deadline = time.monotonic() + timeout
     try:
         while True:
-            ended, completed, available = progress.read()
+            over, completed, available = progress.read()
             if watch is not None:
                 watch(available)
-            if completed == len(numbers) and available >= documents:
+            if available >= documents and (not ended or completed == len(numbers)):
                 return
-            if ended > completed:
-                raise BenchmarkFailed(f"{ended - completed} of {len(numbers)} cases did not complete")
+            if over > completed:
+                raise BenchmarkFailed(f"{over - completed} of {len(numbers)} cases did not complete")
             if time.monotonic() > deadline:
                 raise BenchmarkFailed(f"{available} of {documents} documents after {timeout:g} s")
             await asyncio.sleep(step)
@@ -115,26 +116,19 @@ async def deliver(
     *,
     at_once: int = 100,
     timeout: float = 300.0,
-    before_end: Callable[[], Awaitable[None]] | None = None,
-    **parameters: str,
 ) -> Run:
-    """Ask for cases that nobody asked for before and wait until they are there. Raises BenchmarkFailed.
-
-    ``before_end`` is called when everything was asked for.
-    """
+    """Ask for cases that nobody asked for before and wait until they are there. Raises BenchmarkFailed."""
     documents = len(numbers) * documents_each
     places = asyncio.Semaphore(at_once)
 
     async def one(client: httpx.AsyncClient, number: str) -> float:
         async with places:
-            return await ask(client, number, **parameters)
+            return await ask(client, number)
 
     before = product.processes.cpu()
     began = time.perf_counter()
     async with product.client() as client:
         answers = await asyncio.gather(*(one(client, number) for number in numbers))
-        if before_end is not None:
-            await before_end()
         await wait_for_end(product, numbers, documents, timeout)
     seconds = time.perf_counter() - began
     return Run(documents, seconds, difference(product.processes.cpu(), before), tuple(answers))

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _BATCH: Final = 500
 _COMMITTED_SECONDS: Final = 2.0
 _LAG_EVERY_SECONDS: Final = 5.0
-_CLOSE_COMMIT_SECONDS: Final = 5.0
+_CLOSE_COMMIT_SECONDS: Final = 2.0
 
 CommitCallback = Callable[[KafkaError | None, list[TopicPartition]], None]
 
@@ -244,7 +244,11 @@ class PollThread:
         if starts:
             self._on_loop(self._inbox.assigned, starts)
         # Read on from exactly the offsets whose metadata was restored.
-        consumer.incremental_assign([TopicPartition(s.topic, s.partition, s.offset) for s in starts])
+        fresh = [TopicPartition(start.topic, start.partition, start.offset) for start in starts]
+        consumer.incremental_assign(fresh)
+        if fresh:
+            # librdkafka keeps a pause over the loss of a partition.
+            consumer.resume(fresh)
 
     def _committed(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> list[Position]:
         """What the group has committed, asked until there is an answer: without it finished records would repeat.

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_CLOSE_SECONDS: Final = 15.0
+_CLOSE_SECONDS: Final = 5.0
 
 
 class ConsumerRuntime(Generic[T]):
@@ -104,6 +104,7 @@ class ConsumerRuntime(Generic[T]):
         self._stop = asyncio.Event()
         self._commit_timer: asyncio.TimerHandle | None = None
         self._commit_unanswered = False
+        self._commits_refused = False
 
     @property
     def assignment(self) -> list[Key]:
@@ -207,7 +208,9 @@ class ConsumerRuntime(Generic[T]):
         if error is not None:
             self._holdings.refused(keys)
             self._metrics.commit_failures.labels(self._name).inc()
-            _log.info("commit refused", extra={"runtime": self._name, "error": error})
+            if not self._commits_refused:
+                _log.warning("commits are refused", extra={"runtime": self._name, "error": error})
+        self._commits_refused = error is not None
 
     def measured(self, ends: dict[Key, int]) -> None:
         """The ends of the partitions, as last heard from the broker."""

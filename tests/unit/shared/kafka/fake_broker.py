@@ -120,7 +120,7 @@ class FakeBroker:
 
 
 class FakeConsumer:
-    """One member. ``crash`` makes it deaf and mute, as if its process had been killed."""
+    """One member. A pause outlives the loss of its partition, as in librdkafka. ``crash`` makes it deaf and mute, as if its process had been killed."""
 
     def __init__(self, broker: FakeBroker, on_commit: CommitCallback) -> None:
         self._broker = broker
@@ -222,7 +222,6 @@ class FakeConsumer:
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
         for item in partitions:
             self._next[item.topic, item.partition] = max(item.offset, 0)
-            self._paused.discard((item.topic, item.partition))
 
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> tuple[int, int]:
         log = self._broker.logs[partition.topic, partition.partition]

@@ -48,6 +48,12 @@ chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing 
 unit: $(VENV)/.dev.stamp ## the tests without I/O
 	@$(BIN)/python -m pytest tests/unit
 
+bench: $(VENV)/.dev.stamp ## the benchmarks; ARGS="--quick", ARGS="pipeline memory", ARGS=--list
+	@$(BIN)/python -m bench $(ARGS)
+
+load: $(VENV)/.dev.stamp ## 100 cases at once through the public API; ARGS="--soak 20" goes on for 20 minutes
+	@$(BIN)/python -m bench.load $(ARGS)
+
 check: $(VENV)/.dev.stamp ## format, lint, types, layers, schemas
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

@@ -37,8 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{name}\n  measures: {benchmark.measures}\n  baseline: {benchmark.baseline}")
         return 0
     rounds = chosen.rounds or (1 if chosen.quick else 3)
-    # A stop that is asked for unwinds as Ctrl-C does, so that the stacks end too.
-    signal.signal(signal.SIGTERM, _interrupt)
     started = datetime.now(UTC)
     target = chosen.out or _KEPT / f"{started:%Y%m%dT%H%M%SZ}.json"
     return _run(names, chosen.quick, rounds, started, target)
@@ -83,6 +81,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    # A stop that is asked for unwinds as Ctrl-C does, so that the stacks end too.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -95,7 +95,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="then go on at half the rate that was reached")
     parser.add_argument("--out", type=Path, help="where the JSON goes (.autos/bench/load-<time>.json)")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
     target = chosen.out or Path(".autos") / "bench" / f"load-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="autos-load-", dir=target.parent) as work_dir:
@@ -295,6 +294,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    # A stop that is asked for unwinds as Ctrl-C does, so that the stacks end too.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(main())
     except BenchmarkFailed as error:

@@ -42,7 +42,7 @@ def _run(plan: Plan) -> list[Figure]:
 
 
 def _measure(plan: Plan, workers: int) -> Run:
-    cases, documents = 20, plan.size(12 * workers, 6 * workers)
+    cases, documents = 20, plan.size(30 * workers, 8 * workers)
     with running_product(plan, _SETTINGS, f"downloader={workers}") as product:
         product.simulator.configure_source(SourceSetting(latency=_LATENCY_SECONDS))
         warm_up = case_numbers(8 * workers)

@@ -49,7 +49,8 @@ from shared.db.engine import Database
 from shared.kafka.config import common_config
 from shared.kafka.errors import InfrastructureAway
 from shared.outbox.relay import OutboxRelay, Publisher
-from shared.storage import PresignedLinks, make_client, make_store
+from shared.presigning import make_links
+from shared.storage import make_store
 from shared.webhooks.dial import WebhookCaller
 from shared.webhooks.guard import GuardPolicy, Resolver, system_resolver
 
@@ -149,7 +150,7 @@ def _make_parts(
         settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size
     )
     changes = Changes(settings.database_url)
-    links = LinkCache(PresignedLinks(make_client(settings, public=True), settings.s3_bucket), clock)
+    links = LinkCache(make_links(settings, clock), clock)
     store = make_store(settings)
     policy = GuardPolicy.from_settings(settings)
     urls = WebhookUrls(policy, resolver)

@@ -25,7 +25,7 @@ class Link:
 
 
 class Signer(Protocol):
-    """What makes links (:class:`shared.storage.PresignedLinks`)."""
+    """What makes links (:func:`shared.presigning.make_links`)."""
 
     def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
         """A link to ``key`` that works for LINK_SECONDS."""

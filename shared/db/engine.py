@@ -37,6 +37,8 @@ def make_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engi
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_pre_ping=True,
+        # What a row holds is nobody's business in a log.
+        hide_parameters=True,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
         connect_args={

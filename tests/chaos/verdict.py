@@ -72,7 +72,7 @@ def check_webhooks(product: Product, cases: Sequence[Case], path: str) -> Webhoo
         assert all(call.body["data"]["status"] == "completed" for call in mine), case.number
         attempts = [call.attempt for call in mine]
         assert len(set(attempts)) == len(attempts), f"{case.number}: an attempt was sent twice: {attempts}"
-        recorded = {attempt["attempt"]: attempt for attempt in delivery["attempt_log"]}
+        recorded = {attempt["attempt"]: attempt for attempt in delivery["attempts"]}
         accepted = [call.attempt for call in mine if 200 <= call.answered < 300]
         known = [number for number in accepted if number in recorded and recorded[number]["succeeded"]]
         lost = [number for number in accepted if number not in recorded]

@@ -109,8 +109,8 @@ def test_a_delivery_is_shown_with_its_attempts_and_sent_again(product: Product, 
     delivery = wait_until(delivered, 20)
     assert delivery is not None
     detail = product.client.get(f"/webhooks/deliveries/{delivery['id']}").json()
-    assert detail["attempt_log"][0]["status_code"] == 500
-    assert [attempt["succeeded"] for attempt in detail["attempt_log"]] == [False, True]
+    assert detail["attempts"][0]["status_code"] == 500
+    assert [attempt["succeeded"] for attempt in detail["attempts"]] == [False, True]
     assert product.client.post(f"/webhooks/deliveries/{delivery['id']}/redeliver").status_code == 202
     calls = product.wait_for_webhook("/api/again", 3)
     assert {call.webhook_id for call in calls} == {delivery["id"]}

@@ -19,11 +19,15 @@ def find(connection: Connection, client_id: str, delivery_id: str) -> Row[Any] |
     ).one_or_none()
 
 
-def attempts_of(connection: Connection, delivery_id: str) -> Sequence[Row[Any]]:
-    """Every attempt, the first one first."""
-    return connection.execute(
-        select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.attempt, attempts.c.id)
-    ).all()
+def attempts_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
+    """Every attempt of some deliveries, by delivery, oldest first."""
+    found: dict[str, list[Row[Any]]] = {delivery_id: [] for delivery_id in delivery_ids}
+    rows = connection.execute(
+        select(attempts).where(attempts.c.delivery_id.in_(delivery_ids)).order_by(attempts.c.attempt, attempts.c.id)
+    )
+    for row in rows:
+        found[row.delivery_id].append(row)
+    return found
 
 
 def page(

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Response
 from services.api.answers import Json
 from services.api.auth import Subscriber
 from services.api.deliveries.schemas import (
-    DeliveryDetail,
     DeliveryPage,
     DeliveryStatusName,
+    DeliveryView,
     EndpointList,
     EndpointView,
 )
@@ -48,7 +48,7 @@ async def list_deliveries(
 @router.get(
     "/deliveries/{delivery_id}",
     response_model=None,
-    responses={200: {"model": DeliveryDetail, "description": "The delivery"}, **described(DeliveryNotFound)},
+    responses={200: {"model": DeliveryView, "description": "The delivery"}, **described(DeliveryNotFound)},
     summary="One delivery with every attempt",
 )
 async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, parts: Parts) -> Response:
@@ -60,7 +60,7 @@ async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, parts: Parts
     "/deliveries/{delivery_id}/redeliver",
     status_code=202,
     response_model=None,
-    responses={202: {"model": DeliveryDetail, "description": "It will be sent again"}, **described(DeliveryNotFound)},
+    responses={202: {"model": DeliveryView, "description": "It will be sent again"}, **described(DeliveryNotFound)},
     summary="Send a delivery again",
 )
 async def redeliver(delivery_id: DeliveryId, caller: Subscriber, parts: Parts, trace: Trace) -> Response:

@@ -12,25 +12,6 @@ from services.api.processes.schemas import View
 DeliveryStatusName = Literal["pending", "sending", "waiting", "delivered", "exhausted", "gone", "cancelled"]
 
 
-class DeliveryView(View):
-    """A webhook that is to be sent, is being sent, or was sent."""
-
-    id: str = Field(description="The same as the header webhook-id")
-    subscription_id: str
-    job_id: str
-    process_number: str
-    endpoint_id: str
-    url: str
-    status: DeliveryStatusName
-    attempts: int = Field(ge=0)
-    next_attempt_at: datetime | None
-    last_status_code: int | None
-    last_error_code: str | None
-    created_at: datetime
-    updated_at: datetime
-    delivered_at: datetime | None
-
-
 class AttemptView(View):
     """One request to the receiver. Durations are milliseconds."""
 
@@ -49,10 +30,24 @@ class AttemptView(View):
     response_excerpt: str | None = Field(description="The first 4 KiB of the answer")
 
 
-class DeliveryDetail(DeliveryView):
-    """A delivery with every attempt."""
+class DeliveryView(View):
+    """A webhook that is to be sent, is being sent, or was sent, with every attempt."""
 
-    attempt_log: list[AttemptView]
+    id: str = Field(description="The same as the header webhook-id")
+    subscription_id: str
+    job_id: str
+    process_number: str
+    endpoint_id: str
+    url: str
+    status: DeliveryStatusName
+    next_attempt_at: datetime | None
+    last_status_code: int | None
+    last_error_code: str | None
+    created_at: datetime
+    updated_at: datetime
+    delivered_at: datetime | None
+    attempt_count: int = Field(ge=0, description="The one being sent included")
+    attempts: list[AttemptView] = Field(description="Those that have ended, oldest first")
 
 
 class DeliveryPage(View):

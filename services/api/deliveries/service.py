@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -28,7 +29,6 @@ _DELIVERY: Final = (
     "endpoint_id",
     "url",
     "status",
-    "attempts",
     "next_attempt_at",
     "last_status_code",
     "last_error_code",
@@ -86,8 +86,9 @@ class DeliveryService:
             before = cursors.decode(wanted.cursor)
             if not _is_uuid(before[1]):
                 raise InvalidCursor
-        rows = await self._database.run(
-            lambda connection: repository.page(
+
+        def read(connection: Connection) -> dict[str, Any]:
+            rows = repository.page(
                 connection,
                 client_id,
                 process_number=wanted.process_number,
@@ -95,16 +96,18 @@ class DeliveryService:
                 before=before,
                 limit=wanted.limit + 1,
             )
-        )
-        shown = rows[: wanted.limit]
-        more = len(rows) > wanted.limit
-        return {
-            "deliveries": [delivery_view(row) for row in shown],
-            "next_cursor": cursors.encode(shown[-1].created_at, shown[-1].delivery_id) if more else None,
-        }
+            shown = rows[: wanted.limit]
+            made = repository.attempts_of(connection, [row.delivery_id for row in shown])
+            more = len(rows) > wanted.limit
+            return {
+                "deliveries": [delivery_view(row, made[row.delivery_id]) for row in shown],
+                "next_cursor": cursors.encode(shown[-1].created_at, shown[-1].delivery_id) if more else None,
+            }
+
+        return await self._database.run(read)
 
     async def show(self, client_id: str, delivery_id: str) -> dict[str, Any]:
-        """The DeliveryDetail. Raises DeliveryNotFound."""
+        """The DeliveryView. Raises DeliveryNotFound."""
         return await self._database.run(lambda connection: _detail(connection, client_id, delivery_id))
 
     async def redeliver(self, client_id: str, delivery_id: str, traceparent: str) -> dict[str, Any]:
@@ -155,9 +158,14 @@ class DeliveryService:
         write(connection, catalog.outbox, [record], now=now)
 
 
-def delivery_view(row: Row[Any]) -> dict[str, Any]:
-    """The DeliveryView of a row."""
-    return {"id": row.delivery_id, **_fields(row, _DELIVERY)}
+def delivery_view(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]:
+    """The DeliveryView of a row, with its attempts."""
+    return {
+        "id": row.delivery_id,
+        **_fields(row, _DELIVERY),
+        "attempt_count": row.attempts,
+        "attempts": [_fields(attempt, _ATTEMPT) for attempt in attempts],
+    }
 
 
 def endpoint_view(row: Row[Any]) -> dict[str, Any]:
@@ -169,8 +177,7 @@ def _detail(connection: Connection, client_id: str, delivery_id: str) -> dict[st
     row = repository.find(connection, client_id, delivery_id)
     if row is None:
         raise DeliveryNotFound
-    log = [_fields(attempt, _ATTEMPT) for attempt in repository.attempts_of(connection, delivery_id)]
-    return {**delivery_view(row), "attempt_log": log}
+    return delivery_view(row, repository.attempts_of(connection, [row.delivery_id])[row.delivery_id])
 
 
 def _fields(row: Row[Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -201,7 +201,7 @@ async def test_a_client_sees_its_own_deliveries_only(
         assert_problem(await api.get("/webhooks/deliveries", params={"status": "odd"}), 422, "validation_failed")
 
         detail = (await api.get(f"/webhooks/deliveries/{mine[0]}")).json()
-        assert detail["attempt_log"][0]["status_code"] == 500
+        assert detail["attempts"][0]["status_code"] == 500
         assert_problem(await api.get(f"/webhooks/deliveries/{theirs}"), 404, "delivery_not_found")
         assert_problem(await api.post(f"/webhooks/deliveries/{theirs}/redeliver"), 404, "delivery_not_found")
         assert (await api.post(f"/webhooks/deliveries/{mine[0]}/redeliver")).status_code == 202

@@ -44,10 +44,14 @@ class StoreReader:
             found += judge(document, key, size, digest)
         return found
 
-    def _digest(self, key: str) -> str:
+    def _digest(self, key: str) -> str | None:
+        """None: it is gone since it was listed, which the next look will see."""
         digest = hashlib.sha256()
-        for chunk in self._store.get(key).stream():
-            digest.update(chunk)
+        try:
+            for chunk in self._store.get(key).stream():
+                digest.update(chunk)
+        except FileNotFoundError:
+            return None
         return digest.hexdigest()
 
 

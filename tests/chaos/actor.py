@@ -8,6 +8,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import psutil
@@ -19,6 +20,18 @@ from tests.support import wait_until
 
 _STOP_SIGNALS: Final = {"postgres": signal.SIGINT}
 _RESTART_SECONDS: Final = 60.0
+_STEP: Final = 0.05
+
+
+@dataclass(frozen=True)
+class _Healing:
+    """What ends a trouble, and when (monotonic)."""
+
+    due: float
+    name: str
+    heal: Callable[[], None]
+    needs_answer: bool
+    """Whether the simulator or the receiver has to hear of it."""
 
 
 class Actor:
@@ -27,7 +40,7 @@ class Actor:
     def __init__(self, product: Product, say: Callable[[str], None]) -> None:
         self._product = product
         self._say = say
-        self._healing: list[tuple[float, str, Callable[[], None]]] = []
+        self._healing: list[_Healing] = []
         self._frozen: set[int] = set()
 
     def perform(self, plan: Plan, began: float) -> None:
@@ -37,7 +50,7 @@ class Actor:
                 self._wait(began + trouble.at)
                 self._begin(trouble, began)
             while self._healing:
-                self._wait(min(due for due, _, _ in self._healing) + 0.001)
+                self._wait(time.monotonic() + _STEP)
         finally:
             for pid in self._frozen:
                 with contextlib.suppress(ProcessLookupError):
@@ -46,15 +59,16 @@ class Actor:
     def _wait(self, until: float) -> None:
         """Sleep until a moment, healing what is due before it: the times are the plan's."""
         while True:
-            due = sorted((entry for entry in self._healing if entry[0] <= time.monotonic()), key=lambda entry: entry[0])
-            for entry in due:
-                self._healing.remove(entry)
-                self._say(f"over: {entry[1]}")
-                entry[2]()
+            for healing in list(self._healing):
+                # What is frozen hears of the end of another trouble when it is thawed.
+                if healing.due <= time.monotonic() and not (healing.needs_answer and self._frozen):
+                    self._healing.remove(healing)
+                    self._say(f"        over: {healing.name}")
+                    healing.heal()
             left = until - time.monotonic()
             if left <= 0:
                 return
-            time.sleep(min([left, *(max(0.0, entry[0] - time.monotonic()) for entry in self._healing)]))
+            time.sleep(min(left, _STEP))
 
     def _begin(self, trouble: Trouble, began: float) -> None:
         product = self._product
@@ -72,7 +86,7 @@ class Actor:
                     os.kill(pid, signal.SIGCONT)
                     self._frozen.discard(pid)
 
-                self._heal_in(seconds, trouble, thaw)
+                self._heal_in(seconds, trouble, thaw, needs_answer=False)
             case SourceOutage(_, kind, seconds):
                 if self._answers_control():
                     product.simulator.outage(kind)
@@ -87,8 +101,10 @@ class Actor:
                     product.receiver.answer("/", status)
                     self._heal_in(seconds, trouble, lambda: product.receiver.answer("/", 204))
 
-    def _heal_in(self, seconds: float, trouble: Trouble, heal: Callable[[], None]) -> None:
-        self._healing.append((time.monotonic() + seconds, type(trouble).__name__, heal))
+    def _heal_in(
+        self, seconds: float, trouble: Trouble, heal: Callable[[], None], *, needs_answer: bool = True
+    ) -> None:
+        self._healing.append(_Healing(time.monotonic() + seconds, type(trouble).__name__, heal, needs_answer))
 
     def _answers_control(self) -> bool:
         """A frozen simulator or receiver cannot be told anything; then this trouble is left out."""

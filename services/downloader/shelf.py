@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import IO, Final
 from urllib.parse import quote
 
@@ -15,12 +16,18 @@ from services.downloader.budget import ByteBudget
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.errors import InfrastructureAway
 
-PART_BYTES: Final = 8 * 1024 * 1024
-"""From this size on an upload has several parts, of this size."""
+SEVERAL_PARTS_BYTES: Final = 8 * 1024 * 1024
+"""From this size on an upload has several parts."""
+
+PART_BYTES: Final = 5 * 1024 * 1024
+"""The least that S3 takes as a part, since parts are what an upload has in memory; 10,000 of them are allowed."""
 
 _PARTS_AT_ONCE: Final = 2
-_MEMORY_BYTES: Final = 96 * 1024 * 1024
-"""What the parts of all uploads together may take. A part that is being read counts too."""
+_COPIES: Final = 4
+"""How many times a part (or a whole small document) is in memory at worst, measured: read, queued, being sent."""
+
+_MEMORY_BYTES: Final = 2 * _COPIES * PART_BYTES
+"""What all uploads together may take: two large ones, or many small ones."""
 
 _PROBE_SECONDS: Final = 5.0
 _NAME_BYTES: Final = 1024
@@ -64,14 +71,14 @@ class Shelf:
         content_type: str,
     ) -> None:
         """Store a document with its metadata. ``size`` in bytes. Raises InfrastructureAway."""
-        several_parts = size >= PART_BYTES
-        weight = (_PARTS_AT_ONCE + 1) * PART_BYTES if several_parts else size
-        async with self._budget.hold(weight):
+        several_parts = size >= SEVERAL_PARTS_BYTES
+        async with self._budget.hold(_COPIES * (PART_BYTES if several_parts else size)):
             try:
                 await obstore.put_async(
                     self._store,
                     request.object_key,
-                    content,
+                    # By pieces of a part's size: given the file itself, obstore holds half as much again.
+                    content if isinstance(content, bytes) else _parts(content),
                     attributes={
                         "Content-Type": content_type,
                         "sha256": sha256,
@@ -88,6 +95,11 @@ class Shelf:
                     _log.warning("object store is away", extra={"error": type(error).__name__})
                 self._away = True
                 raise InfrastructureAway("object store") from error
+
+
+async def _parts(file: IO[bytes]) -> AsyncIterator[bytes]:
+    while part := await asyncio.to_thread(file.read, PART_BYTES):
+        yield part
 
 
 def encoded_name(name: str) -> str:

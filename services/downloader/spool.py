@@ -1,7 +1,7 @@
 """One document on its way: in memory while it is small, then in a nameless temporary file, with its SHA-256.
 
 A nameless file is gone with the process, also after kill -9. Small documents never touch a thread or the disk; of a
-large one at most :data:`MEMORY_BYTES` and one piece are in memory.
+large one no more than a piece is in memory from then on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from shared.kafka.errors import InfrastructureAway
 
 MEMORY_BYTES: Final = 1024 * 1024
 """From this size on a document is on disk."""
+
+_PIECE_BYTES: Final = 256 * 1024
+"""What goes to the disk at once, so that a thread is worth its while."""
 
 
 class Spool:
@@ -45,7 +48,7 @@ class Spool:
         self._pending.append(chunk)
         self._pending_bytes += len(chunk)
         self.size += len(chunk)
-        if self._pending_bytes >= self._memory_bytes:
+        if self._pending_bytes >= (self._memory_bytes if self._file is None else _PIECE_BYTES):
             await self._unload()
 
     async def finish(self) -> bytes | IO[bytes]:
@@ -89,5 +92,5 @@ class Spool:
             self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - closed in close()
         for chunk in pending:
             self._sha256.update(chunk)
-        self._file.write(b"".join(pending))
+        self._file.writelines(pending)
         self._file.flush()

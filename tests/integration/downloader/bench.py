@@ -70,6 +70,7 @@ class Bench:
     async def open(self) -> None:
         self.database = Database.connect(self.servers.owner_url, application_name="test", pool_size=2)
         self.producer = Producer(self.servers.bootstrap_servers)
+        self._store: Any = make_client(self.settings())
         self._ears = confluent_kafka.Consumer(
             {
                 **common_config(self.servers.bootstrap_servers),
@@ -85,6 +86,7 @@ class Bench:
 
     async def close(self) -> None:
         self._ears.close()
+        self._store.close()
         await asyncio.to_thread(self.producer.close)
         await asyncio.to_thread(self.database.close)
 
@@ -222,13 +224,9 @@ class Bench:
 
     def stored(self, key: str) -> tuple[bytes, dict[str, str], str]:
         """An object: its bytes, metadata and content type."""
-        client: Any = make_client(self.settings())
-        try:
-            found = client.get_object(Bucket=self.servers.s3_bucket, Key=key)
-            with found["Body"] as body:
-                return body.read(), found["Metadata"], found["ContentType"]
-        finally:
-            client.close()
+        found = self._store.get_object(Bucket=self.servers.s3_bucket, Key=key)
+        with found["Body"] as body:
+            return body.read(), found["Metadata"], found["ContentType"]
 
     def check_stored(self, number: ProcessNumber, job_id: str, *, but: Sequence[str] = ()) -> None:
         """Every document of the case is in the store with the SHA-256 that the source's copy has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.pdpj.control import Failure, FailureKind
+from local.pdpj.control import ExplicitDocument, Failure, FailureKind
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
 from tests.integration.downloader.bench import Bench, Heard
@@ -98,9 +98,10 @@ async def test_a_short_and_an_empty_body_are_never_stored(bench: Bench) -> None:
     bench.check_stored(number, job, but=[empty])
 
 
-async def test_a_document_larger_than_memory_allows_goes_over_the_disk_in_parts(bench: Bench) -> None:
+async def test_documents_larger_than_memory_allows_go_over_the_disk_whole_or_in_parts(bench: Bench) -> None:
     number = bench.fresh_number()
-    bench.pdpj.put_case(number, documents=2, size=20_000_000)
+    sizes = (1, 1_048_575, 1_048_576, 3_000_000, 8_388_608, 20_000_000)
+    bench.pdpj.put_case(number, documents=[ExplicitDocument(size=size) for size in sizes])
     async with bench.worker():
         job = await bench.ask(number)
         await bench.ended(job)
@@ -109,7 +110,7 @@ async def test_a_document_larger_than_memory_allows_goes_over_the_disk_in_parts(
 
 async def test_an_outage_costs_no_attempt(bench: Bench) -> None:
     number = bench.fresh_number()
-    bench.pdpj.put_case(number, documents=20, latency=0.02)
+    bench.pdpj.put_case(number, documents=120, size=2_000, latency=0.1)
     async with bench.worker():
         job = await bench.ask(number)
         await wait_until_async(lambda: len(bench.told(job, "document.available")) >= 3, 20)

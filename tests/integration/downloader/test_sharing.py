@@ -124,7 +124,7 @@ async def test_a_worker_that_leaves_takes_its_row_away(database: Database, bench
 
 async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Bench, database: Database) -> None:
     number = bench.fresh_number()
-    bench.pdpj.put_case(number, documents=40, latency=0.02)
+    bench.pdpj.put_case(number, documents=120, size=2_000, latency=0.1)
     async with bench.worker(replica=f"{bench.prefix}.1"), bench.worker(replica=f"{bench.prefix}.2"):
         job = await bench.ask(number)
         await wait_until_async(lambda: len(bench.told(job, "document.available")) >= 3, 30)

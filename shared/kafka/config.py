@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Mapping
 from typing import Any, Final
+
+from shared.kafka.quiet import quiet_logger
 
 _LIBRDKAFKA_LOG: Final = "shared.kafka.librdkafka"
 # syslog's scale: 3 is error. A broker that is away is not an error of ours: the runtime and the producer say it once.
@@ -17,7 +18,7 @@ def common_config(bootstrap_servers: str, extra: Mapping[str, Any] | None = None
     return {
         "bootstrap.servers": bootstrap_servers,
         "client.id": f"autos-{socket.gethostname()}",
-        "logger": logging.getLogger(_LIBRDKAFKA_LOG),
+        "logger": quiet_logger(_LIBRDKAFKA_LOG),
         "log_level": _LOG_LEVEL,
         "log.connection.close": False,
         "reconnect.backoff.ms": 50,

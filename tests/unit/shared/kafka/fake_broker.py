@@ -120,7 +120,10 @@ class FakeBroker:
 
 
 class FakeConsumer:
-    """One member. A pause outlives the loss of its partition, as in librdkafka. ``crash`` makes it deaf and mute, as if its process had been killed."""
+    """One member. A pause outlives the loss of its partition, as in librdkafka.
+
+    ``crashed`` makes it deaf and mute, as if its process had been killed.
+    """
 
     def __init__(self, broker: FakeBroker, on_commit: CommitCallback) -> None:
         self._broker = broker

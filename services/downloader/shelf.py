@@ -9,7 +9,7 @@ from typing import IO, Final
 from urllib.parse import quote
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from services.downloader.budget import ByteBudget
@@ -54,9 +54,10 @@ class Shelf:
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
                 await obstore.head_async(self._store, key)
-        except NotFoundError:
+        except FileNotFoundError:
+            # obstore's word for 404, and no BaseError: the store answers, and does not have the document yet.
             pass
-        except (BaseError, TimeoutError) as error:
+        except (BaseError, OSError) as error:
             raise InfrastructureAway("object store") from error
         self._away = False
         _log.info("object store is back")
@@ -89,7 +90,8 @@ class Shelf:
                     chunk_size=PART_BYTES,
                     max_concurrency=_PARTS_AT_ONCE,
                 )
-            except BaseError as error:
+            # OSError: FileNotFoundError is a 404, the bucket is not there (yet: a store that starts says so too).
+            except (BaseError, OSError) as error:
                 if not self._away:
                     # The class only: the text of an error quotes the request, which has the document's name.
                     _log.warning("object store is away", extra={"error": type(error).__name__})

@@ -1,0 +1,54 @@
+"""A document that was given up can be read from the dead topic and asked for again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from local.pdpj.control import Failure, FailureKind
+from shared.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
+from shared.events import topics
+from shared.kafka.records import OutgoingRecord
+from tests.integration.downloader.bench import Bench, Heard
+from tests.support import wait_until_async
+
+
+async def dead_record(bench: Bench) -> Heard:
+    """The first record that this test sees in document.dead."""
+    found = await wait_until_async(lambda: [e for e in bench.listen() if e.topic == topics.DOCUMENT_DEAD], 10)
+    return found[0]
+
+
+async def letter_of(bench: Bench, heard: Heard) -> DeadLetter:
+    """The dead letter of a record."""
+    letters = await asyncio.to_thread(lambda: list(read_dead(bench.servers.bootstrap_servers, topics.DOCUMENT_DEAD)))
+    (letter,) = [each for each in letters if each.record.headers == heard.headers]
+    return letter
+
+
+async def test_a_dead_document_is_read_and_a_replay_brings_it(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=2, failures=[Failure(kind=FailureKind.NOT_FOUND_404, document=0, times=1)])
+    failing = bench.pdpj.case(number).documents[0].document_id
+    async with bench.worker():
+        job = await bench.ask(number)
+        assert (await bench.ended(job))[failing] == "document_not_found"
+        letter = await letter_of(bench, await dead_record(bench))
+        assert letter.event is not None
+        assert (letter.event.process_number, letter.error_code) == (number, "document_not_found")
+        await bench.produce(replayed(letter))
+        await wait_until_async(
+            lambda: failing in {event["document_id"] for event in bench.told(job, "document.available")}, 20
+        )
+    bench.check_stored(number, job)
+
+
+async def test_a_poison_record_is_read_with_its_reason_and_not_replayed(bench: Bench) -> None:
+    poison = OutgoingRecord(topics.DOCUMENT_REQUESTED, b"k", b"[", {"ce_type": b"autos.nonsense"})
+    async with bench.worker():
+        await bench.produce(poison)
+        letter = await letter_of(bench, await dead_record(bench))
+    assert (letter.error_code, letter.record.value) == ("unknown_type", b"[")
+    with pytest.raises(NotReplayable):
+        replayed(letter)

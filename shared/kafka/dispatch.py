@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, Generic, TypeVar
 
 from shared.clock import Clock
 from shared.kafka import dead
 from shared.kafka.errors import InfrastructureAway, PoisonRecord
+from shared.kafka.handling import Handling, backoff
 from shared.kafka.holding import Holding
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.outcome import Done, Outcome, read_once
+from shared.kafka.outcome import Done, read_once
+from shared.kafka.preparation import Outage, Preparation
 from shared.kafka.producer import ProducerFailed, RecordRefused
-from shared.kafka.records import OutgoingRecord, Record
+from shared.kafka.records import Record
 from shared.kafka.schedule import FairQueue
 from shared.kafka.sinks import EmitUsedUp, Entry, Sink
 
@@ -27,28 +26,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _REPEATS: Final = 3
-_PREPARE_BATCH: Final = 1_000
-_BACKOFF_LAST_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True)
-class Handling(Generic[T]):
-    """What a service brings: how its records are read, ordered, handled and given up."""
-
-    decode: Callable[[Record], T]
-    handler: Callable[[T], Awaitable[Outcome]]
-    dead: Callable[[Record, Exception], OutgoingRecord]
-    group_of: Callable[[T], str]
-    not_before: Callable[[T], float | None]
-    prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None
-
-
-def backoff(times: int, first: float, hint: float | None = None) -> float:
-    """Seconds to wait: the hint and up to a tenth more, else ``first`` doubling to 5 s, less up to a half."""
-    if hint is not None:
-        return max(0.0, hint) * random.uniform(1.0, 1.1)  # noqa: S311 - spreads load, guards nothing
-    longest = min(_BACKOFF_LAST_SECONDS, first * 2.0 ** min(times, 16))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 class Dispatcher(Generic[T]):
@@ -82,11 +59,18 @@ class Dispatcher(Generic[T]):
         self._on_finished = on_finished
         self._failed = failed
         self._queue: FairQueue[Entry] = FairQueue(per_group)
-        self._unprepared: deque[Entry] = deque()
-        self._preparing: asyncio.Task[None] | None = None
+        self._outage = Outage(name)
+        self._preparation = Preparation(
+            name,
+            handling.prepare,
+            first_backoff_seconds=first_backoff_seconds,
+            outage=self._outage,
+            metrics=metrics,
+            ready=self._prepared,
+            failed=failed,
+        )
         self._held: list[tuple[float, int, Entry]] = []
         self._holds = 0
-        self._away = False
         self._tasks: dict[asyncio.Task[bool], Entry] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._taking = True
@@ -94,7 +78,7 @@ class Dispatcher(Generic[T]):
     @property
     def idle(self) -> bool:
         """Whether nothing is in flight and nothing could be started now."""
-        return not self._tasks and not self._unprepared and self._preparing is None
+        return not self._tasks and not self._preparation.busy
 
     def accept(self, read: Sequence[tuple[Record, Holding]]) -> None:
         """Take records that were just read."""
@@ -102,8 +86,7 @@ class Dispatcher(Generic[T]):
             return
         for record, holding in read:
             self._enter(record, holding)
-        if self._unprepared and self._preparing is None:
-            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+        self._preparation.start()
         self._pump()
 
     async def drain(self, holdings: Collection[Holding], seconds: float) -> None:
@@ -125,8 +108,7 @@ class Dispatcher(Generic[T]):
         self._drop(None)
         if self._timer is not None:
             self._timer.cancel()
-        if self._preparing is not None:
-            self._preparing.cancel()
+        self._preparation.stop()
 
     def _enter(self, record: Record, holding: Holding) -> None:
         handling = self._handling
@@ -150,48 +132,13 @@ class Dispatcher(Generic[T]):
             entry.prepared = False
             self._queue.push(entry, group, due)
         else:
-            self._unprepared.append(entry)
+            self._preparation.add(entry)
 
-    async def _prepare(self) -> None:
-        try:
-            while self._unprepared:
-                count = min(_PREPARE_BATCH, len(self._unprepared))
-                batch = [self._unprepared.popleft() for _ in range(count)]
-                for entry, early in zip(batch, await self._prepared(batch), strict=True):
-                    if entry.holding.ended or not self._taking:
-                        continue
-                    if early is not None:
-                        entry.outcome, entry.label = early, "skipped"
-                    self._queue.push(entry, entry.group)
-                self._pump()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - told to the runtime, which ends with it
-            self._failed(error)
-        finally:
-            self._preparing = None
-
-    async def _prepared(self, batch: Sequence[Entry]) -> Sequence[Outcome | None]:
-        """Early outcomes, one an entry. An outage is waited for; a failure of the hook leaves all to the handler."""
-        prepare = self._handling.prepare
-        holds = 0
-        while prepare is not None and self._taking:
-            try:
-                early = await prepare([entry.item for entry in batch])
-            except InfrastructureAway as away:
-                self._say_away(away)
-                await asyncio.sleep(backoff(holds, self._first_backoff, away.retry_in))
-                holds += 1
-            except Exception as error:  # noqa: BLE001 - only a short cut failed
-                self._metrics.handler_failures.labels(self._name).inc()
-                _log.error("prepare failed", extra={"runtime": self._name, "error": type(error).__name__})
-                break
-            else:
-                if len(early) != len(batch):
-                    raise ValueError("prepare answers one outcome, or None, for each item")
-                self._say_back()
-                return early
-        return [None] * len(batch)
+    def _prepared(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if self._taking and not entry.holding.ended:
+                self._queue.push(entry, entry.group)
+        self._pump()
 
     def _pump(self) -> None:
         """Start what can be started, and wake up when the next one is due."""
@@ -213,7 +160,7 @@ class Dispatcher(Generic[T]):
         self._set_timer(loop)
         metrics, name = self._metrics, self._name
         metrics.in_flight.labels(name).set(len(self._tasks))
-        metrics.buffered.labels(name).set(len(self._queue) + len(self._unprepared))
+        metrics.buffered.labels(name).set(len(self._queue) + len(self._preparation))
         metrics.held.labels(name).set(len(self._held))
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -259,8 +206,8 @@ class Dispatcher(Generic[T]):
                     await self._after_failure(entry, error)
             else:
                 self._metrics.handled.labels(self._name, entry.label).inc()
-                if entry.holds:
-                    self._say_back()
+                if not self._held:
+                    self._outage.is_over()
                 return False
             if entry.holding.ended:
                 return False
@@ -319,7 +266,7 @@ class Dispatcher(Generic[T]):
         """Keep the entry, and its place in its group, for another time; False when its partition is no longer here."""
         if entry.holding.ended or not self._taking:
             return False
-        self._say_away(away)
+        self._outage.began(away)
         if entry.outcome is not None and read_once(entry.outcome.emit):
             entry.outcome = None
         self._holds += 1
@@ -328,34 +275,14 @@ class Dispatcher(Generic[T]):
         heapq.heappush(self._held, (due, self._holds, entry))
         return True
 
-    def _say_away(self, away: InfrastructureAway) -> None:
-        if not self._away:
-            self._away = True
-            _log.warning("records are held", extra={"runtime": self._name, "away": away.what})
-
-    def _say_back(self) -> None:
-        if self._away and not self._held:
-            self._away = False
-            _log.info("records are handled again", extra={"runtime": self._name})
-
     def _drop(self, holdings: Collection[Holding] | None) -> None:
         def dropped(entry: Entry) -> bool:
             return holdings is None or entry.holding in holdings
 
         self._queue.drop(dropped)
-        self._unprepared = deque(entry for entry in self._unprepared if not dropped(entry))
+        self._preparation.drop(dropped)
         for _, _, entry in self._held:
             if dropped(entry):
                 self._queue.done(entry.group)
         self._held = [held for held in self._held if not dropped(held[2])]
         heapq.heapify(self._held)
-
-
-def every_item_alike(_item: Any) -> str:
-    """The group of a runtime that has no groups."""
-    return ""
-
-
-def always_due(_item: Any) -> float | None:
-    """The due time of a record that has none."""
-    return None

@@ -12,9 +12,9 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, Protocol, TypeVar
 
-import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from shared.kafka.client import ConsumerClient, ConsumerFactory, record_of, to_commit
 from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.holding import Key, Position
 from shared.kafka.records import Record
@@ -27,8 +27,6 @@ _BATCH: Final = 500
 _COMMITTED_SECONDS: Final = 2.0
 _LAG_EVERY_SECONDS: Final = 5.0
 _CLOSE_COMMIT_SECONDS: Final = 2.0
-
-CommitCallback = Callable[[KafkaError | None, list[TopicPartition]], None]
 
 # The group or the topics are not ours to read: waiting does not help, an operator does.
 _FORBIDDEN: Final = frozenset(
@@ -48,35 +46,6 @@ class LoopGone(KafkaRuntimeError):
 
 class ConsumerFailed(KafkaRuntimeError):
     """The consumer cannot go on (fatal error of the client, or not allowed to read)."""
-
-
-class ConsumerClient(Protocol):
-    """What is used of confluent_kafka.Consumer."""
-
-    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None: ...
-    def poll(self, timeout: float) -> Any: ...
-    def pause(self, partitions: list[TopicPartition]) -> None: ...
-    def resume(self, partitions: list[TopicPartition]) -> None: ...
-    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
-    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any: ...
-    def incremental_assign(self, partitions: list[TopicPartition]) -> None: ...
-    def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> Any: ...
-    def consumer_group_metadata(self) -> Any: ...
-    def close(self) -> None: ...
-
-
-ConsumerFactory = Callable[[CommitCallback], ConsumerClient]
-"""Makes the consumer, which reports its asynchronous commits to the callback."""
-
-
-def kafka_consumer(config: dict[str, Any]) -> ConsumerFactory:
-    """A factory of real consumers with these properties (see config.consumer_config)."""
-
-    def make(on_commit: CommitCallback) -> ConsumerClient:
-        client: Any = confluent_kafka.Consumer({**config, "on_commit": on_commit})
-        return client  # type: ignore[no-any-return]
-
-    return make
 
 
 class Inbox(Protocol):
@@ -182,7 +151,7 @@ class PollThread:
             if (error := message.error()) is not None:
                 self._on_error(error)
             elif (message.topic(), message.partition()) in self._held:
-                records.append(_record(message))
+                records.append(record_of(message))
             message = consumer.poll(0) if len(records) < self._batch else None
         self._on_loop(self._inbox.read, records, consumer.consumer_group_metadata())
         if time.monotonic() >= self._lag_at:
@@ -210,7 +179,7 @@ class PollThread:
 
     def _commit_soon(self, consumer: ConsumerClient, positions: Sequence[Position]) -> None:
         # What was given up meanwhile was committed then, and may be further now.
-        offsets = [_to_commit(position) for position in positions if position.key in self._held]
+        offsets = [to_commit(position) for position in positions if position.key in self._held]
         if not offsets:
             self._on_loop(self._inbox.commit_answered, [], None)
             return
@@ -275,7 +244,7 @@ class PollThread:
         if not positions:
             return
         try:
-            consumer.commit(offsets=[_to_commit(position) for position in positions], asynchronous=False)
+            consumer.commit(offsets=[to_commit(position) for position in positions], asynchronous=False)
         except KafkaException as error:
             self._answered([position.key for position in positions], error.args[0].name())
 
@@ -348,19 +317,3 @@ class PollThread:
         except RuntimeError as closed:
             coroutine.close()
             raise LoopGone("the event loop is closed") from closed
-
-
-def _record(message: Any) -> Record:
-    return Record(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        key=message.key(),
-        value=message.value(),
-        headers={name: value for name, value in message.headers() or () if value is not None},
-        timestamp_ms=message.timestamp()[1],
-    )
-
-
-def _to_commit(position: Position) -> TopicPartition:
-    return TopicPartition(position.topic, position.partition, position.offset, metadata=position.metadata)

@@ -17,11 +17,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from shared.clock import Clock, utc_now
-from shared.kafka.dispatch import Dispatcher, Handling, always_due, every_item_alike
+from shared.kafka.client import ConsumerFactory, kafka_consumer
+from shared.kafka.dispatch import Dispatcher
+from shared.kafka.handling import Handling, always_due, every_item_alike
 from shared.kafka.holding import Holding, Holdings, Key, Position, last_positions
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.outcome import Done, Emit, Outcome
-from shared.kafka.poll import ConsumerFactory, PollThread, kafka_consumer
+from shared.kafka.poll import PollThread
 from shared.kafka.records import OutgoingRecord, Record
 from shared.kafka.sinks import Entry, Sink
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
+from shared.kafka.client import CommitCallback
 from shared.kafka.errors import InfrastructureAway
 from shared.kafka.holding import Key
 from shared.kafka.offsets import decode_metadata
-from shared.kafka.poll import CommitCallback
 from shared.kafka.records import OutgoingRecord, Record
 
 TOPIC = "work"

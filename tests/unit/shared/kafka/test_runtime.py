@@ -16,8 +16,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from shared.kafka import dead
-from shared.kafka.dispatch import backoff
 from shared.kafka.errors import InfrastructureAway, PoisonRecord
+from shared.kafka.handling import backoff
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.offsets import OffsetsWentBack
 from shared.kafka.poll import LoopGone

@@ -1,0 +1,59 @@
+"""The consumer's interface as the runtime uses it, so that a broker in memory can stand in for the real client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import confluent_kafka
+from confluent_kafka import KafkaError, TopicPartition
+
+from shared.kafka.holding import Position
+from shared.kafka.records import Record
+
+CommitCallback = Callable[[KafkaError | None, list[TopicPartition]], None]
+
+
+class ConsumerClient(Protocol):
+    """What is used of confluent_kafka.Consumer."""
+
+    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None: ...
+    def poll(self, timeout: float) -> Any: ...
+    def pause(self, partitions: list[TopicPartition]) -> None: ...
+    def resume(self, partitions: list[TopicPartition]) -> None: ...
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any: ...
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None: ...
+    def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> Any: ...
+    def consumer_group_metadata(self) -> Any: ...
+    def close(self) -> None: ...
+
+
+ConsumerFactory = Callable[[CommitCallback], ConsumerClient]
+"""Makes the consumer, which reports its asynchronous commits to the callback."""
+
+
+def kafka_consumer(config: dict[str, Any]) -> ConsumerFactory:
+    """A factory of real consumers with these properties (see config.consumer_config)."""
+
+    def make(on_commit: CommitCallback) -> ConsumerClient:
+        client: Any = confluent_kafka.Consumer({**config, "on_commit": on_commit})
+        return client  # type: ignore[no-any-return]
+
+    return make
+
+
+def record_of(message: Any) -> Record:
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        key=message.key(),
+        value=message.value(),
+        headers={name: value for name, value in message.headers() or () if value is not None},
+        timestamp_ms=message.timestamp()[1],
+    )
+
+
+def to_commit(position: Position) -> TopicPartition:
+    return TopicPartition(position.topic, position.partition, position.offset, metadata=position.metadata)

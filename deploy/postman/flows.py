@@ -85,7 +85,7 @@ def _with_webhook() -> Item:
                 tests=[
                     *_status_is(200),
                     'pm.test("the last attempt was answered with 2xx", () => {',
-                    "  const attempts = pm.response.json().attempt_log;",
+                    "  const attempts = pm.response.json().attempts;",
                     "  pm.expect(attempts[attempts.length - 1].succeeded).to.eql(true);",
                     "});",
                 ],

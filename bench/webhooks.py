@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg2
 import uvloop
 
-from bench.delivery import ask, make_cases, wait_for_end
+from bench.delivery import ask, deliver, make_cases, wait_for_end
 from bench.figures import Figure, difference, percentile
 from bench.product import Product, case_numbers, running_product
 from bench.raw_loop import cpu_seconds
@@ -49,13 +50,13 @@ class Burst:
 def _run(plan: Plan) -> list[Figure]:
     deliveries = plan.size(3_000, 600)
     with running_product(plan) as product, running_sink() as sink:
-        job = _finished_job(product, sink)
-        _burst(product, sink, job, 100, "warm-up")
+        jobs = _finished_jobs(product, plan.size(300, 100))
+        _burst(product, sink, jobs, 100, "warm-up")
         ours: list[Burst] = []
         bare: list[Burst] = []
         for round_number in range(plan.rounds):
             bare.append(_bare(sink, deliveries, int(_size(sink)), f"/bare/{round_number}"))
-            ours.append(_burst(product, sink, job, deliveries, f"round-{round_number}"))
+            ours.append(_burst(product, sink, jobs, deliveries, f"round-{round_number}"))
             plan.say(
                 f"  {ours[-1].rate:.0f}/s, bare {bare[-1].rate:.0f}/s; CPU {ours[-1].own_cpu_ms:.2f} ms a delivery, "
                 f"{ours[-1].cpu_ms:.2f} with the database, bare {bare[-1].own_cpu_ms:.2f}"
@@ -89,25 +90,27 @@ def _run(plan: Plan) -> list[Figure]:
     ]
 
 
-def _finished_job(product: Product, sink: Sink) -> WebhookSubscribed:
-    """A case delivered with a webhook: the subscription to make more of."""
-    (number,) = case_numbers(1)
-    make_cases(product, [number], _DOCUMENTS, 10_000)
-    asyncio.run(_delivered(product, number, sink.url("/first")))
-    sink.wait(1, _TIMEOUT)
-    with psycopg2.connect(product.database_url) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT subscription_id, job_id, process_number, client_id, url FROM delivery.subscriptions "
-            "WHERE process_number = %s",
-            (number,),
-        )
-        row = cursor.fetchone()
-    connection.close()
-    if row is None:
-        raise BenchmarkFailed("the notifier has no subscription")
-    return WebhookSubscribed(
-        subscription_id=str(row[0]), job_id=str(row[1]), process_number=row[2], client_id=row[3], url=row[4]
-    )
+def _finished_jobs(product: Product, count: int) -> list[WebhookSubscribed]:
+    """Cases that were delivered without a webhook: for each of their jobs, the subscription to make more of."""
+    numbers = case_numbers(count)
+    make_cases(product, numbers, _DOCUMENTS, 1_000)
+    asyncio.run(deliver(product, numbers, _DOCUMENTS, at_once=20))
+    rows: list[tuple[Any, ...]] = []
+    connection = psycopg2.connect(product.database_url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT job_id, process_number, client_id FROM catalog.jobs WHERE process_number = ANY(%s)", (numbers,)
+            )
+            rows = cursor.fetchall()
+    finally:
+        connection.close()
+    if len(rows) != count:
+        raise BenchmarkFailed(f"{count} cases have {len(rows)} jobs")
+    return [
+        WebhookSubscribed(subscription_id=str(job), job_id=str(job), process_number=number, client_id=client, url="")
+        for job, number, client in rows
+    ]
 
 
 async def _delivered(product: Product, number: str, url: str) -> None:
@@ -116,9 +119,12 @@ async def _delivered(product: Product, number: str, url: str) -> None:
     await wait_for_end(product, [number], _DOCUMENTS, _TIMEOUT)
 
 
-def _burst(product: Product, sink: Sink, job: WebhookSubscribed, count: int, name: str) -> Burst:
-    """So many subscriptions to a finished job at once, to one endpoint (they differ in the query)."""
-    records = [_subscription(job, sink.url(f"/burst?{name}-{index}")) for index in range(count)]
+def _burst(product: Product, sink: Sink, jobs: Sequence[WebhookSubscribed], count: int, name: str) -> Burst:
+    """So many subscriptions to finished jobs at once, to one endpoint (they differ in the query).
+
+    Many jobs, in turn: what concerns one job keeps its order in the notifier, and would measure that.
+    """
+    records = [_subscription(jobs[index % len(jobs)], sink.url(f"/burst?{name}-{index}")) for index in range(count)]
     earlier = len(sink.arrivals())
     delivered = _delivered_count(product)
     before = product.processes.cpu()

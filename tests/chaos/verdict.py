@@ -16,6 +16,7 @@ from shared.invariants.database import DatabaseReader
 from shared.invariants.findings import Findings, Patience
 from shared.invariants.store import StoreReader
 from shared.invariants.topics import TopicReader
+from shared.kafka.errors import InfrastructureAway
 from shared.settings import StorageSettings
 from shared.storage import make_store
 from tests.chaos.plan import Case
@@ -114,15 +115,25 @@ def invariants(product: Product, *, hashes: bool = True, patience: Patience | No
 
 def check_invariants(product: Product) -> Findings:
     """Wait until nothing is in progress any more; then nothing may be wrong."""
+
+    def look() -> Findings | None:
+        try:
+            return check.run()
+        except InfrastructureAway:
+            # A broker that was killed a moment ago.
+            return None
+
+    def quiet() -> Findings | None:
+        findings = look()
+        seen[:] = findings.running if findings else ["the broker is away"]
+        return None if findings is None or findings.running else findings
+
+    seen: list[str] = []
     with invariants(product) as check:
-        findings = check.run()
-
-        def quiet() -> bool:
-            nonlocal findings
-            findings = check.run()
-            return not findings.running
-
-        if findings.running:
-            wait_until(quiet, SETTLE_SECONDS, f"the end of {findings.running[:5]}")
+        try:
+            findings = wait_until(quiet, SETTLE_SECONDS)
+        except AssertionError:
+            raise AssertionError(f"not quiet after {SETTLE_SECONDS:g} s: {seen}") from None
+    assert findings is not None
     assert not findings.mismatches, [mismatch.words for mismatch in findings.mismatches]
     return findings

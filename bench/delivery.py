@@ -26,10 +26,14 @@ FROM progress.jobs WHERE process_number = ANY(%s)
 
 @dataclass(frozen=True)
 class Run:
-    """What a run took. ``cpu`` are CPU seconds by process; ``answers`` the seconds of each request."""
+    """What a run took. ``cpu`` are CPU seconds by process; ``answers`` the seconds of each request.
+
+    ``first`` is when a document was first seen to be available, in seconds from the first request.
+    """
 
     documents: int
     seconds: float
+    first: float
     cpu: Mapping[str, float]
     answers: tuple[float, ...]
 
@@ -120,6 +124,12 @@ async def deliver(
     """Ask for cases that nobody asked for before and wait until they are there. Raises BenchmarkFailed."""
     documents = len(numbers) * documents_each
     places = asyncio.Semaphore(at_once)
+    first = 0.0
+
+    def note(available: int) -> None:
+        nonlocal first
+        if available and not first:
+            first = time.perf_counter() - began
 
     async def one(client: httpx.AsyncClient, number: str) -> float:
         async with places:
@@ -129,6 +139,6 @@ async def deliver(
     began = time.perf_counter()
     async with product.client() as client:
         answers = await asyncio.gather(*(one(client, number) for number in numbers))
-        await wait_for_end(product, numbers, documents, timeout)
+        await wait_for_end(product, numbers, documents, timeout, watch=note)
     seconds = time.perf_counter() - began
-    return Run(documents, seconds, difference(product.processes.cpu(), before), tuple(answers))
+    return Run(documents, seconds, first, difference(product.processes.cpu(), before), tuple(answers))

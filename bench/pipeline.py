@@ -57,13 +57,16 @@ def _measure(plan: Plan, product: Product, workload: Workload) -> list[Figure]:
     _raw(product, Workload("warm-up", 2, 10, 0.0, 8, ""))
     ours: list[Run] = []
     raw: list[RawRun] = []
+    busiest: list[float] = []
     for round_number in range(plan.rounds):
         # In turns, so that whatever drifts on the machine meets both.
         if round_number % 2 == 0:
             raw.append(_raw(product, workload))
             ours.append(_ours(product, workload))
+            busiest.append(_busiest(product))
         else:
             ours.append(_ours(product, workload))
+            busiest.append(_busiest(product))
             raw.append(_raw(product, workload))
         plan.say(
             f"  {workload.name}: {ours[-1].documents_per_second:.0f}/s, raw {raw[-1].documents_per_second:.0f}/s; "
@@ -84,6 +87,8 @@ def _measure(plan: Plan, product: Product, workload: Workload) -> list[Figure]:
             tuple(run.cpu_ms for run in raw),
             _CPU_AIM,
         ),
+        Figure(f"{workload.name}: first document", "ms from the request", tuple(run.first * 1000 for run in ours)),
+        Figure(f"{workload.name}: most at once at the source", "requests", tuple(busiest), aim=f"{workload.at_once}"),
         *(
             Figure(
                 f"{workload.name}: CPU of {name}",
@@ -98,7 +103,13 @@ def _measure(plan: Plan, product: Product, workload: Workload) -> list[Figure]:
 def _ours(product: Product, workload: Workload) -> Run:
     numbers = case_numbers(workload.cases)
     make_cases(product, numbers, workload.documents, _SIZE)
+    product.simulator.reset_metrics()
     return asyncio.run(deliver(product, numbers, workload.documents))
+
+
+def _busiest(product: Product) -> float:
+    """The most requests that the source has served at once in the run before."""
+    return float(product.simulator.metrics(by_case=False).max_in_flight)
 
 
 def _raw(product: Product, workload: Workload) -> RawRun:

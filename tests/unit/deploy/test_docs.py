@@ -1,0 +1,97 @@
+"""What the pages for operators say about the code is so: the tests, metrics and log lines they name exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from prometheus_client import CollectorRegistry
+
+from cli.main import app
+from services.api.metrics import ApiMetrics
+from services.downloader.metrics import DownloaderMetrics
+from services.notifier.metrics import NotifierMetrics
+from services.status.metrics import StatusMetrics
+from shared.kafka.metrics import KafkaMetrics
+
+ROOT = Path(__file__).parents[3]
+PAGES = ("security.md", "operations.md", "scaling.md")
+_SAID = re.compile(r'_log\.(?:warning|error|exception)\(\s*"([^"]+)"')
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_test_that_is_named_exists(name: str) -> None:
+    for path, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page(name)):
+        assert re.search(rf"def {test}\b", (ROOT / path).read_text()), f"{path}::{test}"
+    assert name != "security.md" or len(re.findall(r"`tests/[\w/]+\.py::\w+`", page(name))) > 40
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_is_named_exists(name: str) -> None:
+    for path in re.findall(r"`((?:deploy|shared|services|local|tests|docs|requirements)/[\w./-]+\.\w+)`", page(name)):
+        assert (ROOT / path).is_file(), path
+    for target in re.findall(r"\]\(([^)#:]+)\)", page(name)):
+        assert (ROOT / "docs" / target).exists(), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_metric_that_is_named_exists(name: str) -> None:
+    registry = CollectorRegistry()
+    ApiMetrics(registry)
+    DownloaderMetrics(registry)
+    StatusMetrics(registry)
+    NotifierMetrics(registry)
+    KafkaMetrics(registry)
+    families = {family.name: family.type for family in registry.collect()}
+    exposed = {name + "_total" if kind == "counter" else name for name, kind in families.items()}
+    exposed |= {
+        name + suffix for name, kind in families.items() if kind == "histogram" for suffix in ("_bucket", "_count")
+    }
+    named = set(re.findall(r"\b(autos_(?:api|downloader|status|webhook|consumer)_\w+)", page(name)))
+    assert named <= exposed
+
+
+def test_every_line_of_warning_and_above_is_explained() -> None:
+    said = {
+        line
+        for folder in ("services", "shared")
+        for path in (ROOT / folder).rglob("*.py")
+        for line in _SAID.findall(path.read_text())
+    }
+    assert len(said) > 20
+    section = page("operations.md").partition("## Log lines")[2]
+    explained = set(re.findall(r"^\| `([^`]+)` \|", section, re.M))
+    assert said - explained == set()
+    assert explained - said == set()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_that_is_named_exists(name: str) -> None:
+    for words in re.findall(r"(?:^\$ |`)autos ([a-z][^`\n]*)", page(name), re.M):
+        command: Any = typer.main.get_command(app)
+        for word in words.split():
+            if not word.isalpha() or not word.islower() or not hasattr(command, "commands"):
+                break
+            assert word in command.commands, words
+            command = command.commands[word]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z]+", words)) <= options, words
+
+
+def test_every_requirement_is_pinned_with_a_hash() -> None:
+    for path in (ROOT / "requirements").glob("*.txt"):
+        # A requirement begins at the margin; what belongs to it is indented.
+        requirements = re.split(r"\n(?=\S)", path.read_text().strip())
+        assert len(requirements) > 10, path.name
+        for requirement in requirements:
+            assert re.match(r"[\w.\[\]-]+==\S+", requirement), (path.name, requirement.splitlines()[0])
+            assert "--hash=sha256:" in requirement, (path.name, requirement.splitlines()[0])
+    assert "--require-hashes" in (ROOT / "deploy" / "Dockerfile").read_text()
+    assert (ROOT / "Makefile").read_text().count("--require-hashes") == 2

@@ -58,6 +58,10 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = _BY_STATUS.get(error.status_code)
+    if error.status_code == 400:
+        # The framework's only 400: a body that is not even text. What is text and not JSON it calls a validation error.
+        detail = "body: not JSON"
+        return answer(ValidationFailed(detail, errors=[FieldError("body", "json_invalid", "not JSON")]), request)
     if kind is None:
         kind = type("OtherProblem", (Problem,), {"status": error.status_code, "code": f"http_{error.status_code}"})
         kind.title = str(error.detail)

@@ -34,7 +34,8 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 _log = logging.getLogger(__name__)
 
-_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+# Any type: the document's own.
+_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get(

@@ -23,7 +23,8 @@ def deliveries(
         page = call(client, "GET", "/webhooks/deliveries", params=parameters).json()
     for delivery in page["deliveries"]:
         typer.echo(
-            f"{delivery['id']}  {delivery['process_number']}  {delivery['status']}  attempts {delivery['attempt_count']}"
+            f"{delivery['id']}  {delivery['process_number']}  {delivery['status']}"
+            f"  attempts {delivery['attempt_count']}"
         )
     if page.get("next_cursor"):
         typer.echo("(there are more)")

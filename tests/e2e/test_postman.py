@@ -18,7 +18,7 @@ from tests.product import Product
 COLLECTION = Path(__file__).parents[2] / "docs" / "postman" / "autos.postman_collection.json"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def newman() -> list[str]:
     """The command. Skips where there is none: this project's own requirements are Python's only."""
     if found := shutil.which("newman"):
@@ -32,7 +32,11 @@ def newman() -> list[str]:
 
 
 def test_every_request_of_the_collection_passes_its_tests(
-    product: Product, process_number: Callable[[], ProcessNumber], newman: list[str], tmp_path: Path
+    # First, so that nothing is started where it is not there.
+    newman: list[str],
+    product: Product,
+    process_number: Callable[[], ProcessNumber],
+    tmp_path: Path,
 ) -> None:
     numbers = [process_number() for _ in range(2)]
     for number in numbers:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,7 +17,6 @@ from typing import Any, Final
 import orjson
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Message,
@@ -149,20 +149,17 @@ class TopicReader:
         return found
 
     def _commits(self, group: str, names: Sequence[str]) -> Iterator[_Commit]:
-        committed: dict[tuple[str, int], TopicPartition] = {}
-        try:
-            request = [ConsumerGroupTopicPartitions(group)]
-            answer = self._admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT)[group].result()
-            committed = {(each.topic, each.partition): each for each in answer.topic_partitions or ()}
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-                raise
-        for partition in self._partitions(names):
+        # Not list_consumer_group_offsets: in confluent-kafka 2.16.1 it ends the process with a segmentation fault
+        # when the broker dies meanwhile. A consumer that is never subscribed asks the same and joins nothing.
+        partitions = self._partitions(names)
+        settings = consumer_config(self._bootstrap_servers, group, self._config, group_protocol="classic")
+        with closing(Consumer(settings)) as asking:
+            committed = {(each.topic, each.partition): each for each in asking.committed(partitions, timeout=_TIMEOUT)}
+        for partition in partitions:
             low, high = self._reader.get_watermark_offsets(partition, timeout=_TIMEOUT)
-            known = committed.get((partition.topic, partition.partition))
-            offset = low if known is None or known.offset < 0 else max(low, known.offset)
-            metadata = (known.metadata or "") if known is not None else ""
-            yield _Commit(partition.topic, partition.partition, offset, metadata, high)
+            known = committed[partition.topic, partition.partition]
+            offset = low if known.offset < 0 else max(low, known.offset)
+            yield _Commit(partition.topic, partition.partition, offset, known.metadata or "", high)
 
     def _partitions(self, names: Sequence[str]) -> list[TopicPartition]:
         found = self._admin.list_topics(timeout=_TIMEOUT).topics

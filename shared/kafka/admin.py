@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
@@ -92,27 +92,23 @@ def lag(bootstrap_servers: str, group: str, config: Mapping[str, str] | None = N
     Raises InfrastructureAway when the broker does not answer.
     """
     extra: dict[str, Any] = dict(config or {})
-    admin = AdminClient(common_config(bootstrap_servers, extra))
-    try:
-        answer = admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=_TIMEOUT_SECONDS
-        )[group].result()
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return {}
-        raise InfrastructureAway("kafka: no answer about the group's offsets") from error
+    # A consumer that is never subscribed joins nothing: it asks for the group's offsets, and for the ends of the
+    # partitions by the readers' rule (read_committed). The admin client's list_consumer_group_offsets ends the
+    # process with a segmentation fault when the broker dies meanwhile (confluent-kafka 2.16.1).
+    reader = Consumer(consumer_config(bootstrap_servers, group, extra, group_protocol="classic"))
     behind: dict[tuple[str, int], int] = {}
-    # A consumer of no group: only to ask for the ends of the partitions, by the readers' rule (read_committed).
-    reader = Consumer(consumer_config(bootstrap_servers, f"{group}.lag", extra, group_protocol="classic"))
     try:
-        for partition in answer.topic_partitions or ():
+        topics = reader.list_topics(timeout=_TIMEOUT_SECONDS).topics
+        every = [TopicPartition(name, number) for name, topic in topics.items() for number in topic.partitions]
+        for partition in reader.committed(every, timeout=_TIMEOUT_SECONDS):
+            if partition.offset < 0:
+                continue
             low, high = reader.get_watermark_offsets(
                 TopicPartition(partition.topic, partition.partition), timeout=_TIMEOUT_SECONDS
             )
-            committed = partition.offset if partition.offset >= 0 else low
-            behind[partition.topic, partition.partition] = max(0, high - max(committed, low))
+            behind[partition.topic, partition.partition] = max(0, high - max(partition.offset, low))
     except KafkaException as error:
-        raise InfrastructureAway("kafka: no answer about the ends of the partitions") from error
+        raise InfrastructureAway("kafka: no answer about the group's offsets") from error
     finally:
         reader.close()
     return behind

@@ -12,6 +12,7 @@ from tests.chaos.actor import Actor
 from tests.chaos.client import PatientClient
 from tests.chaos.plan import Case, Plan
 from tests.chaos.verdict import Webhooks, check_documents, check_invariants, check_webhooks
+from tests.chaos.watch import Watched, watching
 from tests.product import Product
 
 SETTINGS: Final = {
@@ -40,15 +41,18 @@ class Outcome:
     longest_gap: float
     webhooks: Webhooks
     source_requests: int
+    watched: Watched
 
     def __str__(self) -> str:
         hooks = self.webhooks
         return (
-            f"seed {self.seed}: {self.documents} documents right after {self.seconds:.1f} s, all quiet {self.settled:.1f} s later; "
+            f"seed {self.seed}: {self.documents} documents right after {self.seconds:.1f} s, "
+            f"all quiet {self.settled:.1f} s later; "
             f"{self.source_requests} requests to the source; {self.requests} requests of clients, "
             f"{self.repeated} of them repeated, {self.longest_gap:.1f} s the longest without an answer; "
             f"{hooks.deliveries} webhooks delivered by {hooks.requests} requests, {hooks.duplicates} too many "
-            f"({hooks.cut_off} attempts cut off before they were recorded, {hooks.unheard} answers not heard)"
+            f"({hooks.cut_off} attempts cut off before they were recorded, {hooks.unheard} answers not heard); "
+            f"no false alarm in {self.watched.looks} deep checks meanwhile ({self.watched.interrupted} interrupted)"
         )
 
 
@@ -69,11 +73,12 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
         assert view["status"] == "completed", f"{case.number} is {view['status']} {view['error_code']}: {failed}"
         assert view["completed_documents"] == view["total_documents"] == case.documents, case.number
 
-    with ThreadPoolExecutor(len(plan.cases)) as threads:
+    with watching(product) as watched, ThreadPoolExecutor(len(plan.cases)) as threads:
         followed = [threads.submit(follow, case) for case in plan.cases]
         Actor(product, say).perform(plan, began)
         problems = [str(error) for error in (each.exception() for each in followed) if error is not None]
     assert not problems, problems
+    assert not watched.false_alarms, watched.false_alarms
     seconds = time.monotonic() - began
     for case in plan.cases:
         check_documents(product, case)
@@ -89,6 +94,7 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
         repeated=sum(tally.repeated for tally in tallies),
         longest_gap=max(tally.longest_gap for tally in tallies),
         webhooks=webhooks,
+        watched=watched,
         source_requests=sum(
             sum(product.simulator.case_metrics(case.number).document_requests.values()) for case in plan.cases
         ),

@@ -22,6 +22,7 @@ class ConsumerClient(Protocol):
     def pause(self, partitions: list[TopicPartition]) -> None: ...
     def resume(self, partitions: list[TopicPartition]) -> None: ...
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
+    def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any: ...
     def incremental_assign(self, partitions: list[TopicPartition]) -> None: ...
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> Any: ...
@@ -33,11 +34,29 @@ ConsumerFactory = Callable[[CommitCallback], ConsumerClient]
 """Makes the consumer, which reports its asynchronous commits to the callback."""
 
 
+class KafkaConsumer(confluent_kafka.Consumer):
+    """The real client, and one question more."""
+
+    def __init__(self, config: dict[str, Any], on_commit: CommitCallback) -> None:
+        super().__init__({**config, "on_commit": on_commit})
+        self._config = config
+
+    def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """What is committed, not counting what is in transactions still open. Raises KafkaException."""
+        reader = confluent_kafka.Consumer(
+            {**self._config, "isolation.level": "read_uncommitted", "group.protocol": "classic"}
+        )
+        try:
+            return reader.committed(partitions, timeout=timeout)
+        finally:
+            reader.close()
+
+
 def kafka_consumer(config: dict[str, Any]) -> ConsumerFactory:
     """A factory of real consumers with these properties (see config.consumer_config)."""
 
     def make(on_commit: CommitCallback) -> ConsumerClient:
-        client: Any = confluent_kafka.Consumer({**config, "on_commit": on_commit})
+        client: Any = KafkaConsumer(config, on_commit)
         return client  # type: ignore[no-any-return]
 
     return make

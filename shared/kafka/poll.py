@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, Protocol, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from shared.kafka.client import ConsumerClient, ConsumerFactory, record_of, to_commit
 from shared.kafka.errors import KafkaRuntimeError
@@ -75,6 +75,7 @@ class PollThread:
         batch: int,
         poll_seconds: float,
         loop_seconds: float,
+        transaction_seconds: float,
     ) -> None:
         self._batch = min(batch, _BATCH)
         self._factory = factory
@@ -83,6 +84,7 @@ class PollThread:
         self._name = name
         self._poll_seconds = poll_seconds
         self._loop_seconds = loop_seconds
+        self._transaction_seconds = transaction_seconds
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._orders: queue.SimpleQueue[Callable[[ConsumerClient], None]] = queue.SimpleQueue()
@@ -207,13 +209,14 @@ class PollThread:
 
     def _on_assign(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> None:
         starts = self._committed(consumer, partitions) if partitions else []
-        if self._stopping.is_set() and len(starts) != len(partitions):
-            starts = []
         self._held.update(start.key for start in starts)
         if starts:
             self._on_loop(self._inbox.assigned, starts)
         # Read on from exactly the offsets whose metadata was restored.
-        fresh = [TopicPartition(start.topic, start.partition, start.offset) for start in starts]
+        fresh = [
+            TopicPartition(start.topic, start.partition, start.offset if start.offset >= 0 else OFFSET_BEGINNING)
+            for start in starts
+        ]
         consumer.incremental_assign(fresh)
         if fresh:
             # librdkafka keeps a pause over the loss of a partition.
@@ -222,12 +225,20 @@ class PollThread:
     def _committed(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> list[Position]:
         """What the group has committed, asked until there is an answer: without it finished records would repeat.
 
-        The broker makes the question wait while a transaction with these offsets is open.
+        The broker makes the question wait while a transaction with these offsets is open. None stays open for longer
+        than ``transaction_seconds``, but a broker that was killed can forget to tell its group coordinator that one
+        has ended, and then the question waits for ever: what was decided before is the truth in that case.
         """
-        while True:
+        patience = time.monotonic() + self._transaction_seconds
+        said = False
+        while not self._stopping.is_set():
             problem = "none"
             try:
-                found = consumer.committed(partitions, timeout=_COMMITTED_SECONDS)
+                if time.monotonic() < patience:
+                    found = consumer.committed(partitions, timeout=_COMMITTED_SECONDS)
+                else:
+                    found = consumer.decided(partitions, timeout=_COMMITTED_SECONDS)
+                    _log.warning("an open transaction is passed over", extra={"runtime": self._name})
             except KafkaException as error:
                 problem = error.args[0].name()
                 if error.args[0].fatal() or error.args[0].code() in _FORBIDDEN:
@@ -235,9 +246,10 @@ class PollThread:
             else:
                 if all(partition.error is None for partition in found):
                     return [Position(p.topic, p.partition, p.offset, p.metadata or "") for p in found]
-            if self._stopping.is_set():
-                return []
-            _log.info("waiting for committed offsets", extra={"runtime": self._name, "error": problem})
+            if not said:
+                said = True
+                _log.info("waiting for committed offsets", extra={"runtime": self._name, "error": problem})
+        return []
 
     def _on_revoke(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> None:
         positions = self._give_up(consumer, partitions, lost=False)

@@ -48,7 +48,8 @@ class ConsumerRuntime(Generic[T]):
     ``max_buffered_per_partition``: how many records are read ahead before the partition is paused.
     ``drain_seconds``: how long handlers of a revoked partition may go on before they are cancelled;
     ``shutdown_seconds``: the same after ``stop``. ``loop_seconds``: how long the event loop may be busy before
-    the poll thread leaves the group, so that another member can take over.
+    the poll thread leaves the group, so that another member can take over. ``transaction_seconds``: how long a
+    transaction with this group's offsets can be open at most: its time-out and the broker's look for late ones.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ConsumerRuntime(Generic[T]):
         shutdown_seconds: float = 20.0,
         poll_seconds: float = 0.1,
         loop_seconds: float = 60.0,
+        transaction_seconds: float = 30.0,
         clock: Clock = utc_now,
         metrics: KafkaMetrics | None = None,
     ) -> None:
@@ -85,6 +87,7 @@ class ConsumerRuntime(Generic[T]):
         self._shutdown_seconds = shutdown_seconds
         self._poll_seconds = poll_seconds
         self._loop_seconds = loop_seconds
+        self._transaction_seconds = transaction_seconds
         self._metrics = metrics or KafkaMetrics()
         self._batch = max_buffered_per_partition
         self._holdings = Holdings(max_buffered_per_partition)
@@ -146,6 +149,7 @@ class ConsumerRuntime(Generic[T]):
             batch=self._batch,
             poll_seconds=self._poll_seconds,
             loop_seconds=self._loop_seconds,
+            transaction_seconds=self._transaction_seconds,
         )
         thread.start()
         self._plan_commit()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -266,14 +267,17 @@ class TransactionalSink:
     def _answered(self, call: Callable[[], None]) -> None:
         """Repeat a call that the client says may be repeated as it is (its answer has not come yet).
 
-        It ends: when the transaction's time is over, the broker's answer is that it must be aborted.
+        Not for longer than a transaction lasts: after a restart of the broker the client can wait for ever for an
+        answer that does not come. What follows then is an abort and, when that is not answered either, a new process.
         """
+        deadline = time.monotonic() + self._timeout_seconds + _CALL_SECONDS
         while True:
             try:
                 call()
             except KafkaException as error:
                 reason = error.args[0]
-                if not reason.retriable() or reason.txn_requires_abort() or self._closing.is_set():
+                over = self._closing.is_set() or time.monotonic() > deadline
+                if over or not reason.retriable() or reason.txn_requires_abort():
                     raise
             else:
                 return

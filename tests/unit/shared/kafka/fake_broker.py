@@ -209,6 +209,9 @@ class FakeConsumer:
             found.append(TopicPartition(item.topic, item.partition, offset, metadata=metadata))
         return found
 
+    def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        return self.committed(partitions, timeout)
+
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any:
         if asynchronous:
             self._answers.append(offsets)

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import CollectorRegistry
 
 from shared.kafka import dead
@@ -448,8 +449,6 @@ async def test_a_refused_commit_is_repeated_and_counted() -> None:
 
     class Refusing(FakeConsumer):
         def _answer_commits(self) -> None:
-            from confluent_kafka import KafkaError
-
             answers, self._answers = self._answers, []
             for partitions in answers:
                 if len(refused) < 2:
@@ -469,6 +468,31 @@ async def test_a_refused_commit_is_repeated_and_counted() -> None:
         await wait_until_async(lambda: len(refused) == 2, 5)
         await bench.until_committed(1)
         await wait_until_async(lambda: bench.sample("autos_consumer_commit_failures_total") == 2, 5)
+
+
+async def test_a_transaction_that_the_broker_never_ends_is_passed_over_after_its_time() -> None:
+    bench = Bench(log(b"", b"", b""))
+    bench.broker.finished.add(((TOPIC, 0), 0))
+    bench.broker.committed[TOPIC, 0] = (1, "")
+    asked: list[float] = []
+
+    class Unstable(FakeConsumer):
+        def committed(self, partitions: Any, timeout: float) -> Any:
+            asked.append(time.monotonic())
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+        def decided(self, partitions: Any, timeout: float) -> Any:
+            return super().committed(partitions, timeout)
+
+    async def handler(record: Record) -> Done:
+        return Done([out(record)])
+
+    async with bench.running(
+        handler, consumer=lambda on_commit: Unstable(bench.broker, on_commit), transaction_seconds=0.1
+    ):
+        await bench.until_committed(3)
+    assert asked[-1] - asked[0] >= 0.05
+    assert bench.broker.written == {("out", b"0/1"): 1, ("out", b"0/2"): 1}
 
 
 async def test_offsets_that_go_back_end_the_runtime() -> None:

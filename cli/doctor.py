@@ -57,7 +57,7 @@ def doctor(
     bad = 0
     for finding in _findings():
         mark = {True: "ok ", False: "BAD", None: "-  "}[finding.good]
-        typer.echo(f"{mark} {finding.subject:<14}{finding.words}")
+        typer.echo(f"{mark} {finding.subject:<20}{finding.words}")
         bad += finding.good is False
     if bad:
         typer.echo(f"{bad} not in order", err=True)

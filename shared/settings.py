@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -87,7 +87,13 @@ class AutosSettings(BaseSettings):
     """The base: prefix, ``.env``, where local files go, how much is logged."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AUTOS_", env_file=".env", extra="ignore", populate_by_name=True, arbitrary_types_allowed=True
+        env_prefix="AUTOS_",
+        env_file=".env",
+        # Compose passes what is not set as an empty text.
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
     )
 
     data_dir: Path = Path(".autos")
@@ -153,4 +159,8 @@ def load(settings: type[S]) -> S:
             name = name if name.isupper() else f"AUTOS_{name.upper()}"
             problems.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
         sys.stderr.write(f"wrong settings: {'; '.join(problems)}\n")
+        raise SystemExit(2) from None
+    # A field of JSON that is not JSON; the text names the field and not its value.
+    except SettingsError as error:
+        sys.stderr.write(f"wrong settings: {error}\n")
         raise SystemExit(2) from None

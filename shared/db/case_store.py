@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, select
+import orjson
+from sqlalchemy import Connection, Row, TextClause, and_, func, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import progress
@@ -67,14 +70,24 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
         }
         for position, document in enumerate(case.documents)
     ]
-    upsert = insert(documents)
-    kept = {"process_number", "document_id", "registered_at"}
-    upsert = upsert.on_conflict_do_update(
-        index_elements=["process_number", "document_id"],
-        set_={column.name: upsert.excluded[column.name] for column in documents.columns if column.name not in kept},
-    )
+    upsert = _upsert_documents()
     for start in range(0, len(rows), _CHUNK):
-        connection.execute(upsert, rows[start : start + _CHUNK])
+        connection.execute(upsert, {"rows": orjson.dumps(rows[start : start + _CHUNK]).decode()})
+
+
+@cache
+def _upsert_documents() -> TextClause:
+    """One statement for a chunk of documents, which travel as JSON: an ``executemany`` goes row by row."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    types = {column.name: column.type.compile(dialect) for column in documents.columns}
+    names = ", ".join(types)
+    kept = {"process_number", "document_id", "registered_at"}
+    return text(
+        f"INSERT INTO catalog.documents ({names}) SELECT {names}"  # noqa: S608 - names of our own columns
+        f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({', '.join(f'{n} {t}' for n, t in types.items())})"
+        " ON CONFLICT (process_number, document_id) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in types if name not in kept)
+    )
 
 
 def find_process(connection: Connection, process_number: str) -> Row[Any] | None:

@@ -34,7 +34,7 @@ class _NoSource:
     """The document needs no source."""
 
     async def fetch_case(self, number: ProcessNumber) -> Case:
-        raise NotImplementedError
+        raise RuntimeError("the document is made without a source")
 
     async def aclose(self) -> None:
         return None

@@ -65,6 +65,12 @@ def setting(variable: str, stack_field: str) -> str:
     return str(value)
 
 
+def kafka_config() -> dict[str, Any]:
+    """librdkafka's properties from AUTOS_KAFKA_CONFIG (SASL, TLS), as the services have them."""
+    config: dict[str, Any] = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    return config
+
+
 def call(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
     """One request; a problem document or a dead connection ends the command with one line."""
     try:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.context import fail, setting
+from cli.context import fail, kafka_config, setting
 
 if TYPE_CHECKING:
     from shared.dead_letters import DeadLetter
@@ -25,7 +23,7 @@ def _read(topic: str, partition: int | None = None, offset: int | None = None) -
     from shared.kafka.errors import InfrastructureAway
 
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
-    config: dict[str, Any] = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    config: dict[str, Any] = kafka_config()
     try:
         return list(read_dead(bootstrap, topic, config=config, partition=partition, offset=offset))
     except InfrastructureAway as error:
@@ -97,7 +95,7 @@ def replay(
     except NotReplayable as error:
         raise fail(str(error)) from error
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
-    producer = Producer(bootstrap, json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}"))
+    producer = Producer(bootstrap, kafka_config())
     try:
         producer.send_blocking(records, 30.0)
     except KafkaRuntimeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import closing
 from datetime import timedelta
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.context import fail, read_stack, setting
+from cli.context import fail, kafka_config, read_stack, setting
 
 if TYPE_CHECKING:
     from shared.invariants.findings import Findings
@@ -36,7 +35,7 @@ def look(*, hashes: bool, hours: float | None, settle: float) -> Findings:
 
     since = EVER if hours is None else utc_now() - timedelta(hours=hours)
     prefix = os.environ.get("AUTOS_KAFKA_GROUP_PREFIX") or "autos"
-    config = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    config = kafka_config()
     topics = TopicReader(setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka"), prefix, config)
     database = DatabaseReader(setting("AUTOS_DATABASE_URL", "database_url"), since)
     try:

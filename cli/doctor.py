@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.context import read_stack
+from cli.context import kafka_config, read_stack
 from cli.deep import look, report, storage_settings
 
 _PACKAGES = (
@@ -121,13 +121,12 @@ def _api(url: str) -> str:
 
 
 def _kafka(bootstrap: str) -> str:
-    import json
 
     from confluent_kafka.admin import AdminClient
 
     from shared.events.topics import TOPICS
 
-    extra = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    extra = kafka_config()
     admin = AdminClient({**extra, "bootstrap.servers": bootstrap, "log_level": 0})
     cluster = admin.list_topics(timeout=5)
     missing = [spec.name for spec in TOPICS if spec.name not in cluster.topics]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-
 import typer
 
-from cli.context import fail, setting
+from cli.context import fail, kafka_config, setting
 
 app = typer.Typer(help="The projection of document.events (schema progress).", no_args_is_help=True)
 
@@ -23,7 +20,7 @@ def rebuild() -> None:
         done = run(
             setting("AUTOS_DATABASE_URL", "database_url"),
             setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka"),
-            kafka_config=json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}"),
+            kafka_config=kafka_config(),
         )
     except RebuildRefused as error:
         raise fail(f"refused, nothing was changed: {error}") from error

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any
 
 import typer
 
-from cli.context import fail, setting
+from cli.context import fail, kafka_config, setting
 
 
 def topics() -> None:
@@ -22,7 +20,7 @@ def topics() -> None:
     from shared.kafka.errors import InfrastructureAway
 
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
-    extra: dict[str, Any] = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    extra: dict[str, Any] = kafka_config()
     admin = AdminClient(common_config(bootstrap, extra))
     reader = Consumer(consumer_config(bootstrap, "autos.topics", extra, group_protocol="classic"))
     try:

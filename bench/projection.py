@@ -13,7 +13,7 @@ import json
 import resource
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import confluent_kafka
@@ -108,14 +108,15 @@ class Counting(BatchWriter):
         self._left = wanted
         self._done = done
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[Record]) -> Mapping[str, int]:
         self.first = self.first or (time.perf_counter(), _cpu())
-        super().write(records)
+        left = super().write(records)
         self.last = (time.perf_counter(), _cpu())
         self.batches += 1
         self._left -= len(records)
         if self._left <= 0:
             self._done()
+        return left
 
 
 async def through_faust(database: Database, made: list[Record], settings: StatusSettings) -> dict[str, float]:

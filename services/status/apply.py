@@ -7,7 +7,7 @@ overwriting what the other has just written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,8 +34,8 @@ SOURCE: Final = "/autos/status"
 class Applied:
     """What a batch did."""
 
-    jobs: int
-    documents: int
+    left: Mapping[str, int]
+    """By job that changed and is planned: the documents that it still waits for, 0 when it has ended."""
     completions: tuple[ProcessCompleted, ...]
     processes: tuple[str, ...]
 
@@ -54,7 +54,7 @@ class Projection:
     def apply(self, connection: Connection, occurrences: Sequence[Occurrence], now: datetime) -> Applied:
         """Write what these events change; the caller commits. An event seen before changes nothing."""
         if not occurrences:
-            return Applied(0, 0, (), ())
+            return Applied({}, (), ())
         with closing(connection.connection.cursor()) as cursor:
             if self._announce:
                 _lock(cursor, occurrences)
@@ -64,7 +64,7 @@ class Projection:
             if self._announce:
                 announce(connection, completions, now)
                 notify(cursor, changes.processes)
-        return Applied(len(changes.jobs), len(changes.documents), completions, tuple(changes.processes))
+        return Applied(_left(changes.jobs.values()), completions, tuple(changes.processes))
 
     def _load(self, cursor: Any, occurrences: Sequence[Occurrence]) -> State:
         """The rows of every job and document named; jobs are locked and made where they are missing."""
@@ -100,6 +100,16 @@ class Projection:
         documents = [(*document, now) for document in changes.documents.values()]
         _execute(cursor, self._sql.write_documents, sql.DOCUMENT_TEMPLATE, documents)
         return frozenset(row[0] for row in found)
+
+
+def _left(jobs: Iterable[Job]) -> dict[str, int]:
+    left: dict[str, int] = {}
+    for job in jobs:
+        if job.completed_at is not None:
+            left[job.job_id] = 0
+        elif job.total_documents is not None:
+            left[job.job_id] = job.total_documents - job.completed_documents - job.failed_documents
+    return left
 
 
 def announce(connection: Connection, completions: Iterable[ProcessCompleted], now: datetime) -> None:

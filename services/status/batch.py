@@ -8,7 +8,7 @@ is applied in order.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -89,13 +89,14 @@ class BatchWriter:
         self._clock = clock
         self._metrics = metrics
 
-    def write(self, records: Sequence[Record]) -> None:
-        """Commit what the records say. Raises InfrastructureAway when nothing of the rest can be committed now.
+    def write(self, records: Sequence[Record]) -> Mapping[str, int]:
+        """Commit what the records say; by job that changed, the documents that it still waits for (Applied.left).
 
-        After an exception the same records can be written again: what was committed changes nothing twice.
+        Raises InfrastructureAway when nothing of the rest can be committed now. After an exception the same records
+        can be written again: what was committed changes nothing twice.
         """
         if not records:
-            return
+            return {}
         began = time.perf_counter()
         occurrences, poison = sort_out(records)
         try:
@@ -104,22 +105,20 @@ class BatchWriter:
             if not _unstorable(error):
                 # Away, restarting, not migrated yet, a grant missing: not the events' fault, whatever it is.
                 raise InfrastructureAway("database") from error
-            self._write_halves(records)
-            return
+            return self._write_halves(records)
         except (ValueError, TypeError, ArithmeticError):
-            self._write_halves(records)
-            return
+            return self._write_halves(records)
         self._count(records, applied, poison, time.perf_counter() - began)
+        return applied.left
 
-    def _write_halves(self, records: Sequence[Record]) -> None:
+    def _write_halves(self, records: Sequence[Record]) -> Mapping[str, int]:
         if len(records) > 1:
             middle = len(records) // 2
-            self.write(records[:middle])
-            self.write(records[middle:])
-            return
+            return {**self.write(records[:middle]), **self.write(records[middle:])}
         letters = [DeadLetter(records[0], _UNSTORABLE)]
         applied = self._commit([], letters)
         self._count(records, applied, letters, 0.0)
+        return applied.left
 
     def _commit(self, occurrences: Sequence[Occurrence], poison: Sequence[DeadLetter]) -> Applied:
         now = self._clock()

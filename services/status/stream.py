@@ -1,12 +1,12 @@
-"""The Faust application: one topic, one agent that hands over batches; everything Faust would add is off.
+"""The Faust application: one topic, one agent that hands over its events; everything Faust would add is off.
 
-No Tables, no leader election, no topic declarations, no producer, no web server, no directories: Faust reads and
-batches, the database holds the state (docs/adr/0008-projection.md).
+No Tables, no leader election, no topic declarations, no producer, no web server, no directories: Faust reads, the
+database holds the state (docs/adr/0008-projection.md, 0011-status-batches.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -20,8 +20,8 @@ from services.status.transport import FAUST_LOG, ReadCommittedTransport
 SESSION_SECONDS = 10.0
 """How long a killed worker holds its partitions."""
 
-Sink = Callable[[Sequence[Any]], Awaitable[None]]
-"""Gets the Faust events of a batch; must not raise (an exception would end the agent)."""
+Sink = Callable[[Any], Awaitable[None]]
+"""Gets each Faust event, in order; must not raise (an exception would end the agent)."""
 
 
 class ConsumerOnly(BootStrategy):
@@ -74,10 +74,11 @@ def make_app(settings: StatusSettings, topic: str, sink: Sink) -> StatusApp:
         topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False
     )
 
-    async def gather(stream: Any) -> None:
-        batches = stream.noack_take(settings.status_batch_size, within=settings.status_batch_seconds)
-        async for events in batches:
-            await sink(events)
+    async def hand_over(stream: Any) -> None:
+        # Not Faust's noack_take: it looks for a batch once in each interval, whether anything has come or not.
+        stream.enable_acks = False
+        async for event in stream.events():
+            await sink(event)
 
-    app.agent(channel, name="document-events", concurrency=1)(gather)
+    app.agent(channel, name="document-events", concurrency=1)(hand_over)
     return app

@@ -1,4 +1,4 @@
-"""The worker: batches from Faust into transactions, and offsets committed after them, never before.
+"""The worker: what Faust reads, in batches into transactions, and offsets committed after them, never before.
 
 Offsets are kept here and not by Faust's acknowledgements: those count a transaction marker's gap in the offsets
 together with the record behind it, and may pass records that a rebalance threw out of the buffer. Here a batch's
@@ -19,7 +19,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from services.status.batch import BatchWriter
+from services.status.gathering import Gatherer
 from services.status.metrics import StatusMetrics
+from services.status.outlook import Outlook
 from services.status.settings import StatusSettings
 from services.status.stream import StatusApp, make_app
 from services.status.transport import ReadCommittedConsumer
@@ -65,6 +67,8 @@ class StatusWorker:
         self._positions: dict[Any, int] = {}
         self._committed: dict[Any, int] = {}
         self._writing = asyncio.Lock()
+        self._outlook = Outlook()
+        self._gatherer = self._new_gatherer()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop``; returns when the batch in progress is committed and its offsets are."""
@@ -89,22 +93,26 @@ class StatusWorker:
 
     async def _run_application(self) -> None:
         self._positions, self._committed = {}, {}
+        self._outlook.forget()
+        self._gatherer = self._new_gatherer()
         app = self._app = make_app(self._settings, self._topic, self._take)
         cast(Any, app.on_partitions_revoked).connect(self._on_revoked)
+        gathering = asyncio.create_task(self._gatherer.run())
         committing = asyncio.create_task(self._commit_regularly(app))
         stopping = asyncio.create_task(self._stop.wait())
         ending = asyncio.create_task(app._crashed.wait())
         try:
             await app.start()
             await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
-            # What is being written is finished; the agent takes nothing more once the stop event is set.
+            # What is being written is finished; nothing more is begun once the stop event is set.
             async with self._writing:
                 if not app.crashed:
                     await self._commit(app)
         finally:
-            for task in (committing, stopping, ending):
+            tasks = (gathering, committing, stopping, ending)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(committing, stopping, ending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._end(app)
         if app.crashed and not self._stop.is_set():
             raise app.crash_reason or RuntimeError("the Faust application crashed")
@@ -116,14 +124,25 @@ class StatusWorker:
             _log.warning("consumer not ended in order", extra={"error": type(error).__name__})
         self._app = None
 
-    async def _take(self, events: Sequence[Any]) -> None:
+    def _new_gatherer(self) -> Gatherer[Any]:
+        settings = self._settings
+        return Gatherer(self._write_batch, size=settings.status_batch_size, seconds=settings.status_batch_seconds)
+
+    async def _take(self, event: Any) -> None:
+        """Take a Faust event; waits while a batch is being written. Never raises but CancelledError."""
+        message = event.message
+        kind = next((value for name, value in message.headers or () if name == "ce_type"), None) or b""
+        urgent = self._outlook.may_end(kind, message.key or b"", message.value or b"")
+        await self._gatherer.add(message, urgent=urgent)
+
+    async def _write_batch(self, gathered: Sequence[Any]) -> None:
         """Write a batch; returns when it is committed or when the worker stops. Never raises but CancelledError."""
         app = self._app
         async with self._writing:
             if app is None or self._stop.is_set():
                 return
             generation = app.consumer_generation_id
-            messages = [event.message for event in events if event.message.generation_id == generation]
+            messages = [message for message in gathered if message.generation_id == generation]
             if not messages or not await self._write([to_record(message) for message in messages]):
                 return
             if app.consumer_generation_id == generation:
@@ -136,7 +155,7 @@ class StatusWorker:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                await asyncio.shield(loop.run_in_executor(self._thread, self._writer.write, records))
+                left = await asyncio.shield(loop.run_in_executor(self._thread, self._writer.write, records))
             # The loop must go on, whatever it is: an exception here would acknowledge by leaving.
             except Exception as error:  # noqa: BLE001
                 self._metrics.retries.inc()
@@ -150,6 +169,7 @@ class StatusWorker:
             else:
                 if complained:
                     _log.info("projection goes on")
+                self._outlook.learn(left)
                 return True
 
     def _complain(self, error: Exception) -> None:
@@ -169,6 +189,7 @@ class StatusWorker:
         for partition in revoked:
             self._positions.pop(partition, None)
             self._committed.pop(partition, None)
+        self._outlook.forget()
 
     async def _commit_regularly(self, app: StatusApp) -> None:
         while True:

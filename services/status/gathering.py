@@ -1,0 +1,75 @@
+"""Gathers what comes into batches: one is written when it is full or old enough, and sooner when a part is urgent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 2.0
+"""What is urgent waits for others so many times as long as the last write took: a few milliseconds on an idle system.
+With more than one, batches grow when they are what takes the time, until they are full."""
+
+
+class Gatherer(Generic[T]):
+    """Batches of at most ``size``, given to ``write`` one at a time; nothing waits longer than ``seconds`` for others.
+
+    While one is being written nothing is taken in: the database's thread and the event loop share the interpreter,
+    and what has not come yet costs nothing (docs/adr/0008-projection.md). ``write`` must not raise.
+    """
+
+    def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]], *, size: int, seconds: float) -> None:
+        self._write = write
+        self._size = size
+        self._seconds = seconds
+        self._batch: list[T] = []
+        self._due = asyncio.Event()
+        self._free = asyncio.Event()
+        self._free.set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_write = 0.0
+
+    async def add(self, item: T, *, urgent: bool) -> None:
+        """Take an item in; waits while there is no room. One caller at a time."""
+        await self._free.wait()
+        self._batch.append(item)
+        if len(self._batch) >= self._size:
+            self._free.clear()
+            self._due.set()
+        elif urgent:
+            self._write_within(min(self._seconds, _PATIENCE * self._last_write))
+        elif self._timer is None:
+            self._write_within(self._seconds)
+
+    async def run(self) -> None:
+        """Write batches until cancelled; what is not written then was never acknowledged and comes again."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await self._due.wait()
+                self._free.clear()
+                began = loop.time()
+                await self._write(self._take())
+                self._last_write = loop.time() - began
+                self._free.set()
+        finally:
+            self._stop_timer()
+
+    def _write_within(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is None or loop.time() + seconds < self._timer.when():
+            self._stop_timer()
+            self._timer = loop.call_later(seconds, self._due.set)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _take(self) -> list[T]:
+        self._stop_timer()
+        self._due.clear()
+        taken, self._batch = self._batch, []
+        return taken

@@ -1,0 +1,113 @@
+"""Batches: when one is written, what waits meanwhile, and that nothing is lost or turned round."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from services.status.gathering import Gatherer
+
+LONG = 60.0
+"""Seconds that no test waits for."""
+
+
+class Pen:
+    """Takes batches; ``held`` makes a write last until it is let go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.begun = asyncio.Event()
+        self.free = asyncio.Event()
+        self.free.set()
+        self.grown = asyncio.Condition()
+
+    async def write(self, batch: Sequence[int]) -> None:
+        self.begun.set()
+        await self.free.wait()
+        self.batches.append(list(batch))
+        async with self.grown:
+            self.grown.notify_all()
+
+    async def until(self, count: int) -> None:
+        """Until so many items are written."""
+        async with self.grown:
+            await self.grown.wait_for(lambda: len(self.written) >= count)
+
+    @property
+    def written(self) -> list[int]:
+        return [item for batch in self.batches for item in batch]
+
+
+@asynccontextmanager
+async def gathering(pen: Pen, *, size: int = 10, seconds: float = LONG) -> AsyncIterator[Gatherer[int]]:
+    gatherer = Gatherer(pen.write, size=size, seconds=seconds)
+    task = asyncio.create_task(gatherer.run())
+    try:
+        async with asyncio.timeout(10):
+            yield gatherer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_is_urgent_takes_what_waits_along() -> None:
+    pen = Pen()
+    async with gathering(pen) as gatherer:
+        await gatherer.add(1, urgent=False)
+        await gatherer.add(2, urgent=False)
+        await gatherer.add(3, urgent=True)
+        await pen.until(3)
+    assert pen.batches == [[1, 2, 3]]
+
+
+async def test_a_full_batch_is_written() -> None:
+    pen = Pen()
+    async with gathering(pen, size=2) as gatherer:
+        for item in range(6):
+            await gatherer.add(item, urgent=False)
+        await pen.until(6)
+    assert pen.batches == [[0, 1], [2, 3], [4, 5]]
+
+
+async def test_the_first_of_a_batch_waits_so_long_and_no_longer() -> None:
+    pen = Pen()
+    loop = asyncio.get_running_loop()
+    async with gathering(pen, seconds=0.05) as gatherer:
+        began = loop.time()
+        await gatherer.add(1, urgent=False)
+        await pen.begun.wait()
+        assert loop.time() - began >= 0.045
+    assert pen.written == [1]
+
+
+async def test_what_is_urgent_waits_as_the_last_write_took_so_that_busy_batches_grow() -> None:
+    pen = Pen()
+    loop = asyncio.get_running_loop()
+    async with gathering(pen) as gatherer:
+        pen.free.clear()
+        await gatherer.add(1, urgent=True)
+        await pen.begun.wait()
+        began = loop.time()
+        loop.call_later(0.05, pen.free.set)
+        await gatherer.add(2, urgent=True)  # waits for the write
+        took = loop.time() - began
+        await gatherer.add(3, urgent=True)
+        await pen.until(3)
+        assert loop.time() - began - took >= took
+    assert pen.batches == [[1], [2, 3]]
+
+
+async def test_nothing_is_taken_in_while_a_batch_is_written() -> None:
+    pen = Pen()
+    pen.free.clear()
+    async with gathering(pen) as gatherer:
+        await gatherer.add(1, urgent=True)
+        await pen.begun.wait()
+        adding = asyncio.create_task(gatherer.add(2, urgent=True))
+        done, _ = await asyncio.wait({adding}, timeout=0.05)
+        assert not done
+        pen.free.set()
+        await pen.until(2)
+        await adding
+    assert pen.batches == [[1], [2]]

@@ -35,7 +35,8 @@ class Endpoints:
     database_urls: Mapping[str, str]
     """By service; each has a role of its own."""
     api_host: str
-    api_port: int
+    api_ports: Mapping[str, int]
+    """By process name: each replica of the API listens on a port of its own, as behind a load balancer."""
     pdpj_port: int | None
     """None when the stack uses a PDPJ that is not its simulator."""
     receiver_port: int
@@ -52,8 +53,8 @@ def parse_scale(values: list[str]) -> dict[str, int]:
             raise WrongScale(f"--scale {value}: there is no service {name!r} ({', '.join(SERVICES)})")
         if not number.isdecimal() or not 0 <= int(number) <= 64:
             raise WrongScale(f"--scale {value}: write a number from 0 to 64, as in {name}=2")
-        if name == "api" and int(number) != 1:
-            raise WrongScale("--scale api: the local stack has one API, since a port has one listener")
+        if name == "api" and int(number) == 0:
+            raise WrongScale("--scale api=0: somebody has to answer")
         replicas[name] = int(number)
     return replicas
 
@@ -100,7 +101,7 @@ def service_command(
     env = {**base, "AUTOS_DATABASE_URL": endpoints.database_urls[service], "AUTOS_REPLICA": replica}
     if service == "api":
         env["AUTOS_API_HOST"] = endpoints.api_host
-        env["AUTOS_API_PORT"] = str(endpoints.api_port)
+        env["AUTOS_API_PORT"] = str(endpoints.api_ports[process])
         env.pop("AUTOS_METRICS_PORT", None)
     else:
         env["AUTOS_METRICS_PORT"] = str(endpoints.metrics_ports[process])

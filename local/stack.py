@@ -154,6 +154,7 @@ class Stack:
         self._complete(tasks)
         return Connections(
             api_url="",
+            api_urls=(),
             api_key=secrets.api_key,
             webhook_secret=dev[0],
             kafka=self._kafka.bootstrap_servers,
@@ -191,7 +192,7 @@ class Stack:
         for process, service, replica in names:
             commands[process] = composition.service_command(process, service, replica, base, endpoints, logs)
             probes[process] = (
-                (host, endpoints.api_port, "/health/ready")
+                (host, endpoints.api_ports[process], "/health/ready")
                 if service == "api"
                 else ("127.0.0.1", endpoints.metrics_ports[process], "/metrics")
             )
@@ -200,11 +201,14 @@ class Stack:
             self._supervisor.start(process, command)
             tasks[process] = Task(self._answering(process, *probes[process]))
         self._complete(tasks)
-        return replace(connections, api_url=f"http://{host}:{endpoints.api_port}")
+        urls = [f"http://{host}:{port}" for port in endpoints.api_ports.values()]
+        return replace(connections, api_url=urls[0], api_urls=urls)
 
     def _endpoints(self, connections: Connections, processes: list[str]) -> Endpoints:
         wanted = self._environ.get("AUTOS_API_PORT")
-        ports = self._keepsakes.ports(["api", "pdpj", "receiver", *(f"metrics.{name}" for name in processes)])
+        apis = [name for name in processes if name.partition(".")[0] == "api"]
+        metrics = [f"metrics.{name}" for name in processes]
+        ports = self._keepsakes.ports(["api", "pdpj", "receiver", *metrics, *(name for name in apis if name != "api")])
         if wanted:
             if not wanted.isdecimal() or not is_free(int(wanted)):
                 raise StartError(f"AUTOS_API_PORT={wanted}: not a port that is free")
@@ -221,7 +225,7 @@ class Stack:
                 for service in composition.SERVICES
             },
             api_host=self._environ.get("AUTOS_API_HOST") or "127.0.0.1",
-            api_port=ports["api"],
+            api_ports={name: ports[name] for name in apis},
             pdpj_port=None if self._environ.get("AUTOS_PDPJ_BASE_URL") else ports["pdpj"],
             receiver_port=ports["receiver"],
             metrics_ports={name: ports[f"metrics.{name}"] for name in processes},

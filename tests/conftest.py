@@ -42,8 +42,8 @@ def process_number() -> Callable[[], ProcessNumber]:
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The whole product, as ``autos up`` runs it, with short retry delays."""
+    """The whole product, as ``autos up`` runs it, with short retry delays and two replicas of the API."""
     from tests.product import running_product
 
-    with running_product(tmp_path_factory.mktemp("product") / "data") as product:
+    with running_product(tmp_path_factory.mktemp("product") / "data", None, "--scale", "api=2") as product:
         yield product

@@ -72,6 +72,8 @@ class Product:
 
     data_dir: Path
     api_url: str
+    api_urls: tuple[str, ...]
+    """Of each replica of the API."""
     api_key: str
     client: httpx.Client
     """Talks to the API with the key."""
@@ -146,7 +148,15 @@ def running_product(data_dir: Path, settings: Mapping[str, str] | None = None, *
             httpx.Client(base_url=stack["api_url"], headers=headers, timeout=90, trust_env=False) as client,
         ):
             try:
-                yield Product(data_dir, stack["api_url"], stack["api_key"], client, simulator, receiver)
+                yield Product(
+                    data_dir,
+                    stack["api_url"],
+                    tuple(stack["api_urls"]),
+                    stack["api_key"],
+                    client,
+                    simulator,
+                    receiver,
+                )
             finally:
                 receiver.close()
     left = [pid for pid in pids if psutil.pid_exists(pid)]

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos import storm
-from tests.chaos.plan import full_plan
+from tests.chaos.plan import SERVICES, full_plan
 from tests.chaos.test_chaos import doctor
 from tests.product import running_product
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60.0, help="of trouble in each round")
-    parser.add_argument("--replicas", type=int, default=2, help="of downloader, status and notifier")
+    parser.add_argument("--replicas", type=int, default=2, help="of each service")
     parser.add_argument("--timeout", type=float, default=400.0, help="seconds for the cases of a round")
     parser.add_argument("--keep", type=Path, help="a data directory that stays, to read its logs")
     options = parser.parse_args()
@@ -29,7 +29,7 @@ def main() -> None:
     print(f"AUTOS_CHAOS_SEED={seed}", flush=True)  # noqa: T201
     with tempfile.TemporaryDirectory(prefix="autos-chaos-") as temporary:
         data_dir = options.keep or Path(temporary) / "data"
-        scale = [f"--scale={service}={options.replicas}" for service in ("downloader", "status", "notifier")]
+        scale = [f"--scale={service}={options.replicas}" for service in SERVICES]
         with running_product(data_dir, storm.SETTINGS, *scale) as product:
             for number in range(options.rounds):
                 plan = full_plan(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -56,12 +57,14 @@ class Tally:
 
 
 class PatientClient:
-    """One client and one case. Raises AssertionError when the API lets it down for good."""
+    """One client and one case. Raises AssertionError when the API lets it down for good.
 
-    def __init__(self, api_url: str, api_key: str, deadline: float) -> None:
-        self._client = httpx.Client(
-            base_url=api_url, headers={"authorization": f"Bearer {api_key}"}, timeout=30, trust_env=False
-        )
+    Each request goes to another replica of the API than the one before, as through a load balancer.
+    """
+
+    def __init__(self, api_urls: Sequence[str], api_key: str, deadline: float) -> None:
+        self._client = httpx.Client(headers={"authorization": f"Bearer {api_key}"}, timeout=30, trust_env=False)
+        self._urls = itertools.cycle(api_urls)
         self._deadline = deadline
         self.tally = Tally()
         self.progress = Progress()
@@ -86,7 +89,7 @@ class PatientClient:
             self.tally.requests += 1
             problem = ""
             try:
-                answer = self._client.get(path, params=parameters)
+                answer = self._client.get(next(self._urls) + path, params=parameters)
                 if answer.status_code in (200, 202):
                     self.tally.longest_gap = max(self.tally.longest_gap, time.monotonic() - began)
                     view: dict[str, Any] = answer.json()

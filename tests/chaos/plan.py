@@ -110,9 +110,7 @@ def full_plan(seed: int, *, cases: int, documents: int, seconds: float, replicas
         return draw.uniform(1, seconds)
 
     services = [
-        service if number == 1 else f"{service}.{number}"
-        for service in SERVICES
-        for number in range(1, (1 if service == "api" else replicas) + 1)
+        service if number == 1 else f"{service}.{number}" for service in SERVICES for number in range(1, replicas + 1)
     ]
     troubles: list[Trouble] = [Kill(moment(), service) for service in services for _ in range(2)]
     troubles += [Restart(moment(), draw.choice(services))]

@@ -64,7 +64,7 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
             case.number, documents=case.documents, size=(500, 60_000), latency=(0.02, 0.3), failures=case.failures
         )
     began = time.monotonic()
-    clients = {case: PatientClient(product.api_url, product.api_key, began + timeout) for case in plan.cases}
+    clients = {case: PatientClient(product.api_urls, product.api_key, began + timeout) for case in plan.cases}
 
     def follow(case: Case) -> None:
         time.sleep(max(0.0, began + case.at - time.monotonic()))

@@ -1,8 +1,11 @@
-"""Steps that the end-to-end tests share: ask for a case, check the files that were delivered."""
+"""Steps that the end-to-end tests share: ask for a case, check the files that were delivered, run a command."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -16,6 +19,18 @@ def ask(product: Product, number: str, *, expect: int = 200, **parameters: objec
     assert answer.status_code == expect, answer.text
     view: dict[str, Any] = answer.json()
     return view
+
+
+def autos(product: Product, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``autos ...`` on the running product."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "AUTOS_DATA_DIR": str(product.data_dir)},
+    )
 
 
 def files(product: Product, number: str) -> list[dict[str, Any]]:

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 
 from local.pdpj.control import Failure, FailureKind
-from tests.e2e.journey import ask, check_files, files
+from tests.e2e.journey import ask, autos, check_files, files
 from tests.product import Product
 from tests.support import wait_until
-
-
-def autos(product: Product, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "AUTOS_DATA_DIR": str(product.data_dir)},
-    )
 
 
 def test_a_dead_document_is_listed_shown_and_replayed(product: Product, process_number: Callable[[], str]) -> None:

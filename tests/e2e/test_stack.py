@@ -103,8 +103,10 @@ def test_up_down_and_up_again_continue_with_the_data(
 ) -> None:
     data_dir = tmp_path / "data"
     number = process_number()
-    with running_product(data_dir, None, "--scale", "downloader=2") as product:
-        assert set(product.stack()["processes"]) == NAMES | {"downloader.2"}
+    with running_product(data_dir, None, "--scale", "downloader=2", "--scale", "api=2") as product:
+        assert set(product.stack()["processes"]) == NAMES | {"downloader.2", "api.2"}
+        assert product.api_urls[0] == product.api_url
+        assert [is_ready(url) for url in product.api_urls] == [True, True]
         product.simulator.put_case(number, documents=4, size=2_000)
         product.client.get(f"/processes/{number}").raise_for_status()
         before = product.wait_for_end(number)

@@ -22,7 +22,7 @@ ENDPOINTS = Endpoints(
     s3_secret_access_key="secret",
     database_urls={name: f"postgresql://autos_{name}@127.0.0.1/autos" for name in ("api", "downloader")},
     api_host="127.0.0.1",
-    api_port=3,
+    api_ports={"api": 3, "api.2": 8},
     pdpj_port=4,
     receiver_port=5,
     metrics_ports={"downloader": 6, "downloader.2": 7},
@@ -45,7 +45,7 @@ def test_replicas_are_numbered_from_the_second_on() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", ["worker=2", "downloader", "downloader=x", "downloader=-1", "downloader=65", "api=2"])
+@pytest.mark.parametrize("value", ["worker=2", "downloader", "downloader=x", "downloader=-1", "downloader=65", "api=0"])
 def test_a_wrong_scale_is_named(value: str) -> None:
     with pytest.raises(WrongScale, match=value.split("=", maxsplit=1)[0]):
         parse_scale([value])
@@ -93,6 +93,7 @@ def test_each_process_has_its_role_its_replica_and_its_ports() -> None:
     assert api.env["AUTOS_DATABASE_URL"] == "postgresql://autos_api@127.0.0.1/autos"
     assert api.env["AUTOS_API_PORT"] == "3"
     assert "AUTOS_METRICS_PORT" not in api.env
+    assert service_command("api.2", "api", "2", base, ENDPOINTS, HERE).env["AUTOS_API_PORT"] == "8"
     assert second.env["AUTOS_DATABASE_URL"] == "postgresql://autos_downloader@127.0.0.1/autos"
     assert second.env["AUTOS_REPLICA"] == "2"
     assert second.env["AUTOS_METRICS_PORT"] == "7"

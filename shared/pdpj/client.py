@@ -24,12 +24,14 @@ from shared.pdpj.parse import parse_data_lake_case, parse_portal_case
 from shared.pdpj.settings import Api, PdpjSettings
 from shared.pdpj.stream import DocumentStream, StreamLimits
 from shared.pdpj.transport import SourceTransport
+from shared.pdpj.version import version_in
 
 _log = logging.getLogger(__name__)
 
 _REFUSAL_BYTES: Final = 64 * 1024
-_MAX_VERSION: Final = 200
-_NO_VERSION: Final = frozenset({204, 404, 405, 501})
+# 401 too: without a body it may say that the token is bad or that we have no standing. The case will tell; a token
+# renewed or refused on this word alone could end in a locked account.
+_NO_VERSION: Final = frozenset({204, 401, 404, 405, 501})
 _ACCEPTED: Final = frozenset({200, 204, 404})
 
 
@@ -40,7 +42,10 @@ class CourtSource(Protocol):
         """The case with all of its documents. Raises SourceError."""
 
     async def last_update(self, number: str) -> str | None:
-        """Something that changes when the case does, to compare and nothing else; None where the API has none."""
+        """Something that changes when the case does, to compare and nothing else; None where that cannot be told.
+
+        Raises SourceError. It neither renews the token nor counts a refusal: the case itself does that.
+        """
 
     def open_document(self, source_path: str) -> AbstractAsyncContextManager[DocumentStream]:
         """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document."""
@@ -64,6 +69,8 @@ class _HttpSource:
         self._transport = transport
         self._credentials = credentials
         self._gate = gate
+        # A case looks different from another server or to another account: their versions are not to be compared.
+        self._view = f"{root} {settings.pdpj_client_id or ''}"
         self._max_metadata_bytes = settings.pdpj_max_metadata_bytes
         self._limits = StreamLimits(
             settings.pdpj_max_document_bytes, settings.pdpj_min_bytes_per_second, settings.pdpj_read_timeout
@@ -171,13 +178,15 @@ class DataLakeSource(_HttpSource):
 
     async def last_update(self, number: str) -> str | None:
         path = f"/processos/{cnj.parse(number)}/ultima-atualizacao"
-        async with self._turn(), self._ask("HEAD", path, {"accept": "*/*", "accept-encoding": "identity"}) as response:
-            if response.status_code in _NO_VERSION:
-                return None
-            if response.status_code != 200:
-                raise await self._refused(response, Wanted.CASE)
-            version: str | None = response.headers.get("etag") or response.headers.get("last-modified")
-            return version[:_MAX_VERSION] if version else None
+        headers = {"accept": "*/*", "accept-encoding": "identity"}
+        async with self._turn():
+            token = await self._credentials.token()
+            async with self._send("HEAD", path, headers, token) as response:
+                if response.status_code in _NO_VERSION:
+                    return None
+                if response.status_code != 200:
+                    raise await self._refused(response, Wanted.CASE)
+                return version_in(response.headers, self._view)
 
 
 def build_source(settings: PdpjSettings, *, credentials: Credentials, limiter: SourceGate | None = None) -> CourtSource:

@@ -136,3 +136,22 @@ async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Benc
         await bench.ended(job, timeout=40)
     bench.check_stored(number, job)
     assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
+
+
+async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_may_be_asked(
+    bench: Bench, database: Database
+) -> None:
+    numbers = [bench.fresh_number() for _ in range(4)]
+    for number in numbers:
+        bench.pdpj.put_case(number, documents=60, size=2_000, latency=0.05)
+    settings = {"source_concurrency": 8, "download_concurrency": 8}
+    async with (
+        bench.worker(replica=f"{bench.prefix}.1", **settings) as one,
+        bench.worker(replica=f"{bench.prefix}.2", **settings) as two,
+    ):
+        # A newcomer has the whole of its share when the others have counted it.
+        await wait_until_async(lambda: [one._gate.limit, two._gate.limit] == [4, 4], 30)
+        jobs = [await bench.ask(number) for number in numbers]
+        for job in jobs:
+            await bench.ended(job, timeout=60)
+    assert 4 < bench.pdpj.metrics().max_in_flight <= 8

@@ -63,8 +63,10 @@ class Body:
     async def _next(self, amount: int) -> bytes:
         if self._decoded is not None:
             return await anext(self._decoded, b"")
-        piece = await self._reader.read(amount)
-        return b"" if piece is None else bytes(piece)
+        while (piece := await self._reader.read(amount)) is not None:
+            if len(piece) > 0:  # nothing at all would be taken for the end
+                return bytes(piece)
+        return b""
 
     async def aclose(self) -> None:
         """End the decoding; the connection is the response's."""

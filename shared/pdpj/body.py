@@ -12,7 +12,7 @@ from pyreqwest.response import Response as WireResponse
 from shared.pdpj.errors import UnexpectedAnswer
 from shared.pdpj.wire import WIRE_ERRORS, translated
 
-PIECE_BYTES: Final = 256 * 1024
+PIECE_BYTES: Final = 128 * 1024
 """The most that is read at once of a body whose length is known: every piece costs a turn of the event loop."""
 
 UNKNOWN_PIECE_BYTES: Final = 64 * 1024

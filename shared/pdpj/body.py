@@ -1,4 +1,4 @@
-"""The body of an answer, read in pieces that are as large as the rest of it, within a bound."""
+"""The body of an answer, read in pieces: a small one at once, where its length is known."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from pyreqwest.response import Response as WireResponse
 from shared.pdpj.errors import UnexpectedAnswer
 from shared.pdpj.wire import WIRE_ERRORS, translated
 
-PIECE_BYTES: Final = 128 * 1024
-"""The most that is read at once of a body whose length is known: every piece costs a turn of the event loop."""
+PIECE_BYTES: Final = 64 * 1024
+"""The most that is read at once."""
 
-UNKNOWN_PIECE_BYTES: Final = 64 * 1024
-"""The same of a body whose length is not known."""
+SMALL_BYTES: Final = 1024 * 1024
+"""A body that is known to be no larger is read in pieces of :data:`SMALL_PIECE_BYTES`."""
+
+SMALL_PIECE_BYTES: Final = 128 * 1024
+"""Most documents are one piece then: every piece costs a turn of the event loop. Large ones would hold more memory."""
 
 
 class Body:
@@ -34,6 +37,8 @@ class Body:
         self.length: Final = _length(response) if encoding in ("identity", "") else None
         """Bytes promised by Content-Length, where that is the length of what is read here; None when not promised."""
         self.received = 0
+        small = self.length is not None and self.length <= SMALL_BYTES
+        self._piece_bytes = SMALL_PIECE_BYTES if small else PIECE_BYTES
         self._read_seconds = read_seconds
         self._bytes_per_second = bytes_per_second
         self._decoded: AsyncGenerator[bytes, None] | None = None
@@ -46,9 +51,9 @@ class Body:
 
     async def read(self) -> bytes:
         """The next piece; nothing at the end. Raises SourceUnavailable, SourceTimeout and ShortBody."""
-        amount = UNKNOWN_PIECE_BYTES
+        amount = PIECE_BYTES
         if self.length is not None:
-            amount = min(PIECE_BYTES, self.length - self.received)
+            amount = min(self._piece_bytes, self.length - self.received)
             if amount <= 0:
                 return b""
         seconds = self._read_seconds + amount / self._bytes_per_second if self._bytes_per_second else None

@@ -21,7 +21,7 @@ class TellsChanges(Protocol):
     async def fetch_case(self, number: ProcessNumber) -> Case:
         """The case as the source has it now. Raises SourceError."""
 
-    async def last_update(self, number: ProcessNumber) -> str | None:
+    async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:
         """Something that changes when the case does; None where that cannot be told. Raises SourceError."""
 
 
@@ -60,7 +60,7 @@ async def _version(source: TellsChanges, number: ProcessNumber, seconds: float) 
     """None when it does not come: what the source says of the case itself is what counts."""
     try:
         async with asyncio.timeout(seconds):
-            return await source.last_update(number)
+            return await source.last_update(number, within=seconds)
     except (SourceThrottled, CredentialsRefused):
         # These are not about this address: to ask for the case now would make it worse.
         raise

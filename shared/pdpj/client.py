@@ -46,10 +46,11 @@ class CourtSource(Protocol):
     async def fetch_case(self, number: str) -> Case:
         """The case with all of its documents. Raises SourceError."""
 
-    async def last_update(self, number: str) -> str | None:
+    async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         """Something that changes when the case does, to compare and nothing else; None where that cannot be told.
 
-        Raises SourceError. It neither renews the token nor counts a refusal: the case itself does that.
+        ``within`` is seconds; a connection that gave no answer by then is closed. Raises SourceError. It neither renews
+        the token nor counts a refusal: the case itself does that.
         """
 
     def open_document(self, source_path: str) -> AbstractAsyncContextManager[DocumentStream]:
@@ -151,9 +152,11 @@ class _HttpSource:
         except SourceError:
             return b""
 
-    async def _send(self, method: str, path: str, headers: _Headers, token: Token) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, headers: _Headers, token: Token, within: float | None = None
+    ) -> httpx.Response:
         authorized = [*headers, ("authorization", f"Bearer {token.value}")]
-        return await self._transport.ask(method, self._root, self._path + path, authorized)
+        return await self._transport.ask(method, self._root, self._path + path, authorized, within)
 
 
 class PortalSource(_HttpSource):
@@ -163,7 +166,7 @@ class PortalSource(_HttpSource):
         number = cnj.parse(number)
         return _told(parse_portal_case(await self._metadata(f"/processos/{number}"), number))
 
-    async def last_update(self, number: str) -> str | None:
+    async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         return None
 
 
@@ -180,11 +183,11 @@ class DataLakeSource(_HttpSource):
             documents = None
         return _told(parse_data_lake_case(body, documents, number))
 
-    async def last_update(self, number: str) -> str | None:
+    async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         path = f"/processos/{cnj.parse(number)}/ultima-atualizacao"
         async with self._turn():
             token = await self._credentials.token()
-            async with aclosing(await self._send("HEAD", path, _CONTENT, token)) as response:
+            async with aclosing(await self._send("HEAD", path, _CONTENT, token, within)) as response:
                 if response.status_code in _NO_VERSION:
                     return None
                 if response.status_code != 200:

@@ -41,6 +41,8 @@ class _NotReadingAhead(HttpxTransport):
         url = request.url
         address = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('ascii')}"
         builder = self._client.request(request.method, address).headers(request.headers.multi_items())
+        if (within := request.extensions.get("within")) is not None:
+            builder = builder.timeout(timedelta(seconds=within))
         return await self._map_response(self._map_body(builder, request), request)
 
     def _map_body(self, builder: RequestBuilder, request: httpx.Request) -> RequestBuilder:
@@ -88,11 +90,19 @@ class SourceTransport:
         if client is not None:
             await client.aclose()
 
-    async def ask(self, method: str, root: httpx.URL, target: str, headers: list[tuple[str, str]]) -> httpx.Response:
+    async def ask(
+        self,
+        method: str,
+        root: httpx.URL,
+        target: str,
+        headers: list[tuple[str, str]],
+        within: float | None = None,
+    ) -> httpx.Response:
         """The answer with its head, for whoever calls this to close. Raises SourceUnavailable and SourceTimeout.
 
         ``target`` is the whole path (httpx's extension of this name): it was put together from checked parts, so it
-        need not be parsed character by character for each document.
+        need not be parsed character by character for each document. ``within`` is seconds for the whole exchange: the
+        library then closes the connection, which a cancellation before the head of the answer does not.
 
         Straight to the transport: what httpx's client adds (cookies, redirects, log-ins, hooks) is switched off here
         anyway, and took more time than the request.
@@ -103,7 +113,9 @@ class SourceTransport:
         try:
             async with asyncio.timeout(self._start_seconds):
                 return await transport.handle_async_request(
-                    httpx.Request(method, root, headers=headers, extensions={"target": target.encode("ascii")})
+                    httpx.Request(
+                        method, root, headers=headers, extensions={"target": target.encode("ascii"), "within": within}
+                    )
                 )
         except WIRE_ERRORS as error:
             raise translated(error) from error

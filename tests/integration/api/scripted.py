@@ -43,7 +43,7 @@ class ScriptedSource:
             raise self.failing
         return self.cases[number]
 
-    async def last_update(self, number: ProcessNumber) -> str | None:
+    async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:
         """As the portal: no change detection."""
         return None
 

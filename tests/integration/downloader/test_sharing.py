@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from local.pdpj.control import SourceSetting
+from local.pdpj.process import running_simulator
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.share import CUT_OFF_SECONDS, SETTLED_SECONDS
@@ -141,6 +142,14 @@ async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Benc
 async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_may_be_asked(
     bench: Bench, database: Database
 ) -> None:
+    # A source of its own: at the other one requests of earlier tests may still hang.
+    with running_simulator() as running:
+        bench.pdpj = running.control
+        assert 4 < await most_at_once(bench) <= 8
+
+
+async def most_at_once(bench: Bench) -> int:
+    """Two workers that may ask for 8 together bring four cases: the most requests that the source has seen at once."""
     numbers = [bench.fresh_number() for _ in range(4)]
     for number in numbers:
         bench.pdpj.put_case(number, documents=60, size=2_000, latency=0.05)
@@ -154,4 +163,4 @@ async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_m
         jobs = [await bench.ask(number) for number in numbers]
         for job in jobs:
             await bench.ended(job, timeout=60)
-    assert 4 < bench.pdpj.metrics().max_in_flight <= 8
+    return bench.pdpj.metrics(by_case=False).max_in_flight

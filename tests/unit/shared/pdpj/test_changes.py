@@ -46,7 +46,7 @@ class Scripted:
     case: Case = CASE
     asked: list[str] = field(default_factory=list)
 
-    async def last_update(self, number: ProcessNumber) -> str | None:
+    async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:
         self.asked.append("version")
         if isinstance(self.version, SourceError):
             raise self.version

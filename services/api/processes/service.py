@@ -30,7 +30,7 @@ from services.api.processes.decisions import Ask, Known, Step, decide, is_stale,
 from services.api.processes.known import read_known, store_reading
 from services.api.processes.reading import CaseParts, read_case
 from services.api.processes.repository import Marker
-from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading
+from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading, Unchanged
 from shared.clock import Clock
 from shared.db import catalog
 from shared.db.case_store import lock_case
@@ -83,10 +83,11 @@ class _Shown:
 
 @dataclass(frozen=True)
 class _Todo:
-    """What a look at the case leaves to do: read the source (again: it is stored already), and decide."""
+    """What a look at the case leaves to do: read the source (again: it is stored, of this version), and decide."""
 
     read: bool
-    again: bool
+    again: bool = False
+    version: str | None = None
 
 
 Shown = TypeVar("Shown")
@@ -135,7 +136,11 @@ class CaseService:
             reading: Reading | None = None
             if todo.read:
                 # Outside of any transaction: the source may take its whole deadline.
-                reading = Away("deferred") if ask.defer else await self._reader.read(ask.number, again=todo.again)
+                reading = (
+                    Away("deferred")
+                    if ask.defer
+                    else await self._reader.read(ask.number, again=todo.again, stored=todo.version)
+                )
             _refuse(ask, reading)
             commit = partial(self._commit, ask=ask, reading=reading, show=show)
             done = await self._database.run(commit)
@@ -154,9 +159,9 @@ class CaseService:
                 allowance = ratelimit.look(connection, self._rules.limit, ask.client_id, cost=1)
                 if not allowance.allowed:
                     raise ratelimit.refusal(self._rules.limit, allowance)
-            return _Todo(read=True, again=known.fetched_at is not None)
+            return _Todo(read=True, again=known.fetched_at is not None, version=known.source_version)
         if not _is_settled(connection, ask, known):
-            return _Todo(read=False, again=False)
+            return _Todo(read=False)
         return show(connection, self._conclude(connection, ask, known, None))
 
     def _commit(
@@ -164,7 +169,7 @@ class CaseService:
     ) -> Shown | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again."""
         lock_case(connection, ask.number)
-        if isinstance(reading, Found):
+        if isinstance(reading, Found | Unchanged):
             store_reading(connection, reading)
         known = read_known(connection, ask)
         if reading is None and must_read(ask, known, self._rules.ttl_seconds):

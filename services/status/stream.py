@@ -1,7 +1,7 @@
 """The Faust application: one topic, one agent that hands over its events; everything Faust would add is off.
 
 No Tables, no leader election, no topic declarations, no producer, no web server, no directories: Faust reads, the
-database holds the state (docs/adr/0008-projection.md, 0011-status-batches.md).
+database holds the state (docs/adr/0008-projection.md, 0013-status-batches.md).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from services.notifier.breaker import Breaker, BreakerPolicy
 from services.notifier.lanes import Lanes, Limits, Ticket
 
 LIMITS = Limits(in_all=6, by_origin=4, by_endpoint=2, ahead=2, queue=8, breaker=BreakerPolicy(failures=3, cooldown=5.0))
+AHEAD = Limits(in_all=100, by_origin=50, by_endpoint=4, ahead=8)
 
 
 def ticket(number: int, endpoint: str = "e", origin: str = "o") -> Ticket:
@@ -64,14 +65,43 @@ def test_a_full_lane_leaves_the_rest_in_the_database_and_asks_for_it_later() -> 
     assert not lanes.hungry()
 
 
-def test_only_a_quick_endpoint_is_claimed_ahead() -> None:
-    lanes = Lanes(LIMITS)
-    for number in range(8):
+def quick_lane(limits: Limits, count: int = 100) -> tuple[Lanes, list[Ticket]]:
+    """A lane whose endpoint has just answered quickly, and what is claimed or being sent of it."""
+    lanes = Lanes(limits)
+    for number in range(count):
         lanes.offer(ticket(number))
-    first = begin(lanes)
-    assert len(first) == 2
-    for started in first:
+    for started in begin(lanes):
         lanes.ended(started, 0.0, succeeded=True, seconds=0.01)
+    return lanes, lanes.take(0.0, 100)
+
+
+def test_only_a_quick_endpoint_is_claimed_ahead() -> None:
+    lanes = Lanes(AHEAD)
+    for number in range(100):
+        lanes.offer(ticket(number))
+    assert len(begin(lanes)) == 4
+    _, taken = quick_lane(AHEAD)
+    assert len(taken) == 4 + 8
+
+
+def test_claims_ahead_come_in_batches() -> None:
+    lanes, taken = quick_lane(AHEAD)
+    for found in taken:
+        lanes.claimed(found)
+    more: list[int] = []
+    for _ in range(8):
+        for started in lanes.start("e")[:1] or []:
+            lanes.ended(started, 0.0, succeeded=True, seconds=0.01)
+            more.append(len(lanes.take(0.0, 100)))
+    # Nothing until half of what was claimed ahead is used, then all of it at once.
+    assert more[:5] == [0, 0, 0, 0, 5]
+
+
+def test_what_is_claimed_ahead_leaves_half_of_the_origin_to_others() -> None:
+    lanes, taken = quick_lane(Limits(by_origin=16, ahead=100))
+    assert len(taken) == 8
+    for number in range(4):
+        lanes.offer(ticket(number, "neighbour"))
     assert len(lanes.take(0.0, 100)) == 4
 
 

@@ -37,8 +37,8 @@ def bad_receiver(answer: Answer) -> Iterator[str]:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the sender gave up, or the benchmark is over
         finally:
             writer.close()
 

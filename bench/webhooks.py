@@ -80,6 +80,7 @@ def _run(plan: Plan) -> list[Figure]:
                 ("last document available → received", whole, 0.5, "p50", "< 50"),
                 ("last document available → received", whole, 0.99, "p99", ""),
                 ("job's end committed → received", notified, 0.5, "p50", ""),
+                ("job's end committed → received", notified, 0.99, "p99", ""),
             )
         ),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from sqlalchemy import Connection, Engine, event
 
 from services.api.deliveries import repository
 from services.notifier import claims, intake_store
+from services.notifier.lanes import Ticket
+from services.notifier.state import RetryPolicy
 from shared.db.engine import make_engine
 from tests.integration.db.fresh import fresh_database
 from tests.support import Servers
@@ -122,6 +125,14 @@ def _questions(deliveries: int) -> dict[str, Callable[[Connection], object]]:
             connection, [identity(last - 2 * index)(connection) for index in range(50)]
         ),
         "sweep": waiting,
+        # Claimed for a client that is not there: they are cancelled, so that the statement that writes is seen too.
+        "claim": lambda connection: claims.claim(
+            connection,
+            [Ticket(identity(10_000 * index + 1)(connection), "", "") for index in range(5)],
+            NOW,
+            RetryPolicy(),
+            lambda: str(uuid.uuid4()),
+        ),
         "purge": lambda connection: intake_store.purge(
             connection, NOW - timedelta(seconds=10 * deliveries - 1000), most=5_000
         ),

@@ -26,5 +26,7 @@ def test_every_question_about_deliveries_and_attempts_is_answered_by_an_index(se
     assert "ix_attempts_delivery" in used["attempts of a page"]
     assert {"ix_deliveries_open", "ix_deliveries_leased"} <= used["sweep"]
     assert "ix_attempts_started" in used["purge"]
+    assert len([plan for plan in found if plan.name == "claim"]) == 2
+    assert "pk_deliveries" in used["claim"]
     # Every plan but that of a batch delete answers with a page at most, and reads about as much.
     assert all(plan.rows <= 500 for plan in found if plan.name != "purge")

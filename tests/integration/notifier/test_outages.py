@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import func, select
 
@@ -173,6 +173,22 @@ async def check(world: World, servers: Servers, load: Load, receiver: Receiver) 
     assert told == Counter(name for name, _ in recorded)
 
 
+def broker_answers(servers: Servers) -> bool:
+    try:
+        AdminClient({"bootstrap.servers": servers.bootstrap_servers, "log_level": 0}).list_topics(timeout=2)
+    except KafkaException:
+        return False
+    return True
+
+
+def database_answers(servers: Servers) -> bool:
+    try:
+        psycopg2.connect(servers.owner_url, connect_timeout=2).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_a_broker_outage_loses_and_doubles_nothing(
     world: World, servers: Servers, tmp_path: Path, how: str
@@ -182,6 +198,7 @@ async def test_a_broker_outage_loses_and_doubles_nothing(
     async with loaded(world, servers, tmp_path / "log") as (load, receiver):
         with outage(servers, "kafka", how):
             over = asyncio.get_running_loop().time() + SECONDS
+            assert not await asyncio.to_thread(broker_answers, servers)
             # The database is the truth: what is accepted is sent, and sent again, without the broker.
             await wait_until_async(lambda: load.delivered() == 400, max(SECONDS, 30.0), "sent without the broker")
             await wait_until_async(lambda: asyncio.get_running_loop().time() >= over, SECONDS + 5)
@@ -201,19 +218,12 @@ async def test_a_database_outage_loses_and_doubles_nothing(
         load.wanted += [job.delivery(url) for job in jobs]
         with outage(servers, "postgres", how):
             over = asyncio.get_running_loop().time() + SECONDS
+            assert not await asyncio.to_thread(database_answers, servers)
             # What comes meanwhile is held at the broker.
             await world.publish(*(event for job in jobs for event in (job.subscribed(url), job.completed())))
             await wait_until_async(lambda: asyncio.get_running_loop().time() >= over, SECONDS + 5)
-        await wait_until_async(lambda: answers(servers), MORE_SECONDS, "PostgreSQL")
+        await wait_until_async(lambda: database_answers(servers), MORE_SECONDS, "PostgreSQL")
         await check(world, servers, load, receiver)
-
-
-def answers(servers: Servers) -> bool:
-    try:
-        psycopg2.connect(servers.owner_url, connect_timeout=2).close()
-    except psycopg2.OperationalError:
-        return False
-    return True
 
 
 async def test_a_deleted_retry_topic_delays_no_retry(world: World, servers: Servers, tmp_path: Path) -> None:

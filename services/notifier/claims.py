@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from services.notifier.delivery_rows import COLUMNS, Written, delivery_of, held, write_deliveries, written
 from services.notifier.lanes import Ticket
-from services.notifier.state import CLAIMABLE, Claim, DeliveryStatus, Effect, RetryPolicy, Withdrawn, decide
+from services.notifier.state import CLAIMABLE, Claim, DeliveryStatus, Effect, Released, RetryPolicy, Withdrawn, decide
 
 # The endpoints with open deliveries are stepped through by their index, and each is asked for a lane's worth: what
 # waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.
@@ -55,6 +55,11 @@ SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.pre
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
+"""  # noqa: S608
+_LOCK_CLAIMED: Final = f"""
+SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled
+  FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
+ WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
 """  # noqa: S608
 _RENEW: Final = """
 UPDATE delivery.deliveries SET lease_until = %(until)s
@@ -143,6 +148,19 @@ def claim(
         )
     write_deliveries(connection, writes)
     return claimed
+
+
+def release(connection: Connection, claimed: Sequence[Claimed], now: datetime, policy: RetryPolicy) -> int:
+    """Give back what was claimed and not sent, so that nobody waits for the lease to run out; how many."""
+    tokens = {found.ticket.delivery_id: found.token for found in claimed}
+    writes: list[Written] = []
+    for row in connection.exec_driver_sql(_LOCK_CLAIMED, {"ids": list(tokens)}).all():
+        decision = decide(delivery_of(row), Released(tokens[row.delivery_id]), now, policy)
+        if decision.changed:
+            after = held(decision.delivery) if row.disabled else decision.delivery
+            writes.append(written(row.delivery_id, after, now))
+    write_deliveries(connection, writes)
+    return len(writes)
 
 
 def _secrets(row: Any, now: datetime) -> tuple[str, ...]:

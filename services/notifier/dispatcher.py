@@ -69,6 +69,7 @@ class Dispatcher:
         self._woken = asyncio.Event()
         self._stopping = False
         self._sends: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
         self.on_hungry: asyncio.Event = asyncio.Event()
         """Set when a lane that overflowed has room: the sweeper should look at once."""
         self.on_trouble: asyncio.Event = asyncio.Event()
@@ -103,16 +104,21 @@ class Dispatcher:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+        # What was being claimed when the stop came.
+        await asyncio.gather(*self._releases)
 
     async def stop(self, deadline: float) -> None:
-        """Claim nothing more and let what is being sent end within ``deadline`` seconds.
+        """Claim nothing more, give back what is not sent yet, let what is being sent end within ``deadline`` seconds.
 
         What is cut off then keeps its lease, and is sent again when that runs out.
         """
         self._stopping = True
         self._woken.set()
-        if self._sends:
-            _, late = await asyncio.wait(self._sends, timeout=deadline)
+        for endpoint_id in self._lanes.claimed_ahead():
+            self._give_back(endpoint_id)
+        under_way = self._sends | self._releases
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=deadline)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -149,11 +155,33 @@ class Dispatcher:
             self._lanes.put_back(ticket)
 
     def _start(self, endpoint_id: str) -> None:
+        if self._stopping or self._lanes.held(endpoint_id):
+            self._give_back(endpoint_id)
+            return
         for ticket in self._lanes.start(endpoint_id):
             claimed, body = self._claimed.pop(ticket.delivery_id)
             task = asyncio.create_task(self._send(claimed, body))
             self._sends.add(task)
             task.add_done_callback(self._sends.discard)
+
+    def _give_back(self, endpoint_id: str) -> None:
+        """What is claimed and not started is not to be sent now: no attempt, and nobody has to wait for its lease."""
+        if recalled := self._lanes.recall(endpoint_id):
+            claimed = [self._claimed.pop(ticket.delivery_id)[0] for ticket in recalled]
+            task = asyncio.create_task(self._release(claimed))
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+
+    async def _release(self, claimed: Sequence[Claimed]) -> None:
+        try:
+            await self._database.run(
+                lambda connection: claims.release(connection, claimed, self._clock(), self._policy.retry)
+            )
+        except InfrastructureAway:
+            _log.debug("claims run out by themselves", extra={"deliveries": len(claimed)})
+        # The edge of a task: the leases run out, and the sweeper finds them; the log says why.
+        except Exception:  # noqa: BLE001
+            _log.exception("claims could not be given back", extra={"deliveries": len(claimed)})
 
     async def _send(self, claimed: Claimed, body: bytes | None) -> None:
         attempt: Attempt | None = None

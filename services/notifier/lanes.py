@@ -166,6 +166,23 @@ class Lanes:
             started.append(lane.ready.popleft())
         return started
 
+    def held(self, endpoint_id: str) -> bool:
+        """Whether the breaker is open: what is claimed is not to be sent now."""
+        lane = self._lanes.get(endpoint_id)
+        return lane is not None and lane.breaker.open_until is not None
+
+    def recall(self, endpoint_id: str) -> list[Ticket]:
+        """What is claimed and not started: its slots are free, and it waits again, before what came later."""
+        lane = self._lanes.get(endpoint_id)
+        if lane is None or not lane.ready:
+            return []
+        recalled = list(lane.ready)
+        lane.ready.clear()
+        lane.queue.extendleft(reversed(recalled))
+        for ticket in recalled:
+            self._release(ticket, lane)
+        return recalled
+
     def ended(self, ticket: Ticket, now: float, *, succeeded: bool, seconds: float) -> None:
         """A request ended: its slots are free. The delivery stays known until :meth:`forget`."""
         lane = self._lanes[ticket.endpoint_id]
@@ -219,6 +236,10 @@ class Lanes:
             for endpoint_id, lane in self._lanes.items()
             if len(lane.queue) >= self._limits.queue or (lane.queue and not lane.breaker.closed)
         ]
+
+    def claimed_ahead(self) -> list[str]:
+        """Endpoints with something that is claimed and not started."""
+        return [endpoint_id for endpoint_id, lane in self._lanes.items() if lane.ready]
 
     def hungry(self) -> bool:
         """Whether a lane that overflowed has room again; asking clears it."""

@@ -191,6 +191,51 @@ async def test_an_open_breaker_holds_deliveries_and_they_are_no_attempts(world: 
     assert len(receiver.calls) == 20
 
 
+async def test_what_is_claimed_ahead_is_no_attempt_when_the_breaker_opens(world: World, running: Running) -> None:
+    """The endpoint was quick, so that many were claimed; then it fails."""
+    client, _ = world.client()
+
+    async def failing_soon(_: object) -> bytes:
+        await asyncio.sleep(0.02)
+        return status(200 if len(receiver.calls) <= 40 else 500)
+
+    async with (
+        receiving(failing_soon) as receiver,
+        running(webhook_breaker_failures=4, webhook_retry_delays="600"),
+    ):
+        jobs = [world.job(client, documents=0) for _ in range(120)]
+        urls = [f"{receiver.url}?n={number}" for number in range(120)]
+        pairs = list(zip(jobs, urls, strict=True))
+        await world.publish(*(event for job, url in pairs for event in (job.subscribed(url), job.completed())))
+        await wait_until_async(lambda: world.count(client, "waiting") >= 4)
+        await wait_until_async(lambda: world.count(client, "sending") == 0)
+        assert world.count(client, "waiting") <= 8
+        assert world.count(client, "pending") >= 60
+
+
+async def test_a_stop_gives_back_what_is_not_sent(world: World, running: Running) -> None:
+    client, _ = world.client()
+
+    async def slowly(_: object) -> bytes:
+        await asyncio.sleep(0.05)
+        return status(200)
+
+    async with receiving(slowly) as receiver:
+        async with running():
+            for _ in range(100):
+                job = world.job(client, documents=0)
+                await world.publish(job.subscribed(receiver.url), job.completed())
+            await wait_until_async(lambda: len(receiver.calls) >= 10)
+        # Nothing is left under a lease, and what was sent is recorded.
+        assert world.count(client, "sending") == 0
+        assert world.count(client, "delivered") == len(receiver.calls) < 100
+        async with running():
+            # Well before a lease of theirs would have run out.
+            await wait_until_async(lambda: world.count(client, "delivered") == 100, 8)
+    assert len(receiver.calls) == 100
+    assert {call.attempt for call in receiver.calls} == {1}
+
+
 async def test_a_rate_limits_an_endpoint(world: World, running: Running) -> None:
     client, _ = world.client()
     async with receiving() as receiver, running(webhook_endpoint_rate="5/second"):

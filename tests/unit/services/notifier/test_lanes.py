@@ -10,7 +10,7 @@ from services.notifier.breaker import Breaker, BreakerPolicy
 from services.notifier.lanes import Lanes, Limits, Ticket
 
 LIMITS = Limits(in_all=6, by_origin=4, by_endpoint=2, ahead=2, queue=8, breaker=BreakerPolicy(failures=3, cooldown=5.0))
-AHEAD = Limits(in_all=100, by_origin=50, by_endpoint=4, ahead=8)
+AHEAD = Limits(in_all=100, by_origin=50, by_endpoint=4, ahead=8, breaker=BreakerPolicy(failures=3, cooldown=5.0))
 
 
 def ticket(number: int, endpoint: str = "e", origin: str = "o") -> Ticket:
@@ -124,6 +124,28 @@ def test_an_open_breaker_holds_then_probes_with_one_and_a_success_closes_it() ->
     assert len(begin(lanes, 16.0)) == 2
 
 
+def test_what_is_claimed_ahead_is_recalled_when_the_breaker_opens() -> None:
+    lanes, taken = quick_lane(AHEAD)
+    for found in taken:
+        lanes.claimed(found)
+    assert not lanes.held("e")
+    for started in lanes.start("e")[:3]:
+        lanes.ended(started, 0.0, succeeded=False, seconds=0.01)
+    assert lanes.claimed_ahead() == ["e"]
+    assert lanes.held("e")
+    recalled = lanes.recall("e")
+    assert recalled == taken[4:]
+    assert lanes.claimed_ahead() == []
+    assert lanes.taken == 1
+    # They wait in their order, before the others; the probe is the first of them.
+    assert lanes.take(4.9, 100) == []
+    assert lanes.take(5.0, 100) == []
+    (last,) = [found for found in taken[:4] if found.delivery_id == taken[3].delivery_id]
+    lanes.ended(last, 5.0, succeeded=False, seconds=5.0)
+    assert lanes.take(5.0, 100) == recalled[:1]
+    assert not lanes.held("e")
+
+
 def test_a_probe_that_is_not_sent_lets_another_go() -> None:
     breaker = Breaker(BreakerPolicy(failures=1, cooldown=5.0))
     breaker.failed(0.0)
@@ -201,6 +223,12 @@ class AnyOrder(RuleBasedStateMachine):
         for endpoint in "abcd":
             for found in self.lanes.start(endpoint):
                 self.started[found.delivery_id] = self.taken[found.delivery_id]
+
+    @rule(endpoint=st.sampled_from("abcd"))
+    def recalls(self, endpoint: str) -> None:
+        for found in self.lanes.recall(endpoint):
+            assert found.delivery_id not in self.started
+            self.inside[found.delivery_id] = self.taken.pop(found.delivery_id)
 
     @precondition(lambda self: self.started)
     @rule(data=st.data(), how=st.sampled_from(["ok", "quick", "failed", "abandoned"]))

@@ -131,7 +131,7 @@ class Lanes:
             lane.overflowed = False
             self._hungry = True
         lane.breaker.taken()
-        lane.next_at = max(lane.next_at, now - self._limits.interval) + self._limits.interval
+        lane.next_at = now + self._limits.interval
         lane.taken += 1
         self._taken += 1
         self._origins[origin] = self._origins.get(origin, 0) + 1

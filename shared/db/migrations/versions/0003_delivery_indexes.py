@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,7 +12,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_NEWEST = [sa.literal_column("created_at DESC"), sa.literal_column("delivery_id DESC")]
+_NEWEST: tuple[Any, ...] = (sa.literal_column("created_at DESC"), sa.literal_column("delivery_id DESC"))
 
 
 def upgrade() -> None:

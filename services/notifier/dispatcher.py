@@ -38,6 +38,7 @@ _RECORD_PAUSE: Final = 0.025
 """Seconds in which results gather under load. Nobody waits for a record: its endpoint's slot is free before it."""
 _AWAY_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
+_LAST_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -104,8 +105,9 @@ class Dispatcher:
                     await self._woken.wait()
             except TimeoutError:
                 continue
-        # What was being claimed when the stop came.
-        await asyncio.gather(*self._releases)
+        if self._releases:
+            # What was being claimed when the stop came; if that takes long, its lease runs out.
+            await asyncio.wait(self._releases, timeout=_LAST_SECONDS)
 
     async def stop(self, deadline: float) -> None:
         """Claim nothing more, give back what is not sent yet, let what is being sent end within ``deadline`` seconds.

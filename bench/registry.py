@@ -21,6 +21,7 @@ MODULES: Final = (
     "backlog",
     "memory",
     "webhooks",
+    "isolation",
     "api_reads",
 )
 """In the order in which they run; a module's name is its benchmark's."""

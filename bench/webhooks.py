@@ -8,29 +8,24 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import psycopg2
 import uvloop
 
-from bench.delivery import ask, deliver, make_cases, wait_for_end
+from bench.delivery import ask, make_cases, wait_for_end
 from bench.figures import Figure, difference, percentile
 from bench.product import Product, case_numbers, running_product
 from bench.raw_loop import cpu_seconds
 from bench.registry import Benchmark, BenchmarkFailed, Plan
 from bench.sink import Arrival, Sink, running_sink
+from bench.subscriptions import DOCUMENTS, count_deliveries, finished_jobs, subscription
 from shared.clock import utc_now
-from shared.events.envelope import encode
-from shared.events.topics import WEBHOOK_SUBSCRIBED
-from shared.events.webhook_subscribed import WebhookSubscribed, subscription_id
+from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord
 from shared.webhooks.dial import WebhookCaller
 from shared.webhooks.guard import GuardPolicy
 from shared.webhooks.signing import signature_headers
 
-_DOCUMENTS = 3
-"""Of the case that is told about: its payload has about 4 kB."""
 _IN_FLIGHT = 4
 """The notifier's own limit for one endpoint."""
 _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -50,7 +45,7 @@ class Burst:
 def _run(plan: Plan) -> list[Figure]:
     deliveries = plan.size(3_000, 600)
     with running_product(plan) as product, running_sink() as sink:
-        jobs = _finished_jobs(product, plan.size(300, 100))
+        jobs = finished_jobs(product, plan.size(300, 100))
         _burst(product, sink, jobs, 100, "warm-up")
         ours: list[Burst] = []
         bare: list[Burst] = []
@@ -85,38 +80,16 @@ def _run(plan: Plan) -> list[Figure]:
                 ("last document available → received", whole, 0.5, "p50", "< 50"),
                 ("last document available → received", whole, 0.99, "p99", ""),
                 ("job's end committed → received", notified, 0.5, "p50", ""),
+                ("job's end committed → received", notified, 0.99, "p99", ""),
             )
         ),
-    ]
-
-
-def _finished_jobs(product: Product, count: int) -> list[WebhookSubscribed]:
-    """Cases that were delivered without a webhook: for each of their jobs, the subscription to make more of."""
-    numbers = case_numbers(count)
-    make_cases(product, numbers, _DOCUMENTS, 1_000)
-    asyncio.run(deliver(product, numbers, _DOCUMENTS, at_once=20))
-    rows: list[tuple[Any, ...]] = []
-    connection = psycopg2.connect(product.database_url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT job_id, process_number, client_id FROM catalog.jobs WHERE process_number = ANY(%s)", (numbers,)
-            )
-            rows = cursor.fetchall()
-    finally:
-        connection.close()
-    if len(rows) != count:
-        raise BenchmarkFailed(f"{count} cases have {len(rows)} jobs")
-    return [
-        WebhookSubscribed(subscription_id=str(job), job_id=str(job), process_number=number, client_id=client, url="")
-        for job, number, client in rows
     ]
 
 
 async def _delivered(product: Product, number: str, url: str) -> None:
     async with product.client() as client:
         await ask(client, number, webhook_url=url)
-    await wait_for_end(product, [number], _DOCUMENTS, _TIMEOUT)
+    await wait_for_end(product, [number], DOCUMENTS, _TIMEOUT)
 
 
 def _burst(product: Product, sink: Sink, jobs: Sequence[WebhookSubscribed], count: int, name: str) -> Burst:
@@ -124,7 +97,7 @@ def _burst(product: Product, sink: Sink, jobs: Sequence[WebhookSubscribed], coun
 
     Many jobs, in turn: what concerns one job keeps its order in the notifier, and would measure that.
     """
-    records = [_subscription(jobs[index % len(jobs)], sink.url(f"/burst?{name}-{index}")) for index in range(count)]
+    records = [subscription(jobs[index % len(jobs)], sink.url(f"/burst?{name}-{index}")) for index in range(count)]
     earlier = len(sink.arrivals())
     delivered = _delivered_count(product)
     before = product.processes.cpu()
@@ -145,12 +118,6 @@ def _burst(product: Product, sink: Sink, jobs: Sequence[WebhookSubscribed], coun
     )
 
 
-def _subscription(job: WebhookSubscribed, url: str) -> OutgoingRecord:
-    identity = subscription_id(job.job_id, job.client_id, url)
-    event = job.model_copy(update={"subscription_id": identity, "url": url})
-    return encode(event, WEBHOOK_SUBSCRIBED, event_id=identity, source="/autos/bench", time=utc_now())
-
-
 def _own(arrivals: Sequence[Arrival], prefix: str) -> list[Arrival]:
     found = [arrival for arrival in arrivals if arrival.target.startswith(prefix)]
     if len(found) != len({arrival.target for arrival in found}):
@@ -159,13 +126,7 @@ def _own(arrivals: Sequence[Arrival], prefix: str) -> list[Arrival]:
 
 
 def _delivered_count(product: Product) -> int:
-    connection = psycopg2.connect(product.database_url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM delivery.deliveries WHERE status = 'delivered'")
-            return int((cursor.fetchone() or (0,))[0])
-    finally:
-        connection.close()
+    return count_deliveries(product, "status = 'delivered'")
 
 
 def _wait_recorded(product: Product, count: int) -> None:
@@ -217,7 +178,7 @@ def _latencies(product: Product, sink: Sink, count: int) -> tuple[list[float], l
     whole: list[float] = []
     notified: list[float] = []
     for index, number in enumerate(case_numbers(count)):
-        make_cases(product, [number], _DOCUMENTS, 100_000)
+        make_cases(product, [number], DOCUMENTS, 100_000)
         earlier = len(sink.arrivals())
         asyncio.run(_delivered(product, number, sink.url(f"/latency/{index}")))
         arrived = sink.wait(1, _TIMEOUT, earlier)[0].at

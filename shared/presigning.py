@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any, Final
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from shared.clock import Clock
@@ -32,27 +34,37 @@ class QuickLinks:
         self._region = region
         self._clock = clock
         self._day: tuple[str, bytes] | None = None
+        self._second = _Second(-1, "", "", b"")
 
     def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
         """A link to ``key`` that works for LINK_SECONDS; the answer's headers are part of the signature."""
-        now = self._clock()
-        day, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
-        scope = f"{day}/{self._region}/s3/aws4_request"
-        # In the order of the parameters' names, as the canonical request wants them.
-        query = (
-            f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={_quote(f'{self._access_key_id}/{scope}')}"
-            f"&X-Amz-Date={moment}&X-Amz-Expires={LINK_SECONDS}&X-Amz-SignedHeaders=host"
-        )
+        # Threads share this object; what they share of it is replaced as a whole.
+        second = self._at(self._clock())
+        query = second.query
         if content_disposition:
             query += f"&response-content-disposition={_quote(content_disposition)}"
         if content_type:
             query += f"&response-content-type={_quote(content_type)}"
         path = quote(key, safe="/-_.~")
         request = f"GET\n{self._path}{path}\n{query}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
-        digest = hashlib.sha256(request.encode()).hexdigest()
-        text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
-        signature = hmac.digest(self._signing_key(day), text.encode(), hashlib.sha256).hex()
+        text = second.signed + hashlib.sha256(request.encode()).hexdigest()
+        signature = hmac.digest(second.key, text.encode(), hashlib.sha256).hex()
         return f"{self._base}{path}?{query}&X-Amz-Signature={signature}"
+
+    def _at(self, now: datetime) -> _Second:
+        epoch = int(now.timestamp())
+        if self._second.epoch == epoch:
+            return self._second
+        day, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
+        scope = f"{day}/{self._region}/s3/aws4_request"
+        # In the order of the parameters' names, as the canonical request wants them; those of the answer come after.
+        query = (
+            f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={_quote(f'{self._access_key_id}/{scope}')}"
+            f"&X-Amz-Date={moment}&X-Amz-Expires={LINK_SECONDS}&X-Amz-SignedHeaders=host"
+        )
+        signed = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n"
+        second = self._second = _Second(epoch, query, signed, self._signing_key(day))
+        return second
 
     def _signing_key(self, day: str) -> bytes:
         if self._day is None or self._day[0] != day:
@@ -63,6 +75,17 @@ class QuickLinks:
         return self._day[1]
 
 
+class _Second(NamedTuple):
+    """What the links of one second have in common."""
+
+    epoch: int
+    query: str
+    signed: str
+    key: bytes
+
+
+# Names of documents and types of content come again and again.
+@lru_cache(maxsize=4096)
 def _quote(text: str) -> str:
     return quote(text, safe="-_.~")
 

@@ -51,7 +51,7 @@ class Alert:
             f"Failures in a row: {self.consecutive_failures}",
             f"Deliveries given up since the last alert: {self.exhausted}",
             "",
-            "Nothing is lost. When the receiver works again: autos deliveries, autos redeliver ID.",
+            "Nothing is lost. When the receiver works again: autos redeliver --exhausted-since TIME.",
         ]
         return "\n".join(lines) + "\n"
 

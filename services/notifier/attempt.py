@@ -47,24 +47,24 @@ class Attempt:
             return "redirect_refused"
         return f"http_{self.status_code}"
 
-    def columns(self) -> tuple[Any, ...]:
-        """The values of a row of ``delivery.attempts``, in the order of the statement that inserts them."""
-        return (
-            self.delivery_id,
-            self.attempt,
-            self.started_at,
-            self.duration_ms,
-            self.dns_ms,
-            self.connect_ms,
-            self.tls_ms,
-            self.first_byte_ms,
-            self.address,
-            self.status_code,
-            self.succeeded,
-            self.error_code_shown,
-            self.error_message,
-            self.excerpt or None,
-        )
+    def columns(self) -> dict[str, Any]:
+        """The row of ``delivery.attempts``."""
+        return {
+            "delivery_id": self.delivery_id,
+            "attempt": self.attempt,
+            "started_at": self.started_at,
+            "duration_ms": self.duration_ms,
+            "dns_ms": self.dns_ms,
+            "connect_ms": self.connect_ms,
+            "tls_ms": self.tls_ms,
+            "first_byte_ms": self.first_byte_ms,
+            "address": self.address,
+            "status_code": self.status_code,
+            "succeeded": self.succeeded,
+            "error_code": self.error_code_shown,
+            "error_message": self.error_message,
+            "response_excerpt": self.excerpt or None,
+        }
 
 
 def attempt_of(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import Connection
@@ -55,6 +56,10 @@ SELECT d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.file
 """  # noqa: S608
 _FIRST_STATE: Final = 10
 _WHOLE_CASE: Final = "all"
+
+
+# A document has the same name in every attempt, and many have the same one.
+_disposition: Final = lru_cache(maxsize=4096)(content_disposition)
 
 
 class Links(Protocol):
@@ -111,7 +116,7 @@ class Bodies:
         if state is not None and state.status == AVAILABLE:
             link = self._links.make(
                 state.object_key or object_key(row.process_number, row.document_id),
-                content_disposition=content_disposition(row.name),
+                content_disposition=_disposition(row.name),
                 content_type=state.content_type,
             )
         return document_view(row, state, default_status="pending", link=link, link_expires_at=expires_at)

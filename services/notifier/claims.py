@@ -13,15 +13,29 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from services.notifier.delivery_rows import COLUMNS, delivery_of, held, write_deliveries, written
+from services.notifier.delivery_rows import COLUMNS, Written, delivery_of, held, write_deliveries, written
 from services.notifier.lanes import Ticket
-from services.notifier.state import CLAIMABLE, Claim, DeliveryStatus, Effect, RetryPolicy, Withdrawn, decide
+from services.notifier.state import CLAIMABLE, Claim, DeliveryStatus, Effect, Released, RetryPolicy, Withdrawn, decide
 
+# The endpoints with open deliveries are stepped through by their index, and each is asked for a lane's worth: what
+# waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.
 _DUE: Final = """
-(SELECT d.delivery_id::text, d.endpoint_id::text, e.origin FROM delivery.deliveries d
-   JOIN delivery.endpoints e USING (endpoint_id)
-  WHERE d.status IN ('pending', 'waiting') AND d.next_attempt_at <= %(due)s
-    AND e.disabled_at IS NULL AND d.endpoint_id <> ALL (%(full)s::uuid[])
+WITH RECURSIVE open (endpoint_id) AS (
+    (SELECT endpoint_id FROM delivery.deliveries WHERE status IN ('pending', 'waiting')
+      ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.endpoint_id FROM delivery.deliveries d
+             WHERE d.status IN ('pending', 'waiting') AND d.endpoint_id > open.endpoint_id
+             ORDER BY d.endpoint_id LIMIT 1)
+      FROM open WHERE open.endpoint_id IS NOT NULL
+)
+(SELECT d.delivery_id::text, e.endpoint_id::text, e.origin
+   FROM open JOIN delivery.endpoints e USING (endpoint_id)
+  CROSS JOIN LATERAL (
+        SELECT d.delivery_id, d.next_attempt_at FROM delivery.deliveries d
+         WHERE d.endpoint_id = e.endpoint_id AND d.status IN ('pending', 'waiting') AND d.next_attempt_at <= %(due)s
+         ORDER BY d.next_attempt_at LIMIT %(each)s) d
+  WHERE e.disabled_at IS NULL AND e.endpoint_id <> ALL (%(full)s::uuid[])
   ORDER BY d.next_attempt_at LIMIT %(most)s)
 UNION ALL
 (SELECT d.delivery_id::text, d.endpoint_id::text, e.origin FROM delivery.deliveries d
@@ -41,6 +55,11 @@ SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.pre
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
+"""  # noqa: S608
+_LOCK_CLAIMED: Final = f"""
+SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled
+  FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
+ WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
 """  # noqa: S608
 _RENEW: Final = """
 UPDATE delivery.deliveries SET lease_until = %(until)s
@@ -66,9 +85,14 @@ class Claimed:
     secrets: tuple[str, ...]
 
 
-def due(connection: Connection, now: datetime, *, grace: timedelta, full: Sequence[str], most: int) -> list[Ticket]:
-    """Deliveries whose time has passed by ``grace`` or whose lease ran out, not of the ``full`` endpoints."""
-    parameters = {"due": now - grace, "now": now, "full": list(full), "most": most}
+def due(
+    connection: Connection, now: datetime, *, grace: timedelta, full: Sequence[str], each: int, most: int
+) -> list[Ticket]:
+    """Deliveries whose time has passed by ``grace`` or whose lease ran out, not of the ``full`` endpoints.
+
+    At most ``most`` of either kind, and at most ``each`` of one endpoint whose time has passed.
+    """
+    parameters = {"due": now - grace, "now": now, "full": list(full), "each": each, "most": most}
     return [Ticket(*row) for row in connection.exec_driver_sql(_DUE, parameters)]
 
 
@@ -88,7 +112,7 @@ def claim(
     """Claim what can be: due, or with a lost lease, and its endpoint and client not disabled."""
     wanted = {ticket.delivery_id: ticket for ticket in tickets}
     claimed: list[Claimed] = []
-    writes: list[tuple[Any, ...]] = []
+    writes: list[Written] = []
     for row in connection.exec_driver_sql(_CLAIM, {"ids": list(wanted)}).all():
         before = delivery_of(row)
         if row.webhook_secret is None or row.client_disabled_at is not None:
@@ -124,6 +148,19 @@ def claim(
         )
     write_deliveries(connection, writes)
     return claimed
+
+
+def release(connection: Connection, claimed: Sequence[Claimed], now: datetime, policy: RetryPolicy) -> int:
+    """Give back what was claimed and not sent, so that nobody waits for the lease to run out; how many."""
+    tokens = {found.ticket.delivery_id: found.token for found in claimed}
+    writes: list[Written] = []
+    for row in connection.exec_driver_sql(_LOCK_CLAIMED, {"ids": list(tokens)}).all():
+        decision = decide(delivery_of(row), Released(tokens[row.delivery_id]), now, policy)
+        if decision.changed:
+            after = held(decision.delivery) if row.disabled else decision.delivery
+            writes.append(written(row.delivery_id, after, now))
+    write_deliveries(connection, writes)
+    return len(writes)
 
 
 def _secrets(row: Any, now: datetime) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from psycopg2.extras import execute_values
+import orjson
 from sqlalchemy import Connection
 
 from services.notifier.attempt import Attempt
@@ -20,14 +21,14 @@ UPDATE delivery.deliveries AS d SET status = v.status, attempts = v.attempts, ro
        last_status_code = CASE WHEN v.result THEN v.last_status_code ELSE d.last_status_code END,
        last_error_code = CASE WHEN v.result THEN v.last_error_code ELSE d.last_error_code END,
        delivered_at = COALESCE(v.delivered_at, d.delivered_at), updated_at = v.updated_at
-  FROM (VALUES %s) AS v (delivery_id, status, attempts, round_attempts, next_attempt_at, lease_token, lease_until,
-       result, last_status_code, last_error_code, delivered_at, updated_at)
+  FROM json_to_recordset(%(rows)s::json) AS v (delivery_id uuid, status text, attempts int, round_attempts int,
+       next_attempt_at timestamptz, lease_token uuid, lease_until timestamptz, result bool, last_status_code int,
+       last_error_code text, delivered_at timestamptz, updated_at timestamptz)
  WHERE d.delivery_id = v.delivery_id
 """
-_WRITE_TYPES: Final = (
-    "(%s::uuid,%s::text,%s::int,%s::int,%s::timestamptz,%s::uuid,%s::timestamptz,%s::bool,%s::int,%s::text,"
-    "%s::timestamptz,%s::timestamptz)"
-)
+
+Written = dict[str, Any]
+"""A row as the statement that writes it wants it."""
 
 
 def held(delivery: Delivery) -> Delivery:
@@ -48,29 +49,28 @@ def delivery_of(row: Any) -> Delivery:
     )
 
 
-def written(delivery_id: str, after: Delivery, now: datetime, result: Attempt | None = None) -> tuple[Any, ...]:
-    return (
-        delivery_id,
-        after.status.value,
-        after.attempts,
-        after.round_attempts,
-        after.next_attempt_at,
-        after.lease_token,
-        after.lease_until,
-        result is not None,
-        result.status_code if result else None,
-        result.error_code_shown if result else None,
-        now if after.status is DeliveryStatus.DELIVERED else None,
-        now,
-    )
+def written(delivery_id: str, after: Delivery, now: datetime, result: Attempt | None = None) -> Written:
+    return {
+        "delivery_id": delivery_id,
+        "status": after.status.value,
+        "attempts": after.attempts,
+        "round_attempts": after.round_attempts,
+        "next_attempt_at": after.next_attempt_at,
+        "lease_token": after.lease_token,
+        "lease_until": after.lease_until,
+        "result": result is not None,
+        "last_status_code": result.status_code if result else None,
+        "last_error_code": result.error_code_shown if result else None,
+        "delivered_at": now if after.status is DeliveryStatus.DELIVERED else None,
+        "updated_at": now,
+    }
 
 
-def write_deliveries(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+def write_deliveries(connection: Connection, rows: Sequence[Written]) -> None:
     if rows:
-        execute_values(cursor(connection), _WRITE, rows, template=_WRITE_TYPES, page_size=len(rows))
+        connection.exec_driver_sql(_WRITE, {"rows": as_json(rows)})
 
 
-def cursor(connection: Connection) -> Any:
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    return driver.cursor()
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as the one text that ``json_to_recordset`` reads: a statement a batch, whatever its size."""
+    return orjson.dumps(rows).decode()

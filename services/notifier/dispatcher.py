@@ -34,8 +34,11 @@ _SMALL_CASE: Final = 100
 """Documents up to which a body is made in the claim's own transaction; a larger one is made apart."""
 _SMALL_IN_ALL: Final = 400
 """Documents in the bodies that one claim makes: what is beyond would keep the first of the batch waiting."""
+_RECORD_PAUSE: Final = 0.025
+"""Seconds in which results gather under load. Nobody waits for a record: its endpoint's slot is free before it."""
 _AWAY_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
+_LAST_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -61,12 +64,13 @@ class Dispatcher:
         self._policy = policy
         self._clock = clock
         self._metrics = metrics
-        self._recorder: GroupCommit[Attempt, Recorded] = GroupCommit(self._record)
+        self._recorder: GroupCommit[Attempt, Recorded] = GroupCommit(self._record, pause=_RECORD_PAUSE)
         # Claimed and not yet started, with the body where it was made with the claim.
         self._claimed: dict[str, tuple[Claimed, bytes | None]] = {}
         self._woken = asyncio.Event()
         self._stopping = False
         self._sends: set[asyncio.Task[None]] = set()
+        self._releases: set[asyncio.Task[None]] = set()
         self.on_hungry: asyncio.Event = asyncio.Event()
         """Set when a lane that overflowed has room: the sweeper should look at once."""
         self.on_trouble: asyncio.Event = asyncio.Event()
@@ -101,16 +105,22 @@ class Dispatcher:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+        if self._releases:
+            # What was being claimed when the stop came; if that takes long, its lease runs out.
+            await asyncio.wait(self._releases, timeout=_LAST_SECONDS)
 
     async def stop(self, deadline: float) -> None:
-        """Claim nothing more and let what is being sent end within ``deadline`` seconds.
+        """Claim nothing more, give back what is not sent yet, let what is being sent end within ``deadline`` seconds.
 
         What is cut off then keeps its lease, and is sent again when that runs out.
         """
         self._stopping = True
         self._woken.set()
-        if self._sends:
-            _, late = await asyncio.wait(self._sends, timeout=deadline)
+        for endpoint_id in self._lanes.claimed_ahead():
+            self._give_back(endpoint_id)
+        under_way = self._sends | self._releases
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=deadline)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -147,11 +157,33 @@ class Dispatcher:
             self._lanes.put_back(ticket)
 
     def _start(self, endpoint_id: str) -> None:
+        if self._stopping or self._lanes.held(endpoint_id):
+            self._give_back(endpoint_id)
+            return
         for ticket in self._lanes.start(endpoint_id):
             claimed, body = self._claimed.pop(ticket.delivery_id)
             task = asyncio.create_task(self._send(claimed, body))
             self._sends.add(task)
             task.add_done_callback(self._sends.discard)
+
+    def _give_back(self, endpoint_id: str) -> None:
+        """What is claimed and not started is not to be sent now: no attempt, and nobody has to wait for its lease."""
+        if recalled := self._lanes.recall(endpoint_id):
+            claimed = [self._claimed.pop(ticket.delivery_id)[0] for ticket in recalled]
+            task = asyncio.create_task(self._release(claimed))
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+
+    async def _release(self, claimed: Sequence[Claimed]) -> None:
+        try:
+            await self._database.run(
+                lambda connection: claims.release(connection, claimed, self._clock(), self._policy.retry)
+            )
+        except InfrastructureAway:
+            _log.debug("claims run out by themselves", extra={"deliveries": len(claimed)})
+        # The edge of a task: the leases run out, and the sweeper finds them; the log says why.
+        except Exception:  # noqa: BLE001
+            _log.exception("claims could not be given back", extra={"deliveries": len(claimed)})
 
     async def _send(self, claimed: Claimed, body: bytes | None) -> None:
         attempt: Attempt | None = None

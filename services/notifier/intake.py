@@ -78,21 +78,21 @@ class Intake:
         completed = [event for event in events if isinstance(event, ProcessCompleted)]
         subscribed = [event for event in events if isinstance(event, WebhookSubscribed)]
         jobs = [event.job_id for event in completed] + [event.job_id for event in subscribed]
-        created: list[Ticket] = []
+        created, tickets = 0, list[Ticket]()
         if jobs:
             intake_store.lock_jobs(connection, jobs)
             if completed:
                 intake_store.add_completions(connection, completed, now)
             if subscribed:
                 intake_store.add_subscriptions(connection, subscribed, now)
-            created = intake_store.create_deliveries(connection, jobs, now)
+            created, tickets = intake_store.create_deliveries(connection, jobs, now)
         again = intake_store.ask_again(
             connection, [event for event in events if isinstance(event, RedeliveryRequested)], now, self._policy
         )
         released = intake_store.enable_endpoints(
             connection, [event for event in events if isinstance(event, EndpointEnableRequested)], now
         )
-        return _Taken((*created, *again), len(created), released > 0)
+        return _Taken((*tickets, *again), created, released > 0)
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]

@@ -7,16 +7,16 @@ first and creates the delivery, once: its id is made of the subscription's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
 
+from services.notifier.delivery_rows import COLUMNS, as_json, delivery_of, held, write_deliveries, written
 from services.notifier.lanes import Ticket
-from services.notifier.state import CLAIMABLE, Delivery, DeliveryStatus, RedeliveryAsked, RetryPolicy, decide
-from shared.db.delivery import attempts, completions, deliveries, endpoints, subscriptions
+from services.notifier.state import CLAIMABLE, RedeliveryAsked, RetryPolicy, decide
+from shared.db.delivery import attempts, deliveries, endpoints
 from shared.events.envelope import deterministic_id
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
@@ -28,6 +28,53 @@ SELECT count(pg_advisory_xact_lock(%(space)s, number)) FROM (
     SELECT DISTINCT hashtext(job_id) AS number FROM unnest(%(jobs)s) AS job_id ORDER BY number
 ) AS ordered
 """
+# Rows travel as one JSON text: an ``executemany`` with ON CONFLICT goes to the server and back for each row.
+_ADD_COMPLETIONS: Final = """
+INSERT INTO delivery.completions (job_id, process_number, status, total_documents, completed_documents,
+       failed_documents, error_code, error_message, created_at, completed_at, recorded_at)
+SELECT job_id, process_number, status, total_documents, completed_documents, failed_documents, error_code,
+       error_message, created_at, completed_at, %(now)s
+  FROM json_to_recordset(%(rows)s::json) AS r (job_id uuid, process_number text, status text, total_documents int,
+       completed_documents int, failed_documents int, error_code text, error_message text, created_at timestamptz,
+       completed_at timestamptz)
+    ON CONFLICT DO NOTHING
+"""
+_ADD_SUBSCRIPTIONS: Final = """
+INSERT INTO delivery.subscriptions (subscription_id, job_id, process_number, client_id, url, created_at)
+SELECT subscription_id, job_id, process_number, client_id, url, %(now)s
+  FROM json_to_recordset(%(rows)s::json)
+    AS r (subscription_id uuid, job_id uuid, process_number text, client_id text, url text)
+    ON CONFLICT DO NOTHING
+"""
+_MISSING: Final = """
+SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, s.url
+  FROM delivery.subscriptions s JOIN delivery.completions c USING (job_id)
+  LEFT JOIN delivery.deliveries d ON d.subscription_id = s.subscription_id
+ WHERE s.job_id = ANY (%(jobs)s::uuid[]) AND d.delivery_id IS NULL ORDER BY s.subscription_id
+"""
+_ADD_ENDPOINTS: Final = """
+INSERT INTO delivery.endpoints (endpoint_id, client_id, url, origin, created_at)
+SELECT endpoint_id, client_id, url, origin, %(now)s
+  FROM json_to_recordset(%(rows)s::json) AS r (endpoint_id uuid, client_id text, url text, origin text)
+    ON CONFLICT DO NOTHING
+"""
+# What is created for a disabled endpoint is kept, and not due.
+_ADD_DELIVERIES: Final = """
+INSERT INTO delivery.deliveries (delivery_id, subscription_id, job_id, process_number, client_id, endpoint_id, url,
+       status, next_attempt_at, created_at, updated_at)
+SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id, r.endpoint_id, r.url,
+       'pending', CASE WHEN e.disabled_at IS NULL THEN %(now)s END, %(now)s, %(now)s
+  FROM json_to_recordset(%(rows)s::json) AS r (delivery_id uuid, subscription_id uuid, job_id uuid,
+       process_number text, client_id text, endpoint_id uuid, url text)
+  JOIN delivery.endpoints e USING (endpoint_id)
+    ON CONFLICT DO NOTHING
+RETURNING delivery_id::text, endpoint_id::text, next_attempt_at
+"""
+_LOCK_ASKED: Final = f"""
+SELECT {COLUMNS}, e.origin, e.disabled_at IS NOT NULL AS disabled
+  FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
+ WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
+"""  # noqa: S608
 _ANYWHERE: Final = AnyAddress()
 _OPEN: Final = [str(status) for status in CLAIMABLE]
 
@@ -77,11 +124,10 @@ def add_completions(connection: Connection, found: Sequence[ProcessCompleted], n
             "error_message": event.error_message,
             "created_at": event.created_at,
             "completed_at": event.completed_at,
-            "recorded_at": now,
         }
         for event in found
     ]
-    connection.execute(insert(completions).on_conflict_do_nothing(), rows)
+    connection.exec_driver_sql(_ADD_COMPLETIONS, {"rows": as_json(rows), "now": now})
 
 
 def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed], now: datetime) -> None:
@@ -93,71 +139,41 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
             "process_number": event.process_number,
             "client_id": event.client_id,
             "url": event.url,
-            "created_at": now,
         }
         for event in found
     ]
-    connection.execute(insert(subscriptions).on_conflict_do_nothing(), rows)
+    connection.exec_driver_sql(_ADD_SUBSCRIPTIONS, {"rows": as_json(rows), "now": now})
 
 
-def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> list[Ticket]:
-    """Create the deliveries of jobs that have ended; returns those that can be sent now."""
-    missing = connection.execute(
-        select(subscriptions)
-        .join(completions, completions.c.job_id == subscriptions.c.job_id)
-        .outerjoin(deliveries, deliveries.c.subscription_id == subscriptions.c.subscription_id)
-        .where(subscriptions.c.job_id.in_(list(set(job_ids))), deliveries.c.delivery_id.is_(None))
-        .order_by(subscriptions.c.subscription_id)
-    ).all()
+def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[Ticket]]:
+    """Create the deliveries of jobs that have ended: how many, and those that can be sent now."""
+    missing = connection.exec_driver_sql(_MISSING, {"jobs": list(set(job_ids))}).all()
     if not missing:
-        return []
-    names = {row.subscription_id: endpoint_of(row.client_id, row.url) for row in missing}
-    known = {name.endpoint_id: name for name in names.values()}
-    connection.execute(
-        insert(endpoints).on_conflict_do_nothing(),
-        [
+        return 0, []
+    names: dict[str, EndpointName] = {}
+    rows = []
+    for row in missing:
+        name = endpoint_of(row.client_id, row.url)
+        names[name.endpoint_id] = name
+        rows.append(
             {
+                "delivery_id": delivery_id(row.subscription_id),
+                "subscription_id": row.subscription_id,
+                "job_id": row.job_id,
+                "process_number": row.process_number,
+                "client_id": row.client_id,
                 "endpoint_id": name.endpoint_id,
-                "client_id": name.client_id,
-                "url": name.url,
-                "origin": name.origin,
-                "created_at": now,
+                "url": row.url,
             }
-            for _, name in sorted(known.items())
-        ],
-    )
-    disabled = _disabled(connection, list(known))
-    rows = [
-        {
-            "delivery_id": delivery_id(row.subscription_id),
-            "subscription_id": row.subscription_id,
-            "job_id": row.job_id,
-            "process_number": row.process_number,
-            "client_id": row.client_id,
-            "endpoint_id": names[row.subscription_id].endpoint_id,
-            "url": row.url,
-            "status": DeliveryStatus.PENDING.value,
-            "attempts": 0,
-            "round_attempts": 0,
-            "next_attempt_at": None if names[row.subscription_id].endpoint_id in disabled else now,
-            "created_at": now,
-            "updated_at": now,
-        }
-        for row in missing
+        )
+    known = [asdict(name) for _, name in sorted(names.items())]
+    connection.exec_driver_sql(_ADD_ENDPOINTS, {"rows": as_json(known), "now": now})
+    created = connection.exec_driver_sql(_ADD_DELIVERIES, {"rows": as_json(rows), "now": now}).all()
+    return len(created), [
+        Ticket(row.delivery_id, row.endpoint_id, names[row.endpoint_id].origin)
+        for row in created
+        if row.next_attempt_at is not None
     ]
-    connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
-    return [
-        Ticket(row["delivery_id"], row["endpoint_id"], names[row["subscription_id"]].origin)
-        for row in rows
-        if row["next_attempt_at"] is not None
-    ]
-
-
-def _disabled(connection: Connection, endpoint_ids: Sequence[str]) -> set[str]:
-    query = select(endpoints.c.endpoint_id).where(
-        endpoints.c.endpoint_id.in_(endpoint_ids), endpoints.c.disabled_at.is_not(None)
-    )
-    return set(connection.execute(query).scalars())
 
 
 def ask_again(
@@ -170,41 +186,18 @@ def ask_again(
     if not asked:
         return []
     clients = {event.delivery_id: event.client_id for event in asked}
-    rows = connection.execute(
-        select(deliveries, endpoints.c.origin, endpoints.c.disabled_at)
-        .join(endpoints, endpoints.c.endpoint_id == deliveries.c.endpoint_id)
-        .where(deliveries.c.delivery_id.in_(list(clients)))
-        .order_by(deliveries.c.delivery_id)
-        .with_for_update(of=deliveries)
-    ).all()
     tickets = []
-    for row in rows:
+    writes = []
+    for row in connection.exec_driver_sql(_LOCK_ASKED, {"ids": list(clients)}):
         if row.client_id != clients[row.delivery_id]:
             continue
-        before = Delivery(
-            DeliveryStatus(row.status),
-            row.attempts,
-            row.round_attempts,
-            row.next_attempt_at,
-            row.lease_token,
-            row.lease_until,
-        )
-        decision = decide(before, RedeliveryAsked(), now, policy)
+        decision = decide(delivery_of(row), RedeliveryAsked(), now, policy)
         if not decision.changed:
             continue
-        held = row.disabled_at is not None
-        connection.execute(
-            update(deliveries)
-            .where(deliveries.c.delivery_id == row.delivery_id)
-            .values(
-                status=decision.delivery.status.value,
-                round_attempts=decision.delivery.round_attempts,
-                next_attempt_at=None if held else decision.delivery.next_attempt_at,
-                updated_at=now,
-            )
-        )
-        if not held:
+        writes.append(written(row.delivery_id, held(decision.delivery) if row.disabled else decision.delivery, now))
+        if not row.disabled:
             tickets.append(Ticket(row.delivery_id, row.endpoint_id, row.origin))
+    write_deliveries(connection, writes)
     return tickets
 
 

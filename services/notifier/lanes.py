@@ -2,7 +2,8 @@
 
 A delivery is offered, taken (to be claimed in the database), started (its request goes out), ended. Limits hold on
 what is taken: by endpoint, by origin, in all. An endpoint that lately answered quickly may have some more taken than
-it may have in flight, so that claims are made ahead in batches; its requests in flight stay within the limit.
+it may have in flight, so that claims are made ahead in batches; its requests in flight stay within the limit. What is
+taken ahead uses no more than half of what an origin and all may have together, and is filled up when half is used.
 
 A dead receiver holds its own lane's slots and nothing else. A lane keeps a bounded number of deliveries; the others
 stay in the database, and ``hungry`` says when there is room for them again.
@@ -28,7 +29,7 @@ class Limits:
     in_all: int = 512
     by_origin: int = 64
     by_endpoint: int = 4
-    ahead: int = 12
+    ahead: int = 28
     queue: int = 256
     interval: float = 0.0
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
@@ -44,7 +45,7 @@ class Ticket:
 
 
 class _Lane:
-    __slots__ = ("breaker", "in_flight", "next_at", "overflowed", "queue", "quick", "ready", "taken")
+    __slots__ = ("breaker", "filling", "in_flight", "next_at", "overflowed", "queue", "quick", "ready", "taken")
 
     def __init__(self, policy: BreakerPolicy) -> None:
         self.queue: deque[Ticket] = deque()
@@ -52,6 +53,7 @@ class _Lane:
         self.taken = 0
         self.in_flight = 0
         self.quick = False
+        self.filling = True
         self.overflowed = False
         self.next_at = 0.0
         self.breaker = Breaker(policy)
@@ -111,7 +113,7 @@ class Lanes:
 
     def _take_from(self, endpoint_id: str, now: float) -> Ticket | None:
         lane = self._lanes.get(endpoint_id)
-        if lane is None or not lane.queue or lane.taken >= self._room(lane):
+        if lane is None or not lane.queue or not self._may_take(lane, lane.queue[0].origin):
             return None
         if not lane.breaker.admits(now):
             if lane.breaker.open_until is not None:
@@ -129,16 +131,27 @@ class Lanes:
             lane.overflowed = False
             self._hungry = True
         lane.breaker.taken()
-        lane.next_at = max(lane.next_at, now - self._limits.interval) + self._limits.interval
+        lane.next_at = now + self._limits.interval
         lane.taken += 1
         self._taken += 1
         self._origins[origin] = self._origins.get(origin, 0) + 1
         return ticket
 
-    def _room(self, lane: _Lane) -> int:
+    def _may_take(self, lane: _Lane, origin: str) -> bool:
+        """Whether a lane has room. What is taken ahead is filled up once half of it is used: claims come in batches."""
+        room = self._room(lane, origin)
+        if lane.taken >= room:
+            lane.filling = False
+        elif lane.taken < self._limits.by_endpoint + self._limits.ahead // 2:
+            lane.filling = True
+        return lane.filling
+
+    def _room(self, lane: _Lane, origin: str) -> int:
+        limits = self._limits
         if not lane.breaker.closed:
             return 1
-        return self._limits.by_endpoint + (self._limits.ahead if lane.quick else 0)
+        crowded = 2 * self._taken >= limits.in_all or 2 * self._origins.get(origin, 0) >= limits.by_origin
+        return limits.by_endpoint + (limits.ahead if lane.quick and not crowded else 0)
 
     def claimed(self, ticket: Ticket) -> None:
         """What was taken is claimed: it may start as soon as its endpoint has a slot."""
@@ -152,6 +165,23 @@ class Lanes:
             lane.in_flight += 1
             started.append(lane.ready.popleft())
         return started
+
+    def held(self, endpoint_id: str) -> bool:
+        """Whether the breaker is open: what is claimed is not to be sent now."""
+        lane = self._lanes.get(endpoint_id)
+        return lane is not None and lane.breaker.open_until is not None
+
+    def recall(self, endpoint_id: str) -> list[Ticket]:
+        """What is claimed and not started: its slots are free, and it waits again, before what came later."""
+        lane = self._lanes.get(endpoint_id)
+        if lane is None or not lane.ready:
+            return []
+        recalled = list(lane.ready)
+        lane.ready.clear()
+        lane.queue.extendleft(reversed(recalled))
+        for ticket in recalled:
+            self._release(ticket, lane)
+        return recalled
 
     def ended(self, ticket: Ticket, now: float, *, succeeded: bool, seconds: float) -> None:
         """A request ended: its slots are free. The delivery stays known until :meth:`forget`."""
@@ -206,6 +236,10 @@ class Lanes:
             for endpoint_id, lane in self._lanes.items()
             if len(lane.queue) >= self._limits.queue or (lane.queue and not lane.breaker.closed)
         ]
+
+    def claimed_ahead(self) -> list[str]:
+        """Endpoints with something that is claimed and not started."""
+        return [endpoint_id for endpoint_id, lane in self._lanes.items() if lane.ready]
 
     def hungry(self) -> bool:
         """Whether a lane that overflowed has room again; asking clears it."""

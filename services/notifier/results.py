@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from psycopg2.extras import execute_values
 from sqlalchemy import Connection
 
 from services.notifier import notices
 from services.notifier.attempt import Attempt
-from services.notifier.delivery_rows import COLUMNS, cursor, delivery_of, held, write_deliveries, written
+from services.notifier.delivery_rows import COLUMNS, Written, as_json, delivery_of, held, write_deliveries, written
 from services.notifier.endpoint_state import Endpoint, judge
 from services.notifier.state import Effect, Result, RetryPolicy, decide
 from shared.db.delivery import outbox
@@ -40,7 +39,10 @@ UPDATE delivery.deliveries SET next_attempt_at = NULL
 """
 _ADD_ATTEMPTS: Final = """
 INSERT INTO delivery.attempts (delivery_id, attempt, started_at, duration_ms, dns_ms, connect_ms, tls_ms,
-       first_byte_ms, address, status_code, succeeded, error_code, error_message, response_excerpt) VALUES %s
+       first_byte_ms, address, status_code, succeeded, error_code, error_message, response_excerpt)
+SELECT * FROM json_to_recordset(%(rows)s::json) AS r (delivery_id uuid, attempt int, started_at timestamptz,
+       duration_ms int, dns_ms int, connect_ms int, tls_ms int, first_byte_ms int, address text, status_code int,
+       succeeded bool, error_code text, error_message text, response_excerpt text)
 """
 
 
@@ -68,8 +70,8 @@ def record(
     known = {row.endpoint_id: row for row in connection.exec_driver_sql(_LOCK_ENDPOINTS, {"ids": named})}
     health = {endpoint_id: _endpoint(row) for endpoint_id, row in known.items()}
     recorded: list[Recorded] = []
-    made: list[tuple[Any, ...]] = []
-    writes: dict[str, tuple[Any, ...]] = {}
+    made: list[dict[str, Any]] = []
+    writes: dict[str, Written] = {}
     events: list[OutgoingRecord] = []
     for result in results:
         row = rows.get(result.delivery_id)
@@ -89,7 +91,7 @@ def record(
             events.append(notices.of_disabled(known[row.endpoint_id], row, after, now))
         recorded.append(Recorded(decision.effect))
     if made:
-        execute_values(cursor(connection), _ADD_ATTEMPTS, made, page_size=len(made))
+        connection.exec_driver_sql(_ADD_ATTEMPTS, {"rows": as_json(made)})
     write_deliveries(connection, list(writes.values()))
     _write_endpoints(connection, known, health)
     write(connection, outbox, events, now=now)

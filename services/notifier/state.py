@@ -4,6 +4,7 @@ pending --claim--> sending --2xx--> delivered
                       |----failure--> waiting --claim--> sending ...
                       |----failure, schedule spent--> exhausted
                       |----410--> gone
+sending --released--> as before the claim
 pending, waiting --withdrawn--> cancelled; every state but sending --redelivery--> pending, a new round
 
 A claim hands out a lease: while it holds nobody else may send, and only its token may record a result. A lease that
@@ -88,6 +89,13 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """What was claimed under this token was not sent, and will not be by its holder."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class RedeliveryAsked:
     """The client wants it sent again."""
 
@@ -97,7 +105,7 @@ class Withdrawn:
     """There is nobody left to call: the client was disabled or removed."""
 
 
-Fact = Claim | Result | RedeliveryAsked | Withdrawn
+Fact = Claim | Result | Released | RedeliveryAsked | Withdrawn
 
 
 class Effect(StrEnum):
@@ -105,6 +113,7 @@ class Effect(StrEnum):
 
     NONE = "none"
     SEND = "send"
+    RELEASED = "released"
     WAKE = "wake"
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -131,6 +140,8 @@ def decide(delivery: Delivery, fact: Fact, now: datetime, policy: RetryPolicy) -
             return _claim(delivery, fact, now, policy)
         case Result():
             return _result(delivery, fact, now, policy)
+        case Released():
+            return _released(delivery, fact, now)
         case RedeliveryAsked():
             if delivery.status is DeliveryStatus.SENDING:
                 return Decision(delivery)
@@ -177,6 +188,19 @@ def _claim(delivery: Delivery, fact: Claim, now: datetime, policy: RetryPolicy) 
         lease_until=now + timedelta(seconds=policy.lease),
     )
     return Decision(claimed, Effect.SEND)
+
+
+def _released(delivery: Delivery, fact: Released, now: datetime) -> Decision:
+    if delivery.status is not DeliveryStatus.SENDING or delivery.lease_token != fact.token:
+        return Decision(delivery)
+    # No attempt was made: the next claim has the same number again.
+    before = Delivery(
+        status=DeliveryStatus.WAITING if delivery.round_attempts > 1 else DeliveryStatus.PENDING,
+        attempts=delivery.attempts - 1,
+        round_attempts=delivery.round_attempts - 1,
+        next_attempt_at=now,
+    )
+    return Decision(before, Effect.RELEASED)
 
 
 def _result(delivery: Delivery, fact: Result, now: datetime, policy: RetryPolicy) -> Decision:

@@ -20,6 +20,8 @@ from shared.db.engine import Database
 from shared.kafka.errors import InfrastructureAway
 
 _BATCH: Final = 500
+_EACH: Final = 300
+"""Of one endpoint: a little more than its lane takes in."""
 _PASSES: Final = 20
 _PURGE_EVERY: Final = timedelta(minutes=1)
 _PURGE_BATCH: Final = 5_000
@@ -88,7 +90,7 @@ class Sweeper:
             full = self._dispatcher.full()
             tickets = await self._database.run(
                 lambda connection, full=full: claims.due(  # type: ignore[misc]
-                    connection, self._clock(), grace=grace, full=full, most=_BATCH
+                    connection, self._clock(), grace=grace, full=full, each=_EACH, most=_BATCH
                 )
             )
             new = self._dispatcher.offer(tickets)

@@ -43,6 +43,8 @@ from shared.webhooks.guard import AnyAddress, GuardPolicy
 _LEASE_MARGIN: Final = 8.0
 """Seconds that a lease lasts longer than an attempt can: to make the body before it and to record it after."""
 _ALERT_SECONDS: Final = 10.0
+_GATHER_SECONDS: Final = 0.05
+"""What goes out here tells what has happened, or wakes in five seconds at the soonest: it may gather under load."""
 _HANDLERS: Final = 200
 
 
@@ -57,7 +59,7 @@ class Notifier:
             settings.database_url, application_name="autos-notifier", pool_size=settings.database_pool_size
         )
         self._producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
-        self._relay = OutboxRelay(self.database.engine, delivery.outbox, self._producer)
+        self._relay = OutboxRelay(self.database.engine, delivery.outbox, self._producer, gather_seconds=_GATHER_SECONDS)
         metrics = NotifierMetrics(registry)
         policy = RetryPolicy(
             delays=settings.webhook_retry_delays, lease=settings.webhook_timeout_seconds + _LEASE_MARGIN

@@ -9,6 +9,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, Ta
 from shared.db.tables import METADATA, identifier, moment, outbox_table
 
 SCHEMA: Final = "delivery"
+_NEWEST: Final = (text("created_at DESC"), text("delivery_id DESC"))
+"""The order in which a client lists its deliveries."""
 
 subscriptions = Table(
     "subscriptions",
@@ -87,11 +89,17 @@ deliveries = Table(
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     moment("delivered_at"),
-    Index("ix_deliveries_due", "next_attempt_at", postgresql_where=text("status IN ('pending', 'waiting')")),
+    # By endpoint first: what waits for a dead receiver is stepped over, however much it is.
+    Index(
+        "ix_deliveries_open",
+        "endpoint_id",
+        "next_attempt_at",
+        postgresql_where=text("status IN ('pending', 'waiting')"),
+    ),
     Index("ix_deliveries_leased", "lease_until", postgresql_where=text("status = 'sending'")),
-    Index("ix_deliveries_client", "client_id", text("created_at DESC"), text("delivery_id DESC")),
-    Index("ix_deliveries_job", "job_id"),
-    Index("ix_deliveries_endpoint", "endpoint_id", "status"),
+    Index("ix_deliveries_client", "client_id", *_NEWEST),
+    Index("ix_deliveries_case", "client_id", "process_number", *_NEWEST),
+    Index("ix_deliveries_status", "client_id", "status", *_NEWEST),
     schema=SCHEMA,
 )
 

@@ -160,6 +160,10 @@ async def open_connection(
             started = loop.time()
             try:
                 await writer.start_tls(context, server_hostname=url.host)
+            except ConnectionError as error:
+                # Some servers end a handshake that they do not like without a word.
+                writer.transport.abort()
+                raise ssl.SSLError("the connection was lost in the handshake") from error
             except BaseException:
                 writer.transport.abort()
                 raise

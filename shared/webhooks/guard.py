@@ -13,6 +13,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -124,7 +125,18 @@ def check_url(url: str, policy: GuardPolicy) -> CheckedUrl:
         raise WebhookUrlRefused("https_required", "the URL must begin with https://")
     if "@" in split.netloc:
         raise WebhookUrlRefused("userinfo_not_allowed", "the URL must not have a user name or password")
-    match = _AUTHORITY.fullmatch(split.netloc)
+    address, host, port, origin = _authority(scheme, split.netloc, policy)
+    target = quote(split.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    if split.query:
+        target += "?" + quote(split.query, safe="/%:@!$&'()*+,;=~-._?[]")
+    return CheckedUrl(url=url, scheme=scheme, host=host, port=port, origin=origin, target=target, address=address)
+
+
+# An endpoint's deliveries have the same one; what is cached here is a judgement of the text alone, no name's addresses.
+@lru_cache(maxsize=4096)
+def _authority(scheme: str, netloc: str, policy: GuardPolicy) -> tuple[Address | None, str, int, str]:
+    """The literal address, if it is one, the host, the port and the origin."""
+    match = _AUTHORITY.fullmatch(netloc)
     if match is None or not match["host"]:
         raise WebhookUrlRefused("invalid_url", "the URL has no valid host")
     address, host = _host(match["host"])
@@ -134,10 +146,7 @@ def check_url(url: str, policy: GuardPolicy) -> CheckedUrl:
         raise WebhookUrlRefused("address_not_public", "the address is not a public one")
     shown = f"[{host}]" if ":" in host else host
     origin = f"{scheme}://{shown}" + ("" if port == _DEFAULT_PORTS[scheme] else f":{port}")
-    target = quote(split.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    if split.query:
-        target += "?" + quote(split.query, safe="/%:@!$&'()*+,;=~-._?[]")
-    return CheckedUrl(url=url, scheme=scheme, host=host, port=port, origin=origin, target=target, address=address)
+    return address, host, port, origin
 
 
 def _host(text: str) -> tuple[Address | None, str]:

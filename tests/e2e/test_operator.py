@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from local.pdpj.control import Failure, FailureKind
 from tests.e2e.journey import ask, autos, check_files, files
@@ -36,6 +37,37 @@ def test_a_dead_document_is_listed_shown_and_replayed(product: Product, process_
     assert check_files(product, number) == 3
     # What was told when the job ended stays what was told.
     assert product.status(number)["status"] == "partial"
+
+
+def test_all_deliveries_given_up_since_a_time_are_sent_again(
+    product: Product, process_number: Callable[[], str]
+) -> None:
+    def given_up(path: str) -> str:
+        number = process_number()
+        product.simulator.put_case(number, documents=1, size=1000)
+        product.receiver.answer(path, 500, times=4)
+        ask(product, number, webhook_url=product.receiver.url(path))
+        product.wait_for_webhook(path, 4)
+
+        def exhausted() -> bool:
+            query = {"process_number": number, "status": "exhausted"}
+            return len(product.client.get("/webhooks/deliveries", params=query).json()["deliveries"]) == 1
+
+        wait_until(exhausted, 20)
+        return path
+
+    earlier = given_up("/operator/earlier")
+    since = datetime.now(UTC).isoformat()
+    later = [given_up(f"/operator/later/{number}") for number in range(2)]
+    done = autos(product, "redeliver", "--exhausted-since", since)
+    assert (done.returncode, done.stdout.strip()) == (0, "asked for 2"), done.stderr
+    for path in later:
+        calls = product.wait_for_webhook(path, 5)
+        assert len({call.webhook_id for call in calls}) == 1
+        assert calls[-1].attempt == 5
+    assert len(product.receiver.received(earlier)) == 4
+    assert autos(product, "redeliver", "--exhausted-since", "yesterday").returncode == 2
+    assert autos(product, "redeliver").returncode == 2
 
 
 def test_a_dead_letter_that_is_not_there_is_one_clear_line(product: Product) -> None:

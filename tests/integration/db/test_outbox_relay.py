@@ -124,6 +124,18 @@ def test_a_notification_wakes_the_relay_long_before_its_poll(engine: Engine, sta
     wait_until(lambda: recorder.values == ["first", "second"], 5)
 
 
+def test_rows_that_come_quickly_after_another_share_a_look(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    start(recorder, poll_seconds=60.0, gather_seconds=1.0)
+    put(engine, "first")
+    wait_until(lambda: recorder.values == ["first"])
+    calls = recorder.calls
+    for number in range(5):
+        put(engine, f"n{number}")
+    wait_until(lambda: len(recorder.sent) == 6)
+    assert recorder.calls == calls + 1
+
+
 def test_a_row_is_marked_only_after_the_acknowledgement(engine: Engine, start: Start) -> None:
     recorder = Recorder()
     recorder.gate.clear()

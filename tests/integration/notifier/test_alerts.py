@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
+from pathlib import Path
+from typing import Any
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from pydantic import SecretStr
 
+from services.notifier.alert_ways import Alert, AlertFailed, Mail
+from services.notifier.settings import SmtpSettings
+from tests.integration.notifier.test_dial import certificate
 from tests.integration.notifier.world import Running, World, always, receiving
 from tests.support import wait_until_async
 
@@ -90,3 +98,60 @@ async def test_an_alert_that_does_not_get_out_is_kept(world: World, running: Run
         await wait_until_async(lambda: len([c for c in operations.calls if c.data["client_id"] == client]) >= 3)
         await wait_until_async(lambda: world.endpoint(gone).alerted_at is None)
         assert world.endpoint(gone).alert_reason == "disabled"
+
+
+async def test_mail_goes_over_tls_with_a_password_and_only_to_a_server_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots, context = certificate(tmp_path, "localhost")
+    box, loop = Mailbox(), asyncio.get_running_loop()
+
+    def authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
+        good = isinstance(given, LoginPassword) and (given.login, given.password) == (b"autos", b"secret")
+        return AuthResult(success=good, handled=False)
+
+    server = await loop.create_server(
+        lambda: SMTP(
+            box,
+            hostname="localhost",
+            loop=loop,
+            tls_context=context,
+            require_starttls=True,
+            authenticator=authenticate,
+            auth_required=True,
+        ),
+        "localhost",
+        0,
+        family=socket.AF_INET,
+    )
+
+    def mail(password: str) -> Mail:
+        return Mail(
+            SmtpSettings(
+                _env_file=None,
+                database_url="postgresql://nowhere/none",
+                smtp_host="localhost",
+                smtp_port=server.sockets[0].getsockname()[1],
+                smtp_starttls=True,
+                smtp_username="autos",
+                smtp_password=SecretStr(password),
+                smtp_to="ops@example.com",
+            )
+        )
+
+    now = datetime.now(UTC)
+    alert = Alert("e", "client-1", "https://example.com/hook", "exhausted", None, 4, 1, now, None)
+    try:
+        with pytest.raises(AlertFailed, match="SSLCertVerificationError"):
+            await mail("secret").tell(alert)
+        # What OpenSSL reads its roots from (SSL_CTX_set_default_verify_paths).
+        monkeypatch.setenv("SSL_CERT_FILE", str(roots))
+        with pytest.raises(AlertFailed, match="SMTPAuthenticationError"):
+            await mail("wrong").tell(alert)
+        assert box.messages == []
+        await mail("secret").tell(alert)
+    finally:
+        server.close()
+        await server.wait_closed()
+    (message,) = box.messages
+    assert message["Subject"] == "Autos: webhook deliveries to client-1 were given up"

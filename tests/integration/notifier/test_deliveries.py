@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import uuid
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import update
 
 from shared.db import catalog
@@ -150,6 +154,111 @@ async def test_retry_after_is_not_undercut(world: World, running: Running) -> No
     assert second.at - first.at >= 2.0
 
 
+async def test_a_retry_after_with_a_date_is_not_undercut(world: World, running: Running) -> None:
+    client, _ = world.client()
+    moments: list[datetime] = []
+
+    async def answer(call: object) -> bytes:
+        moments.append(datetime.now(UTC))
+        return status(503, retry_after=format_datetime(until, usegmt=True)) if len(moments) == 1 else status(200)
+
+    async with receiving(answer) as receiver, running():
+        until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+        await world.until(await world.start(receiver.url, client), "delivered")
+    assert moments[1] >= until
+
+
+async def test_a_retry_after_of_a_year_waits_for_six_hours(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving(always(503, retry_after="31536000")) as receiver, running():
+        delivery = await world.start(receiver.url, client)
+        row = await world.until(delivery, "waiting")
+    assert row.next_attempt_at - row.updated_at == timedelta(hours=6)
+    assert ("webhook.retry.6h", "autos.webhook.retry") in world.told(delivery)
+
+
+async def test_an_open_breaker_holds_deliveries_and_they_are_no_attempts(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving(always(500)) as receiver, running(webhook_breaker_failures=4, webhook_retry_delays="600"):
+        deliveries = [await world.start(receiver.url, client, documents=0) for _ in range(20)]
+        await wait_until_async(lambda: world.count(client) == 20 and world.count(client, "waiting") >= 4)
+        receiver.answer = accept
+        # The probe succeeds when the cool-down is over, and the others follow.
+        await wait_until_async(lambda: world.count(client, "delivered") + world.count(client, "waiting") == 20)
+    # No more failed than were under way when the fourth failure came.
+    assert 4 <= world.count(client, "waiting") <= 8
+    assert {world.delivery(delivery).attempts for delivery in deliveries} == {1}
+    assert len(receiver.calls) == 20
+
+
+async def test_what_is_claimed_ahead_is_no_attempt_when_the_breaker_opens(world: World, running: Running) -> None:
+    """The endpoint was quick, so that many were claimed; then it fails."""
+    client, _ = world.client()
+
+    async def failing_soon(_: object) -> bytes:
+        await asyncio.sleep(0.02)
+        return status(200 if len(receiver.calls) <= 40 else 500)
+
+    async with (
+        receiving(failing_soon) as receiver,
+        running(webhook_breaker_failures=4, webhook_retry_delays="600"),
+    ):
+        jobs = [world.job(client, documents=0) for _ in range(120)]
+        urls = [f"{receiver.url}?n={number}" for number in range(120)]
+        pairs = list(zip(jobs, urls, strict=True))
+        await world.publish(*(event for job, url in pairs for event in (job.subscribed(url), job.completed())))
+        await wait_until_async(lambda: world.count(client, "waiting") >= 4)
+        await wait_until_async(lambda: world.count(client, "sending") == 0)
+        assert world.count(client, "waiting") <= 8
+        assert world.count(client, "pending") >= 60
+
+
+async def test_a_stop_gives_back_what_is_not_sent(world: World, running: Running) -> None:
+    client, _ = world.client()
+
+    async def slowly(_: object) -> bytes:
+        await asyncio.sleep(0.05)
+        return status(200)
+
+    async with receiving(slowly) as receiver:
+        async with running():
+            for _ in range(100):
+                job = world.job(client, documents=0)
+                await world.publish(job.subscribed(receiver.url), job.completed())
+            await wait_until_async(lambda: len(receiver.calls) >= 10)
+        # Nothing is left under a lease, and what was sent is recorded.
+        assert world.count(client, "sending") == 0
+        assert world.count(client, "delivered") == len(receiver.calls) < 100
+        async with running():
+            # Well before a lease of theirs would have run out.
+            await wait_until_async(lambda: world.count(client, "delivered") == 100, 8)
+    assert len(receiver.calls) == 100
+    assert {call.attempt for call in receiver.calls} == {1}
+
+
+async def test_a_rate_limits_an_endpoint(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving() as receiver, running(webhook_endpoint_rate="5/second"):
+        deliveries = [await world.start(f"{receiver.url}?n={number}", client, documents=0) for number in range(10)]
+        for delivery in deliveries:
+            await world.until(delivery, "delivered")
+    # 1.8 s between the first and the last that are taken; between that and the request is a claim.
+    assert receiver.calls[-1].at - receiver.calls[0].at >= 1.2
+
+
+async def test_an_ed25519_signature_stands_beside(world: World, running: Running) -> None:
+    client, secret = world.client()
+    key = Ed25519PrivateKey.generate()
+    private = "whsk_" + base64.b64encode(key.private_bytes_raw()).decode()
+    async with receiving() as receiver, running(webhook_signing_private_key=private):
+        await world.until(await world.start(receiver.url, client), "delivered")
+    (call,) = receiver.calls
+    call.verify(secret)
+    signatures = dict(signature.split(",") for signature in call.headers["webhook-signature"].split(" "))
+    signed = f"{call.delivery_id}.{call.headers['webhook-timestamp']}.".encode() + call.body
+    key.public_key().verify(base64.b64decode(signatures["v1a"]), signed)
+
+
 async def test_410_ends_the_delivery_and_disables_the_endpoint_until_it_is_enabled(
     world: World, running: Running
 ) -> None:
@@ -174,7 +283,7 @@ async def test_410_ends_the_delivery_and_disables_the_endpoint_until_it_is_enabl
     assert len(receiver.of(gone)) == 1
 
 
-async def test_an_answer_that_drips_past_the_time_out_is_a_failure(world: World, running: Running) -> None:
+async def test_an_answer_that_does_not_come_in_time_is_a_failure(world: World, running: Running) -> None:
     client, _ = world.client()
     async with receiving(never) as receiver, running(webhook_timeout_seconds=0.3, webhook_retry_delays="60"):
         delivery = await world.start(receiver.url, client)
@@ -182,6 +291,35 @@ async def test_an_answer_that_drips_past_the_time_out_is_a_failure(world: World,
     (attempt,) = world.attempts(delivery)
     assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (None, "timeout", False)
     assert 300 <= attempt.duration_ms < 1500
+
+
+async def test_a_drip_holds_no_slot_for_longer_than_the_time_out(world: World, running: Running) -> None:
+    client, _ = world.client()
+    connections = 0
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    async with running(webhook_timeout_seconds=0.5, webhook_retry_delays="60"):
+        deliveries = [await world.start(f"{url}?n={number}", client, documents=0) for number in range(8)]
+        for delivery in deliveries:
+            await world.until(delivery, "waiting")
+    server.close()
+    for delivery in deliveries:
+        (attempt,) = world.attempts(delivery)
+        assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (200, "timeout", False)
+        assert attempt.duration_ms < 1500
+    assert connections == 8
 
 
 async def test_an_address_that_is_not_allowed_is_an_attempt_that_tells(world: World, running: Running) -> None:

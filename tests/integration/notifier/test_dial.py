@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gzip
 import ipaddress
 import ssl
+import tracemalloc
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,9 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shared.webhooks.connection import client_context
+from shared.webhooks.connection import Answer, Timings, client_context, open_connection
 from shared.webhooks.dial import MAX_ANSWER_BYTES, CallResult, WebhookCaller
-from shared.webhooks.guard import GuardPolicy, Resolver
+from shared.webhooks.guard import GuardPolicy, Resolver, check_url, resolve
 
 LOOPBACK = GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),))
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -128,11 +131,47 @@ async def test_the_body_of_an_answer_is_read_up_to_64_kib() -> None:
     assert MAX_ANSWER_BYTES == 65536
 
 
-async def test_a_compressed_answer_is_not_inflated() -> None:
-    text = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00"
-    result = await call(answering(text))
+async def test_no_more_than_64_kib_of_an_answer_are_kept() -> None:
+    """However the body is framed; what is beyond is not waited for, and the connection is not used again."""
+    connections = 0
+
+    async def chunked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            await writer.drain()
+
+    async with listening(chunked) as port:
+        checked = check_url(f"http://127.0.0.1:{port}/", LOOPBACK)
+        context, answer, timings = client_context(), Answer(), Timings()
+        connection = await open_connection(checked, [ipaddress.ip_address("127.0.0.1")], context, timings)
+        reusable = await connection.exchange(checked, [], b"{}", answer, timings, max_body=MAX_ANSWER_BYTES)
+        connection.close()
+        assert (len(answer.body), answer.complete, reusable) == (65536, True, False)
+        async with calling() as caller:
+            for _ in range(2):
+                assert (await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")).succeeded
+    assert connections == 3
+
+
+async def test_a_bomb_is_not_inflated() -> None:
+    """64 MiB of zeros in 64 KiB: what is kept is what came over the wire."""
+    bomb = gzip.compress(b"\x00" * (64 * 1024 * 1024))
+    assert len(bomb) < 70_000
+    text = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(bomb)
+    tracemalloc.start()
+    try:
+        result = await call(answering(text + bomb))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert result.succeeded
     assert result.excerpt.startswith("\x1f")
+    assert len(result.excerpt) <= 4096
+    assert peak < 8 * 1024 * 1024
 
 
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n"])
@@ -248,18 +287,60 @@ async def test_an_address_that_is_not_public_is_not_dialled() -> None:
 
 
 async def test_a_name_that_changes_between_check_and_dial_gains_nothing() -> None:
-    """The first look-up is the one that is checked and dialled: there is no second one to lie in."""
+    """The look-up that is checked is the one that is dialled: there is no second one to lie in."""
     asked: list[str] = []
 
     async def rebinding(host: str, port: int) -> list[str]:
         asked.append(host)
-        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.9"]
+        return ["127.0.0.1"] if len(asked) == 1 else ["10.0.0.1"]
 
     text = b"HTTP/1.1 204 No Content\r\n\r\n"
     async with listening(answering(text)) as port, calling(resolver=rebinding) as caller:
         result = await caller.post(f"http://hook.example:{port}/", [], b"{}")
         assert (result.address, asked) == ("127.0.0.1", ["hook.example"])
         assert result.timings.dns is not None
+
+
+async def test_a_name_that_was_public_at_the_request_is_checked_again_at_the_dial() -> None:
+    """It passed when the client gave it, and has moved inside since."""
+    reached: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append("yes")
+
+    addresses = ["8.8.8.8"]
+
+    async def moving(host: str, port: int) -> list[str]:
+        return addresses
+
+    policy = GuardPolicy()
+    async with listening(serve) as port, calling(policy, resolver=moving) as caller:
+        url = f"http://hook.example:{port}/"
+        accepted = check_url(url, policy)
+        assert [str(found) for found in await resolve(accepted.host, accepted.port, policy, moving)] == ["8.8.8.8"]
+        for inside in (["127.0.0.1"], ["8.8.8.8", "127.0.0.1"], ["::ffff:127.0.0.1"], ["::127.0.0.1"]):
+            addresses = inside
+            result = await caller.post(url, [], b"{}")
+            assert (result.error_code, result.address) == ("address_not_public", None)
+    assert reached == []
+
+
+async def test_a_redirect_to_an_address_inside_is_not_followed() -> None:
+    """Whatever the guard thinks of the target: it is never asked, since nothing is followed."""
+    reached: list[str] = []
+
+    async def inside(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append("yes")
+
+    only = GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.1/32"),))
+    async with listening(inside) as private:
+        for status in (301, 302, 303, 307, 308):
+            target = f"http://127.0.0.2:{private}/"
+            text = f"HTTP/1.1 {status} Elsewhere\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n"
+            async with listening(answering(text.encode())) as port, calling(only) as caller:
+                result = await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")
+            assert (result.status_code, result.succeeded, result.address) == (status, False, "127.0.0.1")
+    assert reached == []
 
 
 async def test_the_next_address_is_tried_when_one_refuses() -> None:
@@ -335,6 +416,33 @@ async def test_tls_is_done_with_the_name_and_verified(tmp_path: Path) -> None:
             assert "certificate" in (unknown.error_message or "")
     assert names[0] == "hook.example"
     assert hosts == [f"hook.example:{port}"]
+
+
+async def test_a_server_that_knows_only_tls_1_1_is_refused(tmp_path: Path) -> None:
+    roots, server = certificate(tmp_path, "hook.example")
+    # Old versions are deprecated, and a library may need to be told that they are meant.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        server.minimum_version = ssl.TLSVersion.TLSv1_1
+        server.maximum_version = ssl.TLSVersion.TLSv1_1
+    server.set_ciphers("DEFAULT:@SECLEVEL=0")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    willing = client_context(str(roots))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        willing.minimum_version = ssl.TLSVersion.TLSv1_1
+    willing.set_ciphers("DEFAULT:@SECLEVEL=0")
+    async with listening(serve, server) as port:
+        # That the server does answer a client that would have it.
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=willing, server_hostname="hook.example")
+        assert writer.get_extra_info("ssl_object").version() == "TLSv1.1"
+        writer.close()
+        async with calling(resolver=at_loopback, context=client_context(str(roots))) as caller:
+            result = await caller.post(f"https://hook.example:{port}/", [], b"{}")
+    assert (result.status_code, result.error_code) == (None, "tls_error")
 
 
 def test_tls_1_2_is_the_least_and_names_are_verified() -> None:

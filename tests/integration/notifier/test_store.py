@@ -40,7 +40,7 @@ def create(world: World, database: Database, url: str | None = None, now: dateti
         intake_store.lock_jobs(connection, [job.job_id])
         intake_store.add_subscriptions(connection, [job.subscribed(url or f"{URL}/{uuid.uuid4()}")], now)
         intake_store.add_completions(connection, [job.completed()], now)
-        (ticket,) = intake_store.create_deliveries(connection, [job.job_id], now)
+        _, (ticket,) = intake_store.create_deliveries(connection, [job.job_id], now)
     return job, ticket
 
 
@@ -123,7 +123,7 @@ def test_a_lease_is_renewed_by_its_holder_only(world: World, database: Database)
 
 
 def due(connection: Connection, now: datetime, full: list[str] | None = None) -> set[str]:
-    found = claims.due(connection, now, grace=timedelta(seconds=1), full=full or [], most=100_000)
+    found = claims.due(connection, now, grace=timedelta(seconds=1), full=full or [], each=100_000, most=100_000)
     return {ticket.delivery_id for ticket in found}
 
 
@@ -147,7 +147,7 @@ def test_five_days_of_failures_disable_the_endpoint_and_hold_its_deliveries(worl
     with database.transaction() as connection:
         intake_store.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
         intake_store.add_completions(connection, [job.completed() for job in jobs], NOW)
-        first, second = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
+        _, (first, second) = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
     claimed = claim(database, first)
     assert claimed is not None
     record(database, result(claimed, 500))
@@ -171,7 +171,7 @@ def test_a_batch_with_many_results_of_one_endpoint_counts_each(world: World, dat
     with database.transaction() as connection:
         intake_store.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
         intake_store.add_completions(connection, [job.completed() for job in jobs], NOW)
-        tickets = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
+        _, tickets = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
     claims = [claim(database, ticket) for ticket in tickets]
     assert record(database, *(result(found, 503) for found in claims if found)) == [Effect.RETRY] * 6
     assert world.endpoint(tickets[0].delivery_id).consecutive_failures == 6

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, func, insert, select
 from standardwebhooks.webhooks import Webhook
 
 from services.notifier.intake_store import delivery_id
@@ -289,6 +289,16 @@ class World:
         with self.engine.connect() as connection:
             query = select(delivery.deliveries).where(delivery.deliveries.c.delivery_id == wanted)
             return connection.execute(query).one_or_none()
+
+    def count(self, client_id: str, state: str | None = None) -> int:
+        """How many deliveries a client has, of one state or of any."""
+        table = delivery.deliveries
+        query = select(func.count()).select_from(table).where(table.c.client_id == client_id)
+        with self.engine.connect() as connection:
+            found: int = connection.execute(
+                query if state is None else query.where(table.c.status == state)
+            ).scalar_one()
+        return found
 
     def attempts(self, wanted: str) -> list[Any]:
         table = delivery.attempts

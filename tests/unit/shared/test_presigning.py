@@ -59,3 +59,16 @@ def test_a_quick_link_is_the_one_that_botocore_makes(place: dict[str, str], head
 def test_credentials_that_botocore_finds_are_botocores_to_sign_with() -> None:
     chosen = settings(aws_access_key_id=None, aws_secret_access_key=None)
     assert isinstance(make_links(chosen, lambda: datetime.now(UTC)), PresignedLinks)
+
+
+def test_what_links_share_changes_with_the_second_and_the_day() -> None:
+    moments = [datetime(2026, 11, 23, 23, 59, second, tzinfo=UTC) for second in (58, 58, 59)]
+    moments.append(datetime(2026, 11, 24, 0, 0, 0, tzinfo=UTC))
+    now = moments[0]
+    shared = make_links(settings(), lambda: now)
+    links = []
+    for now in moments:
+        fresh = make_links(settings(), lambda at=now: at)  # type: ignore[misc]
+        links.append(shared.make("a/b"))
+        assert links[-1] == fresh.make("a/b")
+    assert len(set(links)) == 3

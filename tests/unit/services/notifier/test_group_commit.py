@@ -56,3 +56,33 @@ async def test_a_database_that_is_away_is_away_for_all_of_them_once() -> None:
     assert calls <= 2
     with pytest.raises(InfrastructureAway):
         await group.submit(1)
+
+
+async def test_after_a_pause_the_first_goes_at_once_and_what_follows_quickly_goes_together() -> None:
+    batches: list[list[int]] = []
+
+    async def work(items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        return list(items)
+
+    group = GroupCommit(work, most=3, pause=0.2)
+    began = asyncio.get_running_loop().time()
+    assert await group.submit(0) == 0
+    later = [asyncio.create_task(group.submit(number)) for number in (1, 2)]
+    await asyncio.gather(*later)
+    assert batches == [[0], [1, 2]]
+    assert asyncio.get_running_loop().time() - began >= 0.2
+
+
+async def test_a_full_batch_does_not_wait_for_the_pause_to_end() -> None:
+    batches: list[list[int]] = []
+
+    async def work(items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        return list(items)
+
+    group = GroupCommit(work, most=3, pause=3600.0)
+    await group.submit(0)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(group.submit(number) for number in (1, 2, 3)))
+    assert batches == [[0], [1, 2, 3]]

@@ -10,6 +10,7 @@ from services.notifier.breaker import Breaker, BreakerPolicy
 from services.notifier.lanes import Lanes, Limits, Ticket
 
 LIMITS = Limits(in_all=6, by_origin=4, by_endpoint=2, ahead=2, queue=8, breaker=BreakerPolicy(failures=3, cooldown=5.0))
+AHEAD = Limits(in_all=100, by_origin=50, by_endpoint=4, ahead=8, breaker=BreakerPolicy(failures=3, cooldown=5.0))
 
 
 def ticket(number: int, endpoint: str = "e", origin: str = "o") -> Ticket:
@@ -64,14 +65,43 @@ def test_a_full_lane_leaves_the_rest_in_the_database_and_asks_for_it_later() -> 
     assert not lanes.hungry()
 
 
-def test_only_a_quick_endpoint_is_claimed_ahead() -> None:
-    lanes = Lanes(LIMITS)
-    for number in range(8):
+def quick_lane(limits: Limits, count: int = 100) -> tuple[Lanes, list[Ticket]]:
+    """A lane whose endpoint has just answered quickly, and what is claimed or being sent of it."""
+    lanes = Lanes(limits)
+    for number in range(count):
         lanes.offer(ticket(number))
-    first = begin(lanes)
-    assert len(first) == 2
-    for started in first:
+    for started in begin(lanes):
         lanes.ended(started, 0.0, succeeded=True, seconds=0.01)
+    return lanes, lanes.take(0.0, 100)
+
+
+def test_only_a_quick_endpoint_is_claimed_ahead() -> None:
+    lanes = Lanes(AHEAD)
+    for number in range(100):
+        lanes.offer(ticket(number))
+    assert len(begin(lanes)) == 4
+    _, taken = quick_lane(AHEAD)
+    assert len(taken) == 4 + 8
+
+
+def test_claims_ahead_come_in_batches() -> None:
+    lanes, taken = quick_lane(AHEAD)
+    for found in taken:
+        lanes.claimed(found)
+    more: list[int] = []
+    for _ in range(8):
+        for started in lanes.start("e")[:1] or []:
+            lanes.ended(started, 0.0, succeeded=True, seconds=0.01)
+            more.append(len(lanes.take(0.0, 100)))
+    # Nothing until half of what was claimed ahead is used, then all of it at once.
+    assert more[:5] == [0, 0, 0, 0, 5]
+
+
+def test_what_is_claimed_ahead_leaves_half_of_the_origin_to_others() -> None:
+    lanes, taken = quick_lane(Limits(by_origin=16, ahead=100))
+    assert len(taken) == 8
+    for number in range(4):
+        lanes.offer(ticket(number, "neighbour"))
     assert len(lanes.take(0.0, 100)) == 4
 
 
@@ -92,6 +122,28 @@ def test_an_open_breaker_holds_then_probes_with_one_and_a_success_closes_it() ->
     (probe,) = begin(lanes, 16.0)
     lanes.ended(probe, 16.0, succeeded=True, seconds=1.0)
     assert len(begin(lanes, 16.0)) == 2
+
+
+def test_what_is_claimed_ahead_is_recalled_when_the_breaker_opens() -> None:
+    lanes, taken = quick_lane(AHEAD)
+    for found in taken:
+        lanes.claimed(found)
+    assert not lanes.held("e")
+    for started in lanes.start("e")[:3]:
+        lanes.ended(started, 0.0, succeeded=False, seconds=0.01)
+    assert lanes.claimed_ahead() == ["e"]
+    assert lanes.held("e")
+    recalled = lanes.recall("e")
+    assert recalled == taken[4:]
+    assert lanes.claimed_ahead() == []
+    assert lanes.taken == 1
+    # They wait in their order, before the others; the probe is the first of them.
+    assert lanes.take(4.9, 100) == []
+    assert lanes.take(5.0, 100) == []
+    (last,) = [found for found in taken[:4] if found.delivery_id == taken[3].delivery_id]
+    lanes.ended(last, 5.0, succeeded=False, seconds=5.0)
+    assert lanes.take(5.0, 100) == recalled[:1]
+    assert not lanes.held("e")
 
 
 def test_a_probe_that_is_not_sent_lets_another_go() -> None:
@@ -126,7 +178,7 @@ def test_a_rate_spaces_the_starts_of_an_endpoint() -> None:
     for number in range(3):
         lanes.offer(ticket(number))
     lanes.offer(ticket(0, "other", "x"))
-    assert {found.endpoint_id for found in begin(lanes, 10.0)} == {"e", "other"}
+    assert sorted(found.endpoint_id for found in begin(lanes, 10.0)) == ["e", "other"]
     assert begin(lanes, 10.5) == []
     assert lanes.next_due() == 11.0
     assert len(begin(lanes, 11.0)) == 1
@@ -171,6 +223,12 @@ class AnyOrder(RuleBasedStateMachine):
         for endpoint in "abcd":
             for found in self.lanes.start(endpoint):
                 self.started[found.delivery_id] = self.taken[found.delivery_id]
+
+    @rule(endpoint=st.sampled_from("abcd"))
+    def recalls(self, endpoint: str) -> None:
+        for found in self.lanes.recall(endpoint):
+            assert found.delivery_id not in self.started
+            self.inside[found.delivery_id] = self.taken.pop(found.delivery_id)
 
     @precondition(lambda self: self.started)
     @rule(data=st.data(), how=st.sampled_from(["ok", "quick", "failed", "abandoned"]))

@@ -17,6 +17,7 @@ from services.notifier.state import (
     DeliveryStatus,
     Effect,
     RedeliveryAsked,
+    Released,
     Result,
     RetryPolicy,
     Withdrawn,
@@ -98,6 +99,17 @@ def test_a_lease_keeps_others_out_and_once_it_ran_out_the_attempt_is_repeated() 
 
 def test_a_late_result_counts_while_nobody_else_has_claimed() -> None:
     assert decide(claimed(), Result("t1", 200), NOW + timedelta(minutes=5), POLICY).effect is Effect.DELIVERED
+
+
+def test_what_was_claimed_and_not_sent_is_as_before_and_due() -> None:
+    assert decide(claimed(), Released("t1"), NOW, POLICY).delivery == PENDING
+    waiting = fail(claimed()).delivery
+    assert waiting.next_attempt_at is not None
+    again = claimed(waiting, "t2", waiting.next_attempt_at)
+    released = decide(again, Released("t2"), waiting.next_attempt_at, POLICY)
+    assert (released.effect, released.delivery) == (Effect.RELEASED, waiting)
+    for token, delivery in (("t1", again), ("t1", waiting)):
+        assert not decide(delivery, Released(token), NOW, POLICY).changed
 
 
 @pytest.mark.parametrize("status", [status for status in DeliveryStatus if status is not DeliveryStatus.SENDING])
@@ -199,6 +211,18 @@ class Deliveries(RuleBasedStateMachine):
         if decision.effect is Effect.RETRY:
             assert self.delivery.next_attempt_at is not None
             assert (self.delivery.next_attempt_at - self.now).total_seconds() >= min(retry_after or 0, 21600) - 1e-5
+
+    @precondition(lambda self: self.sending)
+    @rule(fenced=st.booleans())
+    def somebody_releases(self, fenced: bool) -> None:
+        token = "an older token" if fenced else next(iter(self.sending))
+        before = self.delivery
+        self.delivery = decide(before, Released(token), self.now, POLICY).delivery
+        if token != before.lease_token:
+            assert self.delivery == before
+            return
+        self.sending = {}
+        assert (self.delivery.attempts, self.delivery.next_attempt_at) == (before.attempts - 1, self.now)
 
     @rule()
     def the_client_asks_again(self) -> None:

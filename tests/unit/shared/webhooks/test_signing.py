@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from shared.webhooks.signing import InvalidSecret, sign, signature_headers
+from shared.webhooks.signing import InvalidSecret, sign, sign_ed25519, signature_headers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -26,6 +26,21 @@ def test_the_published_vector_is_reproduced() -> None:
         b'{"test": 2432232314}',
     )
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_the_published_vector_of_v1a_is_reproduced() -> None:
+    """The one of the reference libraries (standard-webhooks, Go), whose keys are written without a prefix too."""
+    key = "VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="
+    for written in (key, f"whsk_{key}"):
+        signature = sign_ed25519(
+            written,
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            datetime.fromtimestamp(1614265330, UTC),
+            b'{"test": 2432232314}',
+        )
+        assert signature == (
+            "v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5WqyeFiL8Ag=="
+        )
 
 
 @given(st.binary(min_size=1, max_size=64), st.text(alphabet="abc-0123", min_size=1), st.text(max_size=200))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -143,6 +143,28 @@ class WebhookGuardSettings(AutosSettings):
     webhook_require_https: bool = False
     webhook_allowed_domains: Words = ()
     webhook_allowed_networks: Networks = ()
+
+
+class AlertSettings(AutosSettings):
+    """Where alerts go. Without ``smtp_host`` no e-mail is sent, without ``alert_webhook_url`` nothing is posted."""
+
+    smtp_host: str | None = None
+    smtp_port: int = Field(25, ge=1, le=65535)
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = False
+    smtp_from: str = "autos@localhost"
+    smtp_to: str | None = None
+    """One or more addresses, separated by commas."""
+    alert_webhook_url: str | None = None
+    alert_interval_seconds: float = Field(3600.0, gt=0)
+    """At most one alert about the same thing in this time."""
+
+    @model_validator(mode="after")
+    def _somebody_reads_the_mail(self) -> AlertSettings:
+        if self.smtp_host and not self.smtp_to:
+            raise ValueError("AUTOS_SMTP_TO is needed when AUTOS_SMTP_HOST is set")
+        return self
 
 
 S = TypeVar("S", bound=BaseSettings)

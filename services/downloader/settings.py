@@ -9,13 +9,13 @@ from annotated_types import Ge, Le
 from pydantic import Field, field_validator
 
 from shared.pdpj.settings import PdpjSettings
-from shared.settings import DatabaseSettings, Delays, KafkaSettings, StorageSettings
+from shared.settings import AlertSettings, DatabaseSettings, Delays, KafkaSettings, StorageSettings
 
 _LONGEST_DELAY_SECONDS = 86_400.0
 
 
-class DownloaderSettings(DatabaseSettings, KafkaSettings, StorageSettings, PdpjSettings):
-    """Database, broker, object store and source, and how much is done at once."""
+class DownloaderSettings(AlertSettings, DatabaseSettings, KafkaSettings, StorageSettings, PdpjSettings):
+    """Database, broker, object store and source, how much is done at once, and who is told of trouble."""
 
     download_concurrency: Annotated[int, Ge(1), Le(512)] = 32
     """Documents that one worker handles at once, of all cases."""

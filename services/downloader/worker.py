@@ -11,6 +11,7 @@ from typing import Any, Final
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from services.downloader import fetching, planning
+from services.downloader.alarm import CredentialsAlarm
 from services.downloader.cancellations import Cancellations
 from services.downloader.discovery import Discovery
 from services.downloader.fetching import Fetcher, FetchTask
@@ -22,6 +23,7 @@ from services.downloader.sharing import Sharing
 from services.downloader.shelf import Shelf
 from services.downloader.starts import Starts
 from services.downloader.transfer import Transfer
+from shared.alerts import Teller
 from shared.clock import Clock, utc_now
 from shared.db.engine import Database
 from shared.events import topics
@@ -63,9 +65,15 @@ class Worker:
         )
         # Without the gate: a transfer takes its own slot, to know when its turn has come.
         store = PostgresCredentialStore(self._database, clock=clock)
+        self._alarm = CredentialsAlarm(
+            Teller(settings, lambda way, outcome: self._metrics.alerts.labels(way, outcome).inc()),
+            source=settings.pdpj_base_url,
+            interval=settings.alert_interval_seconds,
+            clock=clock,
+        )
         self._source: CourtSource = build_source(
             settings,
-            credentials=build_credentials(settings, store=store, clock=clock, on_refused=self._metrics.refusals.inc),
+            credentials=build_credentials(settings, store=store, clock=clock, on_refused=self._on_refused),
         )
         self._cancellations = Cancellations(self._database)
         self._sharing = Sharing(
@@ -110,8 +118,13 @@ class Worker:
 
     async def _close(self) -> None:
         await self._source.aclose()
+        await self._alarm.aclose()
         await asyncio.to_thread(self._producer.close)
         await asyncio.to_thread(self._database.close)
+
+    def _on_refused(self) -> None:
+        self._metrics.refusals.inc()
+        self._alarm.refused()
 
     def _on_pause(self, seconds: float) -> None:
         self._sharing.pause_others(seconds)

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
-from services.notifier.alert_ways import Alert, AlertFailed, Way
-from services.notifier.metrics import NotifierMetrics
+from services.notifier.alert import Alert
+from shared.alerts import Teller
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.kafka.errors import InfrastructureAway
 
 _LOOK_EVERY: Final = 10.0
-_TRIES: Final = 3
-_PAUSE: Final = 1.0
 _BATCH: Final = 10
 
 _CLAIM: Final = """
@@ -56,18 +53,14 @@ class Alerter:
         self,
         *,
         database: Database,
-        ways: Sequence[Way],
+        teller: Teller,
         interval: timedelta,
         clock: Clock,
-        metrics: NotifierMetrics,
     ) -> None:
         self._database = database
-        self._ways = ways
+        self._teller = teller
         self._interval = interval
         self._clock = clock
-        self._metrics = metrics
-        # Ways that do not work, which was said once.
-        self._silent: set[str] = set()
 
     async def run(self, stop: asyncio.Event, trouble: asyncio.Event) -> None:
         """Look when there is ``trouble``, and every 10 s; until ``stop``."""
@@ -95,7 +88,7 @@ class Alerter:
                 "webhook endpoint in trouble",
                 extra={"client_id": alert.client_id, "endpoint_id": alert.endpoint_id, "reason": alert.reason},
             )
-            out = await self._tell(alert)
+            out = await self._teller.tell(alert)
             told += out
             await self._database.run(lambda connection, alert=alert, out=out: _settle(connection, alert, out))  # type: ignore[misc]
         return told
@@ -116,29 +109,6 @@ class Alerter:
             )
             for row in connection.exec_driver_sql(_CLAIM, parameters)
         ]
-
-    async def _tell(self, alert: Alert) -> bool:
-        """Tell by every way; True when one of them worked, or there is none to work."""
-        outcomes = [await self._tell_by(way, alert) for way in self._ways]
-        return any(outcomes) or not outcomes
-
-    async def _tell_by(self, way: Way, alert: Alert) -> bool:
-        for attempt in range(_TRIES):
-            if attempt:
-                await asyncio.sleep(_PAUSE)
-            try:
-                await way.tell(alert)
-            except AlertFailed as failed:
-                reason = str(failed)
-                continue
-            self._metrics.alerts.labels(way.name, "sent").inc()
-            self._silent.discard(way.name)
-            return True
-        self._metrics.alerts.labels(way.name, "failed").inc()
-        if way.name not in self._silent:
-            _log.error("an alert did not get out, trying again", extra={"way": way.name, "error": reason})
-            self._silent.add(way.name)
-        return False
 
 
 def _settle(connection: Connection, alert: Alert, told: bool) -> None:

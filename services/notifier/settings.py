@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import (
+    AlertSettings,
     DatabaseSettings,
     Delays,
     KafkaSettings,
@@ -18,29 +19,7 @@ from shared.settings import (
 _LONGEST_DELAY: Final = 6 * 3600.0
 
 
-class SmtpSettings(DatabaseSettings):
-    """Where alerts go. Without ``smtp_host`` no e-mail is sent, without ``alert_webhook_url`` nothing is posted."""
-
-    smtp_host: str | None = None
-    smtp_port: int = Field(25, ge=1, le=65535)
-    smtp_username: str | None = None
-    smtp_password: SecretStr | None = None
-    smtp_starttls: bool = False
-    smtp_from: str = "autos@localhost"
-    smtp_to: str | None = None
-    """One or more addresses, separated by commas."""
-    alert_webhook_url: str | None = None
-    alert_interval_seconds: float = Field(3600.0, gt=0)
-    """At most one alert about an endpoint in this time."""
-
-    @model_validator(mode="after")
-    def _somebody_reads_the_mail(self) -> SmtpSettings:
-        if self.smtp_host and not self.smtp_to:
-            raise ValueError("AUTOS_SMTP_TO is needed when AUTOS_SMTP_HOST is set")
-        return self
-
-
-class NotifierSettings(SmtpSettings, KafkaSettings, StorageSettings, WebhookGuardSettings):
+class NotifierSettings(AlertSettings, DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings):
     """Everything of docs/architecture.md that the notifier obeys; times in seconds."""
 
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=30)

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from services.notifier.alert_ways import Mail, Post, Way
 from services.notifier.alerts import Alerter
 from services.notifier.body import Bodies
 from services.notifier.breaker import BreakerPolicy
@@ -21,6 +20,7 @@ from services.notifier.sending import Sender, SendingPolicy
 from services.notifier.settings import NotifierSettings
 from services.notifier.state import RetryPolicy
 from services.notifier.sweeper import Sweeper, SweepPolicy
+from shared.alerts import Teller
 from shared.clock import Clock, utc_now
 from shared.db import delivery
 from shared.db.engine import Database
@@ -38,11 +38,10 @@ from shared.kafka.sinks import ProducerSink
 from shared.outbox.relay import OutboxRelay
 from shared.presigning import make_links
 from shared.webhooks.dial import WebhookCaller
-from shared.webhooks.guard import AnyAddress, GuardPolicy
+from shared.webhooks.guard import GuardPolicy
 
 _LEASE_MARGIN: Final = 8.0
 """Seconds that a lease lasts longer than an attempt can: to make the body before it and to record it after."""
-_ALERT_SECONDS: Final = 10.0
 _GATHER_SECONDS: Final = 0.05
 """What goes out here tells what has happened, or wakes in five seconds at the soonest: it may gather under load."""
 _HANDLERS: Final = 200
@@ -65,7 +64,7 @@ class Notifier:
             delays=settings.webhook_retry_delays, lease=settings.webhook_timeout_seconds + _LEASE_MARGIN
         )
         self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
-        self._alert_caller = WebhookCaller(AnyAddress(), timeout=_ALERT_SECONDS)
+        self._teller = Teller(settings, lambda way, outcome: metrics.alerts.labels(way, outcome).inc())
         key = settings.webhook_signing_private_key
         bodies = Bodies(make_links(settings, clock), clock)
         sending = SendingPolicy(
@@ -102,15 +101,11 @@ class Notifier:
             clock=clock,
             metrics=metrics,
         )
-        ways: list[Way] = [Mail(settings)] if settings.smtp_host else []
-        if settings.alert_webhook_url:
-            ways.append(Post(self._alert_caller, settings.alert_webhook_url))
         self._alerter = Alerter(
             database=self.database,
-            ways=ways,
+            teller=self._teller,
             interval=timedelta(seconds=settings.alert_interval_seconds),
             clock=clock,
-            metrics=metrics,
         )
         kafka_metrics = KafkaMetrics(registry)
         self._runtimes: list[ConsumerRuntime[Any]] = [
@@ -198,7 +193,7 @@ class Notifier:
 
     async def _close(self) -> None:
         await self._caller.aclose()
-        await self._alert_caller.aclose()
+        await self._teller.aclose()
         await asyncio.to_thread(self._relay.stop)
         await asyncio.to_thread(self._producer.close)
         await asyncio.to_thread(self.database.close)

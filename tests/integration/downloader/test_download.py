@@ -6,6 +6,7 @@ from local.pdpj.control import ExplicitDocument, Failure, FailureKind, TokenSett
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
 from tests.integration.downloader.bench import Bench, Heard
+from tests.integration.notifier.world import always, receiving
 from tests.support import wait_until_async
 
 
@@ -173,15 +174,23 @@ async def test_refused_credentials_are_told_and_lock_nothing_and_cost_no_attempt
     bench.pdpj.put_case(number, documents=2)
     bench.pdpj.configure_tokens(TokenSetting(client_secret="another", lock_after=3))
     # A secret of its own, so that no token of another test is kept for it.
-    async with bench.worker(pdpj_client_secret=bench.prefix):
+    async with (
+        receiving(always(200)) as operations,
+        bench.worker(pdpj_client_secret=bench.prefix, alert_webhook_url=operations.url),
+    ):
         job = await bench.ask(number)
         await wait_until_async(lambda: bench.sample("autos_downloader_refusals_total"), 20)
+        sent = {"way": "webhook", "outcome": "sent"}
+        await wait_until_async(lambda: bench.sample("autos_downloader_alerts_total", **sent), 20)
         assert bench.told(job, "job.aborted") == []
         bench.pdpj.configure_tokens(TokenSetting())
         assert set((await bench.ended(job, timeout=60)).values()) == {"available"}
     counted = bench.pdpj.metrics()
     assert 1 <= counted.refused_logins < 3
     assert not counted.account_locked
+    assert [call.data for call in operations.calls] == [
+        {"source": bench.pdpj.portal_url, "reason": "credentials_refused"}
+    ]
     assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
 
 

@@ -15,8 +15,9 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
-from services.notifier.alert_ways import Alert, AlertFailed, Mail
-from services.notifier.settings import SmtpSettings
+from services.notifier.alert import Alert
+from shared.alerts import AlertFailed, Mail
+from shared.settings import AlertSettings
 from tests.integration.notifier.test_dial import certificate
 from tests.integration.notifier.world import Running, World, always, receiving
 from tests.support import wait_until_async
@@ -127,9 +128,8 @@ async def test_mail_goes_over_tls_with_a_password_and_only_to_a_server_that_is_k
 
     def mail(password: str) -> Mail:
         return Mail(
-            SmtpSettings(
+            AlertSettings(
                 _env_file=None,
-                database_url="postgresql://nowhere/none",
                 smtp_host="localhost",
                 smtp_port=server.sockets[0].getsockname()[1],
                 smtp_starttls=True,

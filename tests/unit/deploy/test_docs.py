@@ -82,7 +82,7 @@ def test_every_command_that_is_named_exists(name: str) -> None:
             assert word in command.commands, words
             command = command.commands[word]
         options = {option for parameter in command.params for option in parameter.opts}
-        assert set(re.findall(r"--[a-z]+", words)) <= options, words
+        assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", words)) <= options, words
 
 
 def test_every_requirement_is_pinned_with_a_hash() -> None:

@@ -1,0 +1,87 @@
+"""Tells people that the source refuses our credentials: nothing else that goes wrong here waits for a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+
+import orjson
+
+from shared.alerts import Teller
+from shared.clock import Clock, rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsAlert:
+    """The source's word on our log-in, or on a token that was fresh."""
+
+    at: datetime
+    source: str
+    """The base URL."""
+
+    @property
+    def title(self) -> str:
+        return "Autos: PDPJ refuses our credentials"
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.title}.\n\nSource: {self.source}\n\n"
+            "Log-ins are tried again at growing intervals, so that the account is not locked. Documents wait;\n"
+            "none has an attempt counted. Correct AUTOS_PDPJ_CLIENT_SECRET, AUTOS_PDPJ_REFRESH_TOKEN or\n"
+            "AUTOS_PDPJ_ACCESS_TOKEN, and start the downloader and the api again.\n"
+        )
+
+    def json(self) -> bytes:
+        return orjson.dumps(
+            {
+                "type": "source.alert",
+                "timestamp": rfc3339(self.at),
+                "text": self.title,
+                "data": {"source": self.source, "reason": "credentials_refused"},
+            }
+        )
+
+
+class CredentialsAlarm:
+    """At most one alert in ``interval`` seconds from this worker; one that did not get out does not count."""
+
+    def __init__(
+        self,
+        teller: Teller,
+        *,
+        source: str,
+        interval: float,
+        clock: Clock,
+        seconds: Callable[[], float] = monotonic,
+    ) -> None:
+        self._teller = teller
+        self._source = source
+        self._interval = interval
+        self._clock = clock
+        self._seconds = seconds
+        self._quiet_until: float | None = None
+        self._telling: asyncio.Task[None] | None = None
+
+    def refused(self) -> None:
+        """The source has refused us, once more. From the event loop; returns at once."""
+        if self._telling is not None or (self._quiet_until is not None and self._seconds() < self._quiet_until):
+            return
+        self._telling = asyncio.get_running_loop().create_task(self._tell())
+
+    async def aclose(self) -> None:
+        """End, telling no more."""
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.wait({self._telling})
+        await self._teller.aclose()
+
+    async def _tell(self) -> None:
+        try:
+            if await self._teller.tell(CredentialsAlert(self._clock(), self._source)):
+                self._quiet_until = self._seconds() + self._interval
+        finally:
+            self._telling = None

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from services.api.problems import InsufficientScope, Unauthorized
 from shared.clients import hash_key
@@ -26,6 +26,13 @@ _MAX_KEY: Final = 256
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Authorization: Bearer <api key>")
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
+
+
+_KEY: Final = (
+    select(api_keys.c.key_id, api_keys.c.client_id, api_keys.c.key_hash, api_keys.c.scopes, api_keys.c.expires_at)
+    .join(clients, clients.c.client_id == api_keys.c.client_id)
+    .where(api_keys.c.key_hash == bindparam("digest"), api_keys.c.revoked_at.is_(None), clients.c.disabled_at.is_(None))
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Keys:
         digest = hash_key(key)
         known = self._known.get(digest)
         if known is None or known.until <= self._monotonic():
-            known = await self._database.run(lambda connection: self._read(connection, digest))
+            known = await self._database.read(lambda connection: self._read(connection, digest))
             if known is None:
                 self._known.pop(digest, None)
             else:
@@ -83,13 +90,7 @@ class Keys:
         return known.caller
 
     def _read(self, connection: Connection, digest: bytes) -> _Known | None:
-        row = connection.execute(
-            select(
-                api_keys.c.key_id, api_keys.c.client_id, api_keys.c.key_hash, api_keys.c.scopes, api_keys.c.expires_at
-            )
-            .join(clients, clients.c.client_id == api_keys.c.client_id)
-            .where(api_keys.c.key_hash == digest, api_keys.c.revoked_at.is_(None), clients.c.disabled_at.is_(None))
-        ).one_or_none()
+        row = connection.execute(_KEY, {"digest": digest}).one_or_none()
         if row is None or not hmac.compare_digest(bytes(row.key_hash), digest):
             return None
         caller = Caller(row.client_id, row.key_id, frozenset(row.scopes))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Insert, Table, insert
 
 from shared.kafka.records import OutgoingRecord
 
@@ -18,7 +19,7 @@ def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecor
     if not records:
         return
     connection.execute(
-        insert(outbox),
+        _into(outbox),
         [
             {
                 "id": record.headers["ce_id"].decode(),
@@ -32,3 +33,9 @@ def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecor
             for record in records
         ],
     )
+
+
+@cache
+def _into(outbox: Table) -> Insert:
+    """Made once for each schema: making a statement takes longer than it takes to run."""
+    return insert(outbox)

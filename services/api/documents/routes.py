@@ -61,7 +61,7 @@ async def get_content(
     if_range: Annotated[str | None, Header(description="The ETag that the range is of")] = None,
 ) -> Response:
     """Redirects to a link that works for an hour; `proxy=true` is for clients that cannot reach the object store."""
-    found = await parts.database.run(lambda connection: documents_of(connection, numero, document_id=document_id))
+    found = await parts.database.read(lambda connection: documents_of(connection, numero, document_id=document_id))
     if not found:
         raise DocumentNotFound
     document = found[0]
@@ -113,7 +113,7 @@ async def _proxied(parts: Resources, document: Document, range_: str | None, if_
 )
 async def get_archive(numero: Number, caller: Reader, parts: Parts) -> Response:
     """Streamed while the object store is read. `manifest.json` in it has each file's SHA-256."""
-    documents = await parts.database.run(
+    documents = await parts.database.read(
         lambda connection: (
             documents_of(connection, numero, available_only=True) if was_asked_for(connection, numero) else None
         )

@@ -99,7 +99,7 @@ async def get_process(
     answer = await parts.cases.ask(ask)
     if not answer.outcome.stored:
         return Json(answer.view, 202, answer.headers)
-    tag = parts.follower.tag(answer.marker, answer.view["webhook"], answer.view["stale"])
+    tag = parts.follower.tag(answer.outcome.marker, answer.view["webhook"], answer.view["stale"])
     if answer.outcome.kind != "accepted" and matches(if_none_match, tag):
         return not_modified(tag)
     return tagged(answer.view, tag, headers=answer.headers)
@@ -168,12 +168,12 @@ async def get_events(
 )
 async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
     """The documents that have been downloaded; each has a link that needs no key."""
-    found = await parts.database.run(
+    found = await parts.database.read(
         lambda connection: read_files(connection, numero) if was_asked_for(connection, numero) else None
     )
     if found is None:
         raise ProcessUnknown
-    return Json(await parts.build(found.files))
+    return Json(await parts.links.build(found.files, len(found.documents)))
 
 
 @router.post(

@@ -108,11 +108,6 @@ def shown_job(connection: Connection, process_number: str) -> Job | None:
     return _one(connection.execute(_SHOWN, {"number": str(process_number)}).one_or_none())
 
 
-def last_of_case(connection: Connection, process_number: str) -> Job | None:
-    """The newest job of a case, of any scope."""
-    return _one(connection.execute(LAST_OF_CASE, {"number": str(process_number)}).one_or_none())
-
-
 def _one(row: Sequence[Any] | None) -> Job | None:
     return job_of(row) if row is not None else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -102,10 +102,13 @@ class CaseFollower:
         parts = await self._database.read(lambda connection: _status_parts(connection, process_number))
         return await self._links.build(parts.status, len(parts.documents))
 
-    async def events(self, process_number: str, last_event_id: str | None) -> AsyncIterator[bytes]:
+    async def events(
+        self, process_number: str, last_event_id: str | None, may_listen: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[bytes]:
         """Server-Sent Events from the client's last one on, until the job has ended (WHATWG HTML, section 9.2).
 
         A document's event may come twice around a reconnection; it tells the whole state, so that harms nothing.
+        The stream ends when ``may_listen`` says so: a key may be revoked while it is open.
         """
         position = EventId.parse(last_event_id)
         floor = 0.0
@@ -113,6 +116,8 @@ class CaseFollower:
         yield b"retry: 2000\n\n"
         with self._changes.watch(process_number) as watch:
             while True:
+                if not await may_listen():
+                    return
                 parts = await self._database.read(lambda connection: _status_parts(connection, process_number))
                 if parts.job is not None:
                     if position is None or position.job_id != parts.job.job_id:

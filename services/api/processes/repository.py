@@ -51,7 +51,6 @@ _ALL_LISTED: Final = (
 _ONE_LISTED: Final = _ALL_LISTED.where(documents.c.document_id == bindparam("document_id"))
 _ALL_STATES: Final = select(*_STATE).where(progress.documents.c.process_number == bindparam("number"))
 _ONE_STATE: Final = _ALL_STATES.where(progress.documents.c.document_id == bindparam("document_id"))
-_COUNT: Final = select(func.count()).select_from(documents).where(documents.c.process_number == bindparam("number"))
 _ASKED: Final = select(
     or_(
         exists().where(processes.c.process_number == bindparam("number")),
@@ -126,16 +125,9 @@ def documents_of(
     if document_id is not None:
         listed, states = _ONE_LISTED, _ONE_STATE
         wanted["document_id"] = document_id
-    by_id = {row.document_id: row for row in connection.execute(states, wanted)}
-    rows = connection.execute(listed, wanted)
-    found = [Document(row, by_id.get(row.document_id)) for row in rows]
+    by_id = {row.document_id: row for row in connection.execute(states, wanted).all()}
+    found = [Document(row, by_id.get(row.document_id)) for row in connection.execute(listed, wanted).all()]
     return [document for document in found if document.available] if available_only else found
-
-
-def count_documents(connection: Connection, process_number: str) -> int:
-    """How many documents are known of a case."""
-    counted: int = connection.execute(_COUNT, {"number": str(process_number)}).scalar_one()
-    return counted
 
 
 def webhooks_of(

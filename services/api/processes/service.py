@@ -118,8 +118,11 @@ class CaseService:
 
         outcome, parts = await self._settle(ask, partial(_read, ask=ask))
         view = await self._links.build(parts.process, len(parts.documents))
-        headers = ratelimit.headers(self._rules.limit, outcome.allowance) if outcome.allowance is not None else {}
-        return Answer(view, outcome, headers)
+        return Answer(view, outcome, self.limit_headers(outcome))
+
+    def limit_headers(self, outcome: Outcome) -> dict[str, str]:
+        """The headers that tell how the client's limit stands."""
+        return ratelimit.headers(self._rules.limit, outcome.allowance) if outcome.allowance is not None else {}
 
     async def accept(self, ask: Ask) -> Outcome:
         """Carry out a request without showing the case. Raises as :meth:`ask`."""

@@ -35,7 +35,8 @@ from services.api.processes import routes as process_routes
 from services.api.processes.batch import BatchService
 from services.api.processes.follow import CaseFollower
 from services.api.processes.listing import CaseListing
-from services.api.processes.service import CaseService, Rules
+from services.api.processes.outcome import Rules
+from services.api.processes.service import CaseService
 from services.api.processes.source import CaseReader, ReadsCases
 from services.api.ratelimit import BULK, Limit
 from services.api.resources import Resources

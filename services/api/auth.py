@@ -112,14 +112,16 @@ async def authenticated(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     header: Annotated[str | None, Depends(_header)],
-) -> Caller:
-    """The caller of a request, before anything else of it is looked at. Raises Unauthorized."""
+) -> None:
+    """Finds the caller of a request, before anything else of it is looked at. Raises Unauthorized."""
     keys: Keys = request.app.state.keys
-    return await keys.identify(bearer.credentials if bearer is not None else header)
+    request.state.caller = await keys.identify(bearer.credentials if bearer is not None else header)
 
 
-def _requires(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
-    async def check(caller: Annotated[Caller, Depends(authenticated)]) -> Caller:
+def _requires(scope: str) -> Callable[[Request], Awaitable[Caller]]:
+    async def check(request: Request) -> Caller:
+        # Found by `authenticated`, which every route with a caller comes behind (services/api/app.py).
+        caller: Caller = request.state.caller
         caller.require(scope)
         return caller
 

@@ -49,23 +49,20 @@ class CaseParts:
 def read_case(
     connection: Connection,
     process_number: str,
-    client_id: str,
     job: Job | None,
+    webhook: repository.Webhook | None,
     *,
-    subscription_id: str | None = None,
-    stale: bool = False,
+    is_told: bool,
+    stale: bool,
 ) -> CaseParts:
-    """All of a case for the ProcessView."""
-    told, webhook = False, None
-    if job is not None:
-        told, webhook = repository.webhooks_of(connection, job.job_id, client_id, subscription_id)
+    """All of a case for the ProcessView; ``is_told``: whether anybody is called when the job ends."""
     return CaseParts(
         process_number,
         find_process(connection, process_number),
         repository.documents_of(connection, process_number),
         job,
         webhook,
-        told and job is not None and not job.ended,
+        is_told and job is not None and not job.ended,
         stale,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -27,8 +27,7 @@ from services.api.problems import (
 from services.api.processes import events, repository
 from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read
 from services.api.processes.known import Seen, read_known, store_reading
-from services.api.processes.markers import Marker
-from services.api.processes.reading import CaseParts, read_case
+from services.api.processes.outcome import ACCEPTED, JOINED, STORED, Answer, Outcome, Rules, show_case
 from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading
 from shared.clock import Clock
 from shared.db import catalog
@@ -39,47 +38,6 @@ from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
 
 _ROUNDS: Final = 4
-
-ACCEPTED: Final = "accepted"
-"""A job was started."""
-JOINED: Final = "joined"
-"""A job is running."""
-STORED: Final = "stored"
-"""What is stored answers the request."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The settings that requests are decided by. Seconds."""
-
-    ttl_seconds: float
-    limit: ratelimit.Limit
-    max_active_jobs: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a request."""
-
-    kind: str
-    """:data:`ACCEPTED`, :data:`JOINED` or :data:`STORED`."""
-    job: Job | None
-    marker: Marker
-    stored: bool
-    """Whether anything of the case is stored yet."""
-    stale: bool
-    """Whether what is stored should have been read again, but could not be."""
-    subscription_id: str | None
-    allowance: ratelimit.Allowance | None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The ProcessView, and what it is tagged and headed with."""
-
-    view: dict[str, Any]
-    outcome: Outcome
-    headers: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -116,7 +74,7 @@ class CaseService:
         SourceUnavailable when only metadata is wanted, nothing is stored and the source cannot be read.
         """
 
-        outcome, parts = await self._settle(ask, partial(_read, ask=ask))
+        outcome, parts = await self._settle(ask, partial(show_case, ask=ask))
         view = await self._links.build(parts.process, len(parts.documents))
         return Answer(view, outcome, self.limit_headers(outcome))
 
@@ -251,17 +209,6 @@ class CaseService:
         if wanted is None and ask.retry_failed:
             wanted = repository.explicit_retry(connection, ask.number)
         return job, events.requested(ask, job, wanted, now)
-
-
-def _read(connection: Connection, outcome: Outcome, ask: Ask) -> CaseParts:
-    return read_case(
-        connection,
-        ask.number,
-        ask.client_id,
-        outcome.job,
-        subscription_id=outcome.subscription_id,
-        stale=outcome.stale and outcome.stored,
-    )
 
 
 def _nothing(_connection: Connection, _outcome: Outcome) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -29,6 +30,19 @@ async def test_who_asks_is_looked_at_before_what_is_asked(make_app: MakeApp) -> 
             ("POST", "/webhooks/deliveries/nonsense/redeliver"),
         ):
             assert_problem(await anybody.request(verb, path), 401, "unauthorized")
+
+
+async def test_every_documented_route_but_health_needs_a_key(make_app: MakeApp) -> None:
+    app = make_app()
+    open_to_all = set()
+    async with client_of(app, "autos_sk_unknown") as anybody:
+        for path, item in app.openapi()["paths"].items():
+            for verb, operation in item.items():
+                answer = await anybody.request(verb, re.sub(r"\{.*?\}", "x", path))
+                assert (answer.status_code == 401) is ("security" in operation), (verb, path, answer.status_code)
+                if answer.status_code != 401:
+                    open_to_all.add(path)
+    assert open_to_all == {"/health/live", "/health/ready", "/metrics"}
 
 
 async def test_a_text_that_is_too_long_has_the_code_of_what_it_should_have_been(

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.api.jobs.model import ALL, Job, Progress
 from shared.db import progress
 from shared.db.catalog import job_webhooks, jobs
+from shared.db.prepared import Prepared
 from shared.events.webhook_subscribed import subscription_id
 
 _known: Final = progress.jobs
@@ -52,15 +53,17 @@ LAST_OF_SCOPE: Final = LAST_OF_CASE.where(jobs.c.scope == bindparam("scope"))
 _RUNS_FOR_ALL: Final = and_(
     jobs.c.scope == ALL, jobs.c.active, jobs.c.cancelled_at.is_(None), _known.c.completed_at.is_(None)
 )
-_SHOWN: Final = (
+_SHOWN: Final = Prepared(
+    "autos_shown_job",
     _JOBS.where(jobs.c.process_number == bindparam("number"))
     .order_by(_RUNS_FOR_ALL.desc(), jobs.c.created_at.desc())
-    .limit(literal(1))
+    .limit(literal(1)),
 )
-_COUNT_ACTIVE: Final = (
+_COUNT_ACTIVE: Final = Prepared(
+    "autos_active_jobs",
     select(func.count())
     .select_from(jobs.join(_known, _known.c.job_id == jobs.c.job_id, isouter=True))
-    .where(jobs.c.client_id == bindparam("client_id"), jobs.c.active, _known.c.completed_at.is_(None))
+    .where(jobs.c.client_id == bindparam("client_id"), jobs.c.active, _known.c.completed_at.is_(None)),
 )
 _RELEASE: Final = (
     update(jobs)
@@ -105,7 +108,7 @@ def find_job(connection: Connection, job_id: str) -> Job | None:
 
 def shown_job(connection: Connection, process_number: str) -> Job | None:
     """The job that a view of the case shows: the running one for the whole case, else the newest."""
-    return _one(connection.execute(_SHOWN, {"number": str(process_number)}).one_or_none())
+    return _one(_SHOWN.run(connection, {"number": str(process_number)}).one_or_none())
 
 
 def _one(row: Sequence[Any] | None) -> Job | None:
@@ -119,7 +122,7 @@ def release_ended(connection: Connection, process_number: str) -> None:
 
 def count_active(connection: Connection, client_id: str) -> int:
     """How many jobs of a client have not ended."""
-    counted: int = connection.execute(_COUNT_ACTIVE, {"client_id": client_id}).scalar_one()
+    counted: int = _COUNT_ACTIVE.run(connection, {"client_id": client_id}).scalar_one()
     return counted
 
 

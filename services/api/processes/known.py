@@ -16,6 +16,7 @@ from services.api.processes.markers import JOBS_OF_CASE, TOTALS, Marker, marker_
 from services.api.processes.source import Found
 from shared.db import catalog, progress
 from shared.db.case_store import store_case
+from shared.db.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,22 @@ _NAMED: Final = (
     catalog.documents.c.process_number == bindparam("number"),
     catalog.documents.c.document_id == bindparam("document_id"),
 )
-_CASE: Final = _statement()
+_CASE: Final = Prepared("autos_known_case", _statement())
 # Only shown when nothing is to be downloaded: it says that there was a job at all.
-_ANY_JOB: Final = _statement(LAST_OF_CASE)
-_DOCUMENT: Final = _statement(
-    LAST_OF_CASE.where(catalog.jobs.c.scope == bindparam("document_scope")),
-    select(literal(True)).where(*_NAMED).scalar_subquery().label("document_known"),
-    select(progress.documents.c.status)
-    .where(
-        progress.documents.c.process_number == bindparam("number"),
-        progress.documents.c.document_id == bindparam("document_id", type_=Uuid(as_uuid=False)),
-    )
-    .scalar_subquery()
-    .label("document_status"),
+_ANY_JOB: Final = Prepared("autos_known_any_job", _statement(LAST_OF_CASE))
+_DOCUMENT: Final = Prepared(
+    "autos_known_document",
+    _statement(
+        LAST_OF_CASE.where(catalog.jobs.c.scope == bindparam("document_scope")),
+        select(literal(True)).where(*_NAMED).scalar_subquery().label("document_known"),
+        select(progress.documents.c.status)
+        .where(
+            progress.documents.c.process_number == bindparam("number"),
+            progress.documents.c.document_id == bindparam("document_id", type_=Uuid(as_uuid=False)),
+        )
+        .scalar_subquery()
+        .label("document_status"),
+    ),
 )
 
 
@@ -97,7 +101,7 @@ def read_known(connection: Connection, ask: Ask, limit: str) -> Seen:
     if ask.document_id is not None:
         statement = _DOCUMENT
         wanted |= {"document_id": ask.document_id, "document_scope": ask.document_id}
-    row = connection.execute(statement, wanted).one()
+    row = statement.run(connection, wanted).one()
     jobs_at = 4 + _TOTALS
     other_at = jobs_at + _JOB
     known = Known(

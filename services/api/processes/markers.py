@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from services.api.jobs.model import Job
 from shared.db import progress
 from shared.db.catalog import jobs, processes
+from shared.db.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ JOBS_OF_CASE: Final = (
 _FETCHED_AT: Final = (
     select(processes.c.fetched_at).where(processes.c.process_number == bindparam("number")).scalar_subquery()
 )
-_MARKER: Final = JOBS_OF_CASE.add_columns(_FETCHED_AT.label("fetched_at"))
+_MARKER: Final = Prepared("autos_marker", JOBS_OF_CASE.add_columns(_FETCHED_AT.label("fetched_at")))
 
 
 def marker_of(fetched_at: datetime | None, totals: Sequence[Any]) -> Marker:
@@ -85,6 +86,6 @@ def marker_of(fetched_at: datetime | None, totals: Sequence[Any]) -> Marker:
 
 def read_marker(connection: Connection, process_number: str) -> Marker | None:
     """The marker of a case; None when it was never asked for."""
-    row = connection.execute(_MARKER, {"number": str(process_number)}).one()
+    row = _MARKER.run(connection, {"number": str(process_number)}).one()
     marker = marker_of(row[5], row[:5])
     return marker if marker.is_known else None

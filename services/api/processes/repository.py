@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import delivery, progress
 from shared.db.catalog import documents, job_webhooks, jobs, process_requests, processes
+from shared.db.prepared import Prepared
 from shared.pdpj.errors import PERMANENT_CODES
 
 _RECORD_EVERY: Final = timedelta(seconds=60)
@@ -43,14 +44,16 @@ _STATE: Final = (
 
 
 # Statements are made once: making one takes longer than most of them take to run.
-_ALL_LISTED: Final = (
+_LISTING: Final = (
     select(*_LISTED)
     .where(documents.c.process_number == bindparam("number"))
     .order_by(documents.c.position, documents.c.document_id)
 )
-_ONE_LISTED: Final = _ALL_LISTED.where(documents.c.document_id == bindparam("document_id"))
-_ALL_STATES: Final = select(*_STATE).where(progress.documents.c.process_number == bindparam("number"))
-_ONE_STATE: Final = _ALL_STATES.where(progress.documents.c.document_id == bindparam("document_id"))
+_ALL_LISTED: Final = Prepared("autos_documents", _LISTING)
+_ONE_LISTED: Final = Prepared("autos_document", _LISTING.where(documents.c.document_id == bindparam("document_id")))
+_STATES: Final = select(*_STATE).where(progress.documents.c.process_number == bindparam("number"))
+_ALL_STATES: Final = Prepared("autos_states", _STATES)
+_ONE_STATE: Final = Prepared("autos_state", _STATES.where(progress.documents.c.document_id == bindparam("document_id")))
 _ASKED: Final = select(
     or_(
         exists().where(processes.c.process_number == bindparam("number")),
@@ -75,7 +78,9 @@ _OWN: Final = (
     .subquery("own")
 )
 _TOLD: Final = select(exists().where(job_webhooks.c.job_id == bindparam("job_id")).label("told")).subquery("anybody")
-_WEBHOOKS: Final = select(_TOLD.c.told, *_OWN.c).select_from(_TOLD.join(_OWN, true(), isouter=True))
+_WEBHOOKS: Final = Prepared(
+    "autos_webhooks", select(_TOLD.c.told, *_OWN.c).select_from(_TOLD.join(_OWN, true(), isouter=True))
+)
 _NEW_REQUEST: Final = insert(process_requests).values(
     client_id=bindparam("client_id"),
     process_number=bindparam("number"),
@@ -125,8 +130,8 @@ def documents_of(
     if document_id is not None:
         listed, states = _ONE_LISTED, _ONE_STATE
         wanted["document_id"] = document_id
-    by_id = {row.document_id: row for row in connection.execute(states, wanted).all()}
-    found = [Document(row, by_id.get(row.document_id)) for row in connection.execute(listed, wanted).all()]
+    by_id = {row.document_id: row for row in states.run(connection, wanted).all()}
+    found = [Document(row, by_id.get(row.document_id)) for row in listed.run(connection, wanted).all()]
     return [document for document in found if document.available] if available_only else found
 
 
@@ -135,7 +140,7 @@ def webhooks_of(
 ) -> tuple[bool, Webhook | None]:
     """Whether anybody is called when a job ends, and the caller's subscription: the one named, else the newest."""
     wanted = {"job_id": job_id, "client_id": client_id, "subscription_id": subscription_id}
-    row = connection.execute(_WEBHOOKS, wanted).one()
+    row = _WEBHOOKS.run(connection, wanted).one()
     mine = Webhook(row.url, row.subscription_id, row.status) if row.subscription_id is not None else None
     return row.told, mine
 

@@ -73,7 +73,6 @@ class CaseService:
         Raises the problems ProcessNotFound, NoAccess, DocumentNotFound, RateLimited, TooManyActiveJobs, and
         SourceUnavailable when only metadata is wanted, nothing is stored and the source cannot be read.
         """
-
         outcome, parts = await self._settle(ask, partial(show_case, ask=ask))
         view = await self._links.build(parts.process, len(parts.documents))
         return Answer(view, outcome, self.limit_headers(outcome))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Select, bindparam, text
+from sqlalchemy import Connection, CursorResult, Select, bindparam, column, text
 from sqlalchemy.dialects import postgresql
 
 
@@ -33,7 +33,8 @@ class Prepared:
         self._execute = (
             text(f"EXECUTE {name} ({values})" if values else f"EXECUTE {name}")
             .bindparams(*(bindparam(name, type_=one.type) for name, one in parameters.items()))
-            .columns(*statement.selected_columns)
+            # Names and types alone: the columns themselves would bring the parameters of their expressions along.
+            .columns(*(column(str(one.key), one.type) for one in statement.selected_columns))
         )
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:

@@ -56,11 +56,13 @@ def end(owner: Engine, found: set[int]) -> None:
         for pid in found:
             connection.execute(select(func.pg_terminate_backend(pid)))
 
-        def gone() -> bool:
-            statement = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)")
+    def gone() -> bool:
+        statement = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)")
+        # A transaction each: one sees the activity as it was when it first looked.
+        with owner.connect() as connection:
             return bool(connection.execute(statement, {"pids": list(found)}).scalar_one() == 0)
 
-        wait_until(gone)
+    wait_until(gone)
 
 
 async def test_a_connection_that_the_server_closed_is_never_handed_out(database: Database, owner: Engine) -> None:

@@ -50,11 +50,11 @@ def make_topics(bootstrap_servers: str) -> None:
 
 
 def make_bucket(store: S3) -> None:
-    """Create the bucket unless the store made it."""
+    """Create the bucket unless the store made it, and its rule against the parts of broken uploads."""
     from pydantic import SecretStr
 
     from shared.settings import StorageSettings
-    from shared.storage import ensure_bucket
+    from shared.storage import ensure_bucket, ensure_parts_expire
 
     settings = StorageSettings(
         s3_endpoint_url=store.endpoint,
@@ -63,3 +63,4 @@ def make_bucket(store: S3) -> None:
         aws_secret_access_key=SecretStr(store.secret_access_key),
     )
     ensure_bucket(settings)
+    ensure_parts_expire(settings)

@@ -18,7 +18,7 @@ from shared.db.migrate import upgrade
 from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics
 from shared.settings import DatabaseSettings, KafkaSettings, StorageSettings, load
-from shared.storage import ensure_bucket
+from shared.storage import ensure_bucket, ensure_parts_expire
 from shared.telemetry import configure_logging
 
 ROLES: Final = ("autos_api", "autos_downloader", "autos_status", "autos_notifier")
@@ -53,7 +53,7 @@ def let_roles_log_in(owner_url: str, passwords: Mapping[str, str]) -> None:
 
 
 def provision(settings: ProvisionSettings) -> None:
-    """Migrations, roles, topics and bucket, in this order."""
+    """Migrations, roles, topics, bucket and its rule, in this order."""
     upgrade(settings.database_url)
     if settings.role_password is not None:
         secret = settings.role_password.get_secret_value()
@@ -65,6 +65,7 @@ def provision(settings: ProvisionSettings) -> None:
         settings.kafka_replication_factor,
     )
     ensure_bucket(settings)
+    ensure_parts_expire(settings)
 
 
 if __name__ == "__main__":

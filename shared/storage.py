@@ -5,6 +5,7 @@ One document has one key, so that a repeat overwrites itself (docs/architecture.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final, NewType
 
 import boto3
@@ -24,11 +25,23 @@ ObjectKey = NewType("ObjectKey", str)
 LINK_SECONDS: Final = 3600
 """How long a presigned link works."""
 
+_KEYS: Final = "processes/"
+
+_PARTS_RULE: Final = {
+    "ID": "autos-parts-of-broken-uploads",
+    "Status": "Enabled",
+    "Filter": {"Prefix": _KEYS},
+    # The least that S3 knows; an upload lasts minutes.
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+}
+
+_log = logging.getLogger(__name__)
+
 
 def object_key(process_number: str, document_id: str) -> ObjectKey:
     """``processes/{20 digits}/documents/{document_id}``: nothing personal in it."""
     number = process_number if isinstance(process_number, ProcessNumber) else parse(process_number)
-    return ObjectKey(f"processes/{number.digits}/documents/{document_id}")
+    return ObjectKey(f"{_KEYS}{number.digits}/documents/{document_id}")
 
 
 def make_client(settings: StorageSettings, *, public: bool = False) -> BaseClient:
@@ -70,6 +83,44 @@ def ensure_bucket(settings: StorageSettings) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
             raise
+
+
+def ensure_parts_expire(settings: StorageSettings) -> bool:
+    """Have the store remove the parts of uploads that never ended; False when it refuses such a rule.
+
+    A downloader that is killed in a multipart upload leaves parts behind which no listing shows and which are paid for.
+    Rules of others stay. The bucket has to be there.
+    """
+    client: Any = make_client(settings)
+    bucket = settings.s3_bucket
+    try:
+        found = _lifecycle(client, bucket)
+        if _PARTS_RULE in found["Rules"]:
+            return True
+        others = [rule for rule in found["Rules"] if rule.get("ID") != _PARTS_RULE["ID"]]
+        client.put_bucket_lifecycle_configuration(
+            Bucket=bucket, **found["options"], LifecycleConfiguration={"Rules": [*others, _PARTS_RULE]}
+        )
+    except ClientError as error:
+        # Nothing depends on it but the bill: a store without such rules, or keys that may not set them, will do.
+        _log.warning(
+            "the store takes no rule against the parts of broken uploads",
+            extra={"bucket": bucket, "code": error.response["Error"]["Code"]},
+        )
+        return False
+    return True
+
+
+def _lifecycle(client: Any, bucket: str) -> dict[str, Any]:
+    """The rules of a bucket, and the options that have to be sent with them to stay as they are."""
+    try:
+        found = client.get_bucket_lifecycle_configuration(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+            raise
+        return {"Rules": [], "options": {}}
+    kept = "TransitionDefaultMinimumObjectSize"
+    return {"Rules": found.get("Rules", []), "options": {kept: found[kept]} if found.get(kept) else {}}
 
 
 def make_store(settings: StorageSettings) -> S3Store:

@@ -15,7 +15,7 @@ from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics
 from shared.provision import ROLES, let_roles_log_in
 from shared.settings import StorageSettings
-from shared.storage import ensure_bucket
+from shared.storage import ensure_bucket, ensure_parts_expire
 from tests.support import Servers, wait_until
 
 _PASSWORD = "test-only"
@@ -59,6 +59,7 @@ def container_servers() -> Iterator[Servers]:
             }
         )
         wait_until(lambda: _accepts(lambda: ensure_bucket(settings)), 60, "S3")
+        ensure_parts_expire(settings)
         yield servers
 
 

@@ -36,6 +36,9 @@ class _NoSource:
     async def fetch_case(self, number: ProcessNumber) -> Case:
         raise RuntimeError("the document is made without a source")
 
+    async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:
+        raise RuntimeError("the document is made without a source")
+
     async def aclose(self) -> None:
         return None
 

@@ -16,7 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from local.pdpj.failures import FailureKind, FailureRule
+from local.pdpj.failures import FailureKind, FailureRule, Target
 from local.pdpj.model import ContentKind
 
 MAX_DOCUMENT_BYTES = 2 * 1024**3
@@ -37,7 +37,7 @@ class Failure(Strict):
     """A failure to play; see :class:`local.pdpj.failures.FailureRule` for the meaning of each field."""
 
     kind: FailureKind
-    on: Literal["case", "document"] = "document"
+    on: Target = "document"
     document: int | str = "all"
     times: PositiveInt | None = None
     retry_after: RetryAfter | None = None

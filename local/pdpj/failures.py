@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Target = Literal["case", "document"]
+Target = Literal["case", "document", "last_update"]
 
 
 class FailureKind(StrEnum):
@@ -36,6 +36,8 @@ class FailureKind(StrEnum):
 class FailureRule:
     """Fail ``times`` requests of what it names (None: always), counted for each document apart.
 
+    ``on``: the case, its documents, or the question for its last update.
+
     ``document`` is ``"all"``, an index in the order of filing, or a document id. ``retry_after`` is seconds, or a text
     that is sent as it stands (a date). ``after_bytes``: a reset, a hang or a cut after so many bytes of the body.
     """
@@ -60,8 +62,15 @@ class FailurePlan:
 
     def for_case(self) -> FailureRule | None:
         """The failure of a read of the case itself, and count it."""
+        return self._for("case")
+
+    def for_last_update(self) -> FailureRule | None:
+        """The failure of a question for the case's last update, and count it."""
+        return self._for("last_update")
+
+    def _for(self, target: Target) -> FailureRule | None:
         for position, rule in enumerate(self._rules):
-            if rule.on == "case" and self._spend(position, rule, ""):
+            if rule.on == target and self._spend(position, rule, ""):
                 return rule
         return None
 

@@ -143,7 +143,7 @@ class SourceRoutes:
         if address.document_id:
             document = self._source.cases.get(number).case.by_id.get(address.document_id)
             return None if document is None else plan.for_document(document.index, document.document_id)
-        return None if address.read is Read.DATA_LAKE_LAST_UPDATE else plan.for_case()
+        return plan.for_last_update() if address.read is Read.DATA_LAKE_LAST_UPDATE else plan.for_case()
 
     def _play(self, rule: FailureRule, address: Address, number: ProcessNumber | None) -> Reply:
         good = _unknown(address) if number is None else self._good(address, number, counts=False)

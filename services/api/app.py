@@ -37,7 +37,7 @@ from services.api.processes.follow import CaseFollower
 from services.api.processes.listing import CaseListing
 from services.api.processes.outcome import Rules
 from services.api.processes.service import CaseService
-from services.api.processes.source import CaseReader, ReadsCases
+from services.api.processes.source import CaseReader
 from services.api.ratelimit import BULK, Limit
 from services.api.resources import Resources
 from services.api.settings import ApiSettings
@@ -50,6 +50,7 @@ from shared.db.engine import Database
 from shared.kafka.config import common_config
 from shared.kafka.errors import InfrastructureAway
 from shared.outbox.relay import OutboxRelay, Publisher
+from shared.pdpj.changes import TellsChanges
 from shared.presigning import make_links
 from shared.storage import make_store
 from shared.webhooks.dial import WebhookCaller
@@ -61,7 +62,7 @@ _BROKER_SECONDS: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Source(ReadsCases, Protocol):
+class Source(TellsChanges, Protocol):
     """A source that the application closes at its end."""
 
     async def aclose(self) -> None:

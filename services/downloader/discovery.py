@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from sqlalchemy import Connection
 
 from shared.clock import Clock
 from shared.cnj import parse
-from shared.db.case_store import lock_case, store_case
+from shared.db.case_store import confirm_case, find_version, lock_case, store_case
 from shared.db.engine import Database
 from shared.pdpj.breaker import BreakerState
+from shared.pdpj.changes import FreshCase, UnchangedCase, read_changed
 from shared.pdpj.client import CourtSource
-from shared.pdpj.errors import SourceError, SourceTimeout, SourceUnavailable
+from shared.pdpj.errors import SourceTimeout, SourceUnavailable
 from shared.pdpj.limiter import SourceGate
-from shared.pdpj.model import Case
+
+_VERSION_PART: Final = 0.25
+"""Of the time for a reading, what the question for the version may take."""
 
 
 class Discovery:
@@ -30,15 +34,23 @@ class Discovery:
         self._clock = clock
 
     async def run(self, process_number: str) -> None:
-        """Read and store the case. Raises SourceError, and InfrastructureAway when the database is away."""
+        """Read and store the case, unless the source has nothing newer than what is stored.
+
+        Raises SourceError, and InfrastructureAway when the database is away.
+        """
         self._turn_back_while_away()
-        version, case = await self._read(process_number)
+        stored = await self._database.run(lambda connection: find_version(connection, process_number))
+        reading = await self._read(process_number, stored)
         fetched_at = self._clock()
 
         def store(connection: Connection) -> None:
             # api may be storing the same case: one at a time, so that the rows of the two do not lock each other out.
             lock_case(connection, process_number)
-            store_case(connection, case, fetched_at=fetched_at, source_version=version)
+            match reading:
+                case UnchangedCase(version):
+                    confirm_case(connection, process_number, version, fetched_at=fetched_at)
+                case FreshCase(case, version):
+                    store_case(connection, case, fetched_at=fetched_at, source_version=version)
 
         await self._database.run(store)
 
@@ -51,29 +63,22 @@ class Discovery:
         if now.breaker is BreakerState.OPEN or now.paused_for > 0:
             raise SourceUnavailable("the source is not asked at the moment", now.paused_for or None)
 
-    async def _read(self, process_number: str) -> tuple[str | None, Case]:
+    async def _read(self, process_number: str, stored: str | None) -> FreshCase | UnchangedCase:
         number = parse(process_number)
         try:
             async with asyncio.timeout(self._timeout), self._gate.slot() as slot:
                 try:
                     async with asyncio.timeout(_margin(self._timeout)):
-                        # Before the case: a change between the two is then read again, rather than missed.
-                        version = await self._version(number)
-                        case = await self._source.fetch_case(number)
+                        reading = await read_changed(
+                            self._source, number, stored, version_seconds=self._timeout * _VERSION_PART
+                        )
                 # Inside the slot, so that the gate hears of a source that hangs.
                 except TimeoutError:
                     raise SourceTimeout from None
                 slot.answered()
-                return version, case
+                return reading
         except TimeoutError:
             raise SourceTimeout from None
-
-    async def _version(self, number: str) -> str | None:
-        try:
-            return await self._source.last_update(number)
-        except SourceError:
-            # Only the answer about the case itself counts.
-            return None
 
 
 def _margin(timeout: float) -> float:

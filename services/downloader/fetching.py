@@ -160,6 +160,7 @@ class Fetcher:
         self._metrics.documents.labels("available").inc()
         return Done(
             [
+                *self._starts.take(request),
                 self._reports.available(
                     request,
                     object_key=request.object_key,
@@ -168,14 +169,14 @@ class Fetcher:
                     content_type=stored.content_type,
                     attempts=request.attempt,
                     traceparent=task.traceparent,
-                )
+                ),
             ]
         )
 
     def _tell_start(self, task: FetchTask) -> None:
         if task.request.attempt == 1 and not task.told_start:
             task.told_start = True
-            self._starts.tell(self._reports.started(task.request, task.traceparent))
+            self._starts.tell(task.request, self._reports.started(task.request, task.traceparent))
 
     def _after(self, task: FetchTask, error: SourceError) -> Done:
         request, traceparent = task.request, task.traceparent
@@ -196,6 +197,7 @@ class Fetcher:
                 self._metrics.documents.labels("failed").inc()
                 return Done(
                     [
+                        *self._starts.take(request),
                         self._reports.failed(request, code, message, traceparent),
                         self._reports.document_dead(request, code, message, traceparent),
                     ]

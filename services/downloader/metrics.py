@@ -33,6 +33,8 @@ class DownloaderMetrics:
         )
         # Records held because the source was away, by error code; no attempt is counted for them.
         self.holds = Counter("autos_downloader_holds_total", "Documents held", labelnames=["reason"], registry=registry)
+        # Times that the source refused our log-in, or a token that was fresh.
+        self.refusals = Counter("autos_downloader_refusals_total", "Credentials refused", registry=registry)
         # Jobs planned, aborted and put off.
         self.jobs = Counter("autos_downloader_jobs_total", "Jobs by outcome", labelnames=["outcome"], registry=registry)
         # 0 closed, 1 half-open (probing), 2 open: the source's circuit breaker.

@@ -106,6 +106,9 @@ async def _parts(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 def encoded_name(name: str) -> str:
     """A name as metadata, which is ASCII: percent-encoded UTF-8 (as RFC 5987 does), cut to whole characters."""
+    whole = quote(name, safe="", errors="replace")
+    if len(whole) <= _NAME_BYTES:
+        return whole
     kept, length = [], 0
     for char in name:
         piece = quote(char, safe="", errors="replace")

@@ -4,42 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
+from shared.events.document_requested import DocumentRequested
 from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
+
+GATHER_SECONDS: Final = 0.05
+"""How long a start waits for others. A request to the broker and a transaction of the projection cost more than an
+event, and few people see that a document is under way for less than this."""
 
 _log = logging.getLogger(__name__)
 
 
 class Starts:
-    """Gathers DocumentStarted records and sends those of one turn of the event loop together.
+    """Gathers DocumentStarted records and sends those of a moment together.
 
-    They go to the producer before anything that a document's handler sends later, so they keep their place before the
-    document's end. One that cannot be written is given up: the end says all that matters.
+    A document that ends before its start was sent takes the start along, so the start keeps its place before the end.
+    One that cannot be written is given up: the end says all that matters.
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, *, gather_seconds: float = GATHER_SECONDS) -> None:
         self._producer = producer
-        self._pending: list[OutgoingRecord] = []
+        self._gather_seconds = gather_seconds
+        self._pending: dict[tuple[str, str], OutgoingRecord] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
-    def tell(self, record: OutgoingRecord) -> None:
-        """Send ``record`` soon."""
-        self._pending.append(record)
-        if len(self._pending) == 1:
-            task = asyncio.get_running_loop().create_task(self._send())
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+    def tell(self, request: DocumentRequested, record: OutgoingRecord) -> None:
+        """Send ``record``, the start of what was requested, soon."""
+        self._pending[_key(request)] = record
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._gather_seconds, self._flush)
+
+    def take(self, request: DocumentRequested) -> list[OutgoingRecord]:
+        """The start, when it was not sent yet: it is then for the caller to send, before the document's end."""
+        record = self._pending.pop(_key(request), None)
+        return [] if record is None else [record]
 
     async def settle(self) -> None:
-        """Wait for what was told so far."""
+        """Send what was told so far, and wait for it."""
+        self._flush()
         while self._sending:
             await asyncio.wait(list(self._sending))
 
-    async def _send(self) -> None:
-        records, self._pending = self._pending, []
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        records, self._pending = list(self._pending.values()), {}
+        if records:
+            task = asyncio.get_running_loop().create_task(self._send(records))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send(self, records: list[OutgoingRecord]) -> None:
         try:
             await self._producer.send(records)
         except KafkaRuntimeError as error:
             _log.warning("starts of documents not told", extra={"count": len(records), "error": type(error).__name__})
+
+
+def _key(request: DocumentRequested) -> tuple[str, str]:
+    return request.job_id, request.document_id

@@ -64,7 +64,8 @@ class Worker:
         # Without the gate: a transfer takes its own slot, to know when its turn has come.
         store = PostgresCredentialStore(self._database, clock=clock)
         self._source: CourtSource = build_source(
-            settings, credentials=build_credentials(settings, store=store, clock=clock)
+            settings,
+            credentials=build_credentials(settings, store=store, clock=clock, on_refused=self._metrics.refusals.inc),
         )
         self._cancellations = Cancellations(self._database)
         self._sharing = Sharing(

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, TextClause, and_, bindparam, func, select, text
+from sqlalchemy import Connection, Row, TextClause, and_, bindparam, func, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert, insert
 
@@ -33,7 +33,10 @@ def lock_case(connection: Connection, process_number: str) -> None:
 
 
 def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:
-    """Insert or update a case and its documents. A document that the source no longer lists stays."""
+    """Insert or update a case and its documents. A document that the source no longer lists stays.
+
+    ``source_version`` is what :func:`shared.pdpj.changes.read_changed` gave with the case.
+    """
     row = {
         "process_number": case.process_number,
         "court": case.court,
@@ -93,6 +96,29 @@ def _upsert_documents() -> TextClause:
         f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({', '.join(f'{n} {t}' for n, t in types.items())})"
         " ON CONFLICT (process_number, document_id) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in types if name not in kept)
+    )
+
+
+def find_version(connection: Connection, process_number: str) -> str | None:
+    """The source's version of what is stored of a case; None when there is none or nothing is stored."""
+    return connection.execute(
+        select(processes.c.source_version).where(processes.c.process_number == process_number)
+    ).scalar_one_or_none()
+
+
+def confirm_case(connection: Connection, process_number: str, version: str, *, fetched_at: datetime) -> None:
+    """Note that the source still had this version at ``fetched_at``.
+
+    A case that another reading stored meanwhile stays as it is: that reading is about as new, its version is another.
+    """
+    connection.execute(
+        update(processes)
+        .where(
+            processes.c.process_number == process_number,
+            processes.c.source_version == version,
+            processes.c.fetched_at < fetched_at,
+        )
+        .values(fetched_at=fetched_at)
     )
 
 

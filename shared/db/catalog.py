@@ -71,7 +71,7 @@ processes = Table(
     Column("secrecy_level", Integer),
     Column("movements", JSONB, nullable=False),
     moment("fetched_at", nullable=False),
-    # What HEAD ultima-atualizacao said when this was read, where the API has it.
+    # What HEAD ultima-atualizacao said just before this was read, where the API has it (shared/pdpj/changes.py).
     Column("source_version", Text),
     schema=SCHEMA,
 )

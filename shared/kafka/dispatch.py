@@ -58,6 +58,11 @@ class Dispatcher(Generic[T]):
         self._metrics = metrics
         self._on_finished = on_finished
         self._failed = failed
+        # Looked up once: these are set for each record.
+        self._in_flight = metrics.in_flight.labels(name)
+        self._buffered = metrics.buffered.labels(name)
+        self._held_count = metrics.held.labels(name)
+        self._handler_seconds = metrics.handler_seconds.labels(name)
         self._queue: FairQueue[Entry] = FairQueue(per_group)
         self._outage = Outage(name)
         self._preparation = Preparation(
@@ -158,10 +163,9 @@ class Dispatcher(Generic[T]):
             self._tasks[task] = entry
             task.add_done_callback(self._ended)
         self._set_timer(loop)
-        metrics, name = self._metrics, self._name
-        metrics.in_flight.labels(name).set(len(self._tasks))
-        metrics.buffered.labels(name).set(len(self._queue) + len(self._preparation))
-        metrics.held.labels(name).set(len(self._held))
+        self._in_flight.set(len(self._tasks))
+        self._buffered.set(len(self._queue) + len(self._preparation))
+        self._held_count.set(len(self._held))
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
@@ -219,7 +223,7 @@ class Dispatcher(Generic[T]):
             if early is not None:
                 entry.outcome, entry.label = early, "skipped"
         if entry.outcome is None:
-            with self._metrics.handler_seconds.labels(self._name).time():
+            with self._handler_seconds.time():
                 entry.outcome = await self._handling.handler(entry.item)
         await self._sink.deliver(entry, entry.outcome.emit)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Final, Protocol
 
 import httpx
@@ -23,14 +23,21 @@ from shared.pdpj.model import Case
 from shared.pdpj.parse import parse_data_lake_case, parse_portal_case
 from shared.pdpj.settings import Api, PdpjSettings
 from shared.pdpj.stream import DocumentStream, StreamLimits
-from shared.pdpj.transport import SourceTransport
+from shared.pdpj.transport import USER_AGENT, SourceTransport
+from shared.pdpj.version import version_in
 
 _log = logging.getLogger(__name__)
 
 _REFUSAL_BYTES: Final = 64 * 1024
-_MAX_VERSION: Final = 200
-_NO_VERSION: Final = frozenset({204, 404, 405, 501})
+# 401 too: without a body it may say that the token is bad or that we have no standing. The case will tell; a token
+# renewed or refused on this word alone could end in a locked account.
+_NO_VERSION: Final = frozenset({204, 401, 404, 405, 501})
 _ACCEPTED: Final = frozenset({200, 204, 404})
+
+_Headers = tuple[tuple[str, str], ...]
+_CONTENT: Final[_Headers] = (("accept", "*/*"), ("accept-encoding", "identity"), ("user-agent", USER_AGENT))
+_METADATA: Final[_Headers] = (("accept", "application/json"), ("accept-encoding", "gzip"), ("user-agent", USER_AGENT))
+_NO_GATE: Final = nullcontext(None)
 
 
 class CourtSource(Protocol):
@@ -39,8 +46,12 @@ class CourtSource(Protocol):
     async def fetch_case(self, number: str) -> Case:
         """The case with all of its documents. Raises SourceError."""
 
-    async def last_update(self, number: str) -> str | None:
-        """Something that changes when the case does, to compare and nothing else; None where the API has none."""
+    async def last_update(self, number: str, *, within: float | None = None) -> str | None:
+        """Something that changes when the case does, to compare and nothing else; None where that cannot be told.
+
+        ``within`` is seconds; a connection that gave no answer by then is closed. Raises SourceError. It neither renews
+        the token nor counts a refusal: the case itself does that.
+        """
 
     def open_document(self, source_path: str) -> AbstractAsyncContextManager[DocumentStream]:
         """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document."""
@@ -60,10 +71,13 @@ class _HttpSource:
         settings: PdpjSettings,
         gate: SourceGate | None,
     ) -> None:
-        self._root = root
+        self._root = httpx.URL(root)
+        self._path = self._root.raw_path.decode("ascii").rstrip("/")
         self._transport = transport
         self._credentials = credentials
         self._gate = gate
+        # A case looks different from another server or to another account: their versions are not to be compared.
+        self._view = f"{root} {settings.pdpj_client_id or ''}"
         self._max_metadata_bytes = settings.pdpj_max_metadata_bytes
         self._limits = StreamLimits(
             settings.pdpj_max_document_bytes, settings.pdpj_min_bytes_per_second, settings.pdpj_read_timeout
@@ -77,19 +91,22 @@ class _HttpSource:
     async def open_document(self, source_path: str) -> AsyncIterator[DocumentStream]:
         if not is_source_path(source_path):
             raise NotADocument("this is not the address of a document")
-        headers = {"accept": "*/*", "accept-encoding": "identity"}
-        async with self._turn() as slot, self._ask("GET", source_path, headers) as response:
-            if response.status_code != 200:
-                raise await self._refused(response, Wanted.DOCUMENT)
-            async with await DocumentStream.open(response, self._transport.pieces(response), self._limits) as stream:
-                if slot is not None:
-                    slot.answered()
-                yield stream
+        async with self._turn() as slot:
+            response = await self._ask("GET", source_path, _CONTENT)
+            try:
+                if response.status_code != 200:
+                    raise await self._refused(response, Wanted.DOCUMENT)
+                async with aclosing(self._transport.body(response)) as body:
+                    stream = await DocumentStream.open(response, body, self._limits)
+                    if slot is not None:
+                        slot.answered()
+                    yield stream
+            finally:
+                await response.aclose()
 
     async def _metadata(self, path: str) -> bytes:
         """The body of a 200 answer to a question about a case."""
-        headers = {"accept": "application/json", "accept-encoding": "gzip"}
-        async with self._turn(), self._ask("GET", path, headers) as response:
+        async with self._turn(), aclosing(await self._ask("GET", path, _METADATA)) as response:
             if response.status_code != 200:
                 raise await self._refused(response, Wanted.CASE)
             body = await self._transport.read_at_most(response, self._max_metadata_bytes + 1)
@@ -99,34 +116,31 @@ class _HttpSource:
             raise error
         return body
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[Slot | None]:
-        if self._gate is None:
-            yield None
-            return
-        async with self._gate.slot() as slot:
-            yield slot
+    def _turn(self) -> AbstractAsyncContextManager[Slot | None]:
+        return _NO_GATE if self._gate is None else self._gate.slot()
 
-    @asynccontextmanager
-    async def _ask(self, method: str, path: str, headers: dict[str, str]) -> AsyncIterator[httpx.Response]:
-        """The answer to a request with a valid token: a 401 gets one more try with a renewed one."""
+    async def _ask(self, method: str, path: str, headers: _Headers) -> httpx.Response:
+        """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
         credentials = self._credentials
         token = await credentials.token()
-        async with AsyncExitStack() as stack:
-            response = await stack.enter_async_context(self._send(method, path, headers, token))
+        response = await self._send(method, path, headers, token)
+        try:
             if response.status_code == 401:
                 if says_no_access(await self._error_body(response)):
                     raise NoAccess
-                await stack.aclose()
+                await response.aclose()
                 token = await credentials.renewed(token)
-                response = await stack.enter_async_context(self._send(method, path, headers, token))
+                response = await self._send(method, path, headers, token)
                 if response.status_code == 401:
                     if says_no_access(await self._error_body(response)):
                         raise NoAccess
                     raise await credentials.refuse(token)
             if response.status_code in _ACCEPTED:
                 credentials.accepted()
-            yield response
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
 
     async def _refused(self, response: httpx.Response, wanted: Wanted) -> SourceError:
         return refusal(response.status_code, response.headers, await self._error_body(response), wanted)
@@ -138,11 +152,11 @@ class _HttpSource:
         except SourceError:
             return b""
 
-    def _send(
-        self, method: str, path: str, headers: dict[str, str], token: Token
-    ) -> AbstractAsyncContextManager[httpx.Response]:
-        authorized = {**headers, "authorization": f"Bearer {token.value}"}
-        return self._transport.send(method, self._root + path, headers=authorized)
+    async def _send(
+        self, method: str, path: str, headers: _Headers, token: Token, within: float | None = None
+    ) -> httpx.Response:
+        authorized = [*headers, ("authorization", f"Bearer {token.value}")]
+        return await self._transport.ask(method, self._root, self._path + path, authorized, within)
 
 
 class PortalSource(_HttpSource):
@@ -152,7 +166,7 @@ class PortalSource(_HttpSource):
         number = cnj.parse(number)
         return _told(parse_portal_case(await self._metadata(f"/processos/{number}"), number))
 
-    async def last_update(self, number: str) -> str | None:
+    async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         return None
 
 
@@ -169,15 +183,16 @@ class DataLakeSource(_HttpSource):
             documents = None
         return _told(parse_data_lake_case(body, documents, number))
 
-    async def last_update(self, number: str) -> str | None:
+    async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         path = f"/processos/{cnj.parse(number)}/ultima-atualizacao"
-        async with self._turn(), self._ask("HEAD", path, {"accept": "*/*", "accept-encoding": "identity"}) as response:
-            if response.status_code in _NO_VERSION:
-                return None
-            if response.status_code != 200:
-                raise await self._refused(response, Wanted.CASE)
-            version: str | None = response.headers.get("etag") or response.headers.get("last-modified")
-            return version[:_MAX_VERSION] if version else None
+        async with self._turn():
+            token = await self._credentials.token()
+            async with aclosing(await self._send("HEAD", path, _CONTENT, token, within)) as response:
+                if response.status_code in _NO_VERSION:
+                    return None
+                if response.status_code != 200:
+                    raise await self._refused(response, Wanted.CASE)
+                return version_in(response.headers, self._view)
 
 
 def build_source(settings: PdpjSettings, *, credentials: Credentials, limiter: SourceGate | None = None) -> CourtSource:

@@ -84,7 +84,9 @@ class ContentInspector:
     def __init__(self, declared: str | None) -> None:
         """``declared`` is the Content-Type of the answer."""
         self._declared, self._charset = _split(declared)
-        self._head = bytearray()
+        self._head = b""
+        self._page: bool | None = None
+        """Whether the first bytes may be a page's; None while there are too few of them to tell."""
 
     @property
     def enough(self) -> bool:
@@ -99,7 +101,7 @@ class ContentInspector:
 
     def result(self) -> Content:
         """What the body is, told from what was fed. Raises EmptyBody and NotADocument."""
-        head = bytes(self._head)
+        head = self._head
         if not head:
             raise EmptyBody
         if self._may_be_html() and is_shell_page(head):
@@ -112,10 +114,15 @@ class ContentInspector:
         return Content(media_type, charset, contradicted)
 
     def _may_be_html(self) -> bool:
-        seen = sniff(bytes(self._head[:HEAD_BYTES]))
-        return seen in ("text/html", "application/xml", "text/plain") or (
+        if self._page is not None:
+            return self._page
+        seen = sniff(self._head[:HEAD_BYTES])
+        page = seen in ("text/html", "application/xml", "text/plain") or (
             seen is None and (self._declared or "").startswith("text/")
         )
+        if len(self._head) >= HEAD_BYTES:
+            self._page = page
+        return page
 
 
 def is_shell_page(head: bytes) -> bool:

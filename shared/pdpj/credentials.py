@@ -14,7 +14,7 @@ from shared.pdpj.errors import CredentialsRefused, SourceError, TokenRejected
 from shared.pdpj.renewal import RenewedToken
 from shared.pdpj.settings import Grant, PdpjSettings
 from shared.pdpj.token_endpoint import TokenEndpoint, Tokens
-from shared.pdpj.tokens import Acceptance, Token, usable
+from shared.pdpj.tokens import Acceptance, Token, unheard, usable
 from shared.pdpj.transport import SourceTransport
 
 __all__ = ["Credentials", "FixedToken", "RenewedToken", "SharedToken", "Token", "build_credentials"]
@@ -47,8 +47,11 @@ class Credentials(Protocol):
 class FixedToken:
     """AUTOS_PDPJ_ACCESS_TOKEN alone: nothing to renew it with."""
 
-    def __init__(self, value: str, *, seconds: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, value: str, *, seconds: Callable[[], float] = monotonic, on_refused: Callable[[], None] = unheard
+    ) -> None:
         self._token = Token(value, 1)
+        self._on_refused = on_refused
         self._acceptance = Acceptance(seconds)
 
     async def token(self) -> Token:
@@ -61,6 +64,7 @@ class FixedToken:
         if self._acceptance.recent:
             return TokenRejected()
         _log.error("the source refuses the configured access token")
+        self._on_refused()
         return CredentialsRefused("the source refuses the configured access token", _FIXED_WAIT_SECONDS)
 
     def accepted(self) -> None:
@@ -122,16 +126,18 @@ def build_credentials(
     store: CredentialStore | None = None,
     read_only: bool = False,
     clock: Clock = utc_now,
+    on_refused: Callable[[], None] = unheard,
 ) -> Credentials:
     """The credentials that are set. ``store`` is what the processes share (None: this one is alone).
 
     ``read_only`` is for a process that may not write the store: a refresh token, which works once, is then left to
-    those that may, and their access token is used. Other log-ins it makes for itself.
+    those that may, and their access token is used. Other log-ins it makes for itself. ``on_refused`` hears of each time
+    that the source refuses us.
     """
     grant = settings.pdpj_grant
     if grant is Grant.FIXED:
         assert settings.pdpj_access_token is not None
-        return FixedToken(settings.pdpj_access_token.get_secret_value())
+        return FixedToken(settings.pdpj_access_token.get_secret_value(), on_refused=on_refused)
     name = credential_name(settings)
     if grant is Grant.REFRESH_TOKEN and read_only:
         if store is None:
@@ -155,7 +161,8 @@ def build_credentials(
             return await endpoint.log_in()
         return await endpoint.refresh(kept.refresh_token)
 
-    return _OwnedTransport(RenewedToken(store, name, log_in, seed=_seed(settings), clock=clock), transport)
+    renewed = RenewedToken(store, name, log_in, seed=_seed(settings), clock=clock, on_refused=on_refused)
+    return _OwnedTransport(renewed, transport)
 
 
 def credential_name(settings: PdpjSettings) -> str:

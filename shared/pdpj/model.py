@@ -36,6 +36,7 @@ class Case:
     subjects ``[{code, description}]``, parties ``[{name, role, pole, representatives: [{name, role}]}]``, movements
     ``[{at, code, description}]`` with ``at`` in RFC 3339, newest first. No tax number is kept. ``documents`` are in
     the source's order, each UUID once; ``unaddressed`` counts those listed without an address, which cannot be read.
+    ``unlisted``: the source has a list of documents apart from the case, and it was missing or empty.
     """
 
     process_number: str
@@ -50,3 +51,9 @@ class Case:
     movements: list[dict[str, Any]]
     documents: list[CaseDocument] = field(default_factory=list)
     unaddressed: int = 0
+    unlisted: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are documents and every one of them can be read."""
+        return bool(self.documents) and self.unaddressed == 0 and not self.unlisted

@@ -44,7 +44,7 @@ def parse_data_lake_case(body: bytes, documents_body: bytes | None, process_numb
     dockets = [current, *others] if current else others
     if not dockets:
         raise UnexpectedAnswer("the case has no tramitacoes")
-    return _case(found, process_number, dockets, listed)
+    return _case(found, process_number, dockets, listed, unlisted=not listed)
 
 
 def _json(body: bytes) -> Any:
@@ -100,7 +100,9 @@ def _distributed_at(docket: Json) -> datetime:
     return moment(docket.get("dataHoraUltimaDistribuicao")) or moment(docket.get("dataHoraAjuizamento")) or _LONG_AGO
 
 
-def _case(found: Json, process_number: str, dockets: Sequence[Json], listed: Sequence[Any]) -> Case:
+def _case(
+    found: Json, process_number: str, dockets: Sequence[Json], listed: Sequence[Any], *, unlisted: bool = False
+) -> Case:
     current = dockets[0]
     # The list comes first: where there is one, its order is the source's order over all degrees.
     raw = [*listed, *(item for docket in dockets for item in as_list(docket.get("documentos")))]
@@ -119,6 +121,7 @@ def _case(found: Json, process_number: str, dockets: Sequence[Json], listed: Seq
         movements=_movements(dockets),
         documents=documents,
         unaddressed=unaddressed,
+        unlisted=unlisted,
     )
 
 

@@ -26,6 +26,7 @@ from shared.pdpj.tokens import (
     raise_while_refused,
     refusal_wait,
     refused_for,
+    unheard,
     until_renewal,
     usable,
 )
@@ -39,7 +40,7 @@ _FORCED_PER_MINUTE: Final = 3
 class RenewedToken:
     """client_credentials or refresh_token. ``log_in`` makes tokens of what is kept; it may raise LogInRefused.
 
-    ``seed`` is what is used while nothing is kept yet.
+    ``seed`` is what is used while nothing is kept yet. ``on_refused`` hears of each refusal, so that a person can.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class RenewedToken:
         seed: Credential | None = None,
         clock: Clock = utc_now,
         seconds: Callable[[], float] = monotonic,
+        on_refused: Callable[[], None] = unheard,
     ) -> None:
         self._store = store
         self._name = name
@@ -58,6 +60,7 @@ class RenewedToken:
         self._seed = seed or Credential()
         self._clock = clock
         self._seconds = seconds
+        self._on_refused = on_refused
         self._held = Credential()
         self._acceptance = Acceptance(seconds)
         self._forced: deque[float] = deque(maxlen=_FORCED_PER_MINUTE)
@@ -150,4 +153,5 @@ class RenewedToken:
             "the source refuses our credentials; log-ins are paused",
             extra={"refusals": count, "reason": reason, "wait_seconds": wait},
         )
+        self._on_refused()
         return replace(kept, refused_count=count, refused_until=now + timedelta(seconds=wait))

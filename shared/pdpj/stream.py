@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Self
 
 import httpx
 
 from shared.pdpj.answers import Wanted, misplaced
+from shared.pdpj.body import Body
 from shared.pdpj.content import Content, ContentInspector, parse_content_disposition
 from shared.pdpj.errors import DocumentTooLarge, ShortBody, SourceTimeout
 
@@ -53,91 +52,75 @@ class DocumentStream:
     ``filename`` is the name in the answer made safe (None: not given).
     """
 
-    def __init__(
-        self,
-        response: httpx.Response,
-        body: AsyncGenerator[bytes, None],
-        head: list[bytes],
-        content: Content,
-        limits: StreamLimits,
-    ) -> None:
+    def __init__(self, response: httpx.Response, body: _PacedBody, head: list[bytes], content: Content) -> None:
         self.content = content
         self.content_type = content.content_type
-        self.expected_length = _promised(response)
-        self.filename = parse_content_disposition(response.headers.get("content-disposition"))
+        self.expected_length = body.length
+        self._disposition = response.headers.get("content-disposition")
         self._body = body
         self._head = head
-        self._limits = limits
+
+    @property
+    def filename(self) -> str | None:
+        """The name in the answer, made safe."""
+        return parse_content_disposition(self._disposition)
 
     @classmethod
     async def open(
         cls,
         response: httpx.Response,
-        incoming: AsyncGenerator[bytes, None],
+        body: Body,
         limits: StreamLimits,
         *,
         seconds: Callable[[], float] = monotonic,
     ) -> DocumentStream:
-        """Read as much of a 200 answer, whose body is ``incoming``, as shows what it is.
+        """Read as much of a 200 answer with this body as shows what it is.
 
         Raises NotADocument (the shell page), EmptyBody, DocumentNotFound or UnexpectedAnswer (JSON in its place),
         DocumentTooLarge (already promised so), and as the wire does.
         """
-        promised = _promised(response)
-        if promised is not None and promised > limits.max_bytes:
+        if body.length is not None and body.length > limits.max_bytes:
             raise DocumentTooLarge
-        body = _paced(incoming, Pace(limits.min_bytes_per_second, limits.pace_seconds), seconds)
-        try:
-            inspector = ContentInspector(response.headers.get("content-type"))
-            head: list[bytes] = []
-            while not inspector.enough and (piece := await anext(body, None)) is not None:
-                head.append(piece)
-                inspector.feed(piece)
-            if (error := misplaced(response.headers, b"".join(head), Wanted.DOCUMENT)) is not None:
-                raise error
-            return cls(response, body, head, inspector.result(), limits)
-        except BaseException:
-            await body.aclose()
-            raise
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._body.aclose()
+        paced = _PacedBody(body, limits, seconds)
+        inspector = ContentInspector(response.headers.get("content-type"))
+        head: list[bytes] = []
+        while not inspector.enough and (piece := await paced.read()):
+            head.append(piece)
+            inspector.feed(piece)
+        if (error := misplaced(response.headers, b"".join(head), Wanted.DOCUMENT)) is not None:
+            raise error
+        return cls(response, paced, head, inspector.result())
 
     async def aiter_bytes(self) -> AsyncIterator[bytes]:
         """The whole body, once. Raises ShortBody, DocumentTooLarge, SourceTimeout and SourceUnavailable."""
-        received = 0
         head, self._head = self._head, []
         for piece in head:
-            received += len(piece)
             yield piece
-        async for piece in self._body:
-            received += len(piece)
-            if received > self._limits.max_bytes:
-                raise DocumentTooLarge
+        while piece := await self._body.read():
             yield piece
-        if self.expected_length is not None and received != self.expected_length:
+        if self.expected_length is not None and self._body.received != self.expected_length:
             raise ShortBody
 
 
-async def _paced(
-    incoming: AsyncGenerator[bytes, None], pace: Pace, seconds: Callable[[], float]
-) -> AsyncGenerator[bytes, None]:
-    async with aclosing(incoming) as body:
-        while True:
-            began = seconds()
-            piece = await anext(body, None)
-            if piece is None:
-                return
-            pace.note(seconds() - began, len(piece))
-            yield piece
+class _PacedBody:
+    """A body with the time that each piece took noted, and its length held below the limit."""
 
+    def __init__(self, body: Body, limits: StreamLimits, seconds: Callable[[], float]) -> None:
+        self._body = body
+        self._max_bytes = limits.max_bytes
+        self._pace = Pace(limits.min_bytes_per_second, limits.pace_seconds)
+        self._seconds = seconds
+        self.length = body.length
 
-def _promised(response: httpx.Response) -> int | None:
-    """Content-Length, where it is that of the bytes we read (not of a compressed form of them)."""
-    value = response.headers.get("content-length", "")
-    if response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
-        return None
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
+    @property
+    def received(self) -> int:
+        return self._body.received
+
+    async def read(self) -> bytes:
+        began = self._seconds()
+        piece = await self._body.read()
+        if piece:
+            self._pace.note(self._seconds() - began, len(piece))
+            if self._body.received > self._max_bytes:
+                raise DocumentTooLarge
+        return piece

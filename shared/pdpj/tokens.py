@@ -72,3 +72,7 @@ def raise_while_refused(kept: Credential, now: datetime) -> None:
     wait = refused_for(kept, now)
     if wait > 0:
         raise CredentialsRefused(retry_after=wait)
+
+
+def unheard() -> None:
+    """Nobody listens."""

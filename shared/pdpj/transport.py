@@ -7,29 +7,22 @@ count: httpx would add its four up to one limit for the whole exchange, and a la
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final, cast
+from typing import Final
 
 import httpx
 from pyreqwest.client import ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
-from pyreqwest.exceptions import (
-    ConnectError,
-    DecodeError,
-    NetworkError,
-    PyreqwestError,
-    RequestTimeoutError,
-)
 from pyreqwest.request import RequestBuilder
 
-from shared.pdpj.errors import ShortBody, SourceError, SourceTimeout, SourceUnavailable, UnexpectedAnswer
+from shared.pdpj.body import Body
 from shared.pdpj.settings import PdpjSettings
+from shared.pdpj.wire import WIRE_ERRORS, translated
 
 USER_AGENT: Final = "autos/1"
-_PIECE_BYTES: Final = 64 * 1024  # what the library gathers before it hands out a piece
 _IDLE_CONNECTIONS: Final = 256
 _IDLE_SECONDS: Final = 50.0  # below the 60 s after which common servers close an idle connection
 
@@ -41,6 +34,17 @@ class _NotReadingAhead(HttpxTransport):
     source that drips would hold every connection that we give up. In the body a cancellation closes it at once.
     """
 
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        target: bytes | None = request.extensions.get("target")
+        if target is None:
+            return await super().handle_async_request(request)
+        url = request.url
+        address = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('ascii')}"
+        builder = self._client.request(request.method, address).headers(request.headers.multi_items())
+        if (within := request.extensions.get("within")) is not None:
+            builder = builder.timeout(timedelta(seconds=within))
+        return await self._map_response(self._map_body(builder, request), request)
+
     def _map_body(self, builder: RequestBuilder, request: httpx.Request) -> RequestBuilder:
         return super()._map_body(builder, request).streamed_read_buffer_limit(1)
 
@@ -51,9 +55,8 @@ class SourceTransport:
     def __init__(self, settings: PdpjSettings) -> None:
         read = settings.pdpj_read_timeout
         self._start_seconds = settings.pdpj_connect_timeout + 2 * read  # the answer's head, and the first of its body
-        # The library's read time-out begins anew with each byte; this ends a piece that only drips.
-        pace = settings.pdpj_min_bytes_per_second
-        self._piece_seconds = read + _PIECE_BYTES / pace if pace else None
+        self._read_seconds = read
+        self._bytes_per_second = settings.pdpj_min_bytes_per_second
         client = (
             ClientBuilder()
             .http1_only()  # one lost HTTP/2 connection would take every download with it
@@ -71,8 +74,9 @@ class SourceTransport:
             .user_agent(USER_AGENT)
             .build()
         )
+        self._transport: HttpxTransport | None = _NotReadingAhead(client)
         self._client: httpx.AsyncClient | None = httpx.AsyncClient(
-            transport=_NotReadingAhead(client),
+            transport=self._transport,
             timeout=None,  # noqa: S113 - set above, on the transport
             follow_redirects=False,
             trust_env=False,
@@ -82,9 +86,39 @@ class SourceTransport:
 
     async def aclose(self) -> None:
         """Close every connection. The library keeps idle ones open until the client itself is gone."""
-        client, self._client = self._client, None
+        client, self._client, self._transport = self._client, None, None
         if client is not None:
             await client.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        root: httpx.URL,
+        target: str,
+        headers: list[tuple[str, str]],
+        within: float | None = None,
+    ) -> httpx.Response:
+        """The answer with its head, for whoever calls this to close. Raises SourceUnavailable and SourceTimeout.
+
+        ``target`` is the whole path (httpx's extension of this name): it was put together from checked parts, so it
+        need not be parsed character by character for each document. ``within`` is seconds for the whole exchange: the
+        library then closes the connection, which a cancellation before the head of the answer does not.
+
+        Straight to the transport: what httpx's client adds (cookies, redirects, log-ins, hooks) is switched off here
+        anyway, and took more time than the request.
+        """
+        transport = self._transport
+        if transport is None:
+            raise RuntimeError("the transport is closed")
+        try:
+            async with asyncio.timeout(self._start_seconds):
+                return await transport.handle_async_request(
+                    httpx.Request(
+                        method, root, headers=headers, extensions={"target": target.encode("ascii"), "within": within}
+                    )
+                )
+        except WIRE_ERRORS as error:
+            raise translated(error) from error
 
     @asynccontextmanager
     async def send(
@@ -95,14 +129,16 @@ class SourceTransport:
         headers: Mapping[str, str],
         form: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
-        """The answer with its headers; the body is still to be read. Raises SourceUnavailable and SourceTimeout."""
+        """As :meth:`ask`, through httpx's client, with a form; the answer is closed with the block."""
         client = self._client
         if client is None:
             raise RuntimeError("the transport is closed")
         request = client.build_request(method, url, headers=headers, data=form)
-        with _wire_errors():
+        try:
             async with asyncio.timeout(self._start_seconds):
                 response = await client.send(request, stream=True)
+        except WIRE_ERRORS as error:
+            raise translated(error) from error
         del client  # a document that is being read must not keep the pool of a closed transport
         try:
             yield response
@@ -121,50 +157,10 @@ class SourceTransport:
 
     async def pieces(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         """The body, decoded, as it comes. Raises SourceUnavailable, SourceTimeout, ShortBody and UnexpectedAnswer."""
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "", "gzip", "deflate"):
-            raise UnexpectedAnswer("the source answered in an encoding that was not asked for")
-        chunks = response.aiter_raw() if encoding in ("identity", "") else response.aiter_bytes()
-        # httpx declares iterators; both are generators, which hold the body open until they are closed.
-        async with aclosing(cast(AsyncGenerator[bytes, None], chunks)) as iterator:
-            while True:
-                with _wire_errors():
-                    async with asyncio.timeout(self._piece_seconds):
-                        piece = await anext(iterator, None)
-                if piece is None:
-                    return
+        async with aclosing(self.body(response)) as body:
+            while piece := await body.read():
                 yield piece
 
-
-@contextmanager
-def _wire_errors() -> Iterator[None]:
-    """Turn the exceptions of the two HTTP libraries into ours."""
-    try:
-        yield
-    except TimeoutError:
-        raise SourceTimeout from None
-    except (httpx.HTTPError, PyreqwestError) as error:
-        raise _translated(error) from error
-
-
-def _translated(error: httpx.HTTPError | PyreqwestError) -> SourceError:
-    """The library reads ahead, so a body that breaks early can fail the sending: the causes tell, not the place."""
-    told = _causes(error.__cause__ if isinstance(error, httpx.HTTPError) else error)
-    if isinstance(error, httpx.TimeoutException | RequestTimeoutError) or "timed out" in told:
-        return SourceTimeout()
-    if isinstance(error, httpx.ConnectError | ConnectError):
-        return SourceUnavailable("the source cannot be reached")
-    if "reset" in told or "broken pipe" in told or "sendrequest" in told:  # the last: no head of an answer came
-        return SourceUnavailable("the source broke the connection")
-    if isinstance(error, httpx.DecodingError | DecodeError) or "body" in told:
-        return ShortBody()
-    if isinstance(error, httpx.NetworkError | NetworkError):
-        return SourceUnavailable("the source broke the connection")
-    return SourceUnavailable("the exchange with the source failed")
-
-
-def _causes(error: BaseException | None) -> str:
-    """What the libraries below say, in lower case; only looked at, never shown."""
-    details = getattr(error, "details", None)
-    causes = details.get("causes") if isinstance(details, dict) else None
-    return " ".join(str(cause.get("message", "")) for cause in causes or ()).lower()
+    def body(self, response: httpx.Response) -> Body:
+        """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for."""
+        return Body(response, read_seconds=self._read_seconds, bytes_per_second=self._bytes_per_second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,7 +86,7 @@ def members(bench: Bench) -> list[set[tuple[str, int]]]:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("moment", ["case read", "half written"])
+@pytest.mark.parametrize("moment", ["case read", "half written", "committed"])
 async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(bench: Bench, moment: str) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=3_000, size=10)
@@ -95,8 +96,10 @@ async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(ben
             job = await bench.ask(number)
             if moment == "case read":
                 await wait_until_async(lambda: bench.pdpj.case_metrics(number).case_requests, 30)
-            else:
+            elif moment == "half written":
                 await wait_until_async(lambda: written.of(job), 30)
+            else:
+                await wait_until_async(lambda: bench.told(job, "job.planned"), 30)
             process.kill()
             process.wait()
     finally:
@@ -105,6 +108,9 @@ async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(ben
         (planned,) = await wait_until_async(lambda: bench.told(job, "job.planned"), 60)
         await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=job)
         await wait_until_async(lambda: len(requested(bench, job)) == 3_000, 20)
+        # What comes after it in its partition is planned: the killed request will not be planned once more.
+        after = await bench.ask(number, discover=False, document_ids=[str(uuid.uuid4())])
+        await wait_until_async(lambda: bench.told(after, "job.planned"), 30)
     assert planned["total_documents"] == 3_000
     assert set(requested(bench, job).values()) == {1}
     assert len(bench.told(job, "job.planned")) == 1

@@ -40,6 +40,8 @@ class Known:
     document_job: Job | None = None
     document_known: bool = False
     document_available: bool = False
+    source_version: str | None = None
+    """The source's own version of what is stored, where it tells one."""
 
     @property
     def running(self) -> Job | None:

@@ -13,9 +13,9 @@ from services.api.jobs.model import ALL
 from services.api.jobs.repository import COLUMNS, LAST_OF_CASE, LAST_OF_SCOPE, job_of
 from services.api.processes.decisions import Ask, Known
 from services.api.processes.markers import JOBS_OF_CASE, TOTALS, Marker, marker_of
-from services.api.processes.source import Found
+from services.api.processes.source import Found, Unchanged
 from shared.db import catalog, progress
-from shared.db.case_store import store_case
+from shared.db.case_store import confirm_case, store_case
 from shared.db.prepared import Prepared
 
 
@@ -31,24 +31,28 @@ class Seen:
     now: datetime
     """The client's theoretical arrival time (:mod:`services.api.ratelimit`), and the database's clock."""
 
-    def after_storing(self, reading: Found, ask: Ask) -> Seen:
+    def after_storing(self, reading: Found | Unchanged, ask: Ask) -> Seen:
         """The same once ``reading`` is stored: the case's row is new, and documents of it may be."""
-        listed = any(document.document_id == ask.document_id for document in reading.case.documents)
-        known = replace(self.known, fetched_at=reading.fetched_at, document_known=self.known.document_known or listed)
+        known = replace(self.known, fetched_at=reading.fetched_at, source_version=reading.version)
+        if isinstance(reading, Found):
+            listed = any(document.document_id == ask.document_id for document in reading.case.documents)
+            known = replace(known, document_known=known.document_known or listed)
         return replace(self, known=known, marker=self.marker.after(reading.fetched_at, None))
 
 
+_MOMENTS: Final = 5
 _TOTALS: Final = len(TOTALS)
 _JOB: Final = len(COLUMNS)
 
 
 def _statement(other: Select[Any] | None = None, *document: ColumnElement[Any]) -> Select[Any]:
-    """One row: moments, the marker's totals, the case's newest job, then ``other`` job's columns and ``document``'s."""
+    """One row: moments, totals for the marker, the newest job of the case, then the columns of ``other`` and ``document``."""
     totals = JOBS_OF_CASE.subquery("totals")
     case_job = LAST_OF_SCOPE.lateral("case_job")
     process, request = catalog.processes, catalog.process_requests
     columns: list[ColumnElement[Any]] = [
         process.c.fetched_at,
+        process.c.source_version,
         request.c.last_requested_at,
         ratelimit.tat_of(bindparam("client_id"), bindparam("limit")).label("tat"),
         func.clock_timestamp(),
@@ -102,7 +106,7 @@ def read_known(connection: Connection, ask: Ask, limit: str) -> Seen:
         statement = _DOCUMENT
         wanted |= {"document_id": ask.document_id, "document_scope": ask.document_id}
     row = statement.run(connection, wanted).one()
-    jobs_at = 4 + _TOTALS
+    jobs_at = _MOMENTS + _TOTALS
     other_at = jobs_at + _JOB
     known = Known(
         row[0],
@@ -110,13 +114,19 @@ def read_known(connection: Connection, ask: Ask, limit: str) -> Seen:
         job_of(row[other_at : other_at + _JOB]) if statement is not _CASE else None,
         document_known=statement is _DOCUMENT and bool(row.document_known),
         document_available=statement is _DOCUMENT and bool(row.document_known) and row.document_status == "available",
+        source_version=row[1],
     )
-    return Seen(known, marker_of(row[0], row[4:jobs_at]), row[1], row[2], row[3])
+    return Seen(known, marker_of(row[0], row[_MOMENTS:jobs_at]), *row[2:_MOMENTS])
 
 
-def store_reading(connection: Connection, reading: Found, stored_at: datetime | None) -> bool:
+def store_reading(connection: Connection, reading: Found | Unchanged, known: Known) -> bool:
     """Store what was read; False when a request of the same moment has stored it (or something newer) already."""
-    if stored_at is not None and stored_at >= reading.fetched_at:
+    if known.fetched_at is not None and known.fetched_at >= reading.fetched_at:
         return False
-    store_case(connection, reading.case, fetched_at=reading.fetched_at)
+    if isinstance(reading, Found):
+        store_case(connection, reading.case, fetched_at=reading.fetched_at, source_version=reading.version)
+        return True
+    if known.source_version != reading.version:
+        return False
+    confirm_case(connection, reading.number, reading.version, fetched_at=reading.fetched_at)
     return True

@@ -28,7 +28,7 @@ from services.api.processes import events, repository
 from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read
 from services.api.processes.known import Seen, read_known, store_reading
 from services.api.processes.outcome import ACCEPTED, JOINED, STORED, Answer, Outcome, Rules, show_case
-from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading
+from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading, Unchanged
 from shared.clock import Clock
 from shared.db import catalog
 from shared.db.case_store import lock_case
@@ -42,10 +42,11 @@ _ROUNDS: Final = 4
 
 @dataclass(frozen=True)
 class _Todo:
-    """What a look at the case leaves to do: read the source (again: it is stored already), and decide."""
+    """What a look at the case leaves to do: read the source (again: it is stored, of this version), and decide."""
 
     read: bool
-    again: bool
+    again: bool = False
+    version: str | None = None
 
 
 Shown = TypeVar("Shown")
@@ -93,7 +94,11 @@ class CaseService:
             reading: Reading | None = None
             if todo.read:
                 # Outside of any transaction: the source may take its whole deadline.
-                reading = Away("deferred") if ask.defer else await self._reader.read(ask.number, again=todo.again)
+                reading = (
+                    Away("deferred")
+                    if ask.defer
+                    else await self._reader.read(ask.number, again=todo.again, stored=todo.version)
+                )
             _refuse(ask, reading)
             done = await self._database.run(partial(self._commit, ask=ask, reading=reading, show=show))
             if done is not None:
@@ -114,10 +119,10 @@ class CaseService:
                 allowance = ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=1)
                 if not allowance.allowed:
                     raise ratelimit.refusal(self._rules.limit, allowance)
-            return _Todo(read=True, again=known.fetched_at is not None)
+            return _Todo(read=True, again=known.fetched_at is not None, version=known.source_version)
         decision = self._decide(ask, known, None)
         if not _is_settled(connection, ask, decision):
-            return _Todo(read=False, again=False)
+            return _Todo(read=False)
         now = self._clock()
         self._note(connection, ask, seen, now)
         outcome = self._outcome(ask, seen, decision.job, None, now)
@@ -135,7 +140,7 @@ class CaseService:
         """
         lock_case(connection, ask.number)
         seen = read_known(connection, ask, self._rules.limit.name)
-        if isinstance(reading, Found) and store_reading(connection, reading, seen.known.fetched_at):
+        if isinstance(reading, Found | Unchanged) and store_reading(connection, reading, seen.known):
             seen = seen.after_storing(reading, ask)
         if reading is None and must_read(ask, seen.known, self._rules.ttl_seconds):
             return None

@@ -1,4 +1,4 @@
-"""Reading a case at the source: with a deadline, one read in flight for each case, and four ways it can end."""
+"""Reading a case at the source: with a deadline, one read in flight for each case, and five ways it can end."""
 
 from __future__ import annotations
 
@@ -7,33 +7,39 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, NamedTuple
 
 from services.api.metrics import ApiMetrics
 from services.api.single_flight import SingleFlight
 from shared.clock import Clock
 from shared.cnj import ProcessNumber
+from shared.pdpj.changes import TellsChanges, UnchangedCase, read_changed
 from shared.pdpj.errors import NoAccess, ProcessNotFound, SourceError
 from shared.pdpj.model import Case
 
 _KEEP_SECONDS: Final = 1.0
+_VERSION_PART: Final = 0.25
+"""Of the time for a reading, what the question for the version may take."""
 
 _log = logging.getLogger(__name__)
 
 
-class ReadsCases(Protocol):
-    """What the api needs of the source (:class:`shared.pdpj.client.CourtSource`)."""
-
-    async def fetch_case(self, number: ProcessNumber) -> Case:
-        """The case as the source has it now. Raises SourceError."""
-
-
 @dataclass(frozen=True)
 class Found:
-    """The case, and when it was read."""
+    """The case, when it was read, and the source's version of it where it tells one."""
 
     case: Case
     fetched_at: datetime
+    version: str | None
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The source still has the ``version`` that is stored: the case was not read."""
+
+    number: ProcessNumber
+    fetched_at: datetime
+    version: str
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,18 @@ class Away:
     code: str
 
 
-Reading = Found | Missing | Forbidden | Away
+Reading = Found | Unchanged | Missing | Forbidden | Away
+
+
+class _Wanted(NamedTuple):
+    number: ProcessNumber
+    stored: str | None
 
 
 class CaseReader:
     """Reads cases for the requests of this process. Never raises what the source did: it is told in the result."""
 
-    def __init__(self, source: ReadsCases, clock: Clock, deadline_seconds: float, metrics: ApiMetrics) -> None:
+    def __init__(self, source: TellsChanges, clock: Clock, deadline_seconds: float, metrics: ApiMetrics) -> None:
         self._source = source
         self._clock = clock
         self._deadline_seconds = deadline_seconds
@@ -67,24 +78,32 @@ class CaseReader:
         # A burst of first requests for a case is one read, even those that come just after it.
         self._flights = SingleFlight(self._read, keep_seconds=_KEEP_SECONDS)
 
-    async def read(self, number: ProcessNumber, *, again: bool = False) -> Reading:
-        """The case, read now or by a request of the same moment; ``again``: not by one that has ended already."""
-        return await self._flights.get(number, again=again)
+    async def read(self, number: ProcessNumber, *, again: bool = False, stored: str | None = None) -> Reading:
+        """The case, read now or by a request of the same moment; ``again``: not by one that has ended already.
+
+        ``stored`` is the source's version of what is stored: when the source still has it, the case is not read.
+        """
+        return await self._flights.get(_Wanted(number, stored), again=again)
 
     async def aclose(self) -> None:
         await self._flights.aclose()
 
-    async def _read(self, number: ProcessNumber) -> Reading:
+    async def _read(self, wanted: _Wanted) -> Reading:
         began = time.perf_counter()
-        reading = await self._try(number)
+        reading = await self._try(wanted)
         self._metrics.source_seconds.observe(time.perf_counter() - began)
         self._metrics.source_reads.labels(type(reading).__name__.lower()).inc()
         return reading
 
-    async def _try(self, number: ProcessNumber) -> Reading:
+    async def _try(self, wanted: _Wanted) -> Reading:
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                case = await self._source.fetch_case(number)
+                reading = await read_changed(
+                    self._source,
+                    wanted.number,
+                    wanted.stored,
+                    version_seconds=self._deadline_seconds * _VERSION_PART,
+                )
         except ProcessNotFound:
             return Missing()
         except NoAccess:
@@ -93,7 +112,9 @@ class CaseReader:
             return self._away(error.code)
         except TimeoutError:
             return self._away("deadline")
-        return Found(case, self._clock())
+        if isinstance(reading, UnchangedCase):
+            return Unchanged(wanted.number, self._clock(), reading.version)
+        return Found(reading.case, self._clock(), reading.version)
 
     def _away(self, code: str) -> Away:
         _log.info("case could not be read at the source", extra={"code": code})

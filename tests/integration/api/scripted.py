@@ -43,6 +43,10 @@ class ScriptedSource:
             raise self.failing
         return self.cases[number]
 
+    async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:
+        """As the portal: no change detection."""
+        return None
+
     async def aclose(self) -> None:
         """Nothing is open."""
 

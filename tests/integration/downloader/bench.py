@@ -113,8 +113,9 @@ class Bench:
 
     @asynccontextmanager
     async def worker(self, **options: Any) -> AsyncIterator[Worker]:
-        """A worker that runs inside of the block; its failure is the test's."""
-        worker = Worker(self.settings(**options), registry=CollectorRegistry())
+        """A worker that runs inside of the block; its failure is the test's. Its metrics are in ``registry``."""
+        self.registry = CollectorRegistry()
+        worker = Worker(self.settings(**options), registry=self.registry)
         stop = asyncio.Event()
         running = asyncio.ensure_future(worker.run(stop))
         try:
@@ -171,6 +172,10 @@ class Bench:
 
     async def produce(self, *records: OutgoingRecord) -> None:
         await self.producer.send(records)
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        """A metric of the worker that was started last; None when there is none yet."""
+        return self.registry.get_sample_value(name, labels)
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         """As the owner of the database."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.pdpj.control import ExplicitDocument, Failure, FailureKind
+from local.pdpj.control import ExplicitDocument, Failure, FailureKind, TokenSetting
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
 from tests.integration.downloader.bench import Bench, Heard
@@ -137,6 +137,52 @@ async def test_a_poison_record_goes_to_the_dead_topic_and_the_rest_goes_on(bench
         dead = await wait_until_async(lambda: dead_letters(bench), 10)
     assert dead[topics.DOCUMENT_DEAD].headers["autos_error"] == b"not_json"
     assert dead[topics.PROCESS_DEAD].headers["autos_error"] == b"wrong_schema"
+
+
+async def test_the_metrics_tell_what_happens(bench: Bench) -> None:
+    number = bench.fresh_number()
+    failing = Failure(kind=FailureKind.ERROR_500, document=0, times=1)
+    bench.pdpj.put_case(number, documents=6, size=2_000, latency=0.05, failures=[failing])
+    async with bench.worker():
+        job = await bench.ask(number)
+        await wait_until_async(lambda: bench.sample("autos_downloader_in_flight"), 20)
+        await bench.ended(job)
+        await wait_until_async(lambda: bench.sample("autos_downloader_bytes_total") == 12_000, 10)
+        assert bench.sample("autos_downloader_fetch_seconds_count") == 6
+        assert (bench.sample("autos_downloader_fetch_seconds_sum") or 0) >= 6 * 0.05
+        assert bench.sample("autos_downloader_store_seconds_count") == 6
+        assert bench.sample("autos_downloader_retries_total", reason="source_error") == 1
+        assert bench.sample("autos_downloader_documents_total", outcome="available") == 6
+        assert bench.sample("autos_downloader_in_flight") == 0
+        assert bench.sample("autos_downloader_breaker_state") == 0
+        lag = {"runtime": "fetcher", "topic": topics.DOCUMENT_REQUESTED}
+        # The end of the topic may be a transaction's marker, which nobody reads.
+        await wait_until_async(lambda: bench.sample("autos_consumer_lag", **lag) is not None, 15)
+
+        bench.pdpj.outage(FailureKind.UNAVAILABLE_503)
+        other = bench.fresh_number()
+        bench.pdpj.put_case(other, documents=1)
+        await bench.ask(other)
+        await wait_until_async(lambda: bench.sample("autos_downloader_breaker_state"), 20)
+        bench.pdpj.outage(None)
+        await wait_until_async(lambda: bench.sample("autos_downloader_breaker_state") == 0, 30)
+
+
+async def test_refused_credentials_are_told_and_lock_nothing_and_cost_no_attempt(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=2)
+    bench.pdpj.configure_tokens(TokenSetting(client_secret="another", lock_after=3))
+    # A secret of its own, so that no token of another test is kept for it.
+    async with bench.worker(pdpj_client_secret=bench.prefix):
+        job = await bench.ask(number)
+        await wait_until_async(lambda: bench.sample("autos_downloader_refusals_total"), 20)
+        assert bench.told(job, "job.aborted") == []
+        bench.pdpj.configure_tokens(TokenSetting())
+        assert set((await bench.ended(job, timeout=60)).values()) == {"available"}
+    counted = bench.pdpj.metrics()
+    assert 1 <= counted.refused_logins < 3
+    assert not counted.account_locked
+    assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
 
 
 def dead_letters(bench: Bench) -> dict[str, Heard] | None:

@@ -7,8 +7,9 @@ import uuid
 from collections import Counter
 
 import orjson
+import pytest
 
-from local.pdpj.control import Failure, FailureKind
+from local.pdpj.control import Failure, FailureKind, Growth
 from shared.cnj import ProcessNumber
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
@@ -82,6 +83,87 @@ async def test_a_discovery_outlasts_an_outage_that_is_longer_than_the_tiers(benc
         assert bench.told(job, "job.aborted") == []
         bench.pdpj.outage(None)
         assert set((await bench.ended(job)).values()) == {"available"}
+
+
+def reads_of_the_lake(bench: Bench) -> tuple[int, int, int]:
+    """How often the source was asked for a version, a case and a list of documents."""
+    counted = bench.pdpj.metrics(by_case=False).by_route
+    return (
+        counted.get("datalake.last_update", 0),
+        counted.get("datalake.case", 0),
+        counted.get("datalake.documents", 0),
+    )
+
+
+async def test_a_case_that_the_data_lake_has_not_changed_is_not_read_again(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=2)
+    fetched = "SELECT fetched_at FROM catalog.processes WHERE process_number = :n"
+    async with bench.worker(pdpj_api="datalake", pdpj_base_url=bench.pdpj.data_lake_url):
+        assert len(await bench.ended(await bench.ask(number))) == 2
+        assert reads_of_the_lake(bench) == (1, 1, 1)
+        ((first,),) = await bench.sql(fetched, n=number)
+
+        assert len(await bench.ended(await bench.ask(number))) == 2, "the job runs as ever"
+        assert reads_of_the_lake(bench) == (2, 1, 1)
+        ((second,),) = await bench.sql(fetched, n=number)
+        assert second > first
+
+        bench.pdpj.put_case(number, documents=3)
+        assert len(await bench.ended(await bench.ask(number))) == 3
+        assert reads_of_the_lake(bench) == (3, 2, 2)
+
+
+async def test_a_change_between_the_version_and_the_case_is_not_missed(bench: Bench) -> None:
+    number = bench.fresh_number()
+    # The version of the first reading is that of one document less than the second reading shows.
+    bench.pdpj.put_case(number, documents=2, grow=Growth(documents=1, after_reads=1))
+    async with bench.worker(pdpj_api="datalake", pdpj_base_url=bench.pdpj.data_lake_url):
+        assert len(await bench.ended(await bench.ask(number))) == 2
+        assert len(await bench.ended(await bench.ask(number))) == 3
+    assert reads_of_the_lake(bench) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.ERROR_500, FailureKind.UNAUTHORIZED_TOKEN, FailureKind.HANG])
+async def test_when_the_version_does_not_come_the_case_is_read(bench: Bench, kind: FailureKind) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=1, failures=[Failure(kind=kind, on="last_update")])
+    lake = {"pdpj_api": "datalake", "pdpj_base_url": bench.pdpj.data_lake_url}
+    async with bench.worker(**lake, discovery_timeout=4.0):
+        for _ in range(2):
+            assert set((await bench.ended(await bench.ask(number))).values()) == {"available"}
+    assert reads_of_the_lake(bench) == (2, 2, 2)
+    # A 401 without a body may be about the case: it neither renews the token nor counts as a refused log-in.
+    assert bench.pdpj.metrics(by_case=False).token_requests <= 1, "the one of the start, unless it was kept"
+
+
+async def test_a_throttled_version_pauses_and_the_case_is_not_asked_for_meanwhile(bench: Bench) -> None:
+    number = bench.fresh_number()
+    throttled = Failure(kind=FailureKind.RATE_LIMIT, on="last_update", times=1, retry_after=1)
+    bench.pdpj.put_case(number, documents=1, failures=[throttled])
+    async with bench.worker(pdpj_api="datalake", pdpj_base_url=bench.pdpj.data_lake_url):
+        job = await bench.ask(number)
+        await wait_until_async(lambda: reads_of_the_lake(bench)[0] == 1, 10)
+        assert reads_of_the_lake(bench) == (1, 0, 0)
+        assert set((await bench.ended(job)).values()) == {"available"}
+
+
+async def test_the_portal_has_no_versions_and_is_always_read(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=1)
+    async with bench.worker():
+        for _ in range(2):
+            await bench.ended(await bench.ask(number))
+    assert bench.pdpj.case_metrics(number).case_requests == 2
+
+
+async def test_a_case_without_documents_is_read_again(bench: Bench) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=0)
+    async with bench.worker(pdpj_api="datalake", pdpj_base_url=bench.pdpj.data_lake_url):
+        for _ in range(2):
+            assert await bench.ended(await bench.ask(number)) == {}
+    assert reads_of_the_lake(bench)[:2] == (2, 2)
 
 
 async def test_jobs_that_need_no_source_are_planned_while_it_is_away(bench: Bench) -> None:

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from local.pdpj.control import SourceSetting
+from local.pdpj.process import running_simulator
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.share import CUT_OFF_SECONDS, SETTLED_SECONDS
@@ -136,3 +137,30 @@ async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Benc
         await bench.ended(job, timeout=40)
     bench.check_stored(number, job)
     assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
+
+
+async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_may_be_asked(
+    bench: Bench, database: Database
+) -> None:
+    # A source of its own: at the other one requests of earlier tests may still hang.
+    with running_simulator() as running:
+        bench.pdpj = running.control
+        assert 4 < await most_at_once(bench) <= 8
+
+
+async def most_at_once(bench: Bench) -> int:
+    """Two workers that may ask for 8 together bring four cases: the most requests that the source has seen at once."""
+    numbers = [bench.fresh_number() for _ in range(4)]
+    for number in numbers:
+        bench.pdpj.put_case(number, documents=60, size=2_000, latency=0.05)
+    settings = {"source_concurrency": 8, "download_concurrency": 8}
+    async with (
+        bench.worker(replica=f"{bench.prefix}.1", **settings) as one,
+        bench.worker(replica=f"{bench.prefix}.2", **settings) as two,
+    ):
+        # A newcomer has the whole of its share when the others have counted it.
+        await wait_until_async(lambda: [one._gate.limit, two._gate.limit] == [4, 4], 30)
+        jobs = [await bench.ask(number) for number in numbers]
+        for job in jobs:
+            await bench.ended(job, timeout=60)
+    return bench.pdpj.metrics(by_case=False).max_in_flight

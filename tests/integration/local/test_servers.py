@@ -80,6 +80,22 @@ def test_the_store_answers_presigned_links_and_refuses_strangers(servers: Server
     client.close()
 
 
+def test_the_bucket_has_the_rule_against_the_parts_of_broken_uploads(servers: Servers) -> None:
+    settings = StorageSettings.model_validate(
+        {
+            "s3_endpoint_url": servers.s3_endpoint_url,
+            "s3_bucket": servers.s3_bucket,
+            "aws_access_key_id": servers.s3_access_key_id,
+            "aws_secret_access_key": servers.s3_secret_access_key,
+        }
+    )
+    client: Any = make_client(settings)
+    [rule] = client.get_bucket_lifecycle_configuration(Bucket=servers.s3_bucket)["Rules"]
+    client.close()
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert rule["Filter"] == {"Prefix": "processes/"} and rule["Status"] == "Enabled"
+
+
 def test_every_server_listens_on_loopback_only(servers: Servers) -> None:
     import psutil  # type: ignore[import-untyped]
 

@@ -10,7 +10,7 @@ import pytest
 from local.pdpj.control import ContentKind, ExplicitDocument, Failure, FailureKind, SimulatorControl
 from shared import cnj
 from shared.pdpj.client import CourtSource
-from shared.pdpj.errors import SourceError, Verdict
+from shared.pdpj.errors import SourceError, SourceTimeout, Verdict
 from shared.pdpj.settings import Api
 from tests.support import wait_until_async
 
@@ -170,6 +170,15 @@ async def test_last_update_changes_when_the_case_grows(pdpj: SimulatorControl, m
     pdpj.put_case(NUMBER, exists=False)
     assert await lake.last_update(NUMBER) is None
     assert await make_source(Api.PORTAL).last_update(NUMBER) is None
+
+
+async def test_a_version_that_hangs_is_given_up_in_time_and_its_connection_closed(
+    pdpj: SimulatorControl, make_source
+) -> None:
+    pdpj.put_case(NUMBER, failures=[Failure(kind=FailureKind.HANG, on="last_update")])
+    with pytest.raises(SourceTimeout):
+        await make_source(Api.DATA_LAKE, pdpj_read_timeout=50.0).last_update(NUMBER, within=0.3)
+    await wait_until_async(lambda: pdpj.metrics().in_flight == 0)
 
 
 async def test_a_path_that_is_no_document_is_never_asked_for(pdpj: SimulatorControl, make_source) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from shared.pdpj.body import PIECE_BYTES, SMALL_BYTES, SMALL_PIECE_BYTES
 from shared.pdpj.client import CourtSource, build_source
 from shared.pdpj.credentials import build_credentials
 from shared.pdpj.documents import binary_path
@@ -253,6 +254,35 @@ async def test_connections_are_used_again(server: Server, make) -> None:
         await read(source)
     assert len(server.requests) == 20
     assert server.open == 1
+
+
+async def test_a_body_of_known_length_comes_in_few_pieces_and_leaves_the_connection_for_the_next(
+    server: Server, make
+) -> None:
+    body = PDF + b"x" * (2 * SMALL_PIECE_BYTES)
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", body=body)
+    source = make()
+    for _ in range(3):
+        async with source.open_document(PATH) as stream:
+            pieces = [piece async for piece in stream.aiter_bytes()]
+        assert [len(piece) for piece in pieces] == [SMALL_PIECE_BYTES, SMALL_PIECE_BYTES, len(PDF)]
+        assert b"".join(pieces) == body
+    assert server.open == 1
+
+
+async def test_a_large_body_comes_in_smaller_pieces(server: Server, make) -> None:
+    body = PDF + b"x" * SMALL_BYTES
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", body=body)
+    async with make().open_document(PATH) as stream:
+        pieces = [piece async for piece in stream.aiter_bytes()]
+    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert b"".join(pieces) == body
+
+
+async def test_a_base_address_with_a_path_and_escapes_is_kept(server: Server, make) -> None:
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
+    await read(make(pdpj_base_url=f"{server.url}/a%20b/ação/"))
+    assert server.requests[0].startswith(f"GET /a%20b/a%C3%A7%C3%A3o/api/v2{PATH} HTTP/1.1\r\n".encode())
 
 
 async def test_closing_twice_is_harmless(server: Server, make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from shared.events import schemas
 from shared.events.asyncapi import FLOW, PUBLIC, asyncapi, models
 from shared.events.document_events import DocumentAvailable, JobPlanned
-from shared.events.envelope import Event, decode, decoder, deterministic_id, encode
+from shared.events.envelope import NAMESPACE, Event, decode, decoder, deterministic_id, encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.events.samples import NoSample, sample
 from shared.events.topics import DOCUMENT_RETRY, EVENTS, PROCESS_COMPLETED, TOPICS, WEBHOOK_RETRY, tier_for
@@ -205,3 +206,8 @@ def test_a_new_field_wants_an_example() -> None:
 
     with pytest.raises(NoSample, match="never_seen"):
         sample(Novelty)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")) | st.integers(), min_size=1, max_size=5))
+def test_a_deterministic_id_is_the_uuid5_of_its_parts(parts: list[object]) -> None:
+    assert deterministic_id(*parts) == str(uuid.uuid5(NAMESPACE, "/".join(str(part) for part in parts)))

@@ -12,7 +12,15 @@ from moto import mock_aws
 
 from shared.cnj import InvalidProcessNumber
 from shared.settings import StorageSettings
-from shared.storage import LINK_SECONDS, PresignedLinks, ensure_bucket, make_client, make_store, object_key
+from shared.storage import (
+    LINK_SECONDS,
+    PresignedLinks,
+    ensure_bucket,
+    ensure_parts_expire,
+    make_client,
+    make_store,
+    object_key,
+)
 
 NUMBER = "1000145-91.2023.8.26.0597"
 
@@ -57,6 +65,52 @@ def test_a_refusal_is_not_taken_for_a_missing_bucket(s3: Any, monkeypatch: pytes
     monkeypatch.setattr("shared.storage.make_client", lambda _: Refusing())
     with pytest.raises(ClientError):
         ensure_bucket(settings())
+
+
+def test_parts_of_broken_uploads_expire_and_the_rules_of_others_stay(s3: Any) -> None:
+    ensure_bucket(settings())
+    theirs = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 30}}
+    s3.put_bucket_lifecycle_configuration(Bucket="documents", LifecycleConfiguration={"Rules": [theirs]})
+    for _ in range(2):
+        assert ensure_parts_expire(settings())
+        first, ours = s3.get_bucket_lifecycle_configuration(Bucket="documents")["Rules"]
+        assert first == theirs
+        assert ours["Status"] == "Enabled"
+        assert ours["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+        assert object_key(NUMBER, "d1").startswith(ours["Filter"]["Prefix"])
+
+
+def test_an_older_rule_of_ours_is_replaced(s3: Any) -> None:
+    ensure_bucket(settings())
+    assert ensure_parts_expire(settings())
+    [rule] = s3.get_bucket_lifecycle_configuration(Bucket="documents")["Rules"]
+    changed = {**rule, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 30}}
+    s3.put_bucket_lifecycle_configuration(Bucket="documents", LifecycleConfiguration={"Rules": [changed]})
+    assert ensure_parts_expire(settings())
+    assert s3.get_bucket_lifecycle_configuration(Bucket="documents")["Rules"] == [rule]
+
+
+@pytest.mark.parametrize("refused", ["get", "put"])
+@pytest.mark.parametrize("code", ["AccessDenied", "NotImplemented"])
+def test_a_store_that_refuses_the_rule_will_do(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refused: str, code: str
+) -> None:
+    class Refusing:
+        def get_bucket_lifecycle_configuration(self, **_: object) -> dict[str, Any]:
+            return self._answer("get")
+
+        def put_bucket_lifecycle_configuration(self, **_: object) -> dict[str, Any]:
+            return self._answer("put")
+
+        def _answer(self, name: str) -> dict[str, Any]:
+            if name == refused:
+                raise ClientError({"Error": {"Code": code}}, name)
+            return {"Rules": []}
+
+    monkeypatch.setattr("shared.storage.make_client", lambda _: Refusing())
+    assert not ensure_parts_expire(settings())
+    [record] = caplog.records
+    assert record.levelname == "WARNING" and record.__dict__["code"] == code
 
 
 def test_a_link_is_signed_for_its_time_and_its_answer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -14,7 +15,7 @@ from services.downloader.cancellations import Cancellations
 from services.downloader.fetching import Fetcher, FetchTask
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.reports import Reports
-from services.downloader.starts import Starts
+from services.downloader.starts import GATHER_SECONDS, Starts
 from services.downloader.transfer import Transfer, Transferred
 from shared.db.engine import Database
 from shared.events.document_requested import DocumentRequested
@@ -23,6 +24,7 @@ from shared.kafka.outcome import Done
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
 from shared.pdpj.errors import NoAccess, SourceServerError, SourceThrottled, SourceTimeout
+from tests.support import wait_until_async
 
 JOB = "11111111-1111-4111-8111-111111111111"
 DOCUMENT = "22222222-2222-4222-8222-222222222222"
@@ -36,9 +38,12 @@ class FakeTransfer:
     def __init__(self, *endings: Transferred | Exception) -> None:
         self._endings = list(endings)
         self.given = 0
+        self.waiting: asyncio.Event | None = None
 
     async def run(self, request: DocumentRequested, started: Callable[[], None]) -> Transferred:
         started()
+        if self.waiting is not None:
+            await self.waiting.wait()
         ending = self._endings.pop(0)
         if isinstance(ending, Exception):
             raise ending
@@ -59,10 +64,15 @@ class FakeProducer:
 class Bench:
     """A fetcher with fakes around it."""
 
-    def __init__(self, *endings: Transferred | Exception, producer: FakeProducer | None = None) -> None:
+    def __init__(
+        self,
+        *endings: Transferred | Exception,
+        producer: FakeProducer | None = None,
+        gather_seconds: float = GATHER_SECONDS,
+    ) -> None:
         self.transfer = FakeTransfer(*endings)
         self.producer = producer or FakeProducer()
-        self.starts = Starts(cast(Producer, self.producer))
+        self.starts = Starts(cast(Producer, self.producer), gather_seconds=gather_seconds)
         self.cancellations = Cancellations(cast(Database, None))
         self.fetcher = Fetcher(
             cast(Database, None),
@@ -76,9 +86,11 @@ class Bench:
 
     async def handle(self, task: FetchTask) -> list[tuple[str, dict[str, Any]]]:
         """Topic, type and value of what was emitted."""
-        done = await self.fetcher.handle(task)
-        assert isinstance(done, Done)
-        await self.starts.settle()
+        try:
+            done = await self.fetcher.handle(task)
+            assert isinstance(done, Done)
+        finally:
+            await self.starts.settle()
         return [shown(record) for record in cast(Sequence[OutgoingRecord], done.emit)]
 
 
@@ -104,12 +116,34 @@ def task(attempt: int = 1) -> FetchTask:
 
 async def test_a_document_is_started_then_available() -> None:
     bench = Bench(STORED)
-    ((topic, told),) = await bench.handle(task())
-    assert topic == "document.events"
-    assert told["type"] == "autos.document.available"
+    (first_topic, started), (topic, told) = await bench.handle(task())
+    assert first_topic == topic == "document.events"
+    assert (started["type"], told["type"]) == ("autos.document.started", "autos.document.available")
     assert (told["object_key"], told["sha256"], told["size"], told["attempts"]) == ("k", "ab" * 32, 7, 1)
-    (((started),),) = bench.producer.sent
+    assert bench.producer.sent == [], "it went with the end"
+
+
+async def test_the_start_of_a_document_that_takes_longer_is_told_meanwhile_and_once() -> None:
+    bench = Bench(STORED, gather_seconds=0.0)
+    bench.transfer.waiting = asyncio.Event()
+    handled = asyncio.ensure_future(bench.handle(task()))
+    await wait_until_async(lambda: bench.producer.sent, 5)
+    bench.transfer.waiting.set()
+    ((_, told),) = await handled
+    assert told["type"] == "autos.document.available"
+    [[started]] = bench.producer.sent
     assert shown(started)[1]["type"] == "autos.document.started"
+
+
+async def test_starts_of_one_moment_are_sent_together() -> None:
+    bench = Bench()
+    for number in range(3):
+        request = task().request.model_copy(update={"document_id": f"{number:08}-2222-4222-8222-222222222222"})
+        bench.starts.tell(request, OutgoingRecord("document.events", b"", str(number).encode()))
+    assert bench.starts.take(request) == [OutgoingRecord("document.events", b"", b"2")]
+    assert bench.starts.take(request) == []
+    await wait_until_async(lambda: bench.producer.sent, 5)
+    assert [[record.value for record in sent] for sent in bench.producer.sent] == [[b"0", b"1"]]
 
 
 async def test_a_later_attempt_is_not_started_again_and_counts() -> None:
@@ -120,8 +154,11 @@ async def test_a_later_attempt_is_not_started_again_and_counts() -> None:
 
 
 async def test_a_start_that_cannot_be_told_loses_nothing_else() -> None:
-    bench = Bench(STORED, producer=FakeProducer(InfrastructureAway("kafka")))
-    ((_, told),) = await bench.handle(task())
+    bench = Bench(InfrastructureAway("object store"), STORED, producer=FakeProducer(InfrastructureAway("kafka")))
+    held = task()
+    with pytest.raises(InfrastructureAway):
+        await bench.handle(held)
+    ((_, told),) = await bench.handle(held)
     assert told["type"] == "autos.document.available"
 
 
@@ -132,7 +169,7 @@ async def test_an_answer_about_the_document_goes_to_the_retry_topics() -> None:
 
 @pytest.mark.parametrize(("error", "attempt"), [(SourceServerError(), 3), (NoAccess(), 1)])
 async def test_the_last_failure_ends_the_document_for_its_job_and_is_kept_as_dead(error: Any, attempt: int) -> None:
-    (topic, failed), (dead_topic, dead) = await Bench(error).handle(task(attempt))
+    *_, (topic, failed), (dead_topic, dead) = await Bench(error).handle(task(attempt))
     assert (topic, failed["type"], failed["attempts"]) == ("document.events", "autos.document.failed", attempt)
     assert (dead_topic, dead["error_code"]) == ("document.dead", error.code)
     assert failed["error_code"] == error.code

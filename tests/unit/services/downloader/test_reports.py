@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.downloader import fetching, planning
 from services.downloader.reports import Reports
@@ -126,3 +129,10 @@ def test_a_name_becomes_ascii_metadata_cut_to_whole_characters() -> None:
     assert len(cut) <= 1024
     assert len(cut) % len("%C3%A7") == 0
     assert encoded_name("a\ud800b").isascii()
+
+
+@given(st.text(max_size=400))
+def test_the_metadata_of_a_name_is_that_of_its_first_characters(name: str) -> None:
+    pieces = [quote(char, safe="", errors="replace") for char in name]
+    whole = max(count for count in range(len(pieces) + 1) if len("".join(pieces[:count])) <= 1024)
+    assert encoded_name(name) == "".join(pieces[:whole])

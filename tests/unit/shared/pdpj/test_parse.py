@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.pdpj.documents import binary_path, is_source_path
 from shared.pdpj.errors import ProcessNotFound, SourceError, UnexpectedAnswer
+from shared.pdpj.model import Case
 from shared.pdpj.parse import parse_data_lake_case, parse_portal_case
 
 NUMBER = "1000145-91.2023.8.26.0597"
@@ -230,6 +231,20 @@ def test_data_lake_documents_have_ids_and_the_latest_docket_is_current() -> None
     assert case.documents[1].source_path == binary_path(NUMBER, FIRST)
     alone = parse_data_lake_case(orjson.dumps(body), None, NUMBER)
     assert [found.document_id for found in alone.documents] == [FIRST]
+
+
+def test_a_case_is_complete_when_there_are_documents_and_each_can_be_read() -> None:
+    def lake(listed: list[Any] | None, **fields: Any) -> Case:
+        body = [{"numeroProcesso": NUMBER, "tramitacoes": [docket(**{"documentos": [], **fields})]}]
+        return parse_data_lake_case(orjson.dumps(body), None if listed is None else orjson.dumps(listed), NUMBER)
+
+    held = [{"id": FIRST, "nome": "a"}]
+    assert lake([{"id": FIRST}]).complete
+    assert not lake([]).complete
+    assert not lake(None, documentos=held).complete
+    assert not lake([], documentos=held).complete
+    assert not lake([{"id": FIRST}, {"nome": "without an address"}]).complete
+    assert portal([answer()]).complete
 
 
 def test_text_that_the_database_cannot_keep_is_cleaned() -> None:

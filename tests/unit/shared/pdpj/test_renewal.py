@@ -29,6 +29,7 @@ class World:
         self.failing: Exception | None = None
         self.store = MemoryCredentialStore()
         self.refresh_tokens: list[str | None] = []
+        self.refusals: list[datetime] = []
 
     def clock(self) -> datetime:
         return self.now
@@ -50,7 +51,15 @@ class World:
         return Tokens(f"access-{self.log_ins}", self.lifetime, f"refresh-{self.log_ins}")
 
     def process(self, seed: Credential | None = None) -> RenewedToken:
-        return RenewedToken(self.store, NAME, self.log_in, seed=seed, clock=self.clock, seconds=self.seconds)
+        return RenewedToken(
+            self.store,
+            NAME,
+            self.log_in,
+            seed=seed,
+            clock=self.clock,
+            seconds=self.seconds,
+            on_refused=lambda: self.refusals.append(self.now),
+        )
 
 
 async def test_one_log_in_for_many_callers() -> None:
@@ -127,6 +136,7 @@ async def test_refusals_are_counted_for_all_processes_and_wait_longer() -> None:
         world.turn(raised.value.retry_after)
     assert waits == [5.0, 30.0, 300.0, 600.0, 1200.0, 2400.0]
     assert world.log_ins == 6
+    assert len(world.refusals) == 6, "each is told to whoever alerts people"
     world.refusing = False
     assert (await world.process().token()).value == "access-7"
 
@@ -209,7 +219,8 @@ async def test_tokens_are_not_shown() -> None:
 
 async def test_fixed_token() -> None:
     seconds = [0.0]
-    fixed = FixedToken("x", seconds=lambda: seconds[0])
+    refusals: list[float] = []
+    fixed = FixedToken("x", seconds=lambda: seconds[0], on_refused=lambda: refusals.append(seconds[0]))
     token = await fixed.token()
     with pytest.raises(CredentialsRefused) as raised:
         await fixed.renewed(token)
@@ -220,6 +231,7 @@ async def test_fixed_token() -> None:
     seconds[0] = 21.0
     with pytest.raises(CredentialsRefused):
         await fixed.renewed(token)
+    assert refusals == [0.0, 21.0]
 
 
 async def test_a_process_that_may_only_read_waits_for_the_others() -> None:

@@ -46,7 +46,7 @@ _JOB: Final = len(COLUMNS)
 
 
 def _statement(other: Select[Any] | None = None, *document: ColumnElement[Any]) -> Select[Any]:
-    """One row: moments, totals for the marker, the newest job of the case, then the columns of ``other`` and ``document``."""
+    """One row: moments, totals for the marker, the newest job of the case, then the columns of the other two."""
     totals = JOBS_OF_CASE.subquery("totals")
     case_job = LAST_OF_SCOPE.lateral("case_job")
     process, request = catalog.processes, catalog.process_requests

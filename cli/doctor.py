@@ -115,7 +115,7 @@ def _api(url: str) -> str:
     import httpx
 
     answer = httpx.get(f"{url}/health/ready", timeout=5)
-    if answer.status_code != 200:
+    if answer.status_code != 200 or answer.json()["status"] != "ok":
         raise RuntimeError(f"{url}/health/ready answers {answer.status_code}: {answer.text[:160]}")
     return f"ready at {url}"
 

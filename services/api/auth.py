@@ -5,13 +5,13 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from services.api.problems import InsufficientScope, Unauthorized
 from shared.clients import hash_key
@@ -28,6 +28,13 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Author
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
 
 
+_KEY: Final = (
+    select(api_keys.c.key_id, api_keys.c.client_id, api_keys.c.key_hash, api_keys.c.scopes, api_keys.c.expires_at)
+    .join(clients, clients.c.client_id == api_keys.c.client_id)
+    .where(api_keys.c.key_hash == bindparam("digest"), api_keys.c.revoked_at.is_(None), clients.c.disabled_at.is_(None))
+)
+
+
 @dataclass(frozen=True)
 class Caller:
     """The client that asks, and the scopes of its key."""
@@ -35,6 +42,8 @@ class Caller:
     client_id: str
     key_id: str
     scopes: frozenset[str]
+    key: bytes = field(default=b"", repr=False)
+    """The key's SHA-256."""
 
     def may(self, scope: str) -> bool:
         """Whether the key has ``scope``; ``admin`` has them all."""
@@ -68,45 +77,51 @@ class Keys:
             raise Unauthorized("send the key as Authorization: Bearer <api key> or as X-API-Key")
         if len(key) > _MAX_KEY:
             raise Unauthorized("this key is not known, or it has expired or been revoked")
-        digest = hash_key(key)
+        known = await self._find(hash_key(key))
+        if known is None:
+            raise Unauthorized("this key is not known, or it has expired or been revoked")
+        return known.caller
+
+    async def holds(self, caller: Caller) -> bool:
+        """Whether the caller's key is still good: for what goes on after the request was let in."""
+        return await self._find(caller.key) is not None
+
+    async def _find(self, digest: bytes) -> _Known | None:
         known = self._known.get(digest)
         if known is None or known.until <= self._monotonic():
-            known = await self._database.run(lambda connection: self._read(connection, digest))
+            known = await self._database.read(lambda connection: self._read(connection, digest))
             if known is None:
                 self._known.pop(digest, None)
             else:
                 if len(self._known) >= _CACHE_SIZE:
                     self._known.clear()
                 self._known[digest] = known
-        if known is None or (known.expires_at is not None and known.expires_at <= self._clock()):
-            raise Unauthorized("this key is not known, or it has expired or been revoked")
-        return known.caller
+        if known is not None and known.expires_at is not None and known.expires_at <= self._clock():
+            return None
+        return known
 
     def _read(self, connection: Connection, digest: bytes) -> _Known | None:
-        row = connection.execute(
-            select(
-                api_keys.c.key_id, api_keys.c.client_id, api_keys.c.key_hash, api_keys.c.scopes, api_keys.c.expires_at
-            )
-            .join(clients, clients.c.client_id == api_keys.c.client_id)
-            .where(api_keys.c.key_hash == digest, api_keys.c.revoked_at.is_(None), clients.c.disabled_at.is_(None))
-        ).one_or_none()
+        row = connection.execute(_KEY, {"digest": digest}).one_or_none()
         if row is None or not hmac.compare_digest(bytes(row.key_hash), digest):
             return None
-        caller = Caller(row.client_id, row.key_id, frozenset(row.scopes))
+        caller = Caller(row.client_id, row.key_id, frozenset(row.scopes), digest)
         return _Known(caller, row.expires_at, self._monotonic() + CACHE_SECONDS)
 
 
-async def _caller(
+async def authenticated(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     header: Annotated[str | None, Depends(_header)],
-) -> Caller:
+) -> None:
+    """Finds the caller of a request, before anything else of it is looked at. Raises Unauthorized."""
     keys: Keys = request.app.state.keys
-    return await keys.identify(bearer.credentials if bearer is not None else header)
+    request.state.caller = await keys.identify(bearer.credentials if bearer is not None else header)
 
 
-def _requires(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
-    async def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+def _requires(scope: str) -> Callable[[Request], Awaitable[Caller]]:
+    async def check(request: Request) -> Caller:
+        # Found by `authenticated`, which every route with a caller comes behind (services/api/app.py).
+        caller: Caller = request.state.caller
         caller.require(scope)
         return caller
 

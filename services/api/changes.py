@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from shared.db.channels import PROGRESS, Listener
+
+_NOTIFY = select(func.pg_notify(PROGRESS, bindparam("number")))
 
 
 class Watch:
@@ -84,4 +86,4 @@ class Changes:
 
 def announce(connection: Connection, process_number: str) -> None:
     """Wake the waiters of a case in every replica when the caller's transaction commits."""
-    connection.execute(select(func.pg_notify(PROGRESS, str(process_number))))
+    connection.execute(_NOTIFY, {"number": str(process_number)})

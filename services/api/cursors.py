@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime
+from typing import Final
 
 from services.api.problems import FieldError, InvalidCursor
+
+_LONGEST: Final = 256
 
 
 def encode(moment: datetime, identity: str) -> str:
@@ -17,6 +20,8 @@ def encode(moment: datetime, identity: str) -> str:
 
 def decode(cursor: str) -> tuple[datetime, str]:
     """The time and id of a cursor. Raises InvalidCursor."""
+    if len(cursor) > _LONGEST:
+        raise _invalid()
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         moment, separator, identity = raw.decode("ascii").partition("|")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from shared.clock import Clock
 from shared.pdpj.disposition import content_disposition
@@ -14,6 +16,10 @@ from shared.storage import LINK_SECONDS
 RENEW_SECONDS: Final = 300
 """A link with less time left than this is made anew (docs/architecture.md): whoever gets one can use it that long."""
 _CACHE_SIZE: Final = 200_000
+_SMALL: Final = 100
+"""A view of so many documents is made on the event loop: changing threads would take nearly as long as it does."""
+
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,10 @@ class LinkCache:
                 self._drop(now)
             self._links[wanted] = made
         return made
+
+    async def build(self, make: Callable[[LinkCache], Built], documents: int) -> Built:
+        """A view of so many documents, with links; a large one is made in a thread."""
+        return make(self) if documents <= _SMALL else await asyncio.to_thread(make, self)
 
     def _drop(self, now: datetime) -> None:
         kept = {wanted: link for wanted, link in self._links.items() if link.expires_at > now}

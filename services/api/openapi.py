@@ -116,6 +116,7 @@ def install(app: FastAPI) -> None:
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = _PROBLEM
             _without_framework_errors(document)
+            _without_null_parameters(document)
             made.update(document)
         return made
 
@@ -130,6 +131,18 @@ def _without_framework_errors(document: dict[str, Any]) -> None:
                 operation["responses"].pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
+
+
+def _without_null_parameters(document: dict[str, Any]) -> None:
+    """Nothing in an address or a header is null: a parameter that may be left out is optional, and that is all."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                schema = parameter["schema"]
+                others = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+                if len(others) == 1:
+                    del schema["anyOf"]
+                    schema.update(others[0])
 
 
 def _callbacks(document: dict[str, Any]) -> list[dict[str, Any]]:

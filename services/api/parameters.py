@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import difflib
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 from fastapi.dependencies.models import Dependant
+from pydantic import Field
 
 from services.api.problems import FieldError, InvalidProcessNumber, UnknownParameter
 from shared import cnj
 
-_EXAMPLE = "1000145-91.2023.8.26.0597"
+_EXAMPLE: Final = "1000145-91.2023.8.26.0597"
+
+# What these are is told by a format alone: whatever else comes, too long or not, is answered with the code of its rule.
+NumberText = Annotated[str, Field(json_schema_extra={"format": "cnj"})]
+UrlText = Annotated[str, Field(json_schema_extra={"format": "uri"})]
+CursorText = Annotated[str, Field(json_schema_extra={"format": "cursor"})]
 
 
 def case_number(text: str, field: str = "numero") -> cnj.ProcessNumber:
@@ -28,7 +34,7 @@ async def _number(
         str,
         Path(
             description="CNJ number, with or without its mask",
-            max_length=64,
+            json_schema_extra={"format": "cnj"},
             examples=[_EXAMPLE, "10001459120238260597"],
         ),
     ],

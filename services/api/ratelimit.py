@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, ScalarSelect, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.api.problems import RateLimited
@@ -96,33 +96,42 @@ def refusal(limit: Limit, allowance: Allowance) -> RateLimited:
     )
 
 
+def tat_of(client_id: Any, name: Any) -> ScalarSelect[Any]:
+    """The theoretical arrival time of a client and limit, as part of a statement; NULL when there is none."""
+    mine = select(rate_limits.c.tat).where(rate_limits.c.client_id == client_id, rate_limits.c.name == name)
+    return mine.scalar_subquery()
+
+
+_HOLD: Final = (
+    select(rate_limits.c.tat, func.clock_timestamp().label("now"))
+    .where(rate_limits.c.client_id == bindparam("client"), rate_limits.c.name == bindparam("limit"))
+    .with_for_update()
+)
+_BEGIN: Final = (
+    insert(rate_limits)
+    .values(client_id=bindparam("client"), name=bindparam("limit"), tat=func.clock_timestamp())
+    .on_conflict_do_nothing()
+)
+_KEEP: Final = (
+    update(rate_limits)
+    .where(rate_limits.c.client_id == bindparam("client"), rate_limits.c.name == bindparam("limit"))
+    .values(tat=bindparam("after"))
+)
+
+
 def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -> Allowance:
     """Take ``cost`` of a client's allowance; the caller's transaction decides whether it counts.
 
-    Raises RateLimited. The client's row stays locked until the transaction ends.
+    Raises RateLimited. The client's row stays locked until the transaction ends, so this comes last in it: a hundred
+    requests of one client at once wait for one another only here.
     """
-    connection.execute(
-        insert(rate_limits)
-        .values(client_id=client_id, name=limit.name, tat=func.clock_timestamp())
-        .on_conflict_do_nothing()
-    )
-    mine = (rate_limits.c.client_id == client_id, rate_limits.c.name == limit.name)
-    row = connection.execute(
-        select(rate_limits.c.tat, func.clock_timestamp().label("now")).where(*mine).with_for_update()
-    ).one()
+    mine = {"client": client_id, "limit": limit.name}
+    row = connection.execute(_HOLD, mine).one_or_none()
+    if row is None:
+        connection.execute(_BEGIN, mine)
+        row = connection.execute(_HOLD, mine).one()
     allowance = decide(limit, row.tat, row.now, cost)
     if not allowance.allowed:
         raise refusal(limit, allowance)
-    connection.execute(update(rate_limits).where(*mine).values(tat=allowance.tat))
+    connection.execute(_KEEP, {**mine, "after": allowance.tat})
     return allowance
-
-
-def look(connection: Connection, limit: Limit, client_id: str, cost: int = 0) -> Allowance:
-    """A client's allowance without taking any of it: whether ``cost`` would be allowed now."""
-    tat = (
-        select(rate_limits.c.tat)
-        .where(rate_limits.c.client_id == client_id, rate_limits.c.name == limit.name)
-        .scalar_subquery()
-    )
-    row = connection.execute(select(tat.label("tat"), func.clock_timestamp().label("now"))).one()
-    return decide(limit, row.tat, row.now, cost)

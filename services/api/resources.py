@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import Depends, Request
 from obstore.store import S3Store
@@ -26,8 +24,6 @@ from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
 from shared.clock import Clock
 from shared.db.engine import Database
-
-Built = TypeVar("Built")
 
 
 @dataclass(frozen=True)
@@ -51,10 +47,6 @@ class Resources:
     jobs: JobService
     deliveries: DeliveryService
     webhooks: WebhookService
-
-    async def build(self, make: Callable[[LinkCache], Built]) -> Built:
-        """A view, made outside of the event loop: signing a thousand links takes its time."""
-        return await asyncio.to_thread(make, self.links)
 
 
 async def _resources(request: Request) -> Resources:

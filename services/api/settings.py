@@ -19,6 +19,9 @@ from shared.settings import (
 class ApiSettings(DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings, PdpjSettings):
     """Settings of one api process. Times are seconds."""
 
+    database_pool_size: int = Field(6, ge=2, le=200)
+    """Each has a thread. More of them wait for one another: of all threads of a process one runs at a time."""
+
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65535)
     api_max_body_bytes: int = Field(65536, ge=1024)

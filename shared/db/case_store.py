@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, TextClause, and_, func, select, text, update
+from sqlalchemy import Connection, Row, TextClause, and_, bindparam, func, select, text, update
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from shared.db import progress
 from shared.db.catalog import documents, processes
@@ -22,10 +22,14 @@ from shared.pdpj.model import Case
 _CHUNK: Final = 1000
 _LOCK_SPACE: Final = 0x6361  # "ca": advisory locks on a case
 
+# Statements of every request are made once: making one takes longer than it takes to run.
+_LOCK: Final = select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(bindparam("number"))))
+_FIND: Final = select(processes).where(processes.c.process_number == bindparam("number"))
+
 
 def lock_case(connection: Connection, process_number: str) -> None:
     """Hold the case until the transaction ends: one request at a time decides about its jobs."""
-    connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(process_number))))
+    connection.execute(_LOCK, {"number": str(process_number)})
 
 
 def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:
@@ -47,13 +51,7 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
         "fetched_at": fetched_at,
         "source_version": source_version,
     }
-    statement = insert(processes).values(row)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["process_number"],
-            set_={name: statement.excluded[name] for name in row if name != "process_number"},
-        )
-    )
+    connection.execute(_upsert_process(), row)
     rows = [
         {
             "process_number": case.process_number,
@@ -76,6 +74,14 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
     upsert = _upsert_documents()
     for start in range(0, len(rows), _CHUNK):
         connection.execute(upsert, {"rows": orjson.dumps(rows[start : start + _CHUNK]).decode()})
+
+
+@cache
+def _upsert_process() -> Insert:
+    statement = insert(processes).values({column.name: bindparam(column.name) for column in processes.columns})
+    kept = {"process_number"}
+    updated = {column.name: statement.excluded[column.name] for column in processes.columns if column.name not in kept}
+    return statement.on_conflict_do_update(index_elements=["process_number"], set_=updated)
 
 
 @cache
@@ -118,7 +124,7 @@ def confirm_case(connection: Connection, process_number: str, version: str, *, f
 
 def find_process(connection: Connection, process_number: str) -> Row[Any] | None:
     """The stored case, or None when the source was never read."""
-    return connection.execute(select(processes).where(processes.c.process_number == process_number)).one_or_none()
+    return connection.execute(_FIND, {"number": str(process_number)}).one_or_none()
 
 
 def iterate_documents(

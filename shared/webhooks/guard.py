@@ -29,8 +29,8 @@ MAX_URL_LENGTH: Final = 2048
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOW_PORTS: Final = frozenset({80, 443})
 _FIRST_HIGH_PORT: Final = 1024
-# Parsers disagree about these, and none belongs into a URL (RFC 3986, appendix A).
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\<>^`{|}\"\u2028\u2029\ufeff]")
+# Parsers disagree about these, and none belongs into a URL (RFC 3986, appendix A). A lone surrogate is no character.
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\<>^`{|}\"\u2028\u2029\ufeff\ud800-\udfff]")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[^\]@]*\]|[^:\[\]@]*)(?::(?P<port>[0-9]*))?")
 

@@ -16,7 +16,7 @@ from services.api.deliveries.schemas import (
     EndpointView,
 )
 from services.api.deliveries.service import Filter
-from services.api.parameters import DeliveryId, EndpointId, case_number
+from services.api.parameters import CursorText, DeliveryId, EndpointId, NumberText, case_number
 from services.api.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor, InvalidProcessNumber, described
 from services.api.resources import Parts, Trace
 
@@ -35,9 +35,9 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 async def list_deliveries(
     caller: Subscriber,
     parts: Parts,
-    process_number: Annotated[str | None, Query(description="Only those of this case", max_length=64)] = None,
+    process_number: Annotated[NumberText | None, Query(description="Only those of this case")] = None,
     status: Annotated[DeliveryStatusName | None, Query(description="Only those with this status")] = None,
-    cursor: Annotated[str | None, Query(description="next_cursor of the page before", max_length=256)] = None,
+    cursor: Annotated[CursorText | None, Query(description="next_cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Newest first."""

@@ -11,6 +11,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from starlette.responses import StreamingResponse
 
+from services.api.answers import matches, not_modified
 from services.api.auth import Reader
 from services.api.documents.archive import Entry, stream_archive
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
@@ -46,6 +47,7 @@ _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     responses={
         307: {"description": "To a presigned link", "headers": {"Location": {"schema": {"type": "string"}}}},
         200: {"description": "The document (proxy=true)", "content": _BYTES},
+        304: {"description": "Your copy is current (proxy=true and If-None-Match)"},
         206: {"description": "A part of the document (proxy=true and Range)", "content": _BYTES},
         **described(InvalidProcessNumber, DocumentNotFound, DocumentNotAvailable, RangeNotSatisfiable),
     },
@@ -59,9 +61,10 @@ async def get_content(
     proxy: Annotated[bool, Query(description="Stream it through the API instead of redirecting")] = False,
     range_: Annotated[str | None, Header(alias="Range", description="One range of bytes")] = None,
     if_range: Annotated[str | None, Header(description="The ETag that the range is of")] = None,
+    if_none_match: Annotated[str | None, Header(description="The ETag of the copy you have (proxy=true)")] = None,
 ) -> Response:
     """Redirects to a link that works for an hour; `proxy=true` is for clients that cannot reach the object store."""
-    found = await parts.database.run(lambda connection: documents_of(connection, numero, document_id=document_id))
+    found = await parts.database.read(lambda connection: documents_of(connection, numero, document_id=document_id))
     if not found:
         raise DocumentNotFound
     document = found[0]
@@ -71,13 +74,18 @@ async def get_content(
     if not proxy:
         link = parts.links.get(state.object_key, document.listed.name, state.content_type)
         return Response(status_code=307, headers={"Location": link.url})
-    return await _proxied(parts, document, range_, if_range)
+    tag = f'"{state.sha256}"'
+    if matches(if_none_match, tag):
+        return not_modified(tag)
+    return await _proxied(parts, document, tag, range_, if_range)
 
 
-async def _proxied(parts: Resources, document: Document, range_: str | None, if_range: str | None) -> Response:
+async def _proxied(
+    parts: Resources, document: Document, tag: str, range_: str | None, if_range: str | None
+) -> Response:
     state = document.state
     assert state is not None
-    size, tag = int(state.size), f'"{state.sha256}"'
+    size = int(state.size)
     wanted: ByteRange | None = None
     if if_range is None or if_range.strip() == tag:
         try:
@@ -113,7 +121,7 @@ async def _proxied(parts: Resources, document: Document, range_: str | None, if_
 )
 async def get_archive(numero: Number, caller: Reader, parts: Parts) -> Response:
     """Streamed while the object store is read. `manifest.json` in it has each file's SHA-256."""
-    documents = await parts.database.run(
+    documents = await parts.database.read(
         lambda connection: (
             documents_of(connection, numero, available_only=True) if was_asked_for(connection, numero) else None
         )

@@ -1,36 +1,59 @@
-"""Whether what the api needs answers: database, broker and object store, asked for real but not too often."""
+"""Whether what the api works with answers: database, broker and object store, asked for real but not too often."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
 
 Check = Callable[[], Awaitable[None]]
 """Returns when the thing answers, raises whatever otherwise."""
 
+OK: Final = "ok"
 _KEEP_SECONDS: Final = 1.0
 
 
-class Readiness:
-    """The outcome of every check, at most a second old; all run at once, each within ``timeout`` seconds."""
+@dataclass(frozen=True)
+class Health:
+    """``ok``, ``degraded`` (requests are answered, something behind them is away) or ``unavailable``; and why."""
 
-    def __init__(self, checks: Mapping[str, Check], *, timeout: float = 3.0) -> None:
+    status: Literal["ok", "degraded", "unavailable"]
+    checks: Mapping[str, str]
+    """``ok`` or what is wrong, by name."""
+
+
+def judge(checks: Mapping[str, str], needed: Collection[str]) -> Health:
+    """What the outcomes mean: only what is ``needed`` to answer at all makes the service unavailable (ADR 11)."""
+    wrong = {name for name, outcome in checks.items() if outcome != OK}
+    if wrong.intersection(needed):
+        return Health("unavailable", checks)
+    return Health("degraded" if wrong else "ok", checks)
+
+
+class Readiness:
+    """The outcome of every check, at most a second old; all run at once, each within ``timeout`` seconds.
+
+    ``needed`` are the checks without which no request can be answered.
+    """
+
+    def __init__(self, checks: Mapping[str, Check], *, needed: Collection[str], timeout: float = 3.0) -> None:
         self._checks = dict(checks)
+        self._needed = frozenset(needed)
         self._timeout = timeout
         self._lock = asyncio.Lock()
         self._seen_at = float("-inf")
         self._seen: dict[str, str] = {}
 
-    async def look(self) -> dict[str, str]:
-        """``ok`` or what is wrong, by name."""
+    async def look(self) -> Health:
+        """How things stand."""
         async with self._lock:
             if time.monotonic() - self._seen_at >= _KEEP_SECONDS:
                 outcomes = await asyncio.gather(*(self._run(check) for check in self._checks.values()))
                 self._seen = dict(zip(self._checks, outcomes, strict=True))
                 self._seen_at = time.monotonic()
-            return self._seen
+            return judge(self._seen, self._needed)
 
     async def _run(self, check: Check) -> str:
         try:
@@ -38,7 +61,7 @@ class Readiness:
                 await check()
         except TimeoutError:
             return "timeout"
-        # The edge of a health check: whatever it is, the thing is not ready; the kind is all that is told.
+        # The edge of a health check: whatever it is, the thing is away; the kind is all that is told.
         except Exception as error:  # noqa: BLE001
             return type(error).__name__
-        return "ok"
+        return OK

@@ -3,109 +3,126 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy import Connection, and_, bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.api.jobs.model import Job, Progress
+from services.api.jobs.model import ALL, Job, Progress
 from shared.db import progress
 from shared.db.catalog import job_webhooks, jobs
+from shared.db.prepared import Prepared
 from shared.events.webhook_subscribed import subscription_id
 
+_known: Final = progress.jobs
 
-def _statement() -> Select[Any]:
-    known = progress.jobs
-    return select(
-        jobs,
-        known.c.job_id.label("projected"),
-        known.c.status,
-        known.c.total_documents,
-        known.c.completed_documents,
-        known.c.failed_documents,
-        known.c.started_at,
-        known.c.completed_at,
-        known.c.error_code,
-        known.c.error_message,
-        known.c.version,
-    ).join(known, known.c.job_id == jobs.c.job_id, isouter=True)
+COLUMNS: Final = (
+    jobs.c.job_id,
+    jobs.c.process_number,
+    jobs.c.client_id,
+    jobs.c.scope,
+    jobs.c.discover,
+    jobs.c.active,
+    jobs.c.created_at,
+    jobs.c.cancelled_at,
+    _known.c.job_id.label("projected"),
+    _known.c.status,
+    _known.c.total_documents,
+    _known.c.completed_documents,
+    _known.c.failed_documents,
+    _known.c.started_at,
+    _known.c.completed_at,
+    _known.c.error_code,
+    _known.c.error_message,
+    _known.c.version,
+)
+"""What :func:`job_of` makes a job of, in its order."""
 
-
-def _job(row: Row[Any]) -> Job:
-    projected = None
-    if row.projected is not None:
-        projected = Progress(
-            row.status,
-            row.total_documents,
-            row.completed_documents,
-            row.failed_documents,
-            row.started_at,
-            row.completed_at,
-            row.error_code,
-            row.error_message,
-            row.version,
-        )
-    return Job(
-        row.job_id,
-        row.process_number,
-        row.client_id,
-        row.scope,
-        row.discover,
-        row.active,
-        row.created_at,
-        row.cancelled_at,
-        projected,
+# Statements are made once: making one takes longer than most of them take to run.
+_JOBS: Final = select(*COLUMNS).join(_known, _known.c.job_id == jobs.c.job_id, isouter=True)
+_BY_ID: Final = _JOBS.where(jobs.c.job_id == bindparam("job_id"))
+LAST_OF_CASE: Final = (
+    _JOBS.where(jobs.c.process_number == bindparam("number")).order_by(jobs.c.created_at.desc()).limit(literal(1))
+)
+"""The newest job of a case, of any scope."""
+LAST_OF_SCOPE: Final = LAST_OF_CASE.where(jobs.c.scope == bindparam("scope"))
+"""The newest job of a scope: the active one when there is one."""
+# The same rule as Job.ended.
+_RUNS_FOR_ALL: Final = and_(
+    jobs.c.scope == ALL, jobs.c.active, jobs.c.cancelled_at.is_(None), _known.c.completed_at.is_(None)
+)
+_SHOWN: Final = Prepared(
+    "autos_shown_job",
+    _JOBS.where(jobs.c.process_number == bindparam("number"))
+    .order_by(_RUNS_FOR_ALL.desc(), jobs.c.created_at.desc())
+    .limit(literal(1)),
+)
+_COUNT_ACTIVE: Final = Prepared(
+    "autos_active_jobs",
+    select(func.count())
+    .select_from(jobs.join(_known, _known.c.job_id == jobs.c.job_id, isouter=True))
+    .where(jobs.c.client_id == bindparam("client_id"), jobs.c.active, _known.c.completed_at.is_(None)),
+)
+_RELEASE: Final = (
+    update(jobs)
+    .where(
+        jobs.c.process_number == bindparam("number"),
+        jobs.c.active,
+        _known.c.job_id == jobs.c.job_id,
+        _known.c.completed_at.is_not(None),
     )
+    .values(active=False)
+)
+_CREATE: Final = insert(jobs).values(
+    {
+        name: bindparam(name)
+        for name in ("job_id", "process_number", "client_id", "scope", "discover", "webhook_url", "created_at")
+    }
+)
+_ATTACH: Final = (
+    insert(job_webhooks)
+    .values({name: bindparam(name) for name in ("subscription_id", "job_id", "client_id", "url", "created_at")})
+    .on_conflict_do_nothing()
+)
+_ANY_WEBHOOK: Final = (
+    select(job_webhooks.c.job_id).where(job_webhooks.c.job_id == bindparam("job_id")).limit(literal(1))
+)
+_IS_ATTACHED: Final = select(job_webhooks.c.job_id).where(job_webhooks.c.subscription_id == bindparam("identity"))
+
+
+def job_of(values: Sequence[Any]) -> Job | None:
+    """The job of a row's :data:`COLUMNS`; None when they are those of an outer join that found nothing."""
+    if values[0] is None:
+        return None
+    job_id, number, client_id, scope, discover, active, created_at, cancelled_at, projected, *known = values
+    progress_row = Progress(*known) if projected is not None else None
+    return Job(job_id, number, client_id, scope, discover, active, created_at, cancelled_at, progress_row)
 
 
 def find_job(connection: Connection, job_id: str) -> Job | None:
     """One job, or None."""
-    row = connection.execute(_statement().where(jobs.c.job_id == job_id)).one_or_none()
-    return _job(row) if row is not None else None
+    return _one(connection.execute(_BY_ID, {"job_id": job_id}).one_or_none())
 
 
-def last_of_scope(connection: Connection, process_number: str, scope: str) -> Job | None:
-    """The newest job of a scope: the active one when there is one."""
-    row = connection.execute(
-        _statement()
-        .where(jobs.c.process_number == process_number, jobs.c.scope == scope)
-        .order_by(jobs.c.created_at.desc())
-        .limit(1)
-    ).one_or_none()
-    return _job(row) if row is not None else None
+def shown_job(connection: Connection, process_number: str) -> Job | None:
+    """The job that a view of the case shows: the running one for the whole case, else the newest."""
+    return _one(_SHOWN.run(connection, {"number": str(process_number)}).one_or_none())
 
 
-def last_of_case(connection: Connection, process_number: str) -> Job | None:
-    """The newest job of a case, of any scope."""
-    row = connection.execute(
-        _statement().where(jobs.c.process_number == process_number).order_by(jobs.c.created_at.desc()).limit(1)
-    ).one_or_none()
-    return _job(row) if row is not None else None
+def _one(row: Sequence[Any] | None) -> Job | None:
+    return job_of(row) if row is not None else None
 
 
 def release_ended(connection: Connection, process_number: str) -> None:
     """Clear ``active`` where the projection has ended a job of the case, so that another one may start."""
-    connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.process_number == process_number,
-            jobs.c.active,
-            progress.jobs.c.job_id == jobs.c.job_id,
-            progress.jobs.c.completed_at.is_not(None),
-        )
-        .values(active=False)
-    )
+    connection.execute(_RELEASE, {"number": str(process_number)})
 
 
 def count_active(connection: Connection, client_id: str) -> int:
     """How many jobs of a client have not ended."""
-    known = progress.jobs
-    counted: int = connection.execute(
-        select(func.count())
-        .select_from(jobs.join(known, known.c.job_id == jobs.c.job_id, isouter=True))
-        .where(jobs.c.client_id == client_id, jobs.c.active, known.c.completed_at.is_(None))
-    ).scalar_one()
+    counted: int = _COUNT_ACTIVE.run(connection, {"client_id": client_id}).scalar_one()
     return counted
 
 
@@ -122,15 +139,16 @@ def create_job(
     """A new active job. The caller holds the case's lock and has released what ended."""
     job_id = str(uuid.uuid4())
     connection.execute(
-        insert(jobs).values(
-            job_id=job_id,
-            process_number=process_number,
-            client_id=client_id,
-            scope=scope,
-            discover=discover,
-            webhook_url=webhook_url,
-            created_at=now,
-        )
+        _CREATE,
+        {
+            "job_id": job_id,
+            "process_number": str(process_number),
+            "client_id": client_id,
+            "scope": scope,
+            "discover": discover,
+            "webhook_url": webhook_url,
+            "created_at": now,
+        },
     )
     return Job(job_id, process_number, client_id, scope, discover, True, now, None)
 
@@ -146,27 +164,20 @@ def cancel(connection: Connection, job_id: str, now: datetime) -> bool:
 def attach_webhook(connection: Connection, job: Job, client_id: str, url: str, now: datetime) -> tuple[str, bool]:
     """Record a URL to be called when the job ends: its subscription's id, and whether it is new."""
     identity = subscription_id(job.job_id, client_id, url)
-    result = connection.execute(
-        insert(job_webhooks)
-        .values(subscription_id=identity, job_id=job.job_id, client_id=client_id, url=url, created_at=now)
-        .on_conflict_do_nothing()
-    )
+    row = {"subscription_id": identity, "job_id": job.job_id, "client_id": client_id, "url": url, "created_at": now}
+    result = connection.execute(_ATTACH, row)
     return identity, result.rowcount == 1
 
 
 def is_attached(connection: Connection, job: Job, client_id: str, url: str) -> bool:
     """Whether the URL of this client will be called when the job ends, or was."""
     identity = subscription_id(job.job_id, client_id, url)
-    found = connection.execute(select(job_webhooks.c.job_id).where(job_webhooks.c.subscription_id == identity))
-    return found.first() is not None
+    return connection.execute(_IS_ATTACHED, {"identity": identity}).first() is not None
 
 
 def has_webhook(connection: Connection, job_id: str) -> bool:
     """Whether anybody will be called when the job ends."""
-    return (
-        connection.execute(select(job_webhooks.c.job_id).where(job_webhooks.c.job_id == job_id).limit(1)).first()
-        is not None
-    )
+    return connection.execute(_ANY_WEBHOOK, {"job_id": job_id}).first() is not None
 
 
 def other_subscribers(connection: Connection, job_id: str, client_id: str) -> bool:

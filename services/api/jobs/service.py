@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from sqlalchemy import Connection
@@ -34,8 +33,8 @@ class JobService:
 
     async def show(self, job_id: str) -> dict[str, Any]:
         """The StatusView of a job. Raises JobNotFound."""
-        parts = await self._database.run(lambda connection: _parts(connection, job_id))
-        return await asyncio.to_thread(parts.status, self._links)
+        parts = await self._database.read(lambda connection: _parts(connection, job_id))
+        return await self._links.build(parts.status, len(parts.documents))
 
     async def cancel(self, job_id: str, client_id: str, traceparent: str) -> dict[str, Any]:
         """End a job; what is being downloaded now may still become available.
@@ -44,7 +43,7 @@ class JobService:
         before is shown as it is.
         """
         parts = await self._database.run(lambda connection: self._cancel(connection, job_id, client_id, traceparent))
-        return await asyncio.to_thread(parts.status, self._links)
+        return await self._links.build(parts.status, len(parts.documents))
 
     def _cancel(self, connection: Connection, job_id: str, client_id: str, traceparent: str) -> CaseParts:
         lock_case(connection, _find(connection, job_id).process_number)

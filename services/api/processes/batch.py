@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from services.api.parameters import case_number
@@ -15,23 +15,43 @@ from services.api.processes.service import CaseService
 _AT_ONCE: Final = 4
 
 
+@dataclass(frozen=True)
+class _Entry:
+    view: dict[str, Any]
+    headers: Mapping[str, str]
+
+
 class BatchService:
     """Requests for many cases. The source is left to the jobs: hundreds of cases are not read while a client waits."""
 
     def __init__(self, cases: CaseService) -> None:
         self._cases = cases
 
-    async def ask(self, numbers: Sequence[str], like: Ask, request_id: str) -> dict[str, Any]:
-        """An entry for each number, in order; ``like`` is the request that each of them is."""
-        turn = asyncio.Semaphore(_AT_ONCE)
+    async def ask(
+        self, numbers: Sequence[str], like: Ask, request_id: str
+    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """An entry for each number, in order, and headers that tell how the client's limit stands after them.
 
-        async def one(text: str) -> dict[str, Any]:
+        ``like`` is the request that each of them is. A number that is there twice joins what its first one started.
+        """
+        turn = asyncio.Semaphore(_AT_ONCE)
+        before: dict[str, asyncio.Task[_Entry]] = {}
+
+        async def one(text: str, earlier: asyncio.Task[_Entry] | None) -> _Entry:
+            if earlier is not None:
+                await asyncio.wait({earlier})
             async with turn:
                 return await self._one(text, like, request_id)
 
-        return {"entries": await asyncio.gather(*(one(text) for text in numbers))}
+        made = []
+        for text in numbers:
+            key = _digits(text)
+            before[key] = asyncio.create_task(one(text, before.get(key)))
+            made.append(before[key])
+        entries = await asyncio.gather(*made)
+        return [entry.view for entry in entries], _tightest([entry.headers for entry in entries])
 
-    async def _one(self, text: str, like: Ask, request_id: str) -> dict[str, Any]:
+    async def _one(self, text: str, like: Ask, request_id: str) -> _Entry:
         try:
             number = case_number(text, "process_numbers")
         except Problem as problem:
@@ -40,14 +60,32 @@ class BatchService:
             outcome = await self._cases.accept(replace(like, number=number, defer=True))
         except Problem as problem:
             return _refused(number, problem, request_id)
-        return {
+        view = {
             "process_number": number,
             "outcome": outcome.kind,
             "job_id": outcome.job.job_id if outcome.job is not None else None,
             "problem": None,
         }
+        return _Entry(view, self._cases.limit_headers(outcome))
 
 
-def _refused(number: str, problem: Problem, request_id: str) -> dict[str, Any]:
+def _digits(text: str) -> str:
+    """What two spellings of one number have in common."""
+    return "".join(character for character in text if character.isdecimal())
+
+
+def _tightest(headers: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Those of a refusal, which say when to come again, else those that leave the least."""
+    told = [one for one in headers if "RateLimit" in one]
+    if not told:
+        return {}
+    refusals = [one for one in told if "Retry-After" in one]
+    if refusals:
+        return dict(max(refusals, key=lambda one: int(one["Retry-After"])))
+    return dict(min(told, key=lambda one: int(one["RateLimit"].partition(";r=")[2].partition(";")[0])))
+
+
+def _refused(number: str, problem: Problem, request_id: str) -> _Entry:
     document = problem.document(instance="/processes/batch", request_id=request_id)
-    return {"process_number": number[:64], "outcome": "refused", "job_id": None, "problem": document}
+    view = {"process_number": number[:64], "outcome": "refused", "job_id": None, "problem": document}
+    return _Entry(view, problem.headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,11 +16,11 @@ from sqlalchemy import Connection
 from services.api.answers import candidates
 from services.api.changes import Changes
 from services.api.jobs.model import job_view
+from services.api.jobs.repository import shown_job
 from services.api.links import RENEW_SECONDS, LinkCache
 from services.api.problems import ProcessUnknown
-from services.api.processes import repository
-from services.api.processes.reading import CaseParts, read_status, shown_job
-from services.api.processes.repository import Marker
+from services.api.processes.markers import Marker, read_marker
+from services.api.processes.reading import CaseParts, read_status
 from services.api.processes.views import documents_view
 from services.api.single_flight import SingleFlight
 from shared.clock import Clock
@@ -99,13 +99,16 @@ class CaseFollower:
 
     async def status(self, process_number: str) -> dict[str, Any]:
         """The StatusView."""
-        parts = await self._database.run(lambda connection: _status_parts(connection, process_number))
-        return await asyncio.to_thread(parts.status, self._links)
+        parts = await self._database.read(lambda connection: _status_parts(connection, process_number))
+        return await self._links.build(parts.status, len(parts.documents))
 
-    async def events(self, process_number: str, last_event_id: str | None) -> AsyncIterator[bytes]:
+    async def events(
+        self, process_number: str, last_event_id: str | None, may_listen: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[bytes]:
         """Server-Sent Events from the client's last one on, until the job has ended (WHATWG HTML, section 9.2).
 
         A document's event may come twice around a reconnection; it tells the whole state, so that harms nothing.
+        The stream ends when ``may_listen`` says so: a key may be revoked while it is open.
         """
         position = EventId.parse(last_event_id)
         floor = 0.0
@@ -113,7 +116,9 @@ class CaseFollower:
         yield b"retry: 2000\n\n"
         with self._changes.watch(process_number) as watch:
             while True:
-                parts = await self._database.run(lambda connection: _status_parts(connection, process_number))
+                if not await may_listen():
+                    return
+                parts = await self._database.read(lambda connection: _status_parts(connection, process_number))
                 if parts.job is not None:
                     if position is None or position.job_id != parts.job.job_id:
                         # A new listener, or another job: everything that is known is news.
@@ -165,13 +170,13 @@ class CaseFollower:
         resumed = EventId.parse(last_event_id)
         if resumed is None:
             return False
-        parts = await self._database.run(lambda connection: shown_job(connection, process_number))
+        parts = await self._database.read(lambda connection: shown_job(connection, process_number))
         if parts is None or not parts.ended or parts.job_id != resumed.job_id:
             return False
         return resumed.version >= (parts.progress.version if parts.progress is not None else 0)
 
     async def _read_marker(self, process_number: str) -> Marker | None:
-        return await self._database.run(lambda connection: repository.read_marker(connection, process_number))
+        return await self._database.read(lambda connection: read_marker(connection, process_number))
 
 
 def _status_parts(connection: Connection, process_number: str) -> CaseParts:

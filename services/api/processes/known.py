@@ -1,57 +1,132 @@
-"""What a request is decided by: read in its transaction; and what was read at the source, stored in it."""
+"""What a request is decided by, read in one statement; and what was read at the source, stored."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
 
-from services.api.jobs import repository as jobs
+from sqlalchemy import ColumnElement, Connection, Select, Uuid, bindparam, func, literal, select, true
+
+from services.api import ratelimit
 from services.api.jobs.model import ALL
+from services.api.jobs.repository import COLUMNS, LAST_OF_CASE, LAST_OF_SCOPE, job_of
 from services.api.processes.decisions import Ask, Known
+from services.api.processes.markers import JOBS_OF_CASE, TOTALS, Marker, marker_of
 from services.api.processes.source import Found, Unchanged
 from shared.db import catalog, progress
 from shared.db.case_store import confirm_case, store_case
+from shared.db.prepared import Prepared
 
 
-def read_known(connection: Connection, ask: Ask) -> Known:
-    """When the source was read, the jobs that concern the request, and the document asked for."""
-    stored = connection.execute(
-        select(catalog.processes.c.fetched_at, catalog.processes.c.source_version).where(
-            catalog.processes.c.process_number == ask.number
-        )
-    ).one_or_none()
-    fetched_at, version = stored if stored is not None else (None, None)
-    case_job = jobs.last_of_scope(connection, ask.number, ALL)
-    if ask.document_id is None:
-        # Only shown when nothing is to be downloaded: it says that there was a job at all.
-        other = jobs.last_of_case(connection, ask.number) if not ask.download else None
-        return Known(fetched_at, case_job, other, source_version=version)
-    row = connection.execute(
-        select(catalog.documents.c.document_id, progress.documents.c.status)
+@dataclass(frozen=True)
+class Seen:
+    """What is stored, as far as a request is decided by it and answered with it."""
+
+    known: Known
+    marker: Marker
+    noted_at: datetime | None
+    """When it was last noted that the client asked for the case."""
+    tat: datetime | None
+    now: datetime
+    """The client's theoretical arrival time (:mod:`services.api.ratelimit`), and the database's clock."""
+
+    def after_storing(self, reading: Found | Unchanged, ask: Ask) -> Seen:
+        """The same once ``reading`` is stored: the case's row is new, and documents of it may be."""
+        known = replace(self.known, fetched_at=reading.fetched_at, source_version=reading.version)
+        if isinstance(reading, Found):
+            listed = any(document.document_id == ask.document_id for document in reading.case.documents)
+            known = replace(known, document_known=known.document_known or listed)
+        return replace(self, known=known, marker=self.marker.after(reading.fetched_at, None))
+
+
+_MOMENTS: Final = 5
+_TOTALS: Final = len(TOTALS)
+_JOB: Final = len(COLUMNS)
+
+
+def _statement(other: Select[Any] | None = None, *document: ColumnElement[Any]) -> Select[Any]:
+    """One row: moments, totals for the marker, the newest job of the case, then the columns of the other two."""
+    totals = JOBS_OF_CASE.subquery("totals")
+    case_job = LAST_OF_SCOPE.lateral("case_job")
+    process, request = catalog.processes, catalog.process_requests
+    columns: list[ColumnElement[Any]] = [
+        process.c.fetched_at,
+        process.c.source_version,
+        request.c.last_requested_at,
+        ratelimit.tat_of(bindparam("client_id"), bindparam("limit")).label("tat"),
+        func.clock_timestamp(),
+        *totals.c,
+        *case_job.c,
+    ]
+    source = (
+        totals.join(process, process.c.process_number == bindparam("number"), isouter=True)
         .join(
-            progress.documents,
-            (progress.documents.c.process_number == catalog.documents.c.process_number)
-            & (progress.documents.c.document_id == catalog.documents.c.document_id),
+            request,
+            (request.c.client_id == bindparam("client_id")) & (request.c.process_number == bindparam("number")),
             isouter=True,
         )
-        .where(catalog.documents.c.process_number == ask.number, catalog.documents.c.document_id == ask.document_id)
-    ).one_or_none()
-    return Known(
-        fetched_at,
-        case_job,
-        jobs.last_of_scope(connection, ask.number, ask.document_id),
-        document_known=row is not None,
-        document_available=row is not None and row.status == "available",
-        source_version=version,
+        .join(case_job, true(), isouter=True)
     )
+    if other is not None:
+        job = other.lateral("other_job")
+        columns += job.c
+        source = source.join(job, true(), isouter=True)
+    return select(*columns, *document).select_from(source)
 
 
-def store_reading(connection: Connection, reading: Found | Unchanged) -> None:
-    """Store what was read, unless a request of the same moment has stored it (or something newer) already."""
-    if isinstance(reading, Unchanged):
-        confirm_case(connection, reading.number, reading.version, fetched_at=reading.fetched_at)
-        return
-    stored = connection.execute(
-        select(catalog.processes.c.fetched_at).where(catalog.processes.c.process_number == reading.case.process_number)
-    ).scalar_one_or_none()
-    if stored is None or stored < reading.fetched_at:
+_NAMED: Final = (
+    catalog.documents.c.process_number == bindparam("number"),
+    catalog.documents.c.document_id == bindparam("document_id"),
+)
+_CASE: Final = Prepared("autos_known_case", _statement())
+# Only shown when nothing is to be downloaded: it says that there was a job at all.
+_ANY_JOB: Final = Prepared("autos_known_any_job", _statement(LAST_OF_CASE))
+_DOCUMENT: Final = Prepared(
+    "autos_known_document",
+    _statement(
+        LAST_OF_CASE.where(catalog.jobs.c.scope == bindparam("document_scope")),
+        select(literal(True)).where(*_NAMED).scalar_subquery().label("document_known"),
+        select(progress.documents.c.status)
+        .where(
+            progress.documents.c.process_number == bindparam("number"),
+            progress.documents.c.document_id == bindparam("document_id", type_=Uuid(as_uuid=False)),
+        )
+        .scalar_subquery()
+        .label("document_status"),
+    ),
+)
+
+
+def read_known(connection: Connection, ask: Ask, limit: str) -> Seen:
+    """When the source was read, the jobs that concern the request, the document asked for; and the client's side."""
+    wanted: dict[str, Any] = {"number": str(ask.number), "client_id": ask.client_id, "limit": limit, "scope": ALL}
+    statement = _CASE if ask.download else _ANY_JOB
+    if ask.document_id is not None:
+        statement = _DOCUMENT
+        wanted |= {"document_id": ask.document_id, "document_scope": ask.document_id}
+    row = statement.run(connection, wanted).one()
+    jobs_at = _MOMENTS + _TOTALS
+    other_at = jobs_at + _JOB
+    known = Known(
+        row[0],
+        job_of(row[jobs_at:other_at]),
+        job_of(row[other_at : other_at + _JOB]) if statement is not _CASE else None,
+        document_known=statement is _DOCUMENT and bool(row.document_known),
+        document_available=statement is _DOCUMENT and bool(row.document_known) and row.document_status == "available",
+        source_version=row[1],
+    )
+    return Seen(known, marker_of(row[0], row[_MOMENTS:jobs_at]), *row[2:_MOMENTS])
+
+
+def store_reading(connection: Connection, reading: Found | Unchanged, known: Known) -> bool:
+    """Store what was read; False when a request of the same moment has stored it (or something newer) already."""
+    if known.fetched_at is not None and known.fetched_at >= reading.fetched_at:
+        return False
+    if isinstance(reading, Found):
         store_case(connection, reading.case, fetched_at=reading.fetched_at, source_version=reading.version)
+        return True
+    if known.source_version != reading.version:
+        return False
+    confirm_case(connection, reading.number, reading.version, fetched_at=reading.fetched_at)
+    return True

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, case, literal, select, tuple_
+from sqlalchemy import Connection, Text, and_, case, func, literal, select, tuple_
 
 from services.api import cursors
-from services.api.jobs.model import Job, JobStatus, job_view
-from services.api.jobs.repository import last_of_case
-from services.api.processes.repository import count_documents
+from services.api.jobs.model import JobStatus, job_view
+from services.api.jobs.repository import COLUMNS, job_of
 from services.api.processes.views import process_links
 from shared.clock import rfc3339
 from shared.db import progress
-from shared.db.catalog import jobs, process_requests
+from shared.db.catalog import documents, jobs, process_requests
 from shared.db.engine import Database
 
 
@@ -47,6 +47,14 @@ class CaseListing:
                 .scalar_subquery()
             )
             known = progress.jobs
+            columns = len(process_requests.c)
+            total = (
+                select(func.count())
+                .select_from(documents)
+                .where(documents.c.process_number == process_requests.c.process_number)
+                .correlate(process_requests)
+                .scalar_subquery()
+            )
             # The same rule as Job.status, so that pages of one status are whole.
             status = case(
                 (known.c.completed_at.is_not(None), known.c.status),
@@ -55,7 +63,7 @@ class CaseListing:
                 (jobs.c.job_id.is_not(None), literal(JobStatus.PROCESSING.value, Text)),
             )
             statement = (
-                select(process_requests)
+                select(process_requests, *COLUMNS, total.label("total"))
                 .join(jobs, jobs.c.job_id == newest, isouter=True)
                 .join(known, known.c.job_id == jobs.c.job_id, isouter=True)
                 .where(process_requests.c.client_id == client_id)
@@ -76,7 +84,7 @@ class CaseListing:
                         "process_number": row.process_number,
                         "first_requested_at": rfc3339(row.first_requested_at),
                         "last_requested_at": rfc3339(row.last_requested_at),
-                        "job": _job(connection, last_of_case(connection, row.process_number)),
+                        "job": _job(row[columns:-1], row.total),
                         "links": process_links(row.process_number),
                     }
                     for row in shown
@@ -84,8 +92,9 @@ class CaseListing:
                 "next_cursor": cursors.encode(last.last_requested_at, last.process_number) if last else None,
             }
 
-        return await self._database.run(read)
+        return await self._database.read(read)
 
 
-def _job(connection: Connection, job: Job | None) -> dict[str, Any] | None:
-    return job_view(job, count_documents(connection, job.process_number)) if job is not None else None
+def _job(values: Sequence[Any], documents: int) -> dict[str, Any] | None:
+    job = job_of(values)
+    return job_view(job, documents) if job is not None else None

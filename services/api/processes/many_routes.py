@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.api.answers import Json
 from services.api.auth import Downloader, Reader
 from services.api.openapi import webhook_callback
+from services.api.parameters import CursorText
 from services.api.problems import InvalidCursor, InvalidWebhookUrl, described
 from services.api.processes.decisions import Ask
 from services.api.processes.listing import Wanted
@@ -35,7 +36,8 @@ async def ask_for_many(body: BatchBody, caller: Downloader, parts: Parts, trace:
     """
     url = (await parts.urls.check(body.webhook_url, "body.webhook_url")).url if body.webhook_url is not None else None
     like = Ask(ProcessNumber(""), caller.client_id, parts.clock(), trace, webhook_url=url)
-    return Json(await parts.batches.ask(body.process_numbers, like, request.state.request_id), 202)
+    entries, headers = await parts.batches.ask(body.process_numbers, like, request.state.request_id)
+    return Json({"entries": entries}, 202, headers)
 
 
 @router.get(
@@ -48,7 +50,7 @@ async def list_cases(
     caller: Reader,
     parts: Parts,
     status: Annotated[JobStatusName | None, Query(description="Only those whose newest job has this status")] = None,
-    cursor: Annotated[str | None, Query(description="next_cursor of the page before", max_length=256)] = None,
+    cursor: Annotated[CursorText | None, Query(description="next_cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """The latest asked for first."""

@@ -49,20 +49,20 @@ class CaseParts:
 def read_case(
     connection: Connection,
     process_number: str,
-    client_id: str,
     job: Job | None,
+    webhook: repository.Webhook | None,
     *,
-    subscription_id: str | None = None,
-    stale: bool = False,
+    is_told: bool,
+    stale: bool,
 ) -> CaseParts:
-    """All of a case for the ProcessView."""
+    """All of a case for the ProcessView; ``is_told``: whether anybody is called when the job ends."""
     return CaseParts(
         process_number,
         find_process(connection, process_number),
         repository.documents_of(connection, process_number),
         job,
-        repository.webhook_of(connection, job.job_id, client_id, subscription_id) if job is not None else None,
-        _will_tell(connection, job),
+        webhook,
+        is_told and job is not None and not job.ended,
         stale,
     )
 
@@ -71,22 +71,11 @@ def read_status(connection: Connection, process_number: str, job: Job | None) ->
     """A case or one document of it, as far as the job goes, for the StatusView."""
     one = job.scope if job is not None and job.scope != ALL else None
     rows = repository.documents_of(connection, process_number, document_id=one)
-    return CaseParts(process_number, None, rows, job, None, _will_tell(connection, job))
+    told = job is not None and not job.ended and jobs.has_webhook(connection, job.job_id)
+    return CaseParts(process_number, None, rows, job, None, told)
 
 
 def read_files(connection: Connection, process_number: str) -> CaseParts:
     """The available documents of a case."""
     rows = repository.documents_of(connection, process_number, available_only=True)
     return CaseParts(process_number, None, rows, None, None, False)
-
-
-def shown_job(connection: Connection, process_number: str) -> Job | None:
-    """The job that a view of the case shows: the running one for the whole case, else the newest."""
-    whole = jobs.last_of_scope(connection, process_number, ALL)
-    if whole is not None and not whole.ended:
-        return whole
-    return jobs.last_of_case(connection, process_number)
-
-
-def _will_tell(connection: Connection, job: Job | None) -> bool:
-    return job is not None and not job.ended and jobs.has_webhook(connection, job.job_id)

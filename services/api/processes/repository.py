@@ -6,11 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Text, and_, cast, func, select
+from sqlalchemy import (
+    Connection,
+    Row,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import delivery, progress
 from shared.db.catalog import documents, job_webhooks, jobs, process_requests, processes
+from shared.db.prepared import Prepared
 from shared.pdpj.errors import PERMANENT_CODES
 
 _RECORD_EVERY: Final = timedelta(seconds=60)
@@ -25,6 +40,56 @@ _LISTED: Final = (
 _STATE: Final = (
     cast(progress.documents.c.document_id, Text).label("document_id"),
     *(column for column in progress.documents.c if column.name not in {"document_id", "process_number", "job_id"}),
+)
+
+
+# Statements are made once: making one takes longer than most of them take to run.
+_LISTING: Final = (
+    select(*_LISTED)
+    .where(documents.c.process_number == bindparam("number"))
+    .order_by(documents.c.position, documents.c.document_id)
+)
+_ALL_LISTED: Final = Prepared("autos_documents", _LISTING)
+_ONE_LISTED: Final = Prepared("autos_document", _LISTING.where(documents.c.document_id == bindparam("document_id")))
+_STATES: Final = select(*_STATE).where(progress.documents.c.process_number == bindparam("number"))
+_ALL_STATES: Final = Prepared("autos_states", _STATES)
+_ONE_STATE: Final = Prepared("autos_state", _STATES.where(progress.documents.c.document_id == bindparam("document_id")))
+_ASKED: Final = select(
+    or_(
+        exists().where(processes.c.process_number == bindparam("number")),
+        exists().where(jobs.c.process_number == bindparam("number")),
+    )
+)
+_OWN: Final = (
+    select(job_webhooks.c.url, job_webhooks.c.subscription_id, delivery.deliveries.c.status)
+    .join(
+        delivery.deliveries,
+        delivery.deliveries.c.subscription_id == job_webhooks.c.subscription_id,
+        isouter=True,
+    )
+    .where(
+        job_webhooks.c.job_id == bindparam("job_id"),
+        job_webhooks.c.client_id == bindparam("client_id"),
+        job_webhooks.c.subscription_id
+        == func.coalesce(bindparam("subscription_id", type_=Uuid(as_uuid=False)), job_webhooks.c.subscription_id),
+    )
+    .order_by(job_webhooks.c.created_at.desc())
+    .limit(literal(1))
+    .subquery("own")
+)
+_TOLD: Final = select(exists().where(job_webhooks.c.job_id == bindparam("job_id")).label("told")).subquery("anybody")
+_WEBHOOKS: Final = Prepared(
+    "autos_webhooks", select(_TOLD.c.told, *_OWN.c).select_from(_TOLD.join(_OWN, true(), isouter=True))
+)
+_NEW_REQUEST: Final = insert(process_requests).values(
+    client_id=bindparam("client_id"),
+    process_number=bindparam("number"),
+    first_requested_at=bindparam("now"),
+    last_requested_at=bindparam("now"),
+)
+_RECORD: Final = _NEW_REQUEST.on_conflict_do_update(
+    index_elements=["client_id", "process_number"],
+    set_={"last_requested_at": _NEW_REQUEST.excluded.last_requested_at},
 )
 
 
@@ -60,73 +125,40 @@ def documents_of(
     connection: Connection, process_number: str, *, document_id: str | None = None, available_only: bool = False
 ) -> list[Document]:
     """The documents of a case in the source's order; all, or the one, or the available ones."""
-    listed = select(*_LISTED).where(documents.c.process_number == process_number)
-    states = select(*_STATE).where(progress.documents.c.process_number == process_number)
+    wanted: dict[str, str] = {"number": str(process_number)}
+    listed, states = _ALL_LISTED, _ALL_STATES
     if document_id is not None:
-        listed = listed.where(documents.c.document_id == document_id)
-        states = states.where(progress.documents.c.document_id == document_id)
-    by_id = {row.document_id: row for row in connection.execute(states)}
-    rows = connection.execute(listed.order_by(documents.c.position, documents.c.document_id))
-    found = [Document(row, by_id.get(row.document_id)) for row in rows]
+        listed, states = _ONE_LISTED, _ONE_STATE
+        wanted["document_id"] = document_id
+    by_id = {row.document_id: row for row in states.run(connection, wanted).all()}
+    found = [Document(row, by_id.get(row.document_id)) for row in listed.run(connection, wanted).all()]
     return [document for document in found if document.available] if available_only else found
 
 
-def count_documents(connection: Connection, process_number: str) -> int:
-    """How many documents are known of a case."""
-    counted: int = connection.execute(
-        select(func.count()).select_from(documents).where(documents.c.process_number == process_number)
-    ).scalar_one()
-    return counted
-
-
-def webhook_of(
+def webhooks_of(
     connection: Connection, job_id: str, client_id: str, subscription_id: str | None = None
-) -> Webhook | None:
-    """The caller's subscription of a job: the one named, else the newest."""
-    statement = (
-        select(job_webhooks.c.url, job_webhooks.c.subscription_id, delivery.deliveries.c.status)
-        .join(
-            delivery.deliveries,
-            delivery.deliveries.c.subscription_id == job_webhooks.c.subscription_id,
-            isouter=True,
-        )
-        .where(job_webhooks.c.job_id == job_id, job_webhooks.c.client_id == client_id)
-        .order_by(job_webhooks.c.created_at.desc())
-        .limit(1)
-    )
-    if subscription_id is not None:
-        statement = statement.where(job_webhooks.c.subscription_id == subscription_id)
-    row = connection.execute(statement).one_or_none()
-    return Webhook(row.url, row.subscription_id, row.status) if row is not None else None
+) -> tuple[bool, Webhook | None]:
+    """Whether anybody is called when a job ends, and the caller's subscription: the one named, else the newest."""
+    wanted = {"job_id": job_id, "client_id": client_id, "subscription_id": subscription_id}
+    row = _WEBHOOKS.run(connection, wanted).one()
+    mine = Webhook(row.url, row.subscription_id, row.status) if row.subscription_id is not None else None
+    return row.told, mine
 
 
 def was_asked_for(connection: Connection, process_number: str) -> bool:
     """Whether anybody has ever asked for the case."""
-    return (
-        connection.execute(
-            select(processes.c.process_number).where(processes.c.process_number == process_number)
-        ).first()
-        is not None
-        or connection.execute(select(jobs.c.job_id).where(jobs.c.process_number == process_number).limit(1)).first()
-        is not None
-    )
+    asked: bool = connection.execute(_ASKED, {"number": str(process_number)}).scalar_one()
+    return asked
+
+
+def is_noted(noted_at: datetime | None, now: datetime) -> bool:
+    """Whether a client's request for a case need not be noted again: once a minute, so that reading stays reading."""
+    return noted_at is not None and now - noted_at < _RECORD_EVERY
 
 
 def record_request(connection: Connection, client_id: str, process_number: str, now: datetime) -> None:
-    """Note that a client asked for a case; at most once a minute, so that reading stays reading."""
-    last = connection.execute(
-        select(process_requests.c.last_requested_at).where(
-            process_requests.c.client_id == client_id, process_requests.c.process_number == process_number
-        )
-    ).scalar_one_or_none()
-    if last is not None and now - last < _RECORD_EVERY:
-        return
-    statement = insert(process_requests).values(
-        client_id=client_id, process_number=process_number, first_requested_at=now, last_requested_at=now
-    )
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["client_id", "process_number"], set_={"last_requested_at": now})
-    )
+    """Note that a client asked for a case."""
+    connection.execute(_RECORD, {"client_id": client_id, "number": str(process_number), "now": now})
 
 
 def explicit_retry(connection: Connection, process_number: str) -> list[str] | None:
@@ -161,52 +193,3 @@ def explicit_retry(connection: Connection, process_number: str) -> list[str] | N
     if len(rows) <= _NAMED_AT_MOST:
         return [row.document_id for row in rows]
     return [row.document_id for row in rows if row.status != "available"]
-
-
-@dataclass(frozen=True)
-class Marker:
-    """Changes when anything that a client can see of a case changes; cheap to read."""
-
-    fetched_at: datetime | None
-    jobs: int
-    newest: datetime | None
-    cancelled: int
-    versions: int
-    ended: bool
-    """Whether the case's newest job is over (or there is none)."""
-
-    def text(self) -> str:
-        """A short text that is equal for equal markers."""
-        parts = (
-            _micros(self.fetched_at),
-            self.jobs,
-            _micros(self.newest),
-            self.cancelled,
-            self.versions,
-        )
-        return "-".join(format(part, "x") for part in parts)
-
-
-def _micros(moment: datetime | None) -> int:
-    return int(moment.timestamp() * 1_000_000) if moment is not None else 0
-
-
-def read_marker(connection: Connection, process_number: str) -> Marker | None:
-    """The marker of a case; None when it was never asked for."""
-    known = progress.jobs
-    fetched_at = select(processes.c.fetched_at).where(processes.c.process_number == process_number).scalar_subquery()
-    row = connection.execute(
-        select(
-            fetched_at.label("fetched_at"),
-            func.count().label("jobs"),
-            func.max(jobs.c.created_at).label("newest"),
-            func.count(jobs.c.cancelled_at).label("cancelled"),
-            func.coalesce(func.sum(known.c.version), 0).label("versions"),
-            func.count().filter(jobs.c.active, known.c.completed_at.is_(None)).label("running"),
-        )
-        .select_from(jobs.join(known, known.c.job_id == jobs.c.job_id, isouter=True))
-        .where(jobs.c.process_number == process_number)
-    ).one()
-    if row.fetched_at is None and row.jobs == 0:
-        return None
-    return Marker(row.fetched_at, row.jobs, row.newest, row.cancelled, int(row.versions), row.running == 0)

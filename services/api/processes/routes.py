@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -10,7 +11,7 @@ from starlette.responses import StreamingResponse
 from services.api.answers import Json, matches, not_modified, tagged
 from services.api.auth import Caller, Downloader, Reader
 from services.api.openapi import webhook_callback
-from services.api.parameters import DocumentId, Number
+from services.api.parameters import DocumentId, Number, UrlText
 from services.api.problems import (
     DocumentNotFound,
     InvalidProcessNumber,
@@ -21,6 +22,7 @@ from services.api.problems import (
     RateLimited,
     SourceUnavailable,
     TooManyActiveJobs,
+    Unauthorized,
     described,
 )
 from services.api.processes.decisions import Ask
@@ -33,8 +35,8 @@ from shared.cnj import ProcessNumber
 router = APIRouter(prefix="/processes", tags=["processes"])
 
 WebhookUrl = Annotated[
-    str | None,
-    Query(description="Called once all documents are done, however that ends", max_length=2048),
+    UrlText | None,
+    Query(description="Called once all documents are done, however that ends"),
 ]
 IfNoneMatch = Annotated[str | None, Header(description="The ETag of the copy you have")]
 
@@ -99,7 +101,7 @@ async def get_process(
     answer = await parts.cases.ask(ask)
     if not answer.outcome.stored:
         return Json(answer.view, 202, answer.headers)
-    tag = parts.follower.tag(answer.marker, answer.view["webhook"], answer.view["stale"])
+    tag = parts.follower.tag(answer.outcome.marker, answer.view["webhook"], answer.view["stale"])
     if answer.outcome.kind != "accepted" and matches(if_none_match, tag):
         return not_modified(tag)
     return tagged(answer.view, tag, headers=answer.headers)
@@ -125,6 +127,8 @@ async def get_status(
     """The job and its documents. With `wait` the answer comes at the next change, or when the time is over."""
     if wait > 0:
         marker = await parts.follower.wait(numero, wait, if_none_match)
+        if not await parts.keys.holds(caller):
+            raise Unauthorized("the key has expired or been revoked")
     else:
         marker = await parts.follower.marker(numero)
     tag = parts.follower.tag(marker)
@@ -154,7 +158,7 @@ async def get_events(
     if await parts.follower.over(numero, last_event_id):
         return Response(status_code=204)
     return StreamingResponse(
-        parts.follower.events(numero, last_event_id),
+        parts.follower.events(numero, last_event_id, partial(parts.keys.holds, caller)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -168,12 +172,12 @@ async def get_events(
 )
 async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
     """The documents that have been downloaded; each has a link that needs no key."""
-    found = await parts.database.run(
+    found = await parts.database.read(
         lambda connection: read_files(connection, numero) if was_asked_for(connection, numero) else None
     )
     if found is None:
         raise ProcessUnknown
-    return Json(await parts.build(found.files))
+    return Json(await parts.links.build(found.files, len(found.documents)))
 
 
 @router.post(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.parameters import NumberText, UrlText
 
 JobStatusName = Literal["pending", "processing", "completed", "partial", "failed", "cancelled"]
 DocumentStatusName = Literal["pending", "processing", "available", "failed"]
@@ -126,7 +128,7 @@ class DownloadBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    webhook_url: str | None = Field(None, examples=["https://example.com/hooks/autos"])
+    webhook_url: UrlText | None = Field(None, examples=["https://example.com/hooks/autos"])
 
 
 class BatchBody(BaseModel):
@@ -134,10 +136,10 @@ class BatchBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    process_numbers: list[Annotated[str, Field(max_length=64)]] = Field(
+    process_numbers: list[NumberText] = Field(
         min_length=1, max_length=500, examples=[["1000145-91.2023.8.26.0597", "5000315-75.2025.4.03.6327"]]
     )
-    webhook_url: str | None = Field(None, examples=["https://example.com/hooks/autos"])
+    webhook_url: UrlText | None = Field(None, examples=["https://example.com/hooks/autos"])
 
 
 class BatchEntry(View):

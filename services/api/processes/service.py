@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -26,59 +25,19 @@ from services.api.problems import (
     TooManyActiveJobs,
 )
 from services.api.processes import events, repository
-from services.api.processes.decisions import Ask, Known, Step, decide, is_stale, must_read
-from services.api.processes.known import read_known, store_reading
-from services.api.processes.reading import CaseParts, read_case
-from services.api.processes.repository import Marker
+from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read
+from services.api.processes.known import Seen, read_known, store_reading
+from services.api.processes.outcome import ACCEPTED, JOINED, STORED, Answer, Outcome, Rules, show_case
 from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading, Unchanged
 from shared.clock import Clock
 from shared.db import catalog
 from shared.db.case_store import lock_case
 from shared.db.engine import Database
+from shared.events.webhook_subscribed import subscription_id
+from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
 
 _ROUNDS: Final = 4
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The settings that requests are decided by. Seconds."""
-
-    ttl_seconds: float
-    limit: ratelimit.Limit
-    max_active_jobs: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a request."""
-
-    kind: str
-    """``accepted`` (a job was started), ``joined`` (one is running) or ``stored``."""
-    job: Job | None
-    stored: bool
-    """Whether anything of the case is stored yet."""
-    stale: bool
-    """Whether what is stored should have been read again, but could not be."""
-    subscription_id: str | None
-    allowance: ratelimit.Allowance | None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The ProcessView, and what it is tagged and headed with."""
-
-    view: dict[str, Any]
-    outcome: Outcome
-    marker: Marker
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True)
-class _Shown:
-    outcome: Outcome
-    parts: CaseParts
-    marker: Marker
 
 
 @dataclass(frozen=True)
@@ -91,6 +50,9 @@ class _Todo:
 
 
 Shown = TypeVar("Shown")
+
+Show = Callable[[Connection, Outcome], Shown]
+"""Reads what is shown of a case, in the transaction of the outcome."""
 
 
 class CaseService:
@@ -112,25 +74,21 @@ class CaseService:
         Raises the problems ProcessNotFound, NoAccess, DocumentNotFound, RateLimited, TooManyActiveJobs, and
         SourceUnavailable when only metadata is wanted, nothing is stored and the source cannot be read.
         """
+        outcome, parts = await self._settle(ask, partial(show_case, ask=ask))
+        view = await self._links.build(parts.process, len(parts.documents))
+        return Answer(view, outcome, self.limit_headers(outcome))
 
-        def show(connection: Connection, outcome: Outcome) -> _Shown:
-            marker = repository.read_marker(connection, ask.number)
-            assert marker is not None
-            return _Shown(outcome, _read(connection, ask, outcome), marker)
-
-        shown = await self._settle(ask, show)
-        view = await asyncio.to_thread(shown.parts.process, self._links)
-        allowance = shown.outcome.allowance
-        headers = ratelimit.headers(self._rules.limit, allowance) if allowance is not None else {}
-        return Answer(view, shown.outcome, shown.marker, headers)
+    def limit_headers(self, outcome: Outcome) -> dict[str, str]:
+        """The headers that tell how the client's limit stands."""
+        return ratelimit.headers(self._rules.limit, outcome.allowance) if outcome.allowance is not None else {}
 
     async def accept(self, ask: Ask) -> Outcome:
         """Carry out a request without showing the case. Raises as :meth:`ask`."""
-        return await self._settle(ask, lambda _connection, outcome: outcome)
+        return (await self._settle(ask, _nothing))[0]
 
-    async def _settle(self, ask: Ask, show: Callable[[Connection, Outcome], Shown]) -> Shown:
+    async def _settle(self, ask: Ask, show: Show[Shown]) -> tuple[Outcome, Shown]:
         for _ in range(_ROUNDS):
-            todo = await self._database.run(lambda connection: self._look(connection, ask, show))
+            todo = await self._database.read(partial(self._look, ask=ask, show=show))
             if not isinstance(todo, _Todo):
                 return todo
             reading: Reading | None = None
@@ -142,76 +100,106 @@ class CaseService:
                     else await self._reader.read(ask.number, again=todo.again, stored=todo.version)
                 )
             _refuse(ask, reading)
-            commit = partial(self._commit, ask=ask, reading=reading, show=show)
-            done = await self._database.run(commit)
+            done = await self._database.run(partial(self._commit, ask=ask, reading=reading, show=show))
             if done is not None:
+                if done[0].kind == ACCEPTED:
+                    self._metrics.jobs_started.labels("all" if ask.scope == ALL else "document").inc()
                 return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})
 
-    def _look(self, connection: Connection, ask: Ask, show: Callable[[Connection, Outcome], Shown]) -> _Todo | Shown:
+    def _look(self, connection: Connection, ask: Ask, show: Show[Shown]) -> _Todo | tuple[Outcome, Shown]:
         """What is to be done; most requests find what they want, change nothing and end here.
 
         Raises RateLimited before the source is read for nothing.
         """
-        known = read_known(connection, ask)
+        seen = read_known(connection, ask, self._rules.limit.name)
+        known = seen.known
         if must_read(ask, known, self._rules.ttl_seconds):
             if ask.download:
-                allowance = ratelimit.look(connection, self._rules.limit, ask.client_id, cost=1)
+                allowance = ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=1)
                 if not allowance.allowed:
                     raise ratelimit.refusal(self._rules.limit, allowance)
             return _Todo(read=True, again=known.fetched_at is not None, version=known.source_version)
-        if not _is_settled(connection, ask, known):
+        decision = self._decide(ask, known, None)
+        if not _is_settled(connection, ask, decision):
             return _Todo(read=False)
-        return show(connection, self._conclude(connection, ask, known, None))
+        now = self._clock()
+        self._note(connection, ask, seen, now)
+        outcome = self._outcome(ask, seen, decision.job, None, now)
+        if decision.job is not None and ask.webhook_url is not None:
+            identity = subscription_id(decision.job.job_id, ask.client_id, ask.webhook_url)
+            outcome = replace(outcome, subscription_id=identity)
+        return outcome, show(connection, outcome)
 
     def _commit(
-        self, connection: Connection, ask: Ask, reading: Reading | None, show: Callable[[Connection, Outcome], Shown]
-    ) -> Shown | None:
-        """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again."""
-        lock_case(connection, ask.number)
-        if isinstance(reading, Found | Unchanged):
-            store_reading(connection, reading)
-        known = read_known(connection, ask)
-        if reading is None and must_read(ask, known, self._rules.ttl_seconds):
-            return None
-        return show(connection, self._conclude(connection, ask, known, reading))
+        self, connection: Connection, ask: Ask, reading: Reading | None, show: Show[Shown]
+    ) -> tuple[Outcome, Shown] | None:
+        """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again.
 
-    def _conclude(self, connection: Connection, ask: Ask, known: Known, reading: Reading | None) -> Outcome:
+        What the client spends is taken last: its row is held until the end, and its other requests wait for that.
+        """
+        lock_case(connection, ask.number)
+        seen = read_known(connection, ask, self._rules.limit.name)
+        if isinstance(reading, Found | Unchanged) and store_reading(connection, reading, seen.known):
+            seen = seen.after_storing(reading, ask)
+        if reading is None and must_read(ask, seen.known, self._rules.ttl_seconds):
+            return None
+        decision = self._decide(ask, seen.known, reading)
         now = self._clock()
+        self._note(connection, ask, seen, now)
+        outcome = self._outcome(ask, seen, decision.job, reading, now)
+        records: list[OutgoingRecord] = []
+        if decision.step is Step.START:
+            job, requested = self._start(connection, ask, seen.known, away=isinstance(reading, Away), now=now)
+            outcome = replace(outcome, kind=ACCEPTED, job=job, marker=seen.marker.after(seen.known.fetched_at, job))
+            records.append(requested)
+        if ask.webhook_url is not None and outcome.job is not None:
+            job = outcome.job
+            identity, is_new = jobs.attach_webhook(connection, job, ask.client_id, ask.webhook_url, now)
+            outcome = replace(outcome, subscription_id=identity)
+            if is_new:
+                records.append(events.subscribed(ask, job, identity, ask.webhook_url, now))
+        if records:
+            write(connection, catalog.outbox, records, now=now)
+            announce(connection, ask.number)
+        shown = show(connection, outcome)
+        if outcome.kind == ACCEPTED:
+            outcome = replace(outcome, allowance=ratelimit.spend(connection, self._rules.limit, ask.client_id))
+        return outcome, shown
+
+    def _decide(self, ask: Ask, known: Known, reading: Reading | None) -> Decision:
         decision = decide(ask, known, was_due=reading is not None)
         if decision.step is Step.UNKNOWN_DOCUMENT:
             raise DocumentNotFound
         if known.fetched_at is None and not ask.download and known.running is None:
             raise SourceUnavailable(headers={"Retry-After": "30"})
-        repository.record_request(connection, ask.client_id, ask.number, now)
-        away = isinstance(reading, Away)
-        job: Job | None
-        allowance: ratelimit.Allowance | None
-        if decision.step is Step.START:
-            job, allowance = self._start(connection, ask, away=away, now=now)
-            kind = "accepted"
-        else:
-            job, allowance = decision.job, self._allowance(connection, ask)
-            kind = "joined" if job is not None and not job.ended else "stored"
+        return decision
+
+    def _note(self, connection: Connection, ask: Ask, seen: Seen, now: datetime) -> None:
+        if not repository.is_noted(seen.noted_at, now):
+            repository.record_request(connection, ask.client_id, ask.number, now)
+
+    def _outcome(self, ask: Ask, seen: Seen, job: Job | None, reading: Reading | None, now: datetime) -> Outcome:
+        fetched_at = seen.known.fetched_at
         return Outcome(
-            kind,
+            JOINED if job is not None and not job.ended else STORED,
             job,
-            stored=known.fetched_at is not None,
-            stale=away or is_stale(known.fetched_at, now, self._rules.ttl_seconds),
-            subscription_id=_subscribe(connection, ask, job, now),
-            allowance=allowance,
+            marker=seen.marker,
+            stored=fetched_at is not None,
+            stale=isinstance(reading, Away) or is_stale(fetched_at, now, self._rules.ttl_seconds),
+            subscription_id=None,
+            allowance=ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=0) if ask.download else None,
         )
 
-    def _allowance(self, connection: Connection, ask: Ask) -> ratelimit.Allowance | None:
-        return ratelimit.look(connection, self._rules.limit, ask.client_id) if ask.download else None
-
-    def _start(self, connection: Connection, ask: Ask, *, away: bool, now: datetime) -> tuple[Job, ratelimit.Allowance]:
+    def _start(
+        self, connection: Connection, ask: Ask, known: Known, *, away: bool, now: datetime
+    ) -> tuple[Job, OutgoingRecord]:
         if jobs.count_active(connection, ask.client_id) >= self._rules.max_active_jobs:
             raise TooManyActiveJobs(
                 f"a client may have {self._rules.max_active_jobs} active jobs", headers={"Retry-After": "30"}
             )
-        allowance = ratelimit.spend(connection, self._rules.limit, ask.client_id)
-        jobs.release_ended(connection, ask.number)
+        if known.last is not None:
+            jobs.release_ended(connection, ask.number)
         job = jobs.create_job(
             connection,
             process_number=ask.number,
@@ -224,42 +212,20 @@ class CaseService:
         wanted = [ask.document_id] if ask.document_id is not None else None
         if wanted is None and ask.retry_failed:
             wanted = repository.explicit_retry(connection, ask.number)
-        write(connection, catalog.outbox, [events.requested(ask, job, wanted, now)], now=now)
-        announce(connection, ask.number)
-        self._metrics.jobs_started.labels("all" if job.scope == ALL else "document").inc()
-        return job, allowance
+        return job, events.requested(ask, job, wanted, now)
 
 
-def _read(connection: Connection, ask: Ask, outcome: Outcome) -> CaseParts:
-    return read_case(
-        connection,
-        ask.number,
-        ask.client_id,
-        outcome.job,
-        subscription_id=outcome.subscription_id,
-        stale=outcome.stale and outcome.stored,
-    )
+def _nothing(_connection: Connection, _outcome: Outcome) -> None:
+    """Shows nothing."""
 
 
-def _is_settled(connection: Connection, ask: Ask, known: Known) -> bool:
+def _is_settled(connection: Connection, ask: Ask, decision: Decision) -> bool:
     """Whether the request changes nothing: no job to start, no webhook to attach. Then it need not hold the case."""
-    decision = decide(ask, known, was_due=False)
     if decision.step is not Step.ANSWER:
         return False
     if ask.webhook_url is None or decision.job is None:
         return True
     return jobs.is_attached(connection, decision.job, ask.client_id, ask.webhook_url)
-
-
-def _subscribe(connection: Connection, ask: Ask, job: Job | None, now: datetime) -> str | None:
-    """Have the URL called when the job ends (at once when it has ended): the subscription's id, if there is one."""
-    if ask.webhook_url is None or job is None:
-        return None
-    identity, is_new = jobs.attach_webhook(connection, job, ask.client_id, ask.webhook_url, now)
-    if is_new:
-        write(connection, catalog.outbox, [events.subscribed(ask, job, identity, ask.webhook_url, now)], now=now)
-        announce(connection, ask.number)
-    return identity
 
 
 def _refuse(ask: Ask, reading: Reading | None) -> None:

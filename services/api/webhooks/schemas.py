@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.parameters import UrlText
 from services.api.processes.schemas import DocumentView, View
 
 
@@ -22,7 +23,7 @@ class TestBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(max_length=2048, examples=["https://example.com/hooks/autos"])
+    url: UrlText = Field(examples=["https://example.com/hooks/autos"])
 
 
 class TestResult(View):

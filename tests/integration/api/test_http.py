@@ -281,14 +281,36 @@ async def test_a_fault_of_ours_is_a_problem_without_its_text(
     assert "Maria" not in caplog.text
 
 
-async def test_ready_says_what_is_missing(make_app: MakeApp, api: httpx.AsyncClient) -> None:
+async def test_ready_means_that_requests_are_answered_and_tells_what_is_away(
+    make_app: MakeApp, api: httpx.AsyncClient
+) -> None:
     good = await api.get("/health/ready")
     assert good.status_code == 200, good.text
-    assert good.json()["checks"] == {"database": "ok", "broker": "ok", "object_store": "ok"}
-    async with client_of(make_app(s3_endpoint_url="http://127.0.0.1:9"), "") as client:
-        bad = await client.get("/health/ready")
-    assert bad.status_code == 503
-    assert bad.json()["checks"]["object_store"] != "ok" and bad.json()["checks"]["database"] == "ok"
+    assert good.json() == {"status": "ok", "checks": {"database": "ok", "broker": "ok", "object_store": "ok"}}
+    for missing, setting in (
+        ("object_store", {"s3_endpoint_url": "http://127.0.0.1:9"}),
+        ("broker", {"kafka_bootstrap_servers": "127.0.0.1:9"}),
+        ("database", {"database_url": "postgresql://autos_api:x@127.0.0.1:9/autos"}),
+    ):
+        async with client_of(make_app(**setting), "") as client:
+            answer = await client.get("/health/ready")
+        checks = answer.json()["checks"]
+        assert [name for name, outcome in checks.items() if outcome != "ok"] == [missing]
+        needed = missing == "database"
+        assert answer.status_code == (503 if needed else 200)
+        assert answer.json()["status"] == ("unavailable" if needed else "degraded")
+
+
+async def test_requests_are_accepted_while_the_broker_is_away(
+    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, stored: Stored, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number, 1)
+    async with client_of(make_app(kafka_bootstrap_servers="127.0.0.1:9"), new_key()) as client:
+        answer = await client.get(f"/processes/{number}", params={"webhook_url": HOOK})
+    assert answer.status_code == 200 and answer.json()["job"]["status"] == "pending"
+    assert len(stored.events(number, "autos.process.requested")) == 1
+    assert len(stored.events(number, "autos.webhook.subscribed")) == 1
 
 
 async def test_database_away_is_a_503_that_says_when_to_come_again(

@@ -1,0 +1,74 @@
+"""What requests for a case are decided by, what became of one, and what is read to show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from services.api import ratelimit
+from services.api.jobs.model import Job
+from services.api.processes import repository
+from services.api.processes.decisions import Ask
+from services.api.processes.markers import Marker
+from services.api.processes.reading import CaseParts, read_case
+
+ACCEPTED: Final = "accepted"
+"""A job was started."""
+JOINED: Final = "joined"
+"""A job is running."""
+STORED: Final = "stored"
+"""What is stored answers the request."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that requests are decided by. Seconds."""
+
+    ttl_seconds: float
+    limit: ratelimit.Limit
+    max_active_jobs: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request."""
+
+    kind: str
+    """:data:`ACCEPTED`, :data:`JOINED` or :data:`STORED`."""
+    job: Job | None
+    marker: Marker
+    stored: bool
+    """Whether anything of the case is stored yet."""
+    stale: bool
+    """Whether what is stored should have been read again, but could not be."""
+    subscription_id: str | None
+    allowance: ratelimit.Allowance | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The ProcessView, and what it is tagged and headed with."""
+
+    view: dict[str, Any]
+    outcome: Outcome
+    headers: dict[str, str]
+
+
+def show_case(connection: Connection, outcome: Outcome, ask: Ask) -> CaseParts:
+    """What the ProcessView of an outcome is made of."""
+    is_told, webhook = _webhooks(connection, outcome, ask)
+    stale = outcome.stale and outcome.stored
+    return read_case(connection, ask.number, outcome.job, webhook, is_told=is_told, stale=stale)
+
+
+def _webhooks(connection: Connection, outcome: Outcome, ask: Ask) -> tuple[bool, repository.Webhook | None]:
+    if outcome.job is None:
+        return False, None
+    if outcome.kind != ACCEPTED:
+        return repository.webhooks_of(connection, outcome.job.job_id, ask.client_id, outcome.subscription_id)
+    # A job of this very request: nobody else can have a webhook on it yet.
+    if ask.webhook_url is None or outcome.subscription_id is None:
+        return False, None
+    return True, repository.Webhook(ask.webhook_url, outcome.subscription_id, None)

@@ -1,0 +1,46 @@
+"""SELECTs that the server plans once for each connection instead of at every execution (PREPARE and EXECUTE).
+
+psycopg2 sends the text of a statement each time, and the server reads and plans it each time: for a short look at
+several tables that is most of what it costs. The plan belongs to the connection, so whatever stands between a service
+and PostgreSQL must not hand connections out by transaction. A table that is exchanged (``autos projection rebuild``)
+or altered makes the server plan again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Select, bindparam, column, text
+from sqlalchemy.dialects import postgresql
+
+
+class Prepared:
+    """A SELECT with bind parameters, prepared on a connection when it first runs there.
+
+    ``name`` is its own in the whole process.
+    """
+
+    def __init__(self, name: str, statement: Select[Any]) -> None:
+        dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        compiled = statement.compile(dialect=dialect)
+        parameters = {one: compiled.binds[one] for one in compiled.positiontup or ()}
+        kinds = ", ".join(one.type.compile(dialect) for one in parameters.values())
+        self._name = name
+        self._prepare = f"PREPARE {name} ({kinds}) AS {compiled}" if kinds else f"PREPARE {name} AS {compiled}"
+        values = ", ".join(f":{one}" for one in parameters)
+        self._fixed = {name: one.value for name, one in parameters.items() if not one.required}
+        self._execute = (
+            text(f"EXECUTE {name} ({values})" if values else f"EXECUTE {name}")
+            .bindparams(*(bindparam(name, type_=one.type) for name, one in parameters.items()))
+            # Names and types alone: the columns themselves would bring the parameters of their expressions along.
+            .columns(*(column(str(one.key), one.type) for one in statement.selected_columns))
+        )
+
+    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
+        """The rows, with the columns of the statement in their order."""
+        # The notes are those of the database connection: one that was dialled anew after a loss has none.
+        if self._name not in connection.info:
+            connection.exec_driver_sql(self._prepare)
+            connection.info[self._name] = True
+        return connection.execute(self._execute, {**self._fixed, **parameters})

@@ -1,0 +1,50 @@
+"""What JSON Schema cannot say, for schemathesis: values of our formats that are really valid (loaded by its process).
+
+A case number has check digits, a webhook's address must be one that this installation may call, and a cursor is one
+that the API made. With these strategies what is generated as valid is valid, so that refusing it is a finding.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+
+from services.api import cursors
+from shared.cnj import make
+
+_RECEIVER = os.environ["AUTOS_TEST_RECEIVER_URL"]
+
+_NUMBERS = st.builds(
+    make,
+    st.integers(0, 9_999_999),
+    st.integers(1990, 2026),
+    st.just(8),
+    st.integers(1, 27),
+    st.integers(1, 9_999),
+)
+_MOMENTS = st.floats(0, 2e9).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+schemathesis.openapi.format("cnj", st.one_of(_NUMBERS.map(str), _NUMBERS.map(lambda number: number.digits)))
+schemathesis.openapi.format(
+    "uri", st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True).map(lambda path: f"{_RECEIVER}/fuzz/{path}")
+)
+schemathesis.openapi.format("cursor", st.builds(cursors.encode, _MOMENTS, st.uuids().map(str)))
+
+
+@schemathesis.hook
+def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
+    """The examples of the document are for people: their receiver is nobody's. Here it is the one of this run."""
+    _replace(raw_schema, "https://example.com/hooks/autos", f"{_RECEIVER}/fuzz/example")
+
+
+def _replace(value: Any, old: str, new: str) -> None:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        if inner == old:
+            value[key] = new
+        else:
+            _replace(inner, old, new)

@@ -75,6 +75,7 @@ class Stack:
         self._to_start: queue.SimpleQueue[tuple[str, Command]] = queue.SimpleQueue()
         self._supervisor = Supervisor(self._on_change)
         self._connections: Connections | None = None
+        self._api_urls: list[str] = []
         self._phase = Phase.STARTING
         self._asked_to_end = False
 
@@ -154,7 +155,6 @@ class Stack:
         self._complete(tasks)
         return Connections(
             api_url="",
-            api_urls=(),
             api_key=secrets.api_key,
             webhook_secret=dev[0],
             kafka=self._kafka.bootstrap_servers,
@@ -201,8 +201,8 @@ class Stack:
             self._supervisor.start(process, command)
             tasks[process] = Task(self._answering(process, *probes[process]))
         self._complete(tasks)
-        urls = [f"http://{host}:{port}" for port in endpoints.api_ports.values()]
-        return replace(connections, api_url=urls[0], api_urls=urls)
+        self._api_urls = [f"http://{host}:{port}" for port in endpoints.api_ports.values()]
+        return replace(connections, api_url=self._api_urls[0])
 
     def _endpoints(self, connections: Connections, processes: list[str]) -> Endpoints:
         wanted = self._environ.get("AUTOS_API_PORT")
@@ -275,6 +275,7 @@ class Stack:
             (
                 f"Autos is ready ({seconds:.1f} s)",
                 f"  API      {connections.api_url}  (documentation: {connections.api_url}/docs)",
+                *(f"  replica  {url}" for url in self._api_urls[1:]),
                 f"  API key  {connections.api_key}",
                 f"  details  {self._files.stack_file}",
             )

@@ -8,7 +8,7 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -38,8 +38,6 @@ class Connections:
     """How to reach the stack; the part of stack.json that does not change while it runs."""
 
     api_url: str
-    api_urls: Sequence[str]
-    """Of each replica; the first is ``api_url``."""
     api_key: str
     webhook_secret: str
     kafka: str

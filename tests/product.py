@@ -135,6 +135,13 @@ def port_of(stack: Mapping[str, Any], process: str) -> int:
     return int(words[words.index("--port") + 1])
 
 
+def replica_urls(data_dir: Path, stack: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of each replica of the API; their ports are kept beside the data."""
+    ports = json.loads((data_dir / "ports.json").read_text())
+    names = sorted(name for name in stack["processes"] if name.partition(".")[0] == "api")
+    return tuple(f"http://127.0.0.1:{ports[name]}" for name in names)
+
+
 @contextmanager
 def running_product(data_dir: Path, settings: Mapping[str, str] | None = None, *arguments: str) -> Iterator[Product]:
     """``autos up`` in ``data_dir`` with :data:`SETTINGS` and ``settings``; everything has ended afterwards."""
@@ -151,7 +158,7 @@ def running_product(data_dir: Path, settings: Mapping[str, str] | None = None, *
                 yield Product(
                     data_dir,
                     stack["api_url"],
-                    tuple(stack["api_urls"]),
+                    replica_urls(data_dir, stack),
                     stack["api_key"],
                     client,
                     simulator,

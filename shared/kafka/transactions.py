@@ -205,6 +205,9 @@ class TransactionalSink:
             member = ledger.group_metadata()
             await self._call(self._commit, offsets, member)
         except _EmitFailed:
+            # librdkafka may send the abort ahead of the partitions that it ends, which the broker refuses for good
+            # (its issue 4849). What is acknowledged was registered before; it is aborted with the rest.
+            await self._call(self._client.flush, _CALL_SECONDS)
             await self._abort()
             raise
         except KafkaException as error:

@@ -62,7 +62,7 @@ def test_stack_json_has_the_shape_of_the_contract(product: Product) -> None:
     stack = product.stack()
     assert set(stack) == {"api_url", "api_key", "webhook_secret", "kafka", "database_url", "s3", "processes"}
     assert set(stack["s3"]) == {"endpoint", "bucket", "access_key_id", "secret_access_key"}
-    assert set(stack["processes"]) == NAMES
+    assert set(stack["processes"]) == NAMES | {"api.2"}
     for name, entry in stack["processes"].items():
         assert set(entry) == {"pid", "command", "log"}
         assert psutil.Process(entry["pid"]).cmdline() == shlex.split(entry["command"]), name

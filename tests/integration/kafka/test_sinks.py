@@ -212,6 +212,41 @@ async def test_asynchronous_and_plain_emits_share_a_transaction_and_one_that_fai
     assert sorted(keys) == sorted(expected)
 
 
+class Watched(Client):
+    """A client that notes in what order records are acknowledged and transactions aborted."""
+
+    noted: list[str]
+
+    def produce(self, topic: str, on_delivery: Any = None, **more: Any) -> None:
+        def acknowledged(error: Any, message: Any) -> None:
+            self.noted.append("refused" if error else "acknowledged")
+            on_delivery(error, message)
+
+        super().produce(topic, on_delivery=acknowledged, **more)
+
+    def abort_transaction(self, *timeout: float) -> None:
+        self.noted.append("abort")
+        super().abort_transaction(*timeout)
+
+
+async def test_what_a_failed_transaction_wrote_is_acknowledged_before_it_is_aborted(bench: Bench) -> None:
+    def failing() -> Iterator[OutgoingRecord]:
+        yield OutgoingRecord(f"{bench.topic}.out", b"never", b"")
+        raise LookupError("a bug")
+
+    async def handler(record: Record) -> Done:
+        return Done(failing())
+
+    client = Watched(transactional_config(bench.bootstrap, bench.group))
+    client.noted = []
+    sink = TransactionalSink(bench.bootstrap, bench.group, client=client)
+    async with running(runtime(bench, sink, handler, first_backoff_seconds=0.01)):
+        await fed(bench, b"broken")
+        assert await written(bench, 1, ".dead") == [b"broken"]
+    # Otherwise the abort can overtake the registration of its partitions, which ends the client (librdkafka 4849).
+    assert client.noted == [*["acknowledged", "abort"] * 4, "acknowledged"]
+
+
 async def test_a_transaction_that_outlasts_its_time_is_not_seen_and_the_runtime_says_so_or_does_it_again(
     bench: Bench,
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from shared.clock import Clock
 from shared.cnj import parse
-from shared.db.case_store import confirm_case, find_version, lock_case, store_case
+from shared.db.case_store import confirm_case, find_process, find_version, lock_case, store_case
 from shared.db.engine import Database
 from shared.pdpj.breaker import BreakerState
 from shared.pdpj.changes import FreshCase, UnchangedCase, read_changed
@@ -39,8 +39,8 @@ class Discovery:
         Raises SourceError, and InfrastructureAway when the database is away.
         """
         self._turn_back_while_away()
-        stored = await self._database.run(lambda connection: find_version(connection, process_number))
-        reading = await self._read(process_number, stored)
+        known = await self._database.run(lambda connection: find_version(connection, process_number))
+        reading = await self._read(process_number, known)
         fetched_at = self._clock()
 
         def store(connection: Connection) -> None:
@@ -50,7 +50,10 @@ class Discovery:
                 case UnchangedCase(version):
                     confirm_case(connection, process_number, version, fetched_at=fetched_at)
                 case FreshCase(case, version):
-                    store_case(connection, case, fetched_at=fetched_at, source_version=version)
+                    stored = find_process(connection, process_number)
+                    # What api has read since is newer.
+                    if stored is None or stored.fetched_at < fetched_at:
+                        store_case(connection, case, fetched_at=fetched_at, source_version=version)
 
         await self._database.run(store)
 

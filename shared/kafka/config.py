@@ -63,6 +63,10 @@ def consumer_config(
             "session.timeout.ms": 6_000,
             "heartbeat.interval.ms": 2_000,
         }
+    else:
+        # The default shares out the sum of all partitions: two workers could have eight and four of the twelve that
+        # matter, and the retry topics the other way round. This one shares out each topic by itself.
+        config["group.remote.assignor"] = "range"
     return config | dict(extra or {})
 
 

@@ -1,8 +1,8 @@
 """``python -m deploy.sizing.plan [RATE ...]``: what a rate of documents a second needs; the table of docs/scaling.md.
 
 Linear in the costs of one document (measured.json, written by :mod:`deploy.sizing.footprint`). Those were measured at
-some seventy documents a second, where batches are small, so for higher rates they are an upper bound; only for the
-projection, which gains most from large batches, is the figure of full batches taken (docs/adr/0008-projection.md).
+some five hundred documents a second by one process of each service, so for higher rates they are an upper bound; only
+for the projection, which gains most from large batches, is the figure of full batches taken (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RATES: Final = (1.0, 100.0, 10_000.0)
 _DAY: Final = 86_400
 _EVENTS_OF_A_DOCUMENT: Final = 2
 # Milliseconds of CPU an event in large batches, and from which rate of documents on they are large.
-_FULL_BATCH_MS: Final = 0.09
+_FULL_BATCH_MS: Final = 0.08
 _FULL_BATCH_RATE: Final = 1_000.0
 _SERVICES: Final = ("api", "downloader", "status", "notifier")
 

@@ -14,6 +14,9 @@ import orjson
 
 from shared.events.document_events import DocumentAvailable, DocumentFailed, JobAborted, JobPlanned
 
+_MOST_JOBS: Final = 100_000
+"""Kept in mind at once; beyond it everything is forgotten, which costs a small batch a job."""
+
 _PLANNED: Final = JobPlanned.TYPE.encode()
 _ABORTED: Final = JobAborted.TYPE.encode()
 _ENDS: Final = frozenset({DocumentAvailable.TYPE.encode(), DocumentFailed.TYPE.encode()})
@@ -39,6 +42,8 @@ class Outlook:
 
     def learn(self, left: Mapping[str, int]) -> None:
         """What is stored now: for each job of a batch the documents it waits for, 0 when it has ended."""
+        if len(self._left) > _MOST_JOBS:
+            self._left.clear()
         for job, count in left.items():
             if count > 0:
                 self._left[job.encode()] = count

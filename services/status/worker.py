@@ -103,7 +103,10 @@ class StatusWorker:
         ending = asyncio.create_task(app._crashed.wait())
         try:
             await app.start()
-            await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, ending, gathering}, return_when=asyncio.FIRST_COMPLETED)
+            if gathering.done():
+                # Only a bug ends it; another application begins where the offsets are.
+                gathering.result()
             # What is being written is finished; nothing more is begun once the stop event is set.
             async with self._writing:
                 if not app.crashed:

@@ -42,8 +42,8 @@ from shared.storage import make_store
 
 _PLANNER_READ_AHEAD: Final = 1_000
 _LINGER_MILLISECONDS: Final = 8
-"""How long an event waits for others to share its request to the broker. A document takes its place for so much longer,
-and all of the processes that see its events save a tenth of their CPU (docs/performance.md)."""
+"""How long an event waits for others to share its request to the broker. Its case does not wait for that (the next
+document has its place by then), and all processes that see the events save a tenth of their CPU."""
 _PLANS_OF_ONE_GROUP: Final = 0.5
 """Discoveries take at most this share of the planner's places: what needs no source is not held up by it."""
 

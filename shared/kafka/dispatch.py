@@ -157,6 +157,8 @@ class Dispatcher(Generic[T]):
                 break
             else:
                 entry = self._queue.pop(self._clock().timestamp())
+                if entry is not None:
+                    entry.placed = True
             if entry is None:
                 break
             task = loop.create_task(self._handle(entry))
@@ -189,7 +191,7 @@ class Dispatcher(Generic[T]):
             else:
                 held = task.result()
         if not held:
-            self._queue.done(entry.group)
+            self._give_place_back(entry)
             self._on_finished(entry.holding)
         self._pump()
 
@@ -225,7 +227,17 @@ class Dispatcher(Generic[T]):
         if entry.outcome is None:
             with self._handler_seconds.time():
                 entry.outcome = await self._handling.handler(entry.item)
+            if not read_once(entry.outcome.emit):
+                # What is left is the broker's part. An outcome that may have to be made anew keeps its place.
+                self._give_place_back(entry)
+                self._pump()
         await self._sink.deliver(entry, entry.outcome.emit)
+
+    def _give_place_back(self, entry: Entry) -> None:
+        """The next of the group may have its turn."""
+        if entry.placed:
+            entry.placed = False
+            self._queue.done(entry.group)
 
     async def _after_failure(self, entry: Entry, error: Exception) -> None:
         """Another try, or the dead topic."""
@@ -287,6 +299,6 @@ class Dispatcher(Generic[T]):
         self._preparation.drop(dropped)
         for _, _, entry in self._held:
             if dropped(entry):
-                self._queue.done(entry.group)
+                self._give_place_back(entry)
         self._held = [held for held in self._held if not dropped(held[2])]
         heapq.heapify(self._held)

@@ -28,6 +28,8 @@ class Entry:
     item: Any
     group: str
     outcome: Done | None = None
+    placed: bool = False
+    """Whether it has one of its group's places: from its turn until its handler has answered."""
     prepared: bool = True
     failures: int = 0
     holds: int = 0

@@ -250,6 +250,40 @@ async def test_at_most_so_many_of_a_group_and_in_all_are_in_flight() -> None:
     assert most == {"group": 2, "all": 5}
 
 
+class Slow:
+    """A producer whose acknowledgements come when they are let go."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self._broker = broker
+        self.begun = 0
+        self.free = asyncio.Event()
+
+    async def send(self, records: Sequence[OutgoingRecord]) -> None:
+        self.begun += 1
+        await self.free.wait()
+        self._broker.write(list(records))
+
+
+async def test_a_group_does_not_wait_for_the_broker_to_acknowledge_what_its_handlers_said() -> None:
+    bench = Bench(log(*[b"case"] * 6))
+    slow = Slow(bench.broker)
+    calls: list[int] = []
+
+    async def handler(record: Record) -> Done:
+        calls.append(record.offset)
+        return Done([out(record)])
+
+    options: dict[str, Any] = {"sink": ProducerSink(slow), "per_group": 1, "max_in_flight": 4}  # type: ignore[arg-type]
+    async with bench.running(handler, group_of=lambda record: "case", **options):
+        # As many as may be in flight, one handler at a time, and nothing acknowledged yet.
+        await wait_until_async(lambda: slow.begun == 4, 5)
+        assert calls == [0, 1, 2, 3]
+        assert bench.broker.committed == {}
+        slow.free.set()
+        await bench.until_committed(6)
+    assert calls == [0, 1, 2, 3, 4, 5]
+
+
 async def test_a_partition_is_paused_at_its_bound_and_resumed_at_half() -> None:
     bench = Bench(log(*[b""] * 300))
     gate = asyncio.Semaphore(0)

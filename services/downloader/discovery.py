@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -16,9 +15,6 @@ from shared.pdpj.changes import FreshCase, UnchangedCase, read_changed
 from shared.pdpj.client import CourtSource
 from shared.pdpj.errors import SourceTimeout, SourceUnavailable
 from shared.pdpj.limiter import SourceGate
-
-_VERSION_PART: Final = 0.25
-"""Of the time for a reading, what the question for the version may take."""
 
 
 class Discovery:
@@ -72,9 +68,7 @@ class Discovery:
             async with asyncio.timeout(self._timeout), self._gate.slot() as slot:
                 try:
                     async with asyncio.timeout(_margin(self._timeout)):
-                        reading = await read_changed(
-                            self._source, number, stored, version_seconds=self._timeout * _VERSION_PART
-                        )
+                        reading = await read_changed(self._source, number, stored, seconds=self._timeout)
                 # Inside the slot, so that the gate hears of a source that hangs.
                 except TimeoutError:
                     raise SourceTimeout from None

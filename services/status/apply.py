@@ -64,7 +64,7 @@ class Projection:
             if self._announce:
                 announce(connection, completions, now)
                 notify(cursor, changes.processes)
-        return Applied(_left(changes.jobs.values()), completions, tuple(changes.processes))
+        return Applied(left_of(changes.jobs.values()), completions, tuple(changes.processes))
 
     def _load(self, cursor: Any, occurrences: Sequence[Occurrence]) -> State:
         """The rows of every job and document named; jobs are locked and made where they are missing."""
@@ -102,7 +102,8 @@ class Projection:
         return frozenset(row[0] for row in found)
 
 
-def _left(jobs: Iterable[Job]) -> dict[str, int]:
+def left_of(jobs: Iterable[Job]) -> dict[str, int]:
+    """By job that has ended or is planned: the documents that it still waits for, 0 when it has ended."""
     left: dict[str, int] = {}
     for job in jobs:
         if job.completed_at is not None:

@@ -227,7 +227,7 @@ class Dispatcher(Generic[T]):
         if entry.outcome is None:
             with self._handler_seconds.time():
                 entry.outcome = await self._handling.handler(entry.item)
-            if not read_once(entry.outcome.emit):
+            if entry.placed and not read_once(entry.outcome.emit):
                 # What is left is the broker's part. An outcome that may have to be made anew keeps its place.
                 self._give_place_back(entry)
                 self._pump()

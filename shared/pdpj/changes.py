@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.cnj import ProcessNumber
 from shared.pdpj.errors import CredentialsRefused, SourceError, SourceThrottled
 from shared.pdpj.model import Case
+
+_VERSION_PART: Final = 0.25
+"""Of the time for a reading, what the question for the version may take."""
 
 
 class TellsChanges(Protocol):
@@ -41,14 +44,14 @@ class UnchangedCase:
 
 
 async def read_changed(
-    source: TellsChanges, number: ProcessNumber, stored: str | None, *, version_seconds: float
+    source: TellsChanges, number: ProcessNumber, stored: str | None, *, seconds: float
 ) -> FreshCase | UnchangedCase:
     """The case, unless its version is the ``stored`` one. Raises SourceError.
 
-    The version is asked for before the case: a change between the two is then read again, rather than missed. It has
-    ``version_seconds``, so that it cannot take the time that the case needs.
+    The version is asked for before the case: a change between the two is then read again, rather than missed. It has a
+    part of the ``seconds`` that the caller gives the reading as a whole, so that it cannot take the time of the case.
     """
-    version = await _version(source, number, version_seconds)
+    version = await _version(source, number, seconds * _VERSION_PART)
     if version is not None and version == stored:
         return UnchangedCase(version)
     case = await source.fetch_case(number)

@@ -18,8 +18,6 @@ from shared.pdpj.errors import NoAccess, ProcessNotFound, SourceError
 from shared.pdpj.model import Case
 
 _KEEP_SECONDS: Final = 1.0
-_VERSION_PART: Final = 0.25
-"""Of the time for a reading, what the question for the version may take."""
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +100,7 @@ class CaseReader:
                     self._source,
                     wanted.number,
                     wanted.stored,
-                    version_seconds=self._deadline_seconds * _VERSION_PART,
+                    seconds=self._deadline_seconds,
                 )
         except ProcessNotFound:
             return Missing()

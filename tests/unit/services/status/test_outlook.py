@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.status.apply import left_of
 from services.status.outlook import Outlook
 from services.status.projection import project
-from services.status.rows import Job, Occurrence, State
+from services.status.rows import Occurrence, State
 from shared.events.document_events import (
     DocumentAvailable,
     DocumentFailed,
@@ -58,15 +59,6 @@ def failed(job: str, index: int) -> DocumentFailed:
 
 def may_end(outlook: Outlook, event: JobEvent) -> bool:
     return outlook.may_end(event.TYPE.encode(), event.key().encode(), payload(event))
-
-
-def left_of(jobs: dict[str, Job]) -> dict[str, int]:
-    """As Applied.left tells it."""
-    return {
-        job.job_id: 0 if job.completed_at else job.total_documents - job.completed_documents - job.failed_documents
-        for job in jobs.values()
-        if job.completed_at or job.total_documents is not None
-    }
 
 
 def test_only_the_last_document_of_a_job_is_urgent() -> None:
@@ -145,4 +137,4 @@ def test_no_end_of_a_job_waits(events: list[JobEvent], sizes: list[int], restart
         assert urgent or not changes.completions
         if len(batch) >= sizes[index % len(sizes)]:
             state, batch, urgent = state.after(changes), [], False
-            outlook.learn(left_of(changes.jobs))
+            outlook.learn(left_of(changes.jobs.values()))

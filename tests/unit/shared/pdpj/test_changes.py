@@ -62,38 +62,38 @@ class Scripted:
 
 async def test_the_stored_version_spares_the_reading() -> None:
     source = Scripted("v1")
-    assert await read_changed(source, NUMBER, "v1", version_seconds=5) == UnchangedCase("v1")
+    assert await read_changed(source, NUMBER, "v1", seconds=20) == UnchangedCase("v1")
     assert source.asked == ["version"]
 
 
 @pytest.mark.parametrize("stored", [None, "v0"])
 async def test_another_version_is_read_and_the_version_is_asked_for_first(stored: str | None) -> None:
     source = Scripted("v1")
-    assert await read_changed(source, NUMBER, stored, version_seconds=5) == FreshCase(CASE, "v1")
+    assert await read_changed(source, NUMBER, stored, seconds=20) == FreshCase(CASE, "v1")
     assert source.asked == ["version", "case"]
 
 
 async def test_a_source_without_versions_is_always_read() -> None:
-    assert await read_changed(Scripted(None), NUMBER, None, version_seconds=5) == FreshCase(CASE, None)
+    assert await read_changed(Scripted(None), NUMBER, None, seconds=20) == FreshCase(CASE, None)
 
 
 @pytest.mark.parametrize("error", [SourceServerError(), SourceUnavailable(), SourceTimeout(), NoAccess()])
 async def test_a_version_that_does_not_come_means_read_the_case(error: SourceError) -> None:
     source = Scripted(error)
-    assert await read_changed(source, NUMBER, "v1", version_seconds=5) == FreshCase(CASE, None)
+    assert await read_changed(source, NUMBER, "v1", seconds=20) == FreshCase(CASE, None)
     assert source.asked == ["version", "case"]
 
 
 async def test_a_version_that_hangs_leaves_the_case_its_time() -> None:
     source = Scripted(asyncio.Event())
-    assert await read_changed(source, NUMBER, "v1", version_seconds=0.01) == FreshCase(CASE, None)
+    assert await read_changed(source, NUMBER, "v1", seconds=0.04) == FreshCase(CASE, None)
 
 
 @pytest.mark.parametrize("error", [SourceThrottled(retry_after=3), CredentialsRefused()])
 async def test_a_source_that_wants_no_requests_is_not_asked_for_the_case(error: SourceError) -> None:
     source = Scripted(error)
     with pytest.raises(type(error)):
-        await read_changed(source, NUMBER, "v1", version_seconds=5)
+        await read_changed(source, NUMBER, "v1", seconds=20)
     assert source.asked == ["version"]
 
 
@@ -103,4 +103,4 @@ async def test_a_source_that_wants_no_requests_is_not_asked_for_the_case(error: 
     ids=["no documents", "some cannot be read", "no list"],
 )
 async def test_a_case_with_gaps_is_read_again_next_time(case: Case) -> None:
-    assert await read_changed(Scripted("v1", case), NUMBER, "v0", version_seconds=5) == FreshCase(case, None)
+    assert await read_changed(Scripted("v1", case), NUMBER, "v0", seconds=20) == FreshCase(case, None)

@@ -8,11 +8,12 @@ Kubernetes) starts it again: nothing is lost, since nothing was acknowledged tha
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client import start_http_server
 
@@ -23,6 +24,9 @@ S = TypeVar("S", bound=AutosSettings)
 
 _log = logging.getLogger(__name__)
 
+_YOUNG_OBJECTS: Final = 10_000
+"""So many more container objects than before let the collector look at the young ones (CPython's default: 700)."""
+
 
 def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
     """Run ``main(settings, stop)`` until it returns; the exit status of the process."""
@@ -30,6 +34,7 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
     configure_logging(name, settings.log_level)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr="127.0.0.1")
+    _spare_the_collector()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signalled(settings, main))
@@ -48,6 +53,16 @@ async def _until_signalled(settings: S, main: Callable[[S, asyncio.Event], Await
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await main(settings, stop)
+
+
+def _spare_the_collector() -> None:
+    """What is loaded by now stays for good: the collector need not look at it again and again.
+
+    With the defaults it took 4 % of the downloader's event loop.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

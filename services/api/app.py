@@ -149,7 +149,7 @@ def _make_parts(
 ) -> tuple[Resources, CaseReader, WebhookCaller]:
     metrics = ApiMetrics(registry)
     database = Database.connect(
-        settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size
+        settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size, beside=1
     )
     changes = Changes(settings.database_url)
     links = LinkCache(make_links(settings, clock), clock)

@@ -1,4 +1,4 @@
-"""How often a client may start downloads: GCRA, decided in Python, kept in PostgreSQL for all replicas.
+"""How often a client may start downloads: GCRA, in PostgreSQL for all replicas.
 
 The generic cell rate algorithm keeps one moment for each client and limit, the theoretical arrival time: the time at
 which the client would have used up exactly what it was given. The database's clock is used, which all replicas share.
@@ -8,11 +8,11 @@ Headers: draft-ietf-httpapi-ratelimit-headers-10 (structured fields ``RateLimit-
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, ScalarSelect, bindparam, func, select, update
+from sqlalchemy import Connection, Interval, ScalarSelect, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.api.problems import RateLimited
@@ -102,36 +102,36 @@ def tat_of(client_id: Any, name: Any) -> ScalarSelect[Any]:
     return mine.scalar_subquery()
 
 
-_HOLD: Final = (
-    select(rate_limits.c.tat, func.clock_timestamp().label("now"))
-    .where(rate_limits.c.client_id == bindparam("client"), rate_limits.c.name == bindparam("limit"))
-    .with_for_update()
+_LOOK: Final = select(rate_limits.c.tat, func.clock_timestamp().label("now")).where(
+    rate_limits.c.client_id == bindparam("client"), rate_limits.c.name == bindparam("limit")
 )
+# What decide() says, as one statement. What it commits need not outlive a crash of the server, so nobody waits for the
+# disk while a client's row is held.
+_TAKE: Final = text("""
+UPDATE catalog.rate_limits AS mine SET tat = greatest(mine.tat, clock.now) + :cost
+  FROM (SELECT clock_timestamp() AS now, set_config('synchronous_commit', 'off', true)) AS clock
+ WHERE mine.client_id = :client AND mine.name = :limit AND greatest(mine.tat, clock.now) + :cost - clock.now <= :window
+RETURNING mine.tat, clock.now
+""").bindparams(bindparam("cost", type_=Interval()), bindparam("window", type_=Interval()))
 _BEGIN: Final = (
     insert(rate_limits)
     .values(client_id=bindparam("client"), name=bindparam("limit"), tat=func.clock_timestamp())
     .on_conflict_do_nothing()
 )
-_KEEP: Final = (
-    update(rate_limits)
-    .where(rate_limits.c.client_id == bindparam("client"), rate_limits.c.name == bindparam("limit"))
-    .values(tat=bindparam("after"))
-)
 
 
 def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -> Allowance:
-    """Take ``cost`` of a client's allowance; the caller's transaction decides whether it counts.
+    """Take ``cost`` of a client's allowance. Raises RateLimited; nothing is taken then.
 
-    Raises RateLimited. The client's row stays locked until the transaction ends, so this comes last in it: a hundred
-    requests of one client at once wait for one another only here.
+    ``connection`` has no transaction: a hundred requests of one client at once do not wait for one another's commits.
     """
     mine = {"client": client_id, "limit": limit.name}
-    row = connection.execute(_HOLD, mine).one_or_none()
+    taking = {**mine, "cost": limit.interval * cost, "window": limit.window}
+    row = connection.execute(_TAKE, taking).one_or_none()
     if row is None:
         connection.execute(_BEGIN, mine)
-        row = connection.execute(_HOLD, mine).one()
-    allowance = decide(limit, row.tat, row.now, cost)
-    if not allowance.allowed:
-        raise refusal(limit, allowance)
-    connection.execute(_KEEP, {**mine, "after": allowance.tat})
-    return allowance
+        row = connection.execute(_TAKE, taking).one_or_none()
+    if row is not None:
+        return decide(limit, row.tat, row.now, cost=0)
+    seen = connection.execute(_LOOK, mine).one()
+    raise refusal(limit, replace(decide(limit, seen.tat, seen.now, cost), allowed=False))

@@ -3,36 +3,66 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from time import monotonic
+from typing import Final
 
 from services.downloader.stored import cancelled_jobs
 from shared.db.engine import Database
 
-_KEPT = 10_000
+_KEPT: Final = 10_000
+_SECONDS: Final = 60.0
+"""A job of which no document has had its turn for so long has ended, or waits for an outage to end."""
 
 
 class Cancellations:
-    """Knows the latest jobs seen (at most 10,000). A cancelled job stays so: only the others are asked for again."""
+    """Knows the jobs seen in the last minute (at most 10,000), the cancelled ones for longer.
 
-    def __init__(self, database: Database) -> None:
+    A job that was forgotten counts as not cancelled until the next refresh, as one does that is new.
+    """
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
-        self._jobs: OrderedDict[str, bool] = OrderedDict()
+        self._clock = clock
+        # In the order in which they were last seen.
+        self._open: OrderedDict[str, float] = OrderedDict()
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many jobs are asked for at each refresh."""
+        return len(self._open)
 
     def __contains__(self, job_id: str) -> bool:
         """Whether the job was cancelled, as far as was last heard."""
         self.note((job_id,))
-        return self._jobs[job_id]
+        return job_id in self._cancelled
 
     def note(self, job_ids: Collection[str], cancelled: Collection[str] = ()) -> None:
         """These jobs are at hand; those in ``cancelled`` are cancelled."""
+        now = self._clock()
         for job_id in job_ids:
-            self._jobs[job_id] = self._jobs.get(job_id, False) or job_id in cancelled
-            self._jobs.move_to_end(job_id)
-        while len(self._jobs) > _KEPT:
-            self._jobs.popitem(last=False)
+            if job_id in cancelled or job_id in self._cancelled:
+                self._cancel(job_id)
+            else:
+                self._open[job_id] = now
+                self._open.move_to_end(job_id)
+        while len(self._open) > _KEPT:
+            self._open.popitem(last=False)
+
+    def _cancel(self, job_id: str) -> None:
+        self._open.pop(job_id, None)
+        self._cancelled[job_id] = None
+        self._cancelled.move_to_end(job_id)
+        if len(self._cancelled) > _KEPT:
+            self._cancelled.popitem(last=False)
 
     async def refresh(self) -> None:
         """Ask again. Raises InfrastructureAway."""
-        open_jobs = [job_id for job_id, cancelled in self._jobs.items() if not cancelled]
-        for job_id in await self._database.run(lambda connection: cancelled_jobs(connection, open_jobs)):
-            self._jobs[job_id] = True
+        now = self._clock()
+        while self._open and next(iter(self._open.values())) < now - _SECONDS:
+            self._open.popitem(last=False)
+        asked = list(self._open)
+        if not asked:
+            return
+        for job_id in await self._database.run(lambda connection: cancelled_jobs(connection, asked)):
+            self._cancel(job_id)

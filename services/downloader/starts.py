@@ -12,8 +12,8 @@ from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
 
 GATHER_SECONDS: Final = 0.05
-"""How long a start waits for others. A request to the broker and a transaction of the projection cost more than an
-event, and few people see that a document is under way for less than this."""
+"""How long an event about a document waits for others. A request to the broker and a transaction of the projection
+cost more than an event, and few people see that a document is under way for less than this."""
 
 _log = logging.getLogger(__name__)
 

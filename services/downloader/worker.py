@@ -21,7 +21,7 @@ from services.downloader.reports import Reports
 from services.downloader.settings import DownloaderSettings
 from services.downloader.sharing import Sharing
 from services.downloader.shelf import Shelf
-from services.downloader.starts import Starts
+from services.downloader.starts import GATHER_SECONDS, Starts
 from services.downloader.transfer import Transfer
 from shared.alerts import Teller
 from shared.clock import Clock, utc_now
@@ -41,9 +41,6 @@ from shared.pdpj.limiter import SourceGate
 from shared.storage import make_store
 
 _PLANNER_READ_AHEAD: Final = 1_000
-_LINGER_MILLISECONDS: Final = 8
-"""How long an event waits for others to share its request to the broker. Its case does not wait for that (the next
-document has its place by then), and all processes that see the events save a tenth of their CPU."""
 _PLANS_OF_ONE_GROUP: Final = 0.5
 """Discoveries take at most this share of the planner's places: what needs no source is not held up by it."""
 
@@ -62,9 +59,7 @@ class Worker:
         self._database = Database.connect(
             settings.database_url, application_name="autos-downloader", pool_size=settings.database_pool_size
         )
-        self._producer = Producer(
-            settings.kafka_bootstrap_servers, {"linger.ms": _LINGER_MILLISECONDS, **settings.kafka_config}
-        )
+        self._producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
         self._gate = SourceGate(
             min(settings.source_concurrency, settings.download_concurrency), on_pause=self._on_pause
         )
@@ -193,7 +188,7 @@ class Worker:
             decode=fetching.decode,
             handler=fetcher.handle,
             dead=dead.to_topic(topics.DOCUMENT_DEAD),
-            sink=ProducerSink(self._producer),
+            sink=ProducerSink(self._producer, gather_seconds=GATHER_SECONDS),
             group_of=lambda task: task.group,
             not_before=lambda task: task.not_before,
             prepare=fetcher.prepare,

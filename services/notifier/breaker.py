@@ -41,6 +41,11 @@ class Breaker:
     def closed(self) -> bool:
         return self._open_until is None
 
+    @property
+    def fresh(self) -> bool:
+        """Whether it knows nothing that a new one would not."""
+        return self.closed and not self._failures
+
     def admits(self, now: float) -> bool:
         """Whether a delivery may be taken now."""
         if self._open_until is None:

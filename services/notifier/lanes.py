@@ -6,7 +6,8 @@ it may have in flight, so that claims are made ahead in batches; its requests in
 taken ahead uses no more than half of what an origin and all may have together, and is filled up when half is used.
 
 A dead receiver holds its own lane's slots and nothing else. A lane keeps a bounded number of deliveries; the others
-stay in the database, and ``hungry`` says when there is room for them again.
+stay in the database, and ``hungry`` says when there is room for them again. A lane with nothing to do and nothing to
+remember is forgotten: there may be as many endpoints as there are cases.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from services.notifier.breaker import Breaker, BreakerPolicy
 
 _QUICK_SECONDS: Final = 0.25
 _IDLE_LANES: Final = 10_000
+"""Lanes with nothing to do that remember a few failures: when there are so many they are forgotten too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,13 @@ class Lanes:
 
     def _take_from(self, endpoint_id: str, now: float) -> Ticket | None:
         lane = self._lanes.get(endpoint_id)
-        if lane is None or not lane.queue or not self._may_take(lane, lane.queue[0].origin):
+        if lane is None:
+            return None
+        if not lane.queue:
+            if lane.next_at <= now:
+                self._forget_if_idle(endpoint_id, lane)
+            return None
+        if not self._may_take(lane, lane.queue[0].origin):
             return None
         if not lane.breaker.admits(now):
             if lane.breaker.open_until is not None:
@@ -224,6 +232,20 @@ class Lanes:
             self._turn[endpoint_id] = None
         if lane.queue:
             self._turn[ticket.endpoint_id] = None
+        elif not self._limits.interval:
+            self._forget_if_idle(ticket.endpoint_id, lane)
+        elif not lane.taken:
+            # Not before its next start would be allowed.
+            heapq.heappush(self._timers, (lane.next_at, ticket.endpoint_id))
+
+    def _forget_if_idle(self, endpoint_id: str, lane: _Lane) -> None:
+        if not lane.queue and not lane.taken and lane.breaker.fresh:
+            del self._lanes[endpoint_id]
+
+    @property
+    def endpoints(self) -> int:
+        """How many endpoints are kept in mind."""
+        return len(self._lanes)
 
     def next_due(self) -> float | None:
         """When a held lane may be looked at again."""

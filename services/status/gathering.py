@@ -31,14 +31,18 @@ class Gatherer(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
         self._last_write = 0.0
 
-    async def add(self, item: T, *, urgent: bool) -> None:
-        """Take an item in; waits while there is no room. One caller at a time."""
+    async def add(self, item: T, *, urgent: Callable[[], bool]) -> None:
+        """Take an item in; waits while there is no room. One caller at a time.
+
+        ``urgent`` is asked when there is room, always: what the write before has taught must not come after.
+        """
         await self._free.wait()
+        in_haste = urgent()
         self._batch.append(item)
         if len(self._batch) >= self._size:
             self._free.clear()
             self._due.set()
-        elif urgent:
+        elif in_haste:
             self._write_within(min(self._seconds, _PATIENCE * self._last_write))
         elif self._timer is None:
             self._write_within(self._seconds)

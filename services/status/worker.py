@@ -135,8 +135,8 @@ class StatusWorker:
         """Take a Faust event; waits while a batch is being written. Never raises but CancelledError."""
         message = event.message
         kind = next((value for name, value in message.headers or () if name == "ce_type"), None) or b""
-        urgent = self._outlook.may_end(kind, message.key or b"", message.value or b"")
-        await self._gatherer.add(message, urgent=urgent)
+        key, value = message.key or b"", message.value or b""
+        await self._gatherer.add(message, urgent=lambda: self._outlook.may_end(kind, key, value))
 
     async def _write_batch(self, gathered: Sequence[Any]) -> None:
         """Write a batch; returns when it is committed or when the worker stops. Never raises but CancelledError."""

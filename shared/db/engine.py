@@ -96,17 +96,24 @@ def _told_apart() -> Iterator[None]:
 
 
 class Database:
-    """A connection pool and a thread for each of its connections."""
+    """A connection pool and a thread for each of its connections.
 
-    def __init__(self, engine: Engine, *, threads: int = 10) -> None:
+    ``beside`` is another pool, for :meth:`aside`: were it the same, all threads could wait there for one another.
+    """
+
+    def __init__(self, engine: Engine, *, threads: int = 10, beside: Engine | None = None) -> None:
         self.engine = engine
+        self._beside = beside
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
 
     @classmethod
-    def connect(cls, url: str, *, application_name: str, pool_size: int = 10) -> Database:
-        """A database of ``pool_size`` connections; nothing is dialled yet."""
-        return cls(make_engine(url, application_name=application_name, pool_size=pool_size), threads=pool_size)
+    def connect(cls, url: str, *, application_name: str, pool_size: int = 10, beside: int = 0) -> Database:
+        """A database of ``pool_size`` connections, and ``beside`` more for :meth:`aside`; nothing is dialled yet."""
+        more = make_engine(url, application_name=application_name, pool_size=beside) if beside else None
+        return cls(
+            make_engine(url, application_name=application_name, pool_size=pool_size), threads=pool_size, beside=more
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -137,7 +144,21 @@ class Database:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, without_transaction)
 
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """A second connection for a thread that is in a transaction, without one: every statement commits at once.
+
+        Whoever waits for it holds another, so what is done with it must be short. Raises as :meth:`transaction`, and
+        ValueError when the database was made without such connections.
+        """
+        if self._beside is None:
+            raise ValueError("no connections beside the pool")
+        with _told_apart(), self._beside.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
     def close(self) -> None:
         """Wait for running work, then close every connection."""
         self._threads.shutdown(wait=True)
         self.engine.dispose()
+        if self._beside is not None:
+            self._beside.dispose()

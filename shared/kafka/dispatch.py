@@ -26,13 +26,15 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _REPEATS: Final = 3
+_ANSWERED: Final = 4
+"""So many times as many outcomes may wait for the broker as handlers may run."""
 
 
 class Dispatcher(Generic[T]):
     """Hands entries to the handler. ``failed`` is told what must end the runtime.
 
-    At most ``max_in_flight`` handlers run, and at most as many entries are held: when that is reached nothing fresh
-    is begun, so that an outage is probed by a few records instead of all.
+    At most ``max_in_flight`` handlers run; a few times as many outcomes wait for the broker. When ``max_in_flight``
+    entries are held nothing fresh is begun, so that an outage is probed by a few records instead of all.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Dispatcher(Generic[T]):
         self._held: list[tuple[float, int, Entry]] = []
         self._holds = 0
         self._tasks: dict[asyncio.Task[bool], Entry] = {}
+        self._answered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._taking = True
 
@@ -150,7 +153,7 @@ class Dispatcher(Generic[T]):
         if not self._taking:
             return
         loop = asyncio.get_running_loop()
-        while len(self._tasks) < self._max_in_flight:
+        while self._has_room():
             if self._held and self._held[0][0] <= loop.time():
                 entry: Entry | None = heapq.heappop(self._held)[2]
             elif len(self._held) >= self._max_in_flight:
@@ -169,11 +172,15 @@ class Dispatcher(Generic[T]):
         self._buffered.set(len(self._queue) + len(self._preparation))
         self._held_count.set(len(self._held))
 
+    def _has_room(self) -> bool:
+        running = len(self._tasks) - self._answered
+        return running < self._max_in_flight and self._answered < _ANSWERED * self._max_in_flight
+
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if len(self._tasks) >= self._max_in_flight:
+        if not self._has_room():
             return
         waits = [self._held[0][0] - loop.time()] if self._held else []
         due = self._queue.next_due()
@@ -184,6 +191,7 @@ class Dispatcher(Generic[T]):
 
     def _ended(self, task: asyncio.Task[bool]) -> None:
         entry = self._tasks.pop(task)
+        self._set_answered(entry, False)
         held = False
         if not task.cancelled():
             if (error := task.exception()) is not None:
@@ -227,11 +235,18 @@ class Dispatcher(Generic[T]):
         if entry.outcome is None:
             with self._handler_seconds.time():
                 entry.outcome = await self._handling.handler(entry.item)
-            if entry.placed and not read_once(entry.outcome.emit):
-                # What is left is the broker's part. An outcome that may have to be made anew keeps its place.
-                self._give_place_back(entry)
-                self._pump()
+        if not read_once(entry.outcome.emit):
+            # What is left is the broker's part. An outcome that may have to be made anew keeps its places.
+            self._set_answered(entry, True)
+            self._give_place_back(entry)
+            self._pump()
+            entry.last = entry.group not in self._queue
         await self._sink.deliver(entry, entry.outcome.emit)
+
+    def _set_answered(self, entry: Entry, answered: bool) -> None:
+        """Whether the entry's handler has answered, and the next may begin while the broker takes what it said."""
+        self._answered += answered - entry.answered
+        entry.answered = answered
 
     def _give_place_back(self, entry: Entry) -> None:
         """The next of the group may have its turn."""
@@ -241,6 +256,7 @@ class Dispatcher(Generic[T]):
 
     async def _after_failure(self, entry: Entry, error: Exception) -> None:
         """Another try, or the dead topic."""
+        self._set_answered(entry, False)
         if entry.letter is not None:
             if not isinstance(error, RecordRefused) or entry.letter.value is None:
                 raise error

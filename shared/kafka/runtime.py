@@ -119,6 +119,7 @@ class ConsumerRuntime(Generic[T]):
     def stop(self) -> None:
         """Begin the orderly end; ``run`` returns when it is over. From the event loop."""
         self._stop.set()
+        self._dispatcher.stop_taking()
 
     async def run(self) -> None:
         """Read and handle until ``stop``; once. Raises what makes going on impossible, after an orderly release."""
@@ -162,7 +163,7 @@ class ConsumerRuntime(Generic[T]):
             await asyncio.shield(self._finish(thread, grace))
 
     async def _finish(self, thread: PollThread, grace: float) -> None:
-        """Stop taking, give what is in flight ``grace`` seconds, commit, leave the group."""
+        """Take nothing more, give what is in flight ``grace`` seconds, commit, leave the group."""
         self._dispatcher.stop_taking()
         if self._commit_timer is not None:
             self._commit_timer.cancel()

@@ -40,6 +40,10 @@ class FairQueue(Generic[T]):
         """How many items wait, due or not; those in flight do not count."""
         return self._ready + len(self._later)
 
+    def __contains__(self, group: object) -> bool:
+        """Whether anything of the group waits for its turn or is out; what is not due yet does not count."""
+        return group in self._groups
+
     def push(self, item: T, group: str, not_before: float | None = None) -> None:
         """Add an item at the end of its group; one with ``not_before`` joins the group when that time has come."""
         if not_before is None:

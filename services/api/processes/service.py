@@ -136,7 +136,8 @@ class CaseService:
     ) -> tuple[Outcome, Shown] | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again.
 
-        What the client spends is taken last: its row is held until the end, and its other requests wait for that.
+        What the client spends is taken last, beside the transaction: whatever is refused before has cost nothing, and
+        the client's other requests do not wait for this one's commit.
         """
         lock_case(connection, ask.number)
         seen = read_known(connection, ask, self._rules.limit.name)
@@ -164,7 +165,8 @@ class CaseService:
             announce(connection, ask.number)
         shown = show(connection, outcome)
         if outcome.kind == ACCEPTED:
-            outcome = replace(outcome, allowance=ratelimit.spend(connection, self._rules.limit, ask.client_id))
+            with self._database.aside() as purse:
+                outcome = replace(outcome, allowance=ratelimit.spend(purse, self._rules.limit, ask.client_id))
         return outcome, shown
 
     def _decide(self, ask: Ask, known: Known, reading: Reading | None) -> Decision:

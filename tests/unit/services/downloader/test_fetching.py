@@ -223,8 +223,41 @@ async def test_a_document_of_a_cancelled_job_is_dropped_without_a_word() -> None
     assert bench.producer.sent == []
 
 
+class Asked:
+    """A database in which these jobs are cancelled; it keeps what it was asked for."""
+
+    def __init__(self, *cancelled: str) -> None:
+        self.cancelled = frozenset(cancelled)
+        self.times = 0
+
+    async def run(self, _work: object) -> frozenset[str]:
+        self.times += 1
+        return self.cancelled
+
+
+async def test_only_jobs_at_hand_are_asked_for_again() -> None:
+    now = 0.0
+    database = Asked("b")
+    cancellations = Cancellations(cast(Database, database), clock=lambda: now)
+    cancellations.note(["a", "b", "c"], {"c"})
+    await cancellations.refresh()
+    assert [job in cancellations for job in "abc"] == [False, True, True]
+    assert len(cancellations) == 1
+    now = 50.0
+    assert "a" not in cancellations
+    now = 100.0
+    await cancellations.refresh()
+    assert (len(cancellations), database.times) == (1, 2)
+    now = 111.0
+    await cancellations.refresh()
+    # Nothing is at hand, nobody is asked; what was cancelled is known for longer.
+    assert (len(cancellations), database.times) == (0, 2)
+    assert "b" in cancellations and "a" not in cancellations
+
+
 def test_only_so_many_jobs_are_remembered() -> None:
     cancellations = Cancellations(cast(Database, None))
-    cancellations.note(["first"], {"first"})
-    cancellations.note([str(n) for n in range(10_000)])
-    assert "first" not in cancellations
+    cancellations.note([f"cancelled-{n}" for n in range(10_001)], {f"cancelled-{n}" for n in range(10_001)})
+    assert "cancelled-0" not in cancellations and "cancelled-10000" in cancellations
+    cancellations.note([str(n) for n in range(10_001)])
+    assert len(cancellations) == 10_000

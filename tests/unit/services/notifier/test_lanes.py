@@ -184,6 +184,19 @@ def test_a_rate_spaces_the_starts_of_an_endpoint() -> None:
     assert len(begin(lanes, 11.0)) == 1
 
 
+def test_an_endpoint_with_nothing_to_do_is_forgotten_but_not_its_rate() -> None:
+    lanes = Lanes(Limits(interval=1.0))
+    for number in range(2):
+        lanes.offer(ticket(number))
+        (found,) = begin(lanes, 10.0 + number)
+        lanes.ended(found, 10.0 + number, succeeded=True, seconds=0.01)
+        lanes.forget(found.delivery_id)
+        assert begin(lanes, 10.5 + number) == []
+        assert lanes.endpoints == 1
+    assert begin(lanes, 12.0) == []
+    assert lanes.endpoints == 0
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Offers, claims, ends in any order: the limits hold and every delivery that was taken in comes out."""
 
@@ -257,6 +270,7 @@ class AnyOrder(RuleBasedStateMachine):
         """Whatever happened, with receivers that answer everything comes out."""
         for _ in range(10_000):
             if not self.inside and not self.taken:
+                self._nothing_is_kept()
                 return
             self.now += 61.0
             self.takes(100, set())
@@ -266,6 +280,21 @@ class AnyOrder(RuleBasedStateMachine):
                 self.lanes.forget(name)
             self.starts()
         raise AssertionError(f"left inside: {self.inside}, {self.taken}")
+
+    def _nothing_is_kept(self) -> None:
+        """Of endpoints with nothing to do, once each has answered."""
+        for endpoint in "abcd":
+            self.offers(endpoint, 1)
+        while self.inside:
+            self.now += 61.0
+            self.takes(100, set())
+            for name, found in list(self.started.items()):
+                del self.started[name], self.taken[name]
+                self.lanes.ended(found, self.now, succeeded=True, seconds=0.01)
+                self.lanes.forget(name)
+        self.now += 61.0
+        self.takes(100, set())
+        assert self.lanes.endpoints == 0
 
 
 TestAnyOrder = AnyOrder.TestCase

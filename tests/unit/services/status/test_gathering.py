@@ -12,6 +12,14 @@ LONG = 60.0
 """Seconds that no test waits for."""
 
 
+def yes() -> bool:
+    return True
+
+
+def no() -> bool:
+    return False
+
+
 class Pen:
     """Takes batches; ``held`` makes a write last until it is let go."""
 
@@ -54,9 +62,9 @@ async def gathering(pen: Pen, *, size: int = 10, seconds: float = LONG) -> Async
 async def test_what_is_urgent_takes_what_waits_along() -> None:
     pen = Pen()
     async with gathering(pen) as gatherer:
-        await gatherer.add(1, urgent=False)
-        await gatherer.add(2, urgent=False)
-        await gatherer.add(3, urgent=True)
+        await gatherer.add(1, urgent=no)
+        await gatherer.add(2, urgent=no)
+        await gatherer.add(3, urgent=yes)
         await pen.until(3)
     assert pen.batches == [[1, 2, 3]]
 
@@ -65,7 +73,7 @@ async def test_a_full_batch_is_written() -> None:
     pen = Pen()
     async with gathering(pen, size=2) as gatherer:
         for item in range(6):
-            await gatherer.add(item, urgent=False)
+            await gatherer.add(item, urgent=no)
         await pen.until(6)
     assert pen.batches == [[0, 1], [2, 3], [4, 5]]
 
@@ -75,7 +83,7 @@ async def test_the_first_of_a_batch_waits_so_long_and_no_longer() -> None:
     loop = asyncio.get_running_loop()
     async with gathering(pen, seconds=0.05) as gatherer:
         began = loop.time()
-        await gatherer.add(1, urgent=False)
+        await gatherer.add(1, urgent=no)
         await pen.begun.wait()
         assert loop.time() - began >= 0.045
     assert pen.written == [1]
@@ -86,13 +94,13 @@ async def test_what_is_urgent_waits_as_the_last_write_took_so_that_busy_batches_
     loop = asyncio.get_running_loop()
     async with gathering(pen) as gatherer:
         pen.free.clear()
-        await gatherer.add(1, urgent=True)
+        await gatherer.add(1, urgent=yes)
         await pen.begun.wait()
         began = loop.time()
         loop.call_later(0.05, pen.free.set)
-        await gatherer.add(2, urgent=True)  # waits for the write
+        await gatherer.add(2, urgent=yes)  # waits for the write
         took = loop.time() - began
-        await gatherer.add(3, urgent=True)
+        await gatherer.add(3, urgent=yes)
         await pen.until(3)
         assert loop.time() - began - took >= took
     assert pen.batches == [[1], [2, 3]]
@@ -102,11 +110,25 @@ async def test_nothing_is_taken_in_while_a_batch_is_written() -> None:
     pen = Pen()
     pen.free.clear()
     async with gathering(pen) as gatherer:
-        await gatherer.add(1, urgent=True)
+        await gatherer.add(1, urgent=yes)
         await pen.begun.wait()
-        adding = asyncio.create_task(gatherer.add(2, urgent=True))
+        adding = asyncio.create_task(gatherer.add(2, urgent=yes))
         done, _ = await asyncio.wait({adding}, timeout=0.05)
         assert not done
+        pen.free.set()
+        await pen.until(2)
+        await adding
+    assert pen.batches == [[1], [2]]
+
+
+async def test_what_is_urgent_is_asked_after_the_write_before_has_taught() -> None:
+    pen = Pen()
+    pen.free.clear()
+    async with gathering(pen) as gatherer:
+        await gatherer.add(1, urgent=yes)
+        await pen.begun.wait()
+        adding = asyncio.create_task(gatherer.add(2, urgent=lambda: pen.batches == [[1]]))
+        await asyncio.sleep(0)
         pen.free.set()
         await pen.until(2)
         await adding

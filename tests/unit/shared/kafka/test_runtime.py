@@ -25,7 +25,7 @@ from shared.kafka.poll import LoopGone
 from shared.kafka.producer import ProducerFailed, RecordRefused
 from shared.kafka.records import OutgoingRecord, Record
 from shared.kafka.runtime import ConsumerRuntime, Done
-from shared.kafka.sinks import ProducerSink
+from shared.kafka.sinks import Gate, ProducerSink
 from tests.support import wait_until, wait_until_async
 from tests.unit.shared.kafka.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeProducer
 
@@ -265,7 +265,7 @@ class Slow:
 
 
 async def test_a_group_does_not_wait_for_the_broker_to_acknowledge_what_its_handlers_said() -> None:
-    bench = Bench(log(*[b"case"] * 6))
+    bench = Bench(log(*[b"case"] * 20))
     slow = Slow(bench.broker)
     calls: list[int] = []
 
@@ -275,13 +275,46 @@ async def test_a_group_does_not_wait_for_the_broker_to_acknowledge_what_its_hand
 
     options: dict[str, Any] = {"sink": ProducerSink(slow), "per_group": 1, "max_in_flight": 4}  # type: ignore[arg-type]
     async with bench.running(handler, group_of=lambda record: "case", **options):
-        # As many as may be in flight, one handler at a time, and nothing acknowledged yet.
-        await wait_until_async(lambda: slow.begun == 4, 5)
-        assert calls == [0, 1, 2, 3]
+        # One handler at a time; four times as many as may run wait for the broker, and nothing is acknowledged yet.
+        await wait_until_async(lambda: slow.begun == 16, 5)
+        assert calls == [*range(16)]
         assert bench.broker.committed == {}
         slow.free.set()
-        await bench.until_committed(6)
-    assert calls == [0, 1, 2, 3, 4, 5]
+        await bench.until_committed(20)
+    assert calls == [*range(20)]
+
+
+async def test_outcomes_wait_for_others_until_the_last_of_a_group_at_hand() -> None:
+    bench = Bench(log(*[b"case"] * 3, *[b"other"] * 2))
+    free: dict[bytes, asyncio.Event] = {b"case": asyncio.Event(), b"other": asyncio.Event()}
+
+    async def handler(record: Record) -> Done:
+        await free[record.value or b""].wait()
+        return Done([out(record)])
+
+    sink = ProducerSink(bench.producer, gather_seconds=60.0)  # type: ignore[arg-type]
+    async with bench.running(handler, sink=sink, group_of=lambda record: (record.value or b"").decode(), per_group=2):
+        free[b"other"].set()
+        # Both have answered; the second has nobody to wait for, and takes the first along.
+        await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
+        free[b"case"].set()
+        await bench.until_committed(5)
+    assert len(bench.broker.written) == 5
+
+
+async def test_outcomes_do_not_wait_longer_than_they_should_nor_for_more_than_enough() -> None:
+    loop = asyncio.get_running_loop()
+    gate = Gate(0.02, 3)
+    began = loop.time()
+    await gate.wait()
+    assert 0.015 <= loop.time() - began < 1.0
+    patient = Gate(60.0, 3)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(patient.wait() for _ in range(3)))
+        waiting = asyncio.create_task(patient.wait())
+        await asyncio.sleep(0)
+        patient.open()
+        await waiting
 
 
 async def test_a_partition_is_paused_at_its_bound_and_resumed_at_half() -> None:

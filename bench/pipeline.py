@@ -15,7 +15,7 @@ from local.pdpj.control import SourceSetting
 
 _SIZE = 100_000
 _WARM_UPS = 5
-"""Runs before the first that counts. Kafka's virtual machine compiles what it runs often, the store grows its volumes:
+"""Runs of 500 documents or more before the first that counts. Kafka's virtual machine compiles what it runs often, the store grows its volumes:
 the first five hundred documents after a start come at half the rate of the fourth (shown as a figure of its own)."""
 
 
@@ -30,18 +30,24 @@ class Workload:
     at_once: int
     rate_aim: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    warm_ups: int = _WARM_UPS
 
 
 _CPU_AIM = "≤ 1.6 × raw"
 
 
 def workloads(plan: Plan) -> list[Workload]:
-    """The three of the issue; the second shows the planner and the turns of the cases, the third the source's limit."""
+    """The three of the issue; the many cases show the planner and their turns, the last one the source's limit.
+
+    Between the request and the first document, and between the last and the end, lie a few steps of one after the other:
+    a fifth of the second that the case of 500 takes. The larger case tells what the rate is without them.
+    """
     wide = {"AUTOS_DOWNLOAD_CONCURRENCY": "32", "AUTOS_DOWNLOAD_PER_PROCESS": "32", "AUTOS_SOURCE_CONCURRENCY": "64"}
     # Places beyond the source's, so that storing and telling do not take the source's time: what the product is for.
     narrow = {"AUTOS_DOWNLOAD_CONCURRENCY": "32", "AUTOS_DOWNLOAD_PER_PROCESS": "32", "AUTOS_SOURCE_CONCURRENCY": "16"}
     return [
         Workload("1 case, 0 ms", 1, plan.size(500, 200), 0.0, 32, "≥ 0.8 × raw", wide),
+        Workload("1 large case, 0 ms", 1, plan.size(2000, 400), 0.0, 32, "", wide, 2),
         Workload("many cases, 20 ms", plan.size(100, 25), 12, 0.02, 32, "≥ 0.8 × raw", wide),
         Workload("source is the limit", 1, plan.size(500, 200), 0.1, 16, "≥ 0.95 × raw", narrow),
     ]
@@ -59,7 +65,7 @@ def _measure(plan: Plan, product: Product, workload: Workload) -> list[Figure]:
     product.simulator.configure_source(SourceSetting(latency=workload.latency))
     _ours(product, Workload("connections", 2, 10, 0.0, 8, ""))
     cold = _ours(product, workload)
-    for _ in range(plan.size(_WARM_UPS, 1) - 1):
+    for _ in range(plan.size(workload.warm_ups, 1) - 1):
         _ours(product, workload)
     _raw(product, workload)
     ours: list[Run] = []

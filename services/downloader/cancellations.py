@@ -64,5 +64,5 @@ class Cancellations:
         asked = list(self._open)
         if not asked:
             return
-        for job_id in await self._database.run(lambda connection: cancelled_jobs(connection, asked)):
+        for job_id in await self._database.read(lambda connection: cancelled_jobs(connection, asked)):
             self._cancel(job_id)

@@ -35,7 +35,7 @@ class Discovery:
         Raises SourceError, and InfrastructureAway when the database is away.
         """
         self._turn_back_while_away()
-        known = await self._database.run(lambda connection: find_version(connection, process_number))
+        known = await self._database.read(lambda connection: find_version(connection, process_number))
         reading = await self._read(process_number, known)
         fetched_at = self._clock()
 

@@ -100,7 +100,7 @@ class Fetcher:
         def ask(connection: Connection) -> tuple[dict[DocumentKey, StoredDocument], frozenset[str]]:
             return find_documents(connection, keys, status=AVAILABLE), cancelled_jobs(connection, jobs)
 
-        known, cancelled = await self._database.run(ask)
+        known, cancelled = await self._database.read(ask)
         self._cancellations.note(jobs, cancelled)
         return [self._early(task, known.get(_key(task.request))) for task in tasks]
 

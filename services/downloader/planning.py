@@ -88,7 +88,7 @@ class Planner:
     async def handle(self, task: PlanTask) -> Done:
         """Raises InfrastructureAway when the database is away."""
         request = task.request
-        if await self._database.run(lambda connection: cancelled_jobs(connection, [request.job_id])):
+        if await self._database.read(lambda connection: cancelled_jobs(connection, [request.job_id])):
             # Its end is told already: by api, with the cancellation.
             self._metrics.jobs.labels("cancelled").inc()
             return Done()

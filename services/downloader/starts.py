@@ -11,7 +11,7 @@ from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
 
-GATHER_SECONDS: Final = 0.05
+GATHER_SECONDS: Final = 0.1
 """How long an event about a document waits for others. A request to the broker and a transaction of the projection
 cost more than an event, and few people see that a document is under way for less than this."""
 

@@ -96,7 +96,7 @@ class Intake:
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]
-        found = await self._database.run(lambda connection: claims.find(connection, ids))
+        found = await self._database.read(lambda connection: claims.find(connection, ids))
         tickets = []
         for event in events:
             # A wake-up for an attempt that was made meanwhile (by the sweeper) is over.

@@ -106,7 +106,7 @@ class Sender:
 
         None when it cannot be made, which counts as a failed attempt: it would not end otherwise.
         """
-        renderers = await self._database.run(lambda connection: self._bodies.load(connection, [job_id]))
+        renderers = await self._database.read(lambda connection: self._bodies.load(connection, [job_id]))
         try:
             return await asyncio.get_running_loop().run_in_executor(self._builders, renderers[job_id])
         # Rendering is pure: whatever it is, it is about this case, and is told by the attempt.

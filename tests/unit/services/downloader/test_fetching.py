@@ -230,7 +230,7 @@ class Asked:
         self.cancelled = frozenset(cancelled)
         self.times = 0
 
-    async def run(self, _work: object) -> frozenset[str]:
+    async def read(self, _work: object) -> frozenset[str]:
         self.times += 1
         return self.cancelled
 

@@ -15,8 +15,9 @@ from local.pdpj.control import SourceSetting
 
 _SIZE = 100_000
 _WARM_UPS = 5
-"""Runs of 500 documents or more before the first that counts. Kafka's virtual machine compiles what it runs often, the store grows its volumes:
-the first five hundred documents after a start come at half the rate of the fourth (shown as a figure of its own)."""
+"""Runs of 500 documents or more before the first that counts. Kafka's virtual machine compiles what it runs often, the
+store grows its volumes: the first five hundred documents after a start come at half the rate of the fourth (shown as a
+figure of its own)."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ _CPU_AIM = "≤ 1.6 × raw"
 def workloads(plan: Plan) -> list[Workload]:
     """The three of the issue; the many cases show the planner and their turns, the last one the source's limit.
 
-    Between the request and the first document, and between the last and the end, lie a few steps of one after the other:
-    a fifth of the second that the case of 500 takes. The larger case tells what the rate is without them.
+    Before the first document and after the last lie a few steps, one after the other: a sixth of the second that the
+    case of 500 takes. The larger case tells what the rate is without them.
     """
     wide = {"AUTOS_DOWNLOAD_CONCURRENCY": "32", "AUTOS_DOWNLOAD_PER_PROCESS": "32", "AUTOS_SOURCE_CONCURRENCY": "64"}
     # Places beyond the source's, so that storing and telling do not take the source's time: what the product is for.

@@ -12,6 +12,10 @@ _PATIENCE: Final = 2.0
 """What is urgent waits for others so many times as long as the last write took: a few milliseconds on an idle system.
 With more than one, batches grow when they are what takes the time, until they are full."""
 
+_IN_HASTE_SECONDS: Final = 0.02
+_LULL_SECONDS: Final = 0.003
+"""But when it has waited for the first of these, it waits on only while others come without such a break."""
+
 
 class Gatherer(Generic[T]):
     """Batches of at most ``size``, given to ``write`` one at a time; nothing waits longer than ``seconds`` for others.
@@ -29,6 +33,8 @@ class Gatherer(Generic[T]):
         self._free = asyncio.Event()
         self._free.set()
         self._timer: asyncio.TimerHandle | None = None
+        self._latest = 0.0
+        self._added_at = 0.0
         self._last_write = 0.0
 
     async def add(self, item: T, *, urgent: Callable[[], bool]) -> None:
@@ -39,13 +45,15 @@ class Gatherer(Generic[T]):
         await self._free.wait()
         in_haste = urgent()
         self._batch.append(item)
+        self._added_at = asyncio.get_running_loop().time()
         if len(self._batch) >= self._size:
             self._free.clear()
             self._due.set()
         elif in_haste:
-            self._write_within(min(self._seconds, _PATIENCE * self._last_write))
+            longest = min(self._seconds, _PATIENCE * self._last_write)
+            self._write_within(min(longest, _IN_HASTE_SECONDS), longest)
         elif self._timer is None:
-            self._write_within(self._seconds)
+            self._write_within(self._seconds, self._seconds)
 
     async def run(self) -> None:
         """Write batches until cancelled; what is not written then was never acknowledged and comes again."""
@@ -61,11 +69,20 @@ class Gatherer(Generic[T]):
         finally:
             self._stop_timer()
 
-    def _write_within(self, seconds: float) -> None:
+    def _write_within(self, seconds: float, longest: float) -> None:
         loop = asyncio.get_running_loop()
         if self._timer is None or loop.time() + seconds < self._timer.when():
             self._stop_timer()
-            self._timer = loop.call_later(seconds, self._due.set)
+            self._latest = loop.time() + longest
+            self._timer = loop.call_later(seconds, self._on_time)
+
+    def _on_time(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now < self._latest and now - self._added_at < _LULL_SECONDS:
+            self._timer = loop.call_later(_LULL_SECONDS, self._on_time)
+        else:
+            self._due.set()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -89,21 +89,43 @@ async def test_the_first_of_a_batch_waits_so_long_and_no_longer() -> None:
     assert pen.written == [1]
 
 
-async def test_what_is_urgent_waits_as_the_last_write_took_so_that_busy_batches_grow() -> None:
+async def after_a_slow_write(pen: Pen, gatherer: Gatherer[int], seconds: float) -> None:
+    """Have an item written in so many seconds."""
+    pen.free.clear()
+    await gatherer.add(0, urgent=yes)
+    await pen.begun.wait()
+    asyncio.get_running_loop().call_later(seconds, pen.free.set)
+    await pen.until(1)
+
+
+async def test_what_is_urgent_waits_twice_as_long_as_the_last_write_took_while_others_come() -> None:
+    pen = Pen()
+    loop = asyncio.get_running_loop()
+    async with gathering(pen, size=10**9) as gatherer:
+        await after_a_slow_write(pen, gatherer, 0.1)
+        began, item = loop.time(), 1
+        await gatherer.add(item, urgent=yes)
+        while len(pen.batches) == 1:
+            item += 1
+            await gatherer.add(item, urgent=no)
+            await asyncio.sleep(0)
+        took = loop.time() - began
+    assert took >= 0.19
+    assert len(pen.batches[1]) > 2
+
+
+async def test_what_is_urgent_waits_shortly_when_nothing_comes_after_it() -> None:
     pen = Pen()
     loop = asyncio.get_running_loop()
     async with gathering(pen) as gatherer:
-        pen.free.clear()
-        await gatherer.add(1, urgent=yes)
-        await pen.begun.wait()
+        await after_a_slow_write(pen, gatherer, 0.5)
         began = loop.time()
-        loop.call_later(0.05, pen.free.set)
-        await gatherer.add(2, urgent=yes)  # waits for the write
-        took = loop.time() - began
-        await gatherer.add(3, urgent=yes)
+        await gatherer.add(1, urgent=no)
+        await gatherer.add(2, urgent=yes)
         await pen.until(3)
-        assert loop.time() - began - took >= took
-    assert pen.batches == [[1], [2, 3]]
+        took = loop.time() - began
+    assert pen.batches == [[0], [1, 2]]
+    assert 0.015 <= took < 0.5
 
 
 async def test_nothing_is_taken_in_while_a_batch_is_written() -> None:

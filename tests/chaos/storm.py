@@ -11,7 +11,7 @@ from typing import Final
 from tests.chaos.actor import Actor
 from tests.chaos.client import PatientClient
 from tests.chaos.plan import Case, Plan
-from tests.chaos.verdict import Webhooks, check_documents, check_invariants, check_webhooks
+from tests.chaos.verdict import Webhooks, check_documents, check_invariants, check_webhooks, until_answered
 from tests.chaos.watch import Watched, watching
 from tests.product import Product
 
@@ -80,6 +80,7 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
     assert not problems, problems
     assert not watched.false_alarms, watched.false_alarms
     seconds = time.monotonic() - began
+    until_answered(product)
     for case in plan.cases:
         check_documents(product, case)
     webhooks = check_webhooks(product, plan.cases, path)

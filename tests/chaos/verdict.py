@@ -40,6 +40,18 @@ class Webhooks:
     """Attempts that the receiver accepted, and whose answer the notifier did not get."""
 
 
+def until_answered(product: Product) -> None:
+    """Wait for the API: its last kill may have come just before the last case ended by another replica."""
+
+    def alive() -> bool:
+        try:
+            return product.client.get("/health/ready").is_success
+        except httpx.TransportError:
+            return False
+
+    wait_until(alive, SETTLE_SECONDS)
+
+
 def check_documents(product: Product, case: Case) -> None:
     """Every document is available, and its link gives the bytes of the source."""
     expected = {document.document_id: document for document in product.simulator.case(case.number).documents}

@@ -272,26 +272,25 @@ class AnyOrder(RuleBasedStateMachine):
             if not self.inside and not self.taken:
                 self._nothing_is_kept()
                 return
-            self.now += 61.0
-            self.takes(100, set())
-            for name, found in list(self.started.items()):
-                del self.started[name], self.taken[name]
-                self.lanes.ended(found, self.now, succeeded=True, seconds=0.01)
-                self.lanes.forget(name)
-            self.starts()
+            self._some_come_out()
         raise AssertionError(f"left inside: {self.inside}, {self.taken}")
+
+    def _some_come_out(self) -> None:
+        """A minute later, what can be sent is, and its receivers accept it."""
+        self.now += 61.0
+        self.takes(100, set())
+        for name, found in list(self.started.items()):
+            del self.started[name], self.taken[name]
+            self.lanes.ended(found, self.now, succeeded=True, seconds=0.01)
+            self.lanes.forget(name)
+        self.starts()
 
     def _nothing_is_kept(self) -> None:
         """Of endpoints with nothing to do, once each has answered."""
         for endpoint in "abcd":
             self.offers(endpoint, 1)
-        while self.inside:
-            self.now += 61.0
-            self.takes(100, set())
-            for name, found in list(self.started.items()):
-                del self.started[name], self.taken[name]
-                self.lanes.ended(found, self.now, succeeded=True, seconds=0.01)
-                self.lanes.forget(name)
+        while self.inside or self.taken:
+            self._some_come_out()
         self.now += 61.0
         self.takes(100, set())
         assert self.lanes.endpoints == 0

@@ -33,6 +33,7 @@ class Gatherer(Generic[T]):
         self._free = asyncio.Event()
         self._free.set()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._latest = 0.0
         self._added_at = 0.0
         self._last_write = 0.0
@@ -71,15 +72,18 @@ class Gatherer(Generic[T]):
 
     def _write_within(self, seconds: float, longest: float) -> None:
         loop = asyncio.get_running_loop()
-        if self._timer is None or loop.time() + seconds < self._timer.when():
+        now = loop.time()
+        # Not the handle's when(): uvloop's has none when the time is less than a millisecond.
+        if self._timer is None or now + seconds < self._timer_at:
             self._stop_timer()
-            self._latest = loop.time() + longest
+            self._timer_at, self._latest = now + seconds, now + longest
             self._timer = loop.call_later(seconds, self._on_time)
 
     def _on_time(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now < self._latest and now - self._added_at < _LULL_SECONDS:
+            self._timer_at = now + _LULL_SECONDS
             self._timer = loop.call_later(_LULL_SECONDS, self._on_time)
         else:
             self._due.set()

@@ -21,7 +21,7 @@ SESSION_SECONDS = 10.0
 """How long a killed worker holds its partitions."""
 
 Sink = Callable[[Any], Awaitable[None]]
-"""Gets each Faust event, in order; must not raise (an exception would end the agent)."""
+"""Gets each Faust event, in order; an exception ends the application, and the worker begins another."""
 
 
 class ConsumerOnly(BootStrategy):
@@ -77,8 +77,13 @@ def make_app(settings: StatusSettings, topic: str, sink: Sink) -> StatusApp:
     async def hand_over(stream: Any) -> None:
         # Not Faust's noack_take: it looks for a batch once in each interval, whether anything has come or not.
         stream.enable_acks = False
-        async for event in stream.events():
-            await sink(event)
+        try:
+            async for event in stream.events():
+                await sink(event)
+        except Exception as error:
+            # An agent that ends leaves its partitions held and unread for ever: end the application with it.
+            await app.crash(error)
+            raise
 
     app.agent(channel, name="document-events", concurrency=1)(hand_over)
     return app

@@ -74,7 +74,7 @@ class Worker:
         return self.process.wait(timeout)
 
 
-StartWorker = Callable[[], Worker]
+StartWorker = Callable[..., Worker]
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def start_worker(servers: Servers, database: FreshDatabase, topic: str, tmp_path
     prefix = f"test-{uuid.uuid4().hex[:8]}"
     with ExitStack() as running:
 
-        def start() -> Worker:
+        def start(*arguments: str) -> Worker:
             replica = str(uuid.uuid4().hex[:6])
             log = tmp_path / f"status.{replica}.log"
             environment = {
@@ -100,7 +100,7 @@ def start_worker(servers: Servers, database: FreshDatabase, topic: str, tmp_path
             script = Path(__file__).with_name("run_status.py")
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [sys.executable, str(script), topic],
+                    [sys.executable, str(script), topic, *arguments],
                     env=environment,
                     cwd=tmp_path,
                     stdout=output,

@@ -234,6 +234,18 @@ def test_poison_is_set_aside_and_the_rest_goes_on(
     assert worker.stop() == 0
 
 
+def test_a_bug_in_taking_an_event_does_not_leave_partitions_unread(
+    servers: Servers, topic: str, query: Query, start_worker: StartWorker, process_number: Numbers
+) -> None:
+    producer = producer_of(servers)
+    worker = start_worker("--fail-once")
+    produce(producer, topic, whole_job(process_number(), new_id(), 3))
+    assert producer.flush(10) == 0
+    wait_until(lambda: query(ENDED) == [(1,)], 60)
+    assert "consumer ended, starting another" in worker.log
+    assert worker.stop() == 0
+
+
 def test_an_absent_database_is_waited_for(
     servers: Servers,
     topic: str,

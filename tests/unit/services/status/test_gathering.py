@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import uvloop
+
 from services.status.gathering import Gatherer
 
 LONG = 60.0
@@ -155,3 +157,18 @@ async def test_what_is_urgent_is_asked_after_the_write_before_has_taught() -> No
         await pen.until(2)
         await adding
     assert pen.batches == [[1], [2]]
+
+
+def test_two_urgent_items_on_the_event_loop_of_the_service() -> None:
+    """uvloop's handle of a call that is due at once knows no time."""
+
+    async def add_two() -> list[list[int]]:
+        pen = Pen()
+        async with gathering(pen) as gatherer:
+            await gatherer.add(1, urgent=yes)
+            await gatherer.add(2, urgent=yes)
+            await pen.until(2)
+        return pen.batches
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(add_two()) == [[1, 2]]

@@ -102,9 +102,7 @@ def tat_of(client_id: Any, name: Any) -> ScalarSelect[Any]:
     return mine.scalar_subquery()
 
 
-_LOOK: Final = select(rate_limits.c.tat, func.clock_timestamp().label("now")).where(
-    rate_limits.c.client_id == bindparam("client"), rate_limits.c.name == bindparam("limit")
-)
+_LOOK: Final = select(tat_of(bindparam("client"), bindparam("limit")).label("tat"), func.clock_timestamp().label("now"))
 # What decide() says, as one statement. What it commits need not outlive a crash of the server, so nobody waits for the
 # disk while a client's row is held.
 _TAKE: Final = text("""

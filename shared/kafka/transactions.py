@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from shared.kafka.calls import CallingThread
 from shared.kafka.config import transactional_config
 from shared.kafka.outcome import Emit, read_once
 from shared.kafka.producer import ProducerFailed, RecordRefused, failure_of
@@ -87,13 +86,12 @@ class TransactionalSink:
             transactional_config(bootstrap_servers, transactional_id, config, timeout_ms=timeout_ms)
         )
         # The client's calls block; one thread also keeps them in order.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-transactions")
+        self._thread = CallingThread("kafka-transactions")
         self._waiting: list[_Delivery] = []
         self._woken = asyncio.Event()
         self._ledger: Ledger | None = None
         self._worker: asyncio.Task[None] | None = None
-        self._timeout_seconds = timeout_ms / 1_000
-        self._closing = threading.Event()
+        self._patience = timeout_ms / 1_000 + _CALL_SECONDS
 
     async def open(self, ledger: Ledger) -> None:
         """Take over the transactional id; waits for a broker that is away. Raises ProducerFailed."""
@@ -126,7 +124,7 @@ class TransactionalSink:
             if delivery.in_transaction:
                 # Its partition should not go to another member while this is undecided. When the broker does not
                 # answer for longer than a transaction can last, it has been aborted there.
-                await asyncio.wait({delivery.settled}, timeout=self._timeout_seconds + _CALL_SECONDS)
+                await asyncio.wait({delivery.settled}, timeout=self._patience)
             raise
 
     async def close(self) -> None:
@@ -134,8 +132,7 @@ class TransactionalSink:
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait({self._worker})
-        self._closing.set()
-        self._thread.shutdown(wait=False)
+        self._thread.close()
 
     async def _work(self) -> None:
         try:
@@ -203,7 +200,9 @@ class TransactionalSink:
                 for p in ledger.positions_with([delivery.entry for delivery in group])
             ]
             member = ledger.group_metadata()
-            await self._call(self._commit, offsets, member)
+            if offsets and member is not None:
+                await self._answered(self._client.send_offsets_to_transaction, offsets, member)
+            await self._answered(self._client.commit_transaction)
         except _EmitFailed:
             # librdkafka may send the abort ahead of the partitions that it ends, which the broker refuses for good
             # (its issue 4849). What is acknowledged was registered before; it is aborted with the rest.
@@ -225,11 +224,11 @@ class TransactionalSink:
                 async for record in delivery.emit:
                     chunk.append(record)
                     if len(chunk) == _CHUNK:
-                        await self._call(self._produce, chunk, delivery)
+                        await self._thread.call(self._produce, chunk, delivery)
                         chunk = []
-                await self._call(self._produce, chunk, delivery)
+                await self._thread.call(self._produce, chunk, delivery)
             elif not (isinstance(delivery.emit, Sequence) and not delivery.emit):
-                await self._call(self._produce, delivery.emit, delivery)
+                await self._thread.call(self._produce, delivery.emit, delivery)
         except KafkaException:
             raise
         except Exception as error:
@@ -256,38 +255,39 @@ class TransactionalSink:
                 else:
                     break
 
-    def _commit(self, offsets: list[TopicPartition], member: Any) -> None:
-        if offsets and member is not None:
-            self._answered(lambda: self._client.send_offsets_to_transaction(offsets, member, _CALL_SECONDS))
-        self._answered(lambda: self._client.commit_transaction(_CALL_SECONDS))
-
     async def _abort(self) -> None:
         try:
-            await self._call(self._answered, lambda: self._client.abort_transaction(_CALL_SECONDS))
+            await self._answered(self._client.abort_transaction)
         except KafkaException as error:
             raise ProducerFailed(error.args[0].name()) from error
 
-    def _answered(self, call: Callable[[], None]) -> None:
+    async def _answered(self, function: Callable[..., None], *arguments: Any) -> None:
         """Repeat a call that the client says may be repeated as it is (its answer has not come yet).
 
         Not for longer than a transaction lasts: after a restart of the broker the client can wait for ever for an
         answer that does not come. What follows then is an abort and, when that is not answered either, a new process.
         """
-        deadline = time.monotonic() + self._timeout_seconds + _CALL_SECONDS
+        deadline = time.monotonic() + self._patience
         while True:
             try:
-                call()
+                await self._call(function, *arguments, _CALL_SECONDS)
             except KafkaException as error:
                 reason = error.args[0]
-                over = self._closing.is_set() or time.monotonic() > deadline
-                if over or not reason.retriable() or reason.txn_requires_abort():
+                if time.monotonic() > deadline or not reason.retriable() or reason.txn_requires_abort():
                     raise
             else:
                 return
 
     async def _call(self, function: Callable[..., R], *arguments: Any) -> R:
-        running = asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
-        return await running
+        """Call the client. Raises ProducerFailed when it does not return for longer than a transaction lasts.
+
+        It is told to return after ``_CALL_SECONDS``, but forgets it where it waits for the group's coordinator
+        (librdkafka's issue 5456). Nothing can be done with a client that is stuck; a new process fences it.
+        """
+        try:
+            return await self._thread.call(function, *arguments, within=self._patience)
+        except TimeoutError as stuck:
+            raise ProducerFailed(f"{function.__name__} does not return") from stuck
 
 
 def _settle(delivery: _Delivery, failure: Exception | None) -> None:

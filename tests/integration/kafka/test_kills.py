@@ -54,6 +54,9 @@ class Worker:
 
     def stop(self) -> int:
         self.process.terminate()
+        return self.ended()
+
+    def ended(self) -> int:
         self._end()
         return self.process.returncode
 
@@ -95,6 +98,25 @@ def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench:
     wanted = Counter(b"%d/%d" % (n, half) for n in range(count) for half in range(2))
     assert Counter(keys) == wanted
     assert Counter(bench.written(2 * count)) == wanted
+
+
+@pytest.mark.timeout(120)
+def test_a_process_whose_client_never_returns_ends_and_the_next_one_writes_exactly_once(bench: Bench) -> None:
+    fill(bench, 50)
+    stuck = Worker(bench, "only", "stuck", "consumer")
+    successor = None
+    try:
+        # By itself, although a thread of it still waits.
+        assert stuck.ended() == 1
+        assert any("send_offsets_to_transaction does not return" in line for line in stuck.errors), stuck.errors
+        successor = Worker(bench, "only", "transactional", "consumer")
+        keys = bench.written(100, timeout=60)
+        assert successor.stop() == 0, successor.errors
+    finally:
+        stuck.process.kill()
+        if successor is not None:
+            successor.process.kill()
+    assert Counter(keys) == Counter(b"%d/%d" % (n, half) for n in range(50) for half in range(2))
 
 
 @pytest.mark.timeout(120)

@@ -1,7 +1,7 @@
 """A process to be killed: reads a topic and writes two records for each, in transactions or at least once.
 
-``python worker.py BOOTSTRAP TOPIC GROUP NAME transactional|plain PROTOCOL``; every record that it handles is a line
-on its standard output.
+``python worker.py BOOTSTRAP TOPIC GROUP NAME transactional|stuck|plain PROTOCOL``; every record that it handles is a
+line on its standard output. ``stuck``: the client of its transactions does not return, as librdkafka's sometimes.
 """
 
 from __future__ import annotations
@@ -10,14 +10,34 @@ import asyncio
 import random
 import signal
 import sys
+import threading
+from typing import Any
+
+import confluent_kafka
 
 from shared.kafka import dead
-from shared.kafka.config import consumer_config
+from shared.kafka.config import consumer_config, transactional_config
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord, Record
 from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
 from shared.kafka.sinks import ProducerSink, Sink
 from shared.kafka.transactions import TransactionalSink
+
+
+class Stuck(confluent_kafka.Producer):
+    """Its transactions wait for ever."""
+
+    def send_offsets_to_transaction(self, *_arguments: Any) -> None:
+        threading.Event().wait()
+
+
+def sink_of(kind: str, producer: Producer, bootstrap: str, transactional_id: str) -> Sink:
+    if kind == "plain":
+        return ProducerSink(producer)
+    if kind == "transactional":
+        return TransactionalSink(bootstrap, transactional_id)
+    client = Stuck(transactional_config(bootstrap, transactional_id, timeout_ms=1_000))
+    return TransactionalSink(bootstrap, transactional_id, timeout_ms=1_000, client=client)
 
 
 async def main(bootstrap: str, topic: str, group: str, name: str, kind: str, protocol: str) -> None:
@@ -31,7 +51,6 @@ async def main(bootstrap: str, topic: str, group: str, name: str, kind: str, pro
         return Done(iter(made)) if int(value) % 2 else Done(made)
 
     producer = Producer(bootstrap)
-    sink: Sink = TransactionalSink(bootstrap, f"{group}.{name}") if kind == "transactional" else ProducerSink(producer)
     runtime = ConsumerRuntime(
         name,
         consumer=kafka_consumer(consumer_config(bootstrap, group, group_protocol=protocol)),
@@ -39,7 +58,7 @@ async def main(bootstrap: str, topic: str, group: str, name: str, kind: str, pro
         decode=lambda record: record,
         handler=handle,
         dead=dead.to_topic(f"{topic}.dead"),
-        sink=sink,
+        sink=sink_of(kind, producer, bootstrap, f"{group}.{name}"),
         max_in_flight=16,
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runtime.stop)

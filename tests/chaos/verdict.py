@@ -74,11 +74,15 @@ def deliveries_of(product: Product, number: str) -> list[dict[str, Any]]:
 
 def check_webhooks(product: Product, cases: Sequence[Case], path: str) -> Webhooks:
     """Each case has one delivery, delivered; every request too many has a reason."""
+    deliveries = [
+        wait_until(lambda case=case: _delivered(product, case), SETTLE_SECONDS, f"delivery {case.number}")
+        for case in cases
+    ]
+    # Only now: what was on its way at the end of the storm has come.
     received = product.receiver.received(path)
     requests, duplicates, cut_off, unheard = 0, 0, 0, 0
-    for case in cases:
+    for case, (delivery,) in zip(cases, deliveries, strict=True):
         mine = [call for call in received if call.path == f"{path}/{case.number}"]
-        (delivery,) = wait_until(lambda case=case: _delivered(product, case), SETTLE_SECONDS, f"delivery {case.number}")
         assert mine, f"{case.number}: recorded as delivered, never received"
         assert all(call.verified for call in mine), case.number
         assert {call.webhook_id for call in mine} == {delivery["id"]}, case.number

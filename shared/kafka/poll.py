@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 _BATCH: Final = 500
 _COMMITTED_SECONDS: Final = 2.0
 _LAG_EVERY_SECONDS: Final = 5.0
+_NEWS_EVERY_SECONDS: Final = 1.0
+"""So often the event loop is told that nothing has been read: whether it still answers."""
 _CLOSE_COMMIT_SECONDS: Final = 2.0
 
 # The group or the topics are not ours to read: waiting does not help, an operator does.
@@ -62,7 +64,8 @@ class PollThread:
     """Runs a consumer until ``stop``. ``ended`` resolves on the event loop when the consumer is closed.
 
     ``batch``: how many records at most between two looks at the orders, so by how many a bound can be exceeded.
-    ``loop_seconds``: how long the event loop may take to answer before it counts as gone.
+    ``loop_seconds``: how long the event loop may take to answer before it counts as gone. ``tell_generation``: whether
+    the inbox is told the group's metadata as of each poll, which costs a question to the client's own thread.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class PollThread:
         poll_seconds: float,
         loop_seconds: float,
         transaction_seconds: float,
+        tell_generation: bool,
     ) -> None:
         self._batch = min(batch, _BATCH)
         self._factory = factory
@@ -85,6 +89,7 @@ class PollThread:
         self._poll_seconds = poll_seconds
         self._loop_seconds = loop_seconds
         self._transaction_seconds = transaction_seconds
+        self._tell_generation = tell_generation
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._orders: queue.SimpleQueue[Callable[[ConsumerClient], None]] = queue.SimpleQueue()
@@ -94,6 +99,7 @@ class PollThread:
         self._closing = False
         self._said: set[int] = set()
         self._lag_at = 0.0
+        self._news_at = 0.0
         self._thread = threading.Thread(target=self._run, name=f"kafka-{name}", daemon=True)
 
     def start(self) -> None:
@@ -155,10 +161,17 @@ class PollThread:
             elif (message.topic(), message.partition()) in self._held:
                 records.append(record_of(message))
             message = consumer.poll(0) if len(records) < self._batch else None
-        self._on_loop(self._inbox.read, records, consumer.consumer_group_metadata())
-        if time.monotonic() >= self._lag_at:
-            self._lag_at = time.monotonic() + _LAG_EVERY_SECONDS
+        now = time.monotonic()
+        if records or self._tell_generation or now >= self._news_at:
+            self._news_at = now + _NEWS_EVERY_SECONDS
+            self._tell(consumer, records)
+        if now >= self._lag_at:
+            self._lag_at = now + _LAG_EVERY_SECONDS
             self._measure(consumer)
+
+    def _tell(self, consumer: ConsumerClient, records: Sequence[Record]) -> None:
+        generation = consumer.consumer_group_metadata() if self._tell_generation else None
+        self._on_loop(self._inbox.read, records, generation)
 
     def _obey(self, consumer: ConsumerClient) -> None:
         while True:
@@ -276,7 +289,7 @@ class PollThread:
             except TimeoutError:
                 if drained.done():
                     raise
-                self._on_loop(self._inbox.read, [], consumer.consumer_group_metadata())
+                self._tell(consumer, [])
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _FORBIDDEN:

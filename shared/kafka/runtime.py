@@ -151,6 +151,7 @@ class ConsumerRuntime(Generic[T]):
             poll_seconds=self._poll_seconds,
             loop_seconds=self._loop_seconds,
             transaction_seconds=self._transaction_seconds,
+            tell_generation=self._sink.commits_offsets,
         )
         thread.start()
         self._plan_commit()

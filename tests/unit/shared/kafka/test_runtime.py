@@ -27,7 +27,7 @@ from shared.kafka.records import OutgoingRecord, Record
 from shared.kafka.runtime import ConsumerRuntime, Done
 from shared.kafka.sinks import Gate, ProducerSink
 from tests.support import wait_until, wait_until_async
-from tests.unit.shared.kafka.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeProducer
+from tests.unit.shared.kafka.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeMessage, FakeProducer
 
 
 def out(record: Record) -> OutgoingRecord:
@@ -598,7 +598,7 @@ async def test_an_error_of_the_poll_thread_ends_the_runtime() -> None:
     bench = Bench(log(b""))
 
     class Broken(FakeConsumer):
-        def consumer_group_metadata(self) -> object:
+        def poll(self, timeout: float) -> FakeMessage | None:
             raise OSError("the client broke")
 
     async def handler(record: Record) -> Done:

@@ -42,8 +42,8 @@ from shared.storage import make_store
 
 _PLANNER_READ_AHEAD: Final = 1_000
 _COMPRESSION: Final = {"compression.type": "lz4"}
-"""Of the events of documents, which our own services read: half of gzip's time here, and less in the broker, which looks
-into every batch (docs/adr/0008-projection.md)."""
+"""Of the events of documents, which our own services read: half of gzip's time here, and less in the broker, which
+looks into every batch (docs/adr/0008-projection.md)."""
 _PLANS_OF_ONE_GROUP: Final = 0.5
 """Discoveries take at most this share of the planner's places: what needs no source is not held up by it."""
 

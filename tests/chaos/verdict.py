@@ -89,14 +89,15 @@ def check_webhooks(product: Product, cases: Sequence[Case], path: str) -> Webhoo
         assert all(call.body["data"]["status"] == "completed" for call in mine), case.number
         recorded = {attempt["attempt"]: attempt for attempt in delivery["attempts"]}
         accepted = [call.attempt for call in mine if 200 <= call.answered < 300]
-        assert set(accepted) <= set(recorded), f"{case.number}: {accepted} were accepted, {set(recorded)} are recorded"
-        known = [number for number in set(accepted) if recorded[number]["succeeded"]]
-        mute = [number for number in set(accepted) if not recorded[number]["succeeded"]]
+        numbers = set(accepted)
+        assert numbers <= set(recorded), f"{case.number}: {accepted} were accepted, {set(recorded)} are recorded"
+        known = [number for number in numbers if recorded[number]["succeeded"]]
+        mute = [number for number in numbers if not recorded[number]["succeeded"]]
         assert len(known) == 1, f"{case.number}: attempts {known} are recorded as successful, {accepted} were accepted"
         requests += len(mine)
         # Each of these is one of the two reasons for which at-least-once means more than once.
         duplicates += len(accepted) - 1
-        cut_off += len(accepted) - len(set(accepted))
+        cut_off += len(accepted) - len(numbers)
         unheard += len(mute)
     assert duplicates == cut_off + unheard
     return Webhooks(len(cases), requests, duplicates, cut_off, unheard)

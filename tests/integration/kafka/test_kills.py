@@ -85,7 +85,7 @@ def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench:
         return sum(len(worker.handled) for worker in workers)
 
     try:
-        for target in (40, 250):
+        for target in (40, 150, 300):
             wait_until(partial(lambda aim: handled() >= aim, target), 40, f"{target} handled: {workers[-1].errors}")
             # At a random instant after so many: between, within and at the ends of transactions.
             time.sleep(rounds.random() * 0.03)

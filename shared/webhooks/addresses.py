@@ -1,7 +1,7 @@
 """Which IP addresses are public, and every spelling of a literal address that a system resolver would accept.
 
-The list is the one of docs/architecture.md ("not public"): ``ipaddress.is_global`` misses several of these, and an
-address behind a translation prefix (NAT64, 6to4, Teredo) can lead back into the network that we stand in.
+The list is that of special_purpose.py: ``ipaddress.is_global`` misses several of its rows, and an address behind a
+translation prefix (NAT64, 6to4, Teredo) can lead back into the network that we stand in.
 """
 
 from __future__ import annotations
@@ -10,51 +10,14 @@ import ipaddress
 import re
 from typing import Final
 
+from shared.webhooks.special_purpose import NOT_PUBLIC_V4, NOT_PUBLIC_V6
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-NOT_PUBLIC_V4: Final[tuple[ipaddress.IPv4Network, ...]] = tuple(
-    ipaddress.IPv4Network(network)
-    for network in (
-        "0.0.0.0/8",  # this network (RFC 1122)
-        "10.0.0.0/8",  # private (RFC 1918)
-        "100.64.0.0/10",  # carrier-grade NAT (RFC 6598)
-        "127.0.0.0/8",  # loopback (RFC 1122)
-        "169.254.0.0/16",  # link-local, cloud metadata (RFC 3927)
-        "172.16.0.0/12",  # private (RFC 1918)
-        "192.0.0.0/24",  # IETF protocol assignments (RFC 6890)
-        "192.0.2.0/24",  # documentation (RFC 5737)
-        "192.88.99.0/24",  # 6to4 relay anycast (RFC 7526)
-        "192.168.0.0/16",  # private (RFC 1918)
-        "198.18.0.0/15",  # benchmarks (RFC 2544)
-        "198.51.100.0/24",  # documentation (RFC 5737)
-        "203.0.113.0/24",  # documentation (RFC 5737)
-        "224.0.0.0/4",  # multicast (RFC 5771)
-        "240.0.0.0/4",  # reserved, and broadcast (RFC 1112)
-    )
-)
-
-NOT_PUBLIC_V6: Final[tuple[ipaddress.IPv6Network, ...]] = tuple(
-    ipaddress.IPv6Network(network)
-    for network in (
-        "::/128",  # unspecified (RFC 4291)
-        "::1/128",  # loopback (RFC 4291)
-        "64:ff9b::/96",  # NAT64 (RFC 6052)
-        "64:ff9b:1::/48",  # NAT64, local use (RFC 8215)
-        "100::/64",  # discard (RFC 6666)
-        "2001::/32",  # Teredo (RFC 4380)
-        "2001:db8::/32",  # documentation (RFC 3849)
-        "2002::/16",  # 6to4 (RFC 3056)
-        "3fff::/20",  # documentation (RFC 9637)
-        "5f00::/16",  # segment routing (RFC 9602)
-        "fc00::/7",  # unique local (RFC 4193)
-        "fe80::/10",  # link-local (RFC 4291)
-        "fec0::/10",  # site-local, deprecated (RFC 3879)
-        "ff00::/8",  # multicast (RFC 4291)
-    )
-)
-
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+# ISATAP (RFC 5214, section 6.1): the interface identifier of any prefix, with the universal bit set or not.
+_ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 
 
@@ -74,12 +37,16 @@ def embedded(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is on the public internet, by the list of docs/architecture.md."""
+    """Whether the address, and the IPv4 one that it may carry, are on the public internet (special_purpose.py)."""
     found = embedded(address)
     if isinstance(found, ipaddress.IPv4Address):
         return not any(found in network for network in NOT_PUBLIC_V4)
     # A zone id means link-local, whatever the rest says; Python's membership test ignores it.
-    return found.scope_id is None and not any(found in network for network in NOT_PUBLIC_V6)
+    if found.scope_id is not None or any(found in network for network in NOT_PUBLIC_V6):
+        return False
+    # The other forms that carry an IPv4 address (translated, 6to4, Teredo, NAT64) are rows of the list as a whole.
+    isatap = int(found) >> 32 & 0xFFFF_FFFF in _ISATAP
+    return not isatap or is_public(ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF))
 
 
 def parse_address(text: str) -> Address:

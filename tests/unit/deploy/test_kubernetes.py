@@ -19,7 +19,7 @@ from services.status.settings import StatusSettings
 from shared.events.topics import DOCUMENT_EVENTS, TOPICS
 from shared.provision import ProvisionSettings
 from shared.settings import AutosSettings
-from shared.webhooks.addresses import NOT_PUBLIC_V4, NOT_PUBLIC_V6
+from shared.webhooks.special_purpose import NOT_PUBLIC_V4, NOT_PUBLIC_V6
 
 ROOT: Final = Path(__file__).parents[3]
 FOLDER: Final = ROOT / "deploy" / "kubernetes"

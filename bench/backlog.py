@@ -9,6 +9,7 @@ from bench.delivery import ask, make_cases, wait_for_end
 from bench.figures import Figure, rates_by_part
 from bench.product import Product, case_numbers, running_product
 from bench.registry import Benchmark, Plan
+from shared.together import together
 
 _DOCUMENTS = 1_000
 """Of each case."""
@@ -65,7 +66,7 @@ async def _drain(product: Product, total: int) -> Samples:
                 await ask(client, number)
 
         try:
-            await asyncio.gather(*(one(number) for number in numbers))
+            await together(one(number) for number in numbers)
             await waiting
         finally:
             waiting.cancel()

@@ -16,6 +16,7 @@ from bench.processes import own
 from bench.product import Product
 from bench.registry import BenchmarkFailed
 from shared.db.channels import PROGRESS
+from shared.together import together
 
 _STEP_SECONDS: Final = 0.02
 """The least time between two looks at the projection."""
@@ -165,7 +166,7 @@ async def deliver(
     before = product.processes.cpu()
     began = time.perf_counter()
     async with product.client() as client:
-        answers = await asyncio.gather(*(one(client, number) for number in numbers))
+        answers = await together(one(client, number) for number in numbers)
         await wait_for_end(product, numbers, documents, timeout, watch=note)
     seconds = time.perf_counter() - began
     return Run(documents, seconds, first, difference(product.processes.cpu(), before), tuple(answers))

@@ -9,6 +9,7 @@ from bench.figures import Figure, percentile
 from bench.product import Product, case_numbers, running_product
 from bench.registry import Benchmark, Plan
 from local.pdpj.control import SourceSetting
+from shared.together import together
 
 _REQUESTS = 100
 _DOCUMENTS = 12
@@ -60,7 +61,7 @@ async def _ask_into(product: Product, background: list[str], documents: int, num
             await ask(client, number)
         # Not before the downloads run.
         await _some_available(product, background)
-        answers = await asyncio.gather(*(ask(client, number) for number in numbers))
+        answers = await together(ask(client, number) for number in numbers)
     await wait_for_end(
         product,
         [*background, *numbers],

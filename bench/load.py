@@ -33,6 +33,7 @@ from bench.product import Product, case_numbers, running_product
 from bench.registry import BenchmarkFailed, Plan
 from bench.sink import Arrival, Sink, running_sink
 from local.pdpj.control import SourceSetting
+from shared.together import group, together
 
 _DOCUMENTS: Final = 12
 _SIZE: Final = 100_000
@@ -152,7 +153,7 @@ def _burst(product: Product, sink: Sink, cases: int) -> tuple[dict[str, Any], Co
 
 async def _ask_at_once(product: Product, tally: Tally, sink: Sink, numbers: Sequence[str]) -> None:
     async with product.client() as client:
-        await asyncio.gather(*(tally.ask(client, number, sink.url(_path(number))) for number in numbers))
+        await together(tally.ask(client, number, sink.url(_path(number))) for number in numbers)
 
 
 def _path(number: str) -> str:
@@ -262,17 +263,13 @@ async def _ask_steadily(
     """Requests at fixed times, whether the earlier ones are answered or not."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    running: set[asyncio.Task[None]] = set()
-    async with product.client() as client:
+    async with product.client() as client, group() as running:
         for index in range(max(1, int(rate * seconds))):
             await asyncio.sleep(max(0.0, began + index / rate - loop.time()))
             (number,) = case_numbers(1)
             await asyncio.to_thread(make_cases, product, [number], _DOCUMENTS, _SIZE)
             asked.append(number)
-            task = loop.create_task(tally.ask(client, number, sink.url(_path(number))))
-            running.add(task)
-            task.add_done_callback(running.discard)
-        await asyncio.gather(*running)
+            running.create_task(tally.ask(client, number, sink.url(_path(number))))
 
 
 def _peaks(samples: Sequence[dict[str, float]]) -> dict[str, float]:

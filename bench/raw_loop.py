@@ -26,6 +26,7 @@ from shared.pdpj.credentials import build_credentials
 from shared.pdpj.settings import PdpjSettings
 from shared.pdpj.transport import SourceTransport
 from shared.storage import make_store
+from shared.together import together
 
 _TOKEN = "raw-loop"
 
@@ -89,7 +90,7 @@ async def _run(product: Product, numbers: Sequence[str], at_once: int) -> RawRun
 
     # The first case is read before, so that no worker finds nothing to do and goes home.
     paths.extend(d.source_path for d in (await source.fetch_case(cases.popleft())).documents if d.source_path)
-    await asyncio.gather(*(work() for _ in range(at_once)))
+    await together(work() for _ in range(at_once))
     run = RawRun(done, time.perf_counter() - began, cpu_seconds() - cpu)
     await transport.aclose()
     await source.aclose()

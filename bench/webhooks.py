@@ -22,6 +22,7 @@ from bench.subscriptions import DOCUMENTS, count_deliveries, finished_jobs, subs
 from shared.clock import utc_now
 from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.kafka.producer import Producer
+from shared.together import together
 from shared.webhooks.dial import WebhookCaller
 from shared.webhooks.guard import GuardPolicy
 from shared.webhooks.signing import signature_headers
@@ -161,7 +162,7 @@ async def _post_all(sink: Sink, count: int, size: int, path: str) -> None:
             if not result.succeeded:
                 raise BenchmarkFailed(f"the bare sender failed: {result.error_code or result.status_code}")
 
-    await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
+    await together(work() for _ in range(_IN_FLIGHT))
     await caller.aclose()
 
 

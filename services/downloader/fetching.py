@@ -16,18 +16,18 @@ from sqlalchemy import Connection
 from services.downloader.cancellations import Cancellations
 from services.downloader.failures import GiveUp, Hold, Holds, TryAgain, after_failure
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.planner import AVAILABLE
 from services.downloader.reports import Reports
 from services.downloader.starts import Starts
-from services.downloader.stored import DocumentKey, StoredDocument, cancelled_jobs, find_documents
+from services.downloader.stored import DocumentKey, ListedDocument, StoredJob, find_jobs, find_listed
 from services.downloader.transfer import Transfer
 from shared.db.engine import Database
 from shared.events.document_requested import DocumentRequested
-from shared.events.envelope import decoder, header
+from shared.events.envelope import decoder, traceparent
 from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
 from shared.kafka.outcome import Done
 from shared.kafka.records import Record
 from shared.pdpj.errors import RetryableError, SourceError
+from shared.storage import object_key
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ class FetchTask:
     request: DocumentRequested
     traceparent: str | None = None
     told_start: bool = False
+    checked: bool = False
+    """Whether the request was compared with the catalog, which says where the document is and how it is called."""
     holds: Holds = field(default_factory=Holds)
 
     @property
@@ -64,7 +66,7 @@ class FetchTask:
 
 def decode(record: Record) -> FetchTask:
     """Raises PoisonRecord."""
-    return FetchTask(_decode(record), header(record.headers, "traceparent"))
+    return FetchTask(_decode(record), traceparent(record))
 
 
 class Fetcher:
@@ -90,23 +92,37 @@ class Fetcher:
         self._metrics = metrics
 
     async def prepare(self, tasks: Sequence[FetchTask]) -> list[Done | None]:
-        """Ask once for a batch what is available already and which jobs are cancelled: these need no handling.
-
-        Raises InfrastructureAway.
+        """Ask once for a batch what is available already, which jobs are cancelled and which requests are not ours to
+        fulfil: these need no handling. Raises InfrastructureAway.
         """
         keys = {_key(task.request) for task in tasks}
-        jobs = {task.request.job_id for task in tasks}
+        wanted = {task.request.job_id for task in tasks}
 
-        def ask(connection: Connection) -> tuple[dict[DocumentKey, StoredDocument], frozenset[str]]:
-            return find_documents(connection, keys, status=AVAILABLE), cancelled_jobs(connection, jobs)
+        def ask(connection: Connection) -> tuple[dict[DocumentKey, ListedDocument], dict[str, StoredJob]]:
+            return find_listed(connection, keys), find_jobs(connection, wanted)
 
-        known, cancelled = await self._database.read(ask)
-        self._cancellations.note(jobs, cancelled)
-        return [self._early(task, known.get(_key(task.request))) for task in tasks]
+        listed, jobs = await self._database.read(ask)
+        self._cancellations.note(wanted, {job_id for job_id, job in jobs.items() if job.cancelled})
+        return [self._early(task, listed.get(_key(task.request)), jobs.get(task.request.job_id)) for task in tasks]
 
-    def _early(self, task: FetchTask, stored: StoredDocument | None) -> Done | None:
-        if task.request.job_id in self._cancellations:
+    def _early(self, task: FetchTask, listed: ListedDocument | None, job: StoredJob | None) -> Done | None:
+        request = task.request
+        if job is not None and job.process_number != request.process_number:
+            return self._refused(task, "wrong_case", "the job is about another case")
+        if request.job_id in self._cancellations:
             return self._cancelled()
+        if listed is None:
+            return self._refused(task, "unknown_document", "the case has no such document")
+        # What the catalog says counts, whatever the record says: where it is fetched, and where it is stored.
+        task.request = request.model_copy(
+            update={
+                "source_path": listed.source_path,
+                "name": listed.name,
+                "object_key": object_key(request.process_number, request.document_id),
+            }
+        )
+        task.checked = True
+        stored = listed.stored
         if stored is None or stored.object_key is None or stored.sha256 is None:
             return None
         if stored.size is None or stored.content_type is None:
@@ -124,8 +140,17 @@ class Fetcher:
         )
         return Done([told])
 
+    def _refused(self, task: FetchTask, code: str, message: str) -> Done:
+        """The dead letter of a request that no planner makes. No job waits for this document, so none is told."""
+        self._metrics.documents.labels("refused").inc()
+        return Done([self._reports.document_dead(task.request, code, message, task.traceparent)])
+
     async def handle(self, task: FetchTask) -> Done:
         """Raises InfrastructureAway when the record is to be held."""
+        if not task.checked:
+            (early,) = await self.prepare([task])
+            if early is not None:
+                return early
         if task.request.job_id in self._cancellations:
             return self._cancelled()
         with self._metrics.in_flight.track_inprogress():

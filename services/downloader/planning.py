@@ -18,13 +18,14 @@ from services.downloader.failures import Abort, PutOff, after_discovery_failure
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planner import FAILED, CatalogDocument, plan
 from services.downloader.reports import ANSWERS_HEADER, Reports
-from services.downloader.stored import DocumentKey, cancelled_jobs, find_documents
+from services.downloader.stored import DocumentKey, find_documents, find_jobs
 from shared.db.case_store import iterate_documents
 from shared.db.engine import Database
 from shared.events.document_events import DocumentFailed, JobAborted, JobPlanned
 from shared.events.document_requested import DocumentRequested
-from shared.events.envelope import decoder, header
+from shared.events.envelope import decoder, header, traceparent
 from shared.events.process_requested import ProcessRequested
+from shared.kafka.errors import PoisonRecord
 from shared.kafka.outcome import Done
 from shared.kafka.records import OutgoingRecord, Record
 from shared.pdpj.errors import SourceError, is_permanent
@@ -62,7 +63,7 @@ def decode(record: Record) -> PlanTask:
     answers = header(record.headers, ANSWERS_HEADER) or ""
     return PlanTask(
         _decode(record),
-        header(record.headers, "traceparent"),
+        traceparent(record),
         int(answers) if answers.isascii() and answers.isdigit() else 0,
     )
 
@@ -86,9 +87,13 @@ class Planner:
         self._metrics = metrics
 
     async def handle(self, task: PlanTask) -> Done:
-        """Raises InfrastructureAway when the database is away."""
+        """Raises InfrastructureAway when the database is away, and PoisonRecord for a job of another case."""
         request = task.request
-        if await self._database.read(lambda connection: cancelled_jobs(connection, [request.job_id])):
+        jobs = await self._database.read(lambda connection: find_jobs(connection, [request.job_id]))
+        job = jobs.get(request.job_id)
+        if job is not None and job.process_number != request.process_number:
+            raise PoisonRecord("wrong_case", "the job is about another case")
+        if job is not None and job.cancelled:
             # Its end is told already: by api, with the cancellation.
             self._metrics.jobs.labels("cancelled").inc()
             return Done()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from typing import IO, Final
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from obstore.store import S3Store
 from services.downloader.budget import ByteBudget
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.errors import InfrastructureAway
+from shared.pdpj.errors import RetryableError
+from shared.storage import object_key
 
 SEVERAL_PARTS_BYTES: Final = 8 * 1024 * 1024
 """From this size on an upload has several parts."""
@@ -33,7 +36,43 @@ _PROBE_SECONDS: Final = 5.0
 _NAME_BYTES: Final = 1024
 """User metadata is limited to 2 kB in all by S3."""
 
+_STATUS: Final = re.compile(r"status code: (\d{3})")
+_CODE: Final = re.compile(r"<Code>(\w{1,100})</Code>")
+_ABOUT_THE_OBJECT: Final = frozenset({400, 413, 414, 431})
+"""Statuses that say: not this one. A 401, 403, 404 (no bucket), 409, 429 or 5xx says: not now, whatever it is."""
+_ABOUT_THE_STORE: Final = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "ExpiredToken",
+        "IncompleteBody",
+        "InvalidBucketName",
+        "InvalidToken",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "TokenRefreshRequired",
+    }
+)
+"""Codes of a 400 that have nothing to do with the object (Amazon S3 API reference, Error responses)."""
+
 _log = logging.getLogger(__name__)
+
+
+class StoreRefused(RetryableError):
+    """Raised when the store answers that it does not take this very object: it costs an attempt, and attempts end."""
+
+    CODE = "store_refused"
+    MESSAGE = "the object store does not take the document"
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the store's answer is about the object that was put, and not about the store."""
+    # obstore has no field for them: the answer stands in its text, before what it prints for debugging.
+    told = str(error).partition("Debug source:")[0]
+    status = _STATUS.search(told)
+    if status is None or int(status[1]) not in _ABOUT_THE_OBJECT:
+        return False
+    code = _CODE.search(told)
+    return code is None or code[1] not in _ABOUT_THE_STORE
 
 
 class Shelf:
@@ -71,13 +110,16 @@ class Shelf:
         sha256: str,
         content_type: str,
     ) -> None:
-        """Store a document with its metadata. ``size`` in bytes. Raises InfrastructureAway."""
+        """Store a document with its metadata under the key of its case and id. ``size`` in bytes.
+
+        Raises StoreRefused, and InfrastructureAway.
+        """
         several_parts = size >= SEVERAL_PARTS_BYTES
         async with self._budget.hold(_COPIES * (PART_BYTES if several_parts else size)):
             try:
                 await obstore.put_async(
                     self._store,
-                    request.object_key,
+                    object_key(request.process_number, request.document_id),
                     # By pieces of a part's size: given the file itself, obstore holds half as much again.
                     content if isinstance(content, bytes) else _parts(content),
                     attributes={
@@ -92,6 +134,8 @@ class Shelf:
                 )
             # OSError: FileNotFoundError is a 404, the bucket is not there (yet: a store that starts says so too).
             except (BaseError, OSError) as error:
+                if is_refusal(error):
+                    raise StoreRefused from error
                 if not self._away:
                     # The class only: the text of an error quotes the request, which has the document's name.
                     _log.warning("object store is away", extra={"error": type(error).__name__})

@@ -1,8 +1,9 @@
-"""What the downloader reads of the projection and of the jobs: how far documents came, which jobs are cancelled."""
+"""What the downloader reads of the catalog and of the projection: jobs, documents and how far these came."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -15,6 +16,29 @@ _FIND = text(
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
     WHERE status = :status
+    """
+)
+
+_LISTED = text(
+    """
+    SELECT listed.process_number, listed.document_id::text, listed.source_path, listed.name,
+           known.status, known.object_key, known.sha256, known.size, known.content_type, known.error_code,
+           known.error_message, known.attempts
+    FROM catalog.documents AS listed
+    JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
+        USING (process_number, document_id)
+    LEFT JOIN progress.documents AS known
+        ON known.process_number = listed.process_number AND known.document_id = listed.document_id
+        AND known.status = 'available'
+    """
+)
+
+_JOBS = text(
+    """
+    SELECT jobs.job_id::text, jobs.process_number, jobs.scope, jobs.cancelled_at IS NOT NULL, jobs.created_at,
+           known.planned_at IS NOT NULL
+    FROM catalog.jobs LEFT JOIN progress.jobs AS known USING (job_id)
+    WHERE job_id = ANY(CAST(:ids AS uuid[]))
     """
 )
 
@@ -46,6 +70,24 @@ class StoredDocument(NamedTuple):
     attempts: int
 
 
+class ListedDocument(NamedTuple):
+    """A document as the catalog lists it. ``stored`` is what the projection says of it when it is available."""
+
+    source_path: str
+    name: str
+    stored: StoredDocument | None
+
+
+class StoredJob(NamedTuple):
+    """A job as api has created it. ``planned``: the projection knows its documents."""
+
+    process_number: str
+    scope: str
+    cancelled: bool
+    created_at: datetime
+    planned: bool
+
+
 def find_documents(
     connection: Connection, keys: Collection[DocumentKey], *, status: str
 ) -> dict[DocumentKey, StoredDocument]:
@@ -56,6 +98,28 @@ def find_documents(
     # Two arrays instead of a thousand pairs of parameters: the statement stays short and is planned once.
     rows = connection.execute(_FIND, {"numbers": list(numbers), "ids": list(ids), "status": status})
     return {DocumentKey(row[0], row[1]): StoredDocument(*row[2:]) for row in rows}
+
+
+def find_listed(connection: Connection, keys: Collection[DocumentKey]) -> dict[DocumentKey, ListedDocument]:
+    """Those of ``keys`` that are documents of their case, with what is stored of the available ones."""
+    if not keys:
+        return {}
+    numbers, ids = zip(*keys, strict=True)
+    rows = connection.execute(_LISTED, {"numbers": list(numbers), "ids": list(ids)})
+    return {
+        DocumentKey(row[0], row[1]): ListedDocument(
+            row[2], row[3], None if row[4] is None else StoredDocument(*row[4:])
+        )
+        for row in rows
+    }
+
+
+def find_jobs(connection: Connection, job_ids: Collection[str]) -> dict[str, StoredJob]:
+    """Those of ``job_ids`` that the catalog has."""
+    if not job_ids:
+        return {}
+    rows = connection.execute(_JOBS, {"ids": list(job_ids)})
+    return {row[0]: StoredJob(*row[1:]) for row in rows}
 
 
 def cancelled_jobs(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:

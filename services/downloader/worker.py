@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -14,6 +14,7 @@ from services.downloader import fetching, planning
 from services.downloader.alarm import CredentialsAlarm
 from services.downloader.cancellations import Cancellations
 from services.downloader.discovery import Discovery
+from services.downloader.ends import Ends
 from services.downloader.fetching import Fetcher, FetchTask
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planning import Planner, PlanTask
@@ -29,6 +30,7 @@ from shared.db.engine import Database
 from shared.events import topics
 from shared.kafka import dead
 from shared.kafka.config import consumer_config
+from shared.kafka.due import longest_waits
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.kafka.runtime import ConsumerRuntime, kafka_consumer
@@ -89,6 +91,7 @@ class Worker:
             metrics=self._metrics,
         )
         self._starts = Starts(self._producer)
+        self._ends = Ends(self._database, self._reports)
         self._planner = self._make_planner()
         self._fetcher = self._make_fetcher()
 
@@ -158,6 +161,8 @@ class Worker:
             ),
             group_of=lambda task: task.group,
             not_before=lambda task: task.not_before,
+            ends=self._ends.of_job,
+            longest_wait=self._longest_waits(topics.PROCESS_REQUESTED, topics.PROCESS_RETRY),
             max_in_flight=settings.plan_concurrency,
             per_group=max(1, int(settings.plan_concurrency * _PLANS_OF_ONE_GROUP)),
             max_buffered_per_partition=_PLANNER_READ_AHEAD,
@@ -195,6 +200,8 @@ class Worker:
             group_of=lambda task: task.group,
             not_before=lambda task: task.not_before,
             prepare=fetcher.prepare,
+            ends=self._ends.of_document,
+            longest_wait=self._longest_waits(topics.DOCUMENT_REQUESTED, topics.DOCUMENT_RETRY),
             max_in_flight=settings.download_concurrency,
             per_group=settings.download_per_process,
             max_buffered_per_partition=settings.download_read_ahead,
@@ -202,6 +209,11 @@ class Worker:
             clock=self._clock,
             metrics=self._kafka_metrics,
         )
+
+    def _longest_waits(self, first: str, tiers: Sequence[topics.Tier]) -> dict[str, float]:
+        """How long a record can have to wait in each topic; in the first nothing waits."""
+        delays = {tier.topic: tier.delay for tier in tiers}
+        return {first: 0.0, **longest_waits(delays, max(self._settings.download_retry_delays, default=0.0))}
 
     def _consumer_config(self, name: str) -> dict[str, Any]:
         settings = self._settings

@@ -31,6 +31,7 @@ from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
 from shared.kafka.config import consumer_config
 from shared.kafka.dead import to_topic
+from shared.kafka.due import longest_waits
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
@@ -45,6 +46,8 @@ _LEASE_MARGIN: Final = 8.0
 _GATHER_SECONDS: Final = 0.05
 """What goes out here tells what has happened, or wakes in five seconds at the soonest: it may gather under load."""
 _HANDLERS: Final = 200
+_LONGEST_WAIT: Final = 1.1 * 6 * 3600.0
+"""Seconds: the longest retry delay and its jitter, or the longest Retry-After."""
 
 
 class Notifier:
@@ -148,6 +151,8 @@ class Notifier:
             dead=to_topic(WEBHOOK_DEAD),
             sink=ProducerSink(self._producer),
             not_before=lambda event: event.not_before.timestamp(),
+            # One that comes early changes nothing: the delivery's row says when it is due, and the sweeper looks there.
+            longest_wait=longest_waits({tier.topic: tier.delay for tier in WEBHOOK_RETRY}, _LONGEST_WAIT),
             max_in_flight=_HANDLERS,
             shutdown_seconds=self._settings.shutdown_seconds / 2,
             metrics=metrics,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+from shared.events.envelope import Event, Line, MaskedNumber, Timestamp, Uuid, Word
 
 
 class JobEvent(Event):
@@ -32,8 +32,8 @@ class JobAborted(JobEvent):
 
     TYPE: ClassVar[str] = "autos.job.aborted"
 
-    error_code: str
-    error_message: str
+    error_code: Word
+    error_message: Line
     created_at: Timestamp | None = None
 
 
@@ -60,10 +60,10 @@ class DocumentAvailable(DocumentEvent):
 
     TYPE: ClassVar[str] = "autos.document.available"
 
-    object_key: str
-    sha256: str
+    object_key: Line
+    sha256: Word
     size: int
-    content_type: str
+    content_type: Word
 
 
 class DocumentFailed(DocumentEvent):
@@ -71,5 +71,5 @@ class DocumentFailed(DocumentEvent):
 
     TYPE: ClassVar[str] = "autos.document.failed"
 
-    error_code: str
-    error_message: str
+    error_code: Word
+    error_message: Line

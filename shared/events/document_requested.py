@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Timestamp, Uuid, Word
 
 
 class DocumentRequested(Event):
@@ -15,15 +15,16 @@ class DocumentRequested(Event):
     job_id: Uuid
     process_number: MaskedNumber
     document_id: Uuid
-    source_path: str
-    """Where the source has it, relative to the API's base."""
-    object_key: str
-    name: str
+    source_path: Line
+    """Where the source has it, relative to the API's base; what the catalog says counts."""
+    object_key: Line
+    """Where it will be stored; the fetcher derives it from the case and the document."""
+    name: Word
     expected_size: int | None = None
     """Bytes, as the source's metadata says; often missing, sometimes wrong."""
-    attempt: int = 1
+    attempt: Attempt = 1
     not_before: Timestamp | None = None
-    last_error: str | None = None
+    last_error: Word | None = None
 
     def key(self) -> str:
         return self.document_id
@@ -34,5 +35,5 @@ class DocumentDead(DocumentRequested):
 
     TYPE: ClassVar[str] = "autos.document.dead"
 
-    error_code: str
-    error_message: str
+    error_code: Word
+    error_message: Line

@@ -35,6 +35,7 @@ NAMESPACE: Final = uuid.UUID("6f1c9a0e-6d0b-5a53-9a55-2f4a5f0f7a11")
 
 _SPEC_VERSION: Final = b"1.0"
 _CONTENT_TYPE: Final = b"application/json"
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
@@ -51,6 +52,21 @@ def _uuid(value: str) -> str:
     return value if _CANONICAL_UUID.fullmatch(value) else str(uuid.UUID(value))
 
 
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as beyond:
+        raise ValueError("the time is outside of the calendar in UTC") from beyond
+
+
+def _cut(most: int) -> Callable[[str], str]:
+    def cut(text: str) -> str:
+        # PostgreSQL's text has no NUL.
+        return text[:most].replace("\x00", "\ufffd")
+
+    return cut
+
+
 MaskedNumber = Annotated[
     str,
     AfterValidator(_masked),
@@ -61,10 +77,18 @@ MaskedNumber = Annotated[
 Uuid = Annotated[str, AfterValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 Timestamp = Annotated[
     AwareDatetime,
-    AfterValidator(lambda at: at.astimezone(UTC)),
+    AfterValidator(_utc),
     PlainSerializer(rfc3339, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+Word = Annotated[str, AfterValidator(_cut(200))]
+"""A code, a name or a type: what is longer is cut, since no event may grow with what others have written."""
+Line = Annotated[str, AfterValidator(_cut(2_048))]
+"""A sentence, a path: cut likewise."""
+Attempt = Annotated[int, AfterValidator(lambda number: min(max(number, 1), 1_000_000))]
+"""The number of an attempt, from 1."""
 
 
 class Event(BaseModel):
@@ -135,6 +159,12 @@ def header(found: Mapping[str, bytes], name: str) -> str | None:
     """One header as text, or None."""
     value = found.get(name)
     return value.decode("utf-8", "replace") if value is not None else None
+
+
+def traceparent(record: Record) -> str | None:
+    """The trace that a record belongs to; what is no trace context is not passed on, whatever its size."""
+    found = header(record.headers, "traceparent")
+    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 def decode(record: Record, types: Mapping[str, type[E]]) -> E:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+from shared.events.envelope import Event, Line, MaskedNumber, Timestamp, Uuid, Word
 
 
 class JobOutcome(StrEnum):
@@ -30,8 +30,8 @@ class ProcessCompleted(Event):
     failed_documents: int
     created_at: Timestamp
     completed_at: Timestamp
-    error_code: str | None = None
-    error_message: str | None = None
+    error_code: Word | None = None
+    error_message: Line | None = None
 
     def key(self) -> str:
         return self.process_number

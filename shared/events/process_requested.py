@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Timestamp, Uuid, Word
 
 
 class ProcessRequested(Event):
@@ -14,16 +14,16 @@ class ProcessRequested(Event):
 
     job_id: Uuid
     process_number: MaskedNumber
-    client_id: str
+    client_id: Word
     document_ids: list[Uuid] | None = None
     """The documents wanted; None means all that are not available yet."""
     discover: bool = False
     """Whether the case's metadata must be read from the source first."""
     created_at: Timestamp | None = None
     """When the job was created; travels to the projection with JobPlanned."""
-    attempt: int = 1
+    attempt: Attempt = 1
     not_before: Timestamp | None = None
-    last_error: str | None = None
+    last_error: Word | None = None
 
     def key(self) -> str:
         return self.process_number
@@ -34,5 +34,5 @@ class ProcessDead(ProcessRequested):
 
     TYPE: ClassVar[str] = "autos.process.dead"
 
-    error_code: str
-    error_message: str
+    error_code: Word
+    error_message: Line

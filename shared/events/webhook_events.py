@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Event, MaskedNumber, Timestamp, Uuid
+from shared.events.envelope import Event, Line, MaskedNumber, Timestamp, Uuid, Word
 
 
 class DeliveryEvent(Event):
@@ -14,7 +14,7 @@ class DeliveryEvent(Event):
     subscription_id: Uuid
     job_id: Uuid
     process_number: MaskedNumber
-    client_id: str
+    client_id: Word
     attempt: int
     at: Timestamp
 
@@ -35,7 +35,7 @@ class WebhookAttemptFailed(DeliveryEvent):
 
     TYPE: ClassVar[str] = "autos.webhook.attempt_failed"
 
-    error_code: str
+    error_code: Word
     status_code: int | None = None
     next_attempt_at: Timestamp | None = None
 
@@ -45,9 +45,9 @@ class WebhookExhausted(DeliveryEvent):
 
     TYPE: ClassVar[str] = "autos.webhook.exhausted"
 
-    error_code: str
+    error_code: Word
     status_code: int | None = None
-    url: str
+    url: Line
 
 
 class EndpointDisabled(Event):
@@ -57,9 +57,9 @@ class EndpointDisabled(Event):
 
     endpoint_id: Uuid
     delivery_id: Uuid
-    client_id: str
-    url: str
-    reason: str
+    client_id: Word
+    url: Line
+    reason: Word
     at: Timestamp
 
     def key(self) -> str:

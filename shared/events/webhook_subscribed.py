@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
-from shared.events.envelope import Event, MaskedNumber, Uuid, deterministic_id
+from pydantic import AfterValidator
+
+from shared.events.envelope import Event, MaskedNumber, Uuid, Word, deterministic_id
+
+_URL_LENGTH: Final = 2_048
+
+
+def _plain(url: str) -> str:
+    # Not cut: another address would be called. What may be called is decided at the dial (shared/webhooks/guard.py).
+    if len(url) > _URL_LENGTH or any(character < " " or character == "\x7f" for character in url):
+        raise ValueError("not a URL: too long, or with control characters")
+    return url
 
 
 class WebhookSubscribed(Event):
@@ -15,8 +26,8 @@ class WebhookSubscribed(Event):
     subscription_id: Uuid
     job_id: Uuid
     process_number: MaskedNumber
-    client_id: str
-    url: str
+    client_id: Word
+    url: Annotated[str, AfterValidator(_plain)]
 
     def key(self) -> str:
         return self.job_id
@@ -33,7 +44,7 @@ class RedeliveryRequested(Event):
     delivery_id: Uuid
     job_id: Uuid
     process_number: MaskedNumber
-    client_id: str
+    client_id: Word
 
     def key(self) -> str:
         return self.job_id
@@ -48,7 +59,7 @@ class EndpointEnableRequested(Event):
     TYPE: ClassVar[str] = "autos.webhook.endpoint_enable_requested"
 
     endpoint_id: Uuid
-    client_id: str
+    client_id: Word
 
     def key(self) -> str:
         return self.endpoint_id

@@ -9,14 +9,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, Generic, TypeVar
 
 from shared.clock import Clock
-from shared.kafka import dead
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
+from shared.kafka.due import due_at
+from shared.kafka.errors import InfrastructureAway
+from shared.kafka.giving_up import GivingUp
 from shared.kafka.handling import Handling, backoff
 from shared.kafka.holding import Holding
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.outcome import Done, read_once
+from shared.kafka.outcome import read_once
 from shared.kafka.preparation import Outage, Preparation
-from shared.kafka.producer import ProducerFailed, RecordRefused
+from shared.kafka.producer import ProducerFailed
 from shared.kafka.records import Record
 from shared.kafka.schedule import FairQueue
 from shared.kafka.sinks import EmitUsedUp, Entry, Sink
@@ -25,7 +26,6 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_REPEATS: Final = 3
 _ANSWERED: Final = 4
 """So many times as many outcomes may wait for the broker as handlers may run."""
 
@@ -65,6 +65,7 @@ class Dispatcher(Generic[T]):
         self._buffered = metrics.buffered.labels(name)
         self._held_count = metrics.held.labels(name)
         self._handler_seconds = metrics.handler_seconds.labels(name)
+        self._giving_up = GivingUp(name, handling, metrics)
         self._queue: FairQueue[Entry] = FairQueue(per_group)
         self._outage = Outage(name)
         self._preparation = Preparation(
@@ -127,12 +128,11 @@ class Dispatcher(Generic[T]):
         # Whatever decoding raises is about this record alone: it must not stop its partition.
         except Exception as error:  # noqa: BLE001
             entry = Entry(record, holding, None, group=f"dead/{record.topic}")
-            self._bury(entry, error)
+            self._giving_up.bury(entry, error)
             self._queue.push(entry, entry.group)
             return
         entry = Entry(record, holding, item, group)
-        if due is not None and due <= self._clock().timestamp():
-            due = None
+        due = due_at(due, self._clock().timestamp(), handling.longest_wait.get(record.topic))
         if handling.prepare is None:
             self._queue.push(entry, group, due)
         elif due is not None:
@@ -227,7 +227,9 @@ class Dispatcher(Generic[T]):
                 return False
 
     async def _attempt(self, entry: Entry) -> None:
-        if not entry.prepared and self._handling.prepare is not None:
+        if entry.letter is not None and entry.outcome is None:
+            entry.outcome = await self._giving_up.outcome(entry)
+        if not entry.prepared and entry.letter is None and self._handling.prepare is not None:
             (early,) = await self._handling.prepare([entry.item])
             entry.prepared = True
             if early is not None:
@@ -257,42 +259,8 @@ class Dispatcher(Generic[T]):
     async def _after_failure(self, entry: Entry, error: Exception) -> None:
         """Another try, or the dead topic."""
         self._set_answered(entry, False)
-        if entry.letter is not None:
-            if not isinstance(error, RecordRefused) or entry.letter.value is None:
-                raise error
-            # A dead letter that is too large for its topic: what is known of the record must get there.
-            entry.letter = dead.without_value(entry.letter)
-            entry.outcome = Done((entry.letter,))
-            return
-        entry.label = "done"
-        entry.outcome = None
-        if isinstance(error, PoisonRecord):
-            self._bury(entry, error)
-            return
-        self._metrics.handler_failures.labels(self._name).inc()
-        if entry.failures >= _REPEATS:
-            self._bury(entry, error)
-            return
-        entry.failures += 1
-        await asyncio.sleep(backoff(entry.failures - 1, self._first_backoff))
-
-    def _bury(self, entry: Entry, error: Exception) -> None:
-        reason = dead.reason_of(error)
-        entry.label = "poison" if isinstance(error, PoisonRecord) else dead.HANDLER_ERROR
-        entry.letter = self._handling.dead(entry.record, error)
-        entry.outcome = Done((entry.letter,))
-        record = entry.record
-        _log.error(
-            "record goes to the dead topic",
-            extra={
-                "runtime": self._name,
-                "reason": reason,
-                "error": type(error).__name__,
-                "topic": record.topic,
-                "partition": record.partition,
-                "offset": record.offset,
-            },
-        )
+        if self._giving_up.failed(entry, error):
+            await asyncio.sleep(backoff(entry.failures - 1, self._first_backoff))
 
     def _hold(self, entry: Entry, away: InfrastructureAway) -> bool:
         """Keep the entry, and its place in its group, for another time; False when its partition is no longer here."""

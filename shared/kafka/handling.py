@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from shared.kafka.outcome import Outcome
@@ -25,6 +25,8 @@ class Handling(Generic[T]):
     group_of: Callable[[T], str]
     not_before: Callable[[T], float | None]
     prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None
+    ends: Callable[[Record, Exception], Awaitable[Sequence[OutgoingRecord]]] | None = None
+    longest_wait: Mapping[str, float] = field(default_factory=dict)
 
 
 def backoff(times: int, first: float, hint: float | None = None) -> float:

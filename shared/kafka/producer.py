@@ -34,6 +34,9 @@ _REFUSED: Final = frozenset(
         KafkaError.INVALID_MSG,
         KafkaError.INVALID_RECORD,
         KafkaError.POLICY_VIOLATION,
+        KafkaError.INVALID_TIMESTAMP,
+        KafkaError.TOPIC_EXCEPTION,  # a name that no topic can have
+        KafkaError._INVALID_ARG,
     }
 )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from shared.clock import Clock, utc_now
@@ -43,7 +43,10 @@ class ConsumerRuntime(Generic[T]):
     tried again for as long as it takes), anything else (tried three times more, then to the dead topic).
     ``group_of`` names the group that an item is served in turn with, ``per_group`` the most of one group at once.
     ``not_before`` gives epoch seconds before which the handler is not called. ``prepare`` sees the items of a batch
-    just decoded and may answer an outcome for some: the handler is then not called for them.
+    just decoded and may answer an outcome for some: the handler is then not called for them. ``ends`` makes what is
+    written beside the dead letter of a record that is given up, from the record as it came, so that nothing waits for
+    it for ever; it may raise InfrastructureAway. ``longest_wait`` tells by topic how many seconds a record can have to
+    wait there for its ``not_before``; one that says more is handled at once (due.py).
 
     ``max_buffered_per_partition``: how many records are read ahead before the partition is paused.
     ``drain_seconds``: how long handlers of a revoked partition may go on before they are cancelled;
@@ -65,6 +68,8 @@ class ConsumerRuntime(Generic[T]):
         group_of: Callable[[T], str] = every_item_alike,
         not_before: Callable[[T], float | None] = always_due,
         prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None,
+        ends: Callable[[Record, Exception], Awaitable[Sequence[OutgoingRecord]]] | None = None,
+        longest_wait: Mapping[str, float] | None = None,
         max_in_flight: int = 32,
         per_group: int | None = None,
         max_buffered_per_partition: int = 1_000,
@@ -93,7 +98,7 @@ class ConsumerRuntime(Generic[T]):
         self._holdings = Holdings(max_buffered_per_partition)
         self._dispatcher = Dispatcher(
             name,
-            Handling(decode, handler, dead, group_of, not_before, prepare),
+            Handling(decode, handler, dead, group_of, not_before, prepare, ends, longest_wait or {}),
             sink,
             max_in_flight=max_in_flight,
             per_group=per_group or max_in_flight,

@@ -44,6 +44,8 @@ class Entry:
     """How it is counted when it is finished."""
     letter: OutgoingRecord | None = None
     """Its dead letter, once it is given up."""
+    error: Exception | None = None
+    """Why it was given up."""
 
 
 class Ledger(Protocol):

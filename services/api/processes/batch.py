@@ -11,6 +11,7 @@ from services.api.parameters import case_number
 from services.api.problems import Problem
 from services.api.processes.decisions import Ask
 from services.api.processes.service import CaseService
+from shared.together import group
 
 _AT_ONCE: Final = 4
 
@@ -44,11 +45,12 @@ class BatchService:
                 return await self._one(text, like, request_id)
 
         made = []
-        for text in numbers:
-            key = _digits(text)
-            before[key] = asyncio.create_task(one(text, before.get(key)))
-            made.append(before[key])
-        entries = await asyncio.gather(*made)
+        async with group() as tasks:
+            for text in numbers:
+                key = _digits(text)
+                before[key] = tasks.create_task(one(text, before.get(key)))
+                made.append(before[key])
+        entries = [task.result() for task in made]
         return [entry.view for entry in entries], _tightest([entry.headers for entry in entries])
 
     async def _one(self, text: str, like: Ask, request_id: str) -> _Entry:

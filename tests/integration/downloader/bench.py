@@ -156,7 +156,7 @@ class Bench:
     async def ask(self, number: str, *, discover: bool = True, document_ids: list[str] | None = None) -> str:
         """Ask for a case as api does; the job's id."""
         job_id = str(uuid.uuid4())
-        await self.database.run(lambda connection: _make_job(connection, job_id, number))
+        await self.make_job(job_id, number)
         request = ProcessRequested(
             job_id=job_id,
             process_number=number,
@@ -169,6 +169,10 @@ class Bench:
             encode(request, topics.PROCESS_REQUESTED, event_id=job_id, source="/autos/api", time=utc_now())
         )
         return job_id
+
+    async def make_job(self, job_id: str, number: str) -> None:
+        """A job in the catalog, as api makes it."""
+        await self.database.run(lambda connection: _make_job(connection, job_id, number))
 
     async def produce(self, *records: OutgoingRecord) -> None:
         await self.producer.send(records)

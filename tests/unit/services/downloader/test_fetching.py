@@ -110,7 +110,8 @@ def task(attempt: int = 1) -> FetchTask:
             object_key="k",
             name="n",
             attempt=attempt,
-        )
+        ),
+        checked=True,
     )
 
 

@@ -6,9 +6,10 @@ import uuid
 from typing import Any
 
 import pytest
+from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore, S3Store
 
-from services.downloader.shelf import Shelf
+from services.downloader.shelf import Shelf, StoreRefused, is_refusal
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.errors import InfrastructureAway
 
@@ -70,3 +71,57 @@ async def test_a_bucket_that_is_not_there_is_a_store_that_is_away(monkeypatch: p
     monkeypatch.setattr("services.downloader.shelf.obstore.put_async", not_found)
     with pytest.raises(InfrastructureAway):
         await put(Shelf(nowhere()), request())
+
+
+def answer(status: str, code: str = "") -> str:
+    """The text of obstore's error for an answer, as it was seen."""
+    body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>m</Message></Error>' if code else ""
+    told = f"Error performing PUT http://store/b/k in 2.6ms - Server returned non-2xx status code: {status}: {body}"
+    return f"Generic S3 error: {told}\n\nDebug source:\nGeneric {{ status code: 500 <Code>ExpiredToken</Code> }}"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "refused"),
+    [
+        ("400 Bad Request", "KeyTooLongError", True),
+        ("400 Bad Request", "MetadataTooLarge", True),
+        ("400 Bad Request", "", True),
+        ("413 Payload Too Large", "EntityTooLarge", True),
+        ("400 Bad Request", "ExpiredToken", False),
+        ("400 Bad Request", "RequestTimeout", False),
+        ("401 Unauthorized", "x", False),
+        ("403 Forbidden", "AccessDenied", False),
+        ("404 Not Found", "NoSuchBucket", False),
+        ("409 Conflict", "OperationAborted", False),
+        ("429 Too Many Requests", "", False),
+        ("503 Service Unavailable", "SlowDown", False),
+        ("507 Insufficient Storage", "", False),
+    ],
+)
+def test_an_answer_is_about_the_object_or_about_the_store(status: str, code: str, refused: bool) -> None:
+    assert is_refusal(GenericError(answer(status, code))) is refused
+
+
+def test_what_is_no_answer_is_no_refusal() -> None:
+    assert not is_refusal(PermissionDeniedError("error sending request: connection refused"))
+    assert not is_refusal(OSError())
+
+
+async def test_a_document_that_the_store_refuses_costs_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: Any, **__: Any) -> None:
+        raise GenericError(answer("400 Bad Request", "MetadataTooLarge"))
+
+    monkeypatch.setattr("services.downloader.shelf.obstore.put_async", refused)
+    shelf = Shelf(nowhere())
+    with pytest.raises(StoreRefused):
+        await put(shelf, request())
+    # The store is there: the next one is not asked about first.
+    await shelf.ready("k")
+
+
+async def test_the_key_is_that_of_the_case_and_the_document_whatever_the_request_says() -> None:
+    store = MemoryStore()
+    shelf = Shelf(store)  # type: ignore[arg-type]
+    asked = request()
+    await put(shelf, asked.model_copy(update={"object_key": "processes/1/documents/another"}))
+    assert [found["path"] for found in store.list().collect()] == [asked.object_key]

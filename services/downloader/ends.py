@@ -1,0 +1,137 @@
+"""The end that a job or a document hears of when its record is given up, by whatever door it leaves.
+
+A record that nobody could handle may say little, so it is read leniently, and what it says is compared with the
+catalog: an end is told only of a job that is about that case, and of a document that is the case's.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from services.downloader.reports import Reports
+from services.downloader.stored import DocumentKey, StoredJob, find_jobs, find_listed
+from shared.cnj import InvalidProcessNumber, parse
+from shared.db.engine import Database
+from shared.events.document_events import DocumentFailed, JobAborted
+from shared.events.envelope import traceparent
+from shared.kafka import dead
+from shared.kafka.records import OutgoingRecord, Record
+
+INTERNAL_ERROR: Final = "internal_error"
+_MOST_ATTEMPTS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What can be read of a record: None for what is missing or is no such thing."""
+
+    job_id: str | None = None
+    process_number: str | None = None
+    document_id: str | None = None
+    attempt: int = 1
+
+
+def names_of(value: bytes | None) -> Names:
+    """What a record's value names, whatever else is wrong with it."""
+    try:
+        # Not orjson: it takes nothing of a text with a lone surrogate, and numbers without end are no matter here.
+        found: Any = json.loads((value or b"").decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return Names()
+    if not isinstance(found, dict):
+        return Names()
+    return Names(
+        _uuid(found.get("job_id")),
+        _number(found.get("process_number")),
+        _uuid(found.get("document_id")),
+        _attempt(found.get("attempt")),
+    )
+
+
+def _uuid(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        return None
+
+
+def _number(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse(value)
+    except InvalidProcessNumber:
+        return None
+
+
+def _attempt(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_ATTEMPTS:
+        return value
+    return 1
+
+
+def case_of(names: Names, job: StoredJob | None) -> str | None:
+    """The case that an end is told of: the job's own; None when the record claims another, or there is none."""
+    if job is None:
+        return names.process_number
+    return job.process_number if names.process_number in (None, job.process_number) else None
+
+
+class Ends:
+    """The runtimes' ``ends``. Each reads the catalog once; InfrastructureAway is the runtime's to wait for."""
+
+    def __init__(self, database: Database, reports: Reports) -> None:
+        self._database = database
+        self._reports = reports
+
+    async def of_job(self, record: Record, error: Exception) -> list[OutgoingRecord]:
+        """JobAborted for a request that is given up, unless its documents are on their way already."""
+        names = names_of(record.value)
+        job_id = names.job_id
+        if job_id is None:
+            return []
+        job = (await self._database.read(lambda connection: find_jobs(connection, [job_id]))).get(job_id)
+        case = case_of(names, job)
+        if case is None or (job is not None and (job.cancelled or job.planned)):
+            return []
+        event = JobAborted(
+            job_id=job_id,
+            process_number=case,
+            error_code=INTERNAL_ERROR,
+            error_message=f"the request could not be handled ({dead.reason_of(error)})",
+            created_at=None if job is None else job.created_at,
+        )
+        return [self._reports.aborted(event, traceparent(record))]
+
+    async def of_document(self, record: Record, error: Exception) -> list[OutgoingRecord]:
+        """DocumentFailed for a document that is given up, when it is one of the case's."""
+        names = names_of(record.value)
+        job_id, document_id = names.job_id, names.document_id
+        if job_id is None or document_id is None:
+            return []
+
+        def ask(connection: Connection) -> str | None:
+            case = case_of(names, find_jobs(connection, [job_id]).get(job_id))
+            if case is None or not find_listed(connection, [DocumentKey(case, document_id)]):
+                return None
+            return case
+
+        case = await self._database.read(ask)
+        if case is None:
+            return []
+        event = DocumentFailed(
+            job_id=job_id,
+            process_number=case,
+            document_id=document_id,
+            attempts=names.attempt,
+            error_code=INTERNAL_ERROR,
+            error_message=f"the document could not be handled ({dead.reason_of(error)})",
+        )
+        return [self._reports.reminded(event, traceparent(record))]

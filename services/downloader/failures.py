@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.events.topics import DOCUMENT_RETRY
-from shared.pdpj.errors import SourceError, SourceUnavailable, Verdict
+from shared.pdpj.errors import CaseUnreadable, SourceError, SourceUnavailable, Verdict
 
 HOLDS_PER_ATTEMPT = 3
 """So many times may a document find the source away while others find it there; then that was about the document."""
@@ -114,7 +114,8 @@ def after_discovery_failure(
     if error.verdict is Verdict.RETRY:
         answers += 1
         if answers > len(delays):
-            return Abort(GIVEN_UP_CODE, error.message, dead=True)
+            code = error.code if isinstance(error, CaseUnreadable) else GIVEN_UP_CODE
+            return Abort(code, error.message, dead=True)
     tiers = delays or (_LONGEST_WISH,)
     return PutOff(attempt + 1, answers, _delay(tiers[min(attempt, len(tiers)) - 1], error), error.code)
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, asynccontextmanager, closing, nullcontext
 from typing import Final, Protocol
 
 import httpx
 
 from shared import cnj
 from shared.pdpj.answers import Wanted, misplaced, refusal, says_no_access
+from shared.pdpj.case_reader import CaseReader
 from shared.pdpj.credentials import Credentials, Token
 from shared.pdpj.documents import is_source_path
-from shared.pdpj.errors import NoAccess, NotADocument, ProcessNotFound, SourceError, UnexpectedAnswer
+from shared.pdpj.errors import NoAccess, NotADocument, ProcessNotFound, SourceError
 from shared.pdpj.limiter import Slot, SourceGate
 from shared.pdpj.model import Case
-from shared.pdpj.parse import parse_data_lake_case, parse_portal_case
+from shared.pdpj.received import Received, receive
 from shared.pdpj.settings import Api, PdpjSettings
 from shared.pdpj.stream import DocumentStream, StreamLimits
 from shared.pdpj.transport import USER_AGENT, SourceTransport
@@ -79,6 +80,7 @@ class _HttpSource:
         # A case looks different from another server or to another account: their versions are not to be compared.
         self._view = f"{root} {settings.pdpj_client_id or ''}"
         self._max_metadata_bytes = settings.pdpj_max_metadata_bytes
+        self._reader = CaseReader(settings)
         self._limits = StreamLimits(
             settings.pdpj_max_document_bytes, settings.pdpj_min_bytes_per_second, settings.pdpj_read_timeout
         )
@@ -104,15 +106,15 @@ class _HttpSource:
             finally:
                 await response.aclose()
 
-    async def _metadata(self, path: str) -> bytes:
-        """The body of a 200 answer to a question about a case."""
+    async def _metadata(self, path: str) -> Received:
+        """The body of a 200 answer to a question about a case, for the caller to close. Raises CaseTooLarge too."""
         async with self._turn(), aclosing(await self._ask("GET", path, _METADATA)) as response:
             if response.status_code != 200:
                 raise await self._refused(response, Wanted.CASE)
-            body = await self._transport.read_at_most(response, self._max_metadata_bytes + 1)
-        if len(body) > self._max_metadata_bytes:
-            raise UnexpectedAnswer("the answer about the case is too large")
-        if (error := misplaced(response.headers, body, Wanted.CASE)) is not None:
+            async with aclosing(self._transport.pieces(response)) as pieces:
+                body = await receive(pieces, self._max_metadata_bytes, self._reader.directory)
+        if (error := misplaced(response.headers, body.head, Wanted.CASE)) is not None:
+            body.close()
             raise error
         return body
 
@@ -164,7 +166,8 @@ class PortalSource(_HttpSource):
 
     async def fetch_case(self, number: str) -> Case:
         number = cnj.parse(number)
-        return _told(parse_portal_case(await self._metadata(f"/processos/{number}"), number))
+        with closing(await self._metadata(f"/processos/{number}")) as body:
+            return _told(await self._reader.read(number, [body]))
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         return None
@@ -175,13 +178,14 @@ class DataLakeSource(_HttpSource):
 
     async def fetch_case(self, number: str) -> Case:
         number = cnj.parse(number)
-        body = await self._metadata(f"/processos/{number}")
-        documents: bytes | None
-        try:
-            documents = await self._metadata(f"/processos/{number}/documentos")
-        except ProcessNotFound:  # the case is there, as we have just seen; the list is not
-            documents = None
-        return _told(parse_data_lake_case(body, documents, number))
+        with ExitStack() as held:
+            body = held.enter_context(closing(await self._metadata(f"/processos/{number}")))
+            documents: Received | None
+            try:
+                documents = held.enter_context(closing(await self._metadata(f"/processos/{number}/documentos")))
+            except ProcessNotFound:  # the case is there, as we have just seen; the list is not
+                documents = None
+            return _told(await self._reader.read(number, [body, documents]))
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         path = f"/processos/{cnj.parse(number)}/ultima-atualizacao"

@@ -7,12 +7,14 @@
     - NoAccess                no_access
     - NotADocument            not_a_document
     - DocumentTooLarge        document_too_large
+    - CaseTooLarge            case_too_large
   + RetryableError            RETRY: an answer about this document or case; it costs an attempt
     - SourceServerError       source_error
     - ShortBody               short_body
     - EmptyBody               empty_body
     - TokenRejected           token_rejected
     - UnexpectedAnswer        unexpected_answer
+      · CaseUnreadable        case_unreadable
   + SourceAway                SOURCE_AWAY: about the source; hold the work, burn no attempt
     - SourceUnavailable       source_unavailable
       · SourceTimeout         source_unavailable
@@ -112,6 +114,15 @@ class DocumentTooLarge(PermanentError):
     MESSAGE = "the document is larger than allowed"
 
 
+class CaseTooLarge(PermanentError):
+    """Raised when an answer about a case grows larger than AUTOS_PDPJ_MAX_METADATA_BYTES, or takes more memory or time
+    to read than one case may. Fail the job; the same answer would come again.
+    """
+
+    CODE = "case_too_large"
+    MESSAGE = "what the source answers about the case is larger than allowed"
+
+
 class RetryableError(_Coded):
     """Base of an answer about this document or case that can be different next time: count it and ask later."""
 
@@ -156,6 +167,13 @@ class UnexpectedAnswer(RetryableError):
     MESSAGE = "the source gave an answer that was not understood"
 
 
+class CaseUnreadable(UnexpectedAnswer):
+    """Raised when an answer about a case cannot be read: no JSON, or nested too deeply. Retry, then fail the job."""
+
+    CODE = "case_unreadable"
+    MESSAGE = "what the source answers about the case cannot be read"
+
+
 class SourceAway(_Coded):
     """Base of what is about the source and not about the document: hold, wait for ``retry_after``, burn no attempt."""
 
@@ -193,7 +211,14 @@ class CredentialsRefused(SourceAway):
 
 
 PERMANENT_CODES: Final = frozenset(
-    {ProcessNotFound.CODE, DocumentNotFound.CODE, NoAccess.CODE, NotADocument.CODE, DocumentTooLarge.CODE}
+    {
+        ProcessNotFound.CODE,
+        DocumentNotFound.CODE,
+        NoAccess.CODE,
+        NotADocument.CODE,
+        DocumentTooLarge.CODE,
+        CaseTooLarge.CODE,
+    }
 )
 """The codes of permanent errors, for those who read a stored code."""
 

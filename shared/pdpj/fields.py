@@ -40,9 +40,14 @@ def read_json(body: bytes) -> Any:
     except UnicodeDecodeError:
         text = body.decode("latin-1")
     try:
-        return json.loads(text, strict=False)
+        return json.loads(text, strict=False, parse_int=_whole)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _whole(digits: str) -> int | float:
+    """Python refuses to read more than 4,300 digits: one such number must not hide a case either."""
+    return int(digits) if len(digits) <= 400 else float(digits)
 
 
 def as_dict(value: object) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Case:
     ``[{at, code, description}]`` with ``at`` in RFC 3339, newest first. No tax number is kept. ``documents`` are in
     the source's order, each UUID once; ``unaddressed`` counts those listed without an address, which cannot be read.
     ``unlisted``: the source has a list of documents apart from the case, and it was missing or empty.
+    ``left_out``: how many documents, movements, parties, subjects and representatives are beyond the bounds of
+    :mod:`shared.pdpj.bounds` and so are not in the lists here.
     """
 
     process_number: str
@@ -52,8 +54,19 @@ class Case:
     documents: list[CaseDocument] = field(default_factory=list)
     unaddressed: int = 0
     unlisted: bool = False
+    left_out: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
         """Whether there are documents and every one of them can be read."""
         return bool(self.documents) and self.unaddressed == 0 and not self.unlisted
+
+    @property
+    def movements_total(self) -> int:
+        """How many movements the source lists."""
+        return len(self.movements) + self.left_out.get("movements", 0)
+
+    @property
+    def parties_total(self) -> int:
+        """How many parties the source lists."""
+        return len(self.parties) + self.left_out.get("parties", 0)

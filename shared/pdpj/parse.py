@@ -6,14 +6,16 @@ a word of the answer itself. Nothing else is ever raised, whatever the JSON.
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from shared.clock import rfc3339
+from shared.pdpj.bounds import DEFAULT_LIMITS, MOVEMENT_TEXT, NAME_TEXT, SHORT_TEXT, CaseLimits, LeftOut
 from shared.pdpj.documents import read_documents
-from shared.pdpj.errors import ProcessNotFound, UnexpectedAnswer
+from shared.pdpj.errors import CaseUnreadable, ProcessNotFound, UnexpectedAnswer
 from shared.pdpj.fields import as_dict, as_list, first, integer, moment, money, read_json, text
 from shared.pdpj.model import Case
 
@@ -22,17 +24,19 @@ Json = dict[str, Any]
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def parse_portal_case(body: bytes, process_number: str) -> Case:
+def parse_portal_case(body: bytes, process_number: str, limits: CaseLimits = DEFAULT_LIMITS) -> Case:
     """``GET /api/v2/processos/{n}``. Raises ProcessNotFound and UnexpectedAnswer."""
     found = _the_case(body, process_number)
     current = as_dict(found.get("tramitacaoAtual"))
     others = [item for item in as_list(found.get("tramitacoes")) if isinstance(item, dict)]
     if not current and not others:
         raise UnexpectedAnswer("the case has neither tramitacaoAtual nor tramitacoes")
-    return _case(found, process_number, [current, *others] if current else _latest_first(others), ())
+    return _case(found, process_number, [current, *others] if current else _latest_first(others), (), limits)
 
 
-def parse_data_lake_case(body: bytes, documents_body: bytes | None, process_number: str) -> Case:
+def parse_data_lake_case(
+    body: bytes, documents_body: bytes | None, process_number: str, limits: CaseLimits = DEFAULT_LIMITS
+) -> Case:
     """``GET /processo-api/api/v1/processos/{n}`` and ``.../documentos`` (None: there is no list).
 
     Raises ProcessNotFound and UnexpectedAnswer.
@@ -44,14 +48,14 @@ def parse_data_lake_case(body: bytes, documents_body: bytes | None, process_numb
     dockets = [current, *others] if current else others
     if not dockets:
         raise UnexpectedAnswer("the case has no tramitacoes")
-    return _case(found, process_number, dockets, listed, unlisted=not listed)
+    return _case(found, process_number, dockets, listed, limits, unlisted=not listed)
 
 
 def _json(body: bytes) -> Any:
     try:
         return read_json(body)
     except ValueError:
-        raise UnexpectedAnswer("the answer is not JSON") from None
+        raise CaseUnreadable("the answer is not JSON") from None
 
 
 def _elements(value: Any, what: str) -> Sequence[Any]:
@@ -101,74 +105,95 @@ def _distributed_at(docket: Json) -> datetime:
 
 
 def _case(
-    found: Json, process_number: str, dockets: Sequence[Json], listed: Sequence[Any], *, unlisted: bool = False
+    found: Json,
+    process_number: str,
+    dockets: Sequence[Json],
+    listed: Sequence[Any],
+    limits: CaseLimits,
+    *,
+    unlisted: bool = False,
 ) -> Case:
     current = dockets[0]
+    left_out = LeftOut()
     # The list comes first: where there is one, its order is the source's order over all degrees.
     raw = [*listed, *(item for docket in dockets for item in as_list(docket.get("documentos")))]
     documents, unaddressed = read_documents(raw, process_number)
     grade = current.get("grau")
     return Case(
         process_number=process_number,
-        court=text(found.get("siglaTribunal")) or text(as_dict(current.get("tribunal")).get("sigla")),
-        degree=text(as_dict(grade).get("sigla")) or text(grade) or text(current.get("instancia")),
-        class_=_named(first(current.get("classe"))),
-        subjects=list(_subjects(current)),
-        parties=list(_parties(current)),
+        court=_short(found.get("siglaTribunal")) or _short(as_dict(current.get("tribunal")).get("sigla")),
+        degree=_short(as_dict(grade).get("sigla")) or _short(grade) or _short(current.get("instancia")),
+        class_=_named(first(current.get("classe")), SHORT_TEXT),
+        subjects=_subjects(current, limits, left_out),
+        parties=_parties(current, limits, left_out),
         filed_at=moment(current.get("dataHoraAjuizamento")),
         claim_value=money(current.get("valorAcao")),
         secrecy_level=integer(found.get("nivelSigilo")),
-        movements=_movements(dockets),
-        documents=documents,
+        movements=_movements(dockets, limits, left_out),
+        documents=list(left_out.first("documents", documents, limits.documents)),
         unaddressed=unaddressed,
         unlisted=unlisted,
+        left_out=dict(left_out),
     )
 
 
-def _named(item: Json) -> str | None:
-    return text(item.get("descricao")) or text(item.get("nome"))
+def _short(value: object) -> str | None:
+    return text(value, SHORT_TEXT)
 
 
-def _subjects(docket: Json) -> Iterator[Json]:
-    for item in as_list(docket.get("assunto")):
+def _named(item: Json, limit: int) -> str | None:
+    return text(item.get("descricao"), limit) or text(item.get("nome"), limit)
+
+
+def _subjects(docket: Json, limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+    shown = []
+    for item in left_out.first("subjects", as_list(docket.get("assunto")), limits.subjects):
         subject = as_dict(item)
-        code, description = text(subject.get("codigo")), _named(subject)
+        code, description = _short(subject.get("codigo")), _named(subject, NAME_TEXT)
         if code is not None or description is not None:
-            yield {"code": code, "description": description}
+            shown.append({"code": code, "description": description})
+    return shown
 
 
-def _parties(docket: Json) -> Iterator[Json]:
-    for item in as_list(docket.get("partes")):
+def _parties(docket: Json, limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+    shown = []
+    for item in left_out.first("parties", as_list(docket.get("partes")), limits.parties):
         party = as_dict(item)
-        name = text(party.get("nome"))
+        name = text(party.get("nome"), NAME_TEXT)
         if name is None:
             continue
-        lawyers = [as_dict(lawyer) for lawyer in as_list(party.get("representantes"))]
-        yield {
-            "name": name,
-            "role": text(party.get("tipoParte")),
-            "pole": text(party.get("polo")),
-            "representatives": [
-                {"name": text(lawyer.get("nome")), "role": text(lawyer.get("tipoRepresentacao"))}
-                for lawyer in lawyers
-                if text(lawyer.get("nome")) is not None
-            ],
-        }
+        listed = left_out.first("representatives", as_list(party.get("representantes")), limits.representatives)
+        lawyers = [(text(as_dict(lawyer).get("nome"), NAME_TEXT), as_dict(lawyer)) for lawyer in listed]
+        shown.append(
+            {
+                "name": name,
+                "role": _short(party.get("tipoParte")),
+                "pole": _short(party.get("polo")),
+                "representatives": [
+                    {"name": known, "role": _short(lawyer.get("tipoRepresentacao"))}
+                    for known, lawyer in lawyers
+                    if known is not None
+                ],
+            }
+        )
+    return shown
 
 
-def _movements(dockets: Sequence[Json]) -> list[Json]:
-    """Of every degree, newest first; those without a time last."""
-    found: list[tuple[datetime, Json]] = []
-    for docket in dockets:
-        for item in as_list(docket.get("movimentos")):
-            movement = as_dict(item)
-            at, code, description = (
-                moment(movement.get("dataHora")),
-                text(movement.get("codigo")),
-                _named(movement) or _named(as_dict(movement.get("tipo"))),
-            )
-            if at is not None or code is not None or description is not None:
-                shown = {"at": None if at is None else rfc3339(at), "code": code, "description": description}
-                found.append((at or _LONG_AGO, shown))
-    found.sort(key=lambda entry: entry[0], reverse=True)
-    return [shown for _, shown in found]
+def _movements(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+    """Of every degree, newest first; those without a time last. Of too many only the newest are made into views."""
+    found = [
+        (moment(movement.get("dataHora")), movement)
+        for docket in dockets
+        for movement in as_list(docket.get("movimentos"))
+        if isinstance(movement, dict)
+    ]
+    left_out.add("movements", len(found) - limits.movements)
+    # As sorted(..., reverse=True)[:limit]: equal times stay in the source's order.
+    newest = heapq.nlargest(limits.movements, found, key=lambda entry: entry[0] or _LONG_AGO)
+    shown = []
+    for at, movement in newest:
+        code = _short(movement.get("codigo"))
+        description = _named(movement, MOVEMENT_TEXT) or _named(as_dict(movement.get("tipo")), MOVEMENT_TEXT)
+        if at is not None or code is not None or description is not None:
+            shown.append({"at": None if at is None else rfc3339(at), "code": code, "description": description})
+    return shown

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from shared.pdpj.bounds import CaseLimits
 from shared.settings import AutosSettings
 
 
@@ -45,6 +46,17 @@ class PdpjSettings(AutosSettings):
     """A body that comes more slowly than this, over a read timeout or longer, is given up. 0: no such rule."""
     pdpj_max_document_bytes: int = Field(4 * 1024**3, ge=1024)
     pdpj_max_metadata_bytes: int = Field(128 * 1024**2, ge=1024)
+    """Of one answer about a case; a larger one ends the job with ``case_too_large``."""
+
+    case_max_documents: int = Field(100_000, ge=1, le=1_000_000)
+    """Kept of one case, as the four that follow; what is left out is counted, and said in the case's views."""
+    case_max_movements: int = Field(20_000, ge=1, le=1_000_000)
+    case_max_parties: int = Field(5_000, ge=1, le=100_000)
+    case_max_subjects: int = Field(200, ge=1, le=1_000)
+    case_max_representatives: int = Field(50, ge=1, le=1_000)
+    """Of one party."""
+    case_memory_bytes: int = Field(2 * 1024**3, ge=256 * 1024**2)
+    """What the process that reads a large answer about a case may take."""
 
     @field_validator("pdpj_base_url", "pdpj_token_url")
     @classmethod
@@ -76,6 +88,17 @@ class PdpjSettings(AutosSettings):
             if not self.pdpj_client_id:
                 raise ValueError(f"AUTOS_PDPJ_CLIENT_ID is needed with {needs}")
         return self
+
+    @property
+    def case_limits(self) -> CaseLimits:
+        """What is kept of one case at most."""
+        return CaseLimits(
+            documents=self.case_max_documents,
+            movements=self.case_max_movements,
+            parties=self.case_max_parties,
+            subjects=self.case_max_subjects,
+            representatives=self.case_max_representatives,
+        )
 
     @property
     def pdpj_grant(self) -> Grant:

@@ -81,7 +81,7 @@ CASE_ROWS = [
     (FailureKind.TIMEOUT_504, "source_unavailable", Verdict.SOURCE_AWAY),
     (FailureKind.HANG, "source_unavailable", Verdict.SOURCE_AWAY),
     (FailureKind.SHORT_BODY, "short_body", Verdict.RETRY),
-    (FailureKind.EMPTY_BODY, "unexpected_answer", Verdict.RETRY),
+    (FailureKind.EMPTY_BODY, "case_unreadable", Verdict.RETRY),
 ]
 
 

@@ -167,7 +167,7 @@ async def test_metadata_that_blows_up_is_refused(server: Server, make) -> None:
         f"Content-Length: {len(body)}",
         body=body,
     )
-    assert await code_of(make(pdpj_max_metadata_bytes=1_000_000).fetch_case(NUMBER)) == "unexpected_answer"
+    assert await code_of(make(pdpj_max_metadata_bytes=1_000_000).fetch_case(NUMBER)) == "case_too_large"
 
 
 async def test_document_that_never_ends_is_refused(server: Server, make) -> None:

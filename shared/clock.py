@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
+
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(3000, 1, 1, tzinfo=UTC)
+"""Between these lies every time that an event can mean; what is outside is a mistake or a trap."""
 
 Clock = Callable[[], datetime]
 
@@ -18,3 +23,21 @@ def rfc3339(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def plausible(moment: datetime) -> datetime | None:
+    """The moment in UTC; None when it has no time zone or lies outside of EARLIEST and LATEST. Never raises."""
+    if moment.tzinfo is None:
+        return None
+    try:
+        moment = moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+    return moment if EARLIEST <= moment < LATEST else None
+
+
+def plausible_ms(milliseconds: int) -> datetime | None:
+    """Milliseconds since the epoch as a moment; None when nobody can mean it. Never raises."""
+    if not EARLIEST.timestamp() * 1000 <= milliseconds < LATEST.timestamp() * 1000:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

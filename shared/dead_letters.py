@@ -12,16 +12,17 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from shared.clock import Clock, utc_now
+from shared.clock import EARLIEST, Clock, plausible_ms, utc_now
 from shared.events.document_requested import DocumentDead, DocumentRequested
 from shared.events.envelope import Event, encode, header, validate
 from shared.events.process_requested import ProcessDead, ProcessRequested
 from shared.events.topics import DOCUMENT_DEAD, DOCUMENT_REQUESTED, PROCESS_DEAD, PROCESS_REQUESTED
+from shared.kafka.client import record_of
 from shared.kafka.config import consumer_config
 from shared.kafka.dead import ERROR, ERROR_DETAIL
 from shared.kafka.errors import InfrastructureAway, PoisonRecord
@@ -106,30 +107,14 @@ def _read_to(reader: Consumer, high: int, *, only: int | None) -> Iterator[DeadL
         if offset is None or offset >= high or (only is not None and offset != only):
             return
         deadline = time.monotonic() + _READ_SECONDS
-        yield _dead_letter(
-            Record(
-                topic=message.topic() or "",
-                partition=message.partition() or 0,
-                offset=offset,
-                key=message.key(),
-                value=message.value(),
-                headers=dict(_headers(message.headers())),
-                timestamp_ms=message.timestamp()[1],
-            )
-        )
+        yield _dead_letter(record_of(message))
         if only is not None or offset == high - 1:
             return
     raise InfrastructureAway("kafka")
 
 
-def _headers(found: Any) -> Iterator[tuple[str, bytes]]:
-    for name, value in found or ():
-        if isinstance(value, bytes):
-            yield name, value
-
-
 def _dead_letter(record: Record) -> DeadLetter:
-    at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+    at = plausible_ms(record.timestamp_ms) or EARLIEST
     poison = header(record.headers, ERROR)
     models = REPLAYABLE.get(record.topic)
     if poison is None and models is not None and record.value is not None:

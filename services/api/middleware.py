@@ -12,8 +12,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.metrics import ApiMetrics
-from services.api.problems import MEDIA_TYPE, BodyTooLarge, InternalError, Problem, ServiceUnavailable
+from services.api.problems import (
+    MEDIA_TYPE,
+    BodyTooLarge,
+    InternalError,
+    NotStorable,
+    Problem,
+    ServiceUnavailable,
+)
 from services.api.tracing import request_id, traceparent
+from shared.db.errors import DatabaseRefused
 from shared.kafka.errors import InfrastructureAway
 
 _log = logging.getLogger(__name__)
@@ -125,6 +133,8 @@ def _problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, InfrastructureAway):
         return ServiceUnavailable(f"{error.what} is away, try again", headers={"Retry-After": "2"})
+    if isinstance(error, DatabaseRefused):
+        return NotStorable(f"the database refuses it for good ({error.detail}); the same request gets the same answer")
     return InternalError("the request id finds the reason in our log")
 
 

@@ -212,6 +212,12 @@ class InternalError(Problem):
     status, code, title = 500, "internal_error", "Internal error"
 
 
+class NotStorable(InternalError):
+    """What the request needs stored is not what the database can hold (too large, say); a retry is of no use."""
+
+    status, code, title = 500, "unstorable", "The database cannot hold this"
+
+
 class SourceUnavailable(Problem):
     """The source cannot be read now, and there is neither a stored copy nor a job to do it later."""
 
@@ -224,7 +230,7 @@ class ServiceUnavailable(Problem):
     status, code, title = 503, "service_unavailable", "Temporarily unavailable"
 
 
-_EVERYWHERE: Final[tuple[type[Problem], ...]] = (InternalError, ServiceUnavailable)
+_EVERYWHERE: Final[tuple[type[Problem], ...]] = (InternalError, NotStorable, ServiceUnavailable)
 _GUARDED: Final[tuple[type[Problem], ...]] = (Unauthorized, InsufficientScope, ValidationFailed, UnknownParameter)
 
 Responses = dict[int | str, dict[str, Any]]

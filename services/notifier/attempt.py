@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,10 @@ class Attempt:
     @property
     def succeeded(self) -> bool:
         return self.error_code is None and self.status_code is not None and 200 <= self.status_code <= 299
+
+    def bare(self) -> Attempt:
+        """The same attempt without what the other side said in its own words."""
+        return replace(self, address=None, error_message=None, excerpt="")
 
     @property
     def error_code_shown(self) -> str | None:

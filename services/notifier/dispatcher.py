@@ -11,6 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
@@ -127,13 +128,8 @@ class Dispatcher:
         self._sender.close()
 
     async def _claim(self, tickets: list[Ticket]) -> None:
-        def work(connection: Connection) -> tuple[list[Claimed], dict[str, bytes]]:
-            claimed = claims.claim(connection, tickets, self._clock(), self._policy.retry, _token)
-            small = _small_jobs(claimed)
-            return claimed, self._bodies.make(connection, small) if small else {}
-
         try:
-            claimed, bodies = await self._database.run(work)
+            claimed, bodies = await self._claimed_with_bodies(tickets)
         except InfrastructureAway:
             self._put_back(tickets)
             await asyncio.sleep(_AWAY_PAUSE)
@@ -151,6 +147,27 @@ class Dispatcher:
             self._lanes.claimed(found.ticket)
         for endpoint_id in {found.ticket.endpoint_id for found in claimed}:
             self._start(endpoint_id)
+
+    async def _claimed_with_bodies(self, tickets: list[Ticket]) -> tuple[list[Claimed], dict[str, bytes]]:
+        """Claim, and make the small bodies with it. Raises InfrastructureAway.
+
+        When a body of the batch breaks it, the batch is claimed without: each attempt then makes its own body, and
+        the one that cannot be made is the attempt's failure and nobody else's.
+        """
+
+        def work(connection: Connection, *, with_bodies: bool) -> tuple[list[Claimed], dict[str, bytes]]:
+            claimed = claims.claim(connection, tickets, self._clock(), self._policy.retry, _token)
+            small = _small_jobs(claimed) if with_bodies else []
+            return claimed, self._bodies.make(connection, small) if small else {}
+
+        try:
+            return await self._database.run(partial(work, with_bodies=True))
+        except InfrastructureAway:
+            raise
+        # Whatever it is; if it was not a body, the second try says so.
+        except Exception as error:  # noqa: BLE001
+            _log.warning("bodies could not be made together, making them one by one", extra={"error": _name(error)})
+            return await self._database.run(partial(work, with_bodies=False))
 
     def _put_back(self, tickets: Sequence[Ticket]) -> None:
         for ticket in tickets:
@@ -218,10 +235,14 @@ class Dispatcher:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
-            # The edge of a task, as above: what cannot be recorded is repeated when the lease has run out.
+            # What the answer said breaks the record: that there was an attempt, and how it ended, can always be kept.
+            # Otherwise it would be sent again and again, each time its lease has run out.
             except Exception:  # noqa: BLE001
-                _log.exception("an attempt could not be recorded", extra={"delivery_id": attempt.delivery_id})
-                return
+                if attempt == attempt.bare():
+                    _log.exception("an attempt could not be recorded", extra={"delivery_id": attempt.delivery_id})
+                    return
+                attempt = attempt.bare()
+                continue
             self._metrics.attempts.labels(recorded.effect.value).inc()
             if recorded.effect in {Effect.EXHAUSTED, Effect.GONE}:
                 self.on_trouble.set()
@@ -246,6 +267,10 @@ def _small_jobs(claimed: Sequence[Claimed]) -> list[str]:
             # A body costs something without any document too.
             room -= found.documents + 1
     return list(chosen)
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
 
 
 def _token() -> str:

@@ -17,6 +17,7 @@ from services.notifier.metrics import NotifierMetrics
 from services.notifier.state import RetryPolicy
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.kafka.errors import InfrastructureAway
 from shared.webhooks.dial import CallResult, WebhookCaller, refused_call
 from shared.webhooks.signing import InvalidSecret, signature_headers
 
@@ -106,10 +107,12 @@ class Sender:
 
         None when it cannot be made, which counts as a failed attempt: it would not end otherwise.
         """
-        renderers = await self._database.read(lambda connection: self._bodies.load(connection, [job_id]))
         try:
+            renderers = await self._database.read(lambda connection: self._bodies.load(connection, [job_id]))
             return await asyncio.get_running_loop().run_in_executor(self._builders, renderers[job_id])
-        # Rendering is pure: whatever it is, it is about this case, and is told by the attempt.
+        except InfrastructureAway:
+            raise
+        # Whatever else it is, it is about this case, and is told by the attempt.
         except Exception as error:  # noqa: BLE001
             _log.error("a body could not be made", extra={"job_id": job_id, "error": type(error).__name__})
             return None

@@ -1,29 +1,29 @@
 """A batch of records to one transaction: decode, set poison aside, apply, count.
 
 The whole batch is committed or nothing of it. When one of its events cannot be stored (a number too large for its
-column), the batch is halved until that event is alone; it becomes a row of ``progress.dead_letters`` and the rest
-is applied in order.
+column), or breaks the projection, the batch is halved until that event is alone; it becomes a row of
+``progress.dead_letters`` and the rest is applied in order. Only the database that is away is waited for.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
-import psycopg2
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 
 from services.status.apply import Applied, Projection
 from services.status.metrics import StatusMetrics
 from services.status.rows import Occurrence
-from shared.clock import Clock
+from shared.clock import Clock, plausible, plausible_ms
 from shared.db import progress
 from shared.db.engine import Database
+from shared.db.errors import UNSTORABLE
 from shared.events.document_events import (
     DocumentAvailable,
     DocumentFailed,
@@ -33,14 +33,15 @@ from shared.events.document_events import (
     JobPlanned,
 )
 from shared.events.envelope import decode, header
+from shared.kafka.dead import reason_of
 from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.records import Record
 
 _TYPES: Final[dict[str, type[JobEvent]]] = {
     model.TYPE: model for model in (JobPlanned, JobAborted, DocumentStarted, DocumentAvailable, DocumentFailed)
 }
-_UNSTORABLE: Final = "unstorable"
-"""The reason of a record that is an event, but one that the tables cannot hold."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class DeadLetter:
 
 
 def occurrence(record: Record) -> Occurrence:
-    """The event of a record and its time: ``ce_time``, or the broker's. Raises PoisonRecord."""
+    """The event of a record and its time: ``ce_time``, else the broker's. Raises PoisonRecord, also ``no_time``.
+
+    A time that nobody can mean (shared/clock.py) counts as none: it would be the first or the last of all for ever.
+    """
     return Occurrence(decode(record, _TYPES), _time(record))
 
 
@@ -60,12 +64,15 @@ def _time(record: Record) -> datetime:
     written = header(record.headers, "ce_time")
     if written is not None:
         try:
-            moment = datetime.fromisoformat(written)
+            moment = plausible(datetime.fromisoformat(written))
         except ValueError:
             moment = None
-        if moment is not None and moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+        if moment is not None:
+            return moment
+    moment = plausible_ms(record.timestamp_ms)
+    if moment is None:
+        raise PoisonRecord("no_time")
+    return moment
 
 
 def sort_out(records: Sequence[Record]) -> tuple[list[Occurrence], list[DeadLetter]]:
@@ -75,8 +82,9 @@ def sort_out(records: Sequence[Record]) -> tuple[list[Occurrence], list[DeadLett
     for record in records:
         try:
             occurrences.append(occurrence(record))
-        except PoisonRecord as refused:
-            poison.append(DeadLetter(record, refused.reason))
+        # Whatever decoding raises is about this record alone.
+        except Exception as refused:  # noqa: BLE001
+            poison.append(DeadLetter(record, reason_of(refused)))
     return occurrences, poison
 
 
@@ -101,22 +109,33 @@ class BatchWriter:
         occurrences, poison = sort_out(records)
         try:
             applied = self._commit(occurrences, poison)
-        except (psycopg2.Error, DBAPIError) as error:
-            if not _unstorable(error):
-                # Away, restarting, not migrated yet, a grant missing: not the events' fault, whatever it is.
-                raise InfrastructureAway("database") from error
-            return self._write_halves(records)
-        except (ValueError, TypeError, ArithmeticError):
-            return self._write_halves(records)
+        except InfrastructureAway:
+            raise
+        # Whatever else it is, a record of these is at fault: it is found, and the others are applied.
+        except Exception as error:  # noqa: BLE001
+            return self._write_halves(records, error)
         self._count(records, applied, poison, time.perf_counter() - began)
         return applied.left
 
-    def _write_halves(self, records: Sequence[Record]) -> Mapping[str, int]:
+    def _write_halves(self, records: Sequence[Record], error: Exception) -> Mapping[str, int]:
         if len(records) > 1:
             middle = len(records) // 2
             return {**self.write(records[:middle]), **self.write(records[middle:])}
-        letters = [DeadLetter(records[0], _UNSTORABLE)]
-        applied = self._commit([], letters)
+        record = records[0]
+        reason = error.reason if isinstance(error, PoisonRecord) else UNSTORABLE
+        _log.error(
+            "Event cannot be applied, kept as a dead letter",
+            extra={"reason": reason, "error": type(error).__name__, "partition": record.partition, "at": record.offset},
+        )
+        letters = [DeadLetter(record, reason)]
+        try:
+            applied = self._commit([], letters)
+        except InfrastructureAway:
+            raise
+        # Not even as it came: where it lies in the topic, and why, can always be kept.
+        except Exception:  # noqa: BLE001
+            letters = [DeadLetter(replace(record, key=None, value=None, headers={}), reason)]
+            applied = self._commit([], letters)
         self._count(records, applied, letters, 0.0)
         return applied.left
 
@@ -138,12 +157,6 @@ class BatchWriter:
         self._metrics.lag_seconds.set(max(0.0, age))
 
 
-def _unstorable(error: psycopg2.Error | DBAPIError) -> bool:
-    """Whether the values are at fault (as against: the database)."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return isinstance(cause, psycopg2.DataError | psycopg2.IntegrityError)
-
-
 def bury(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -> None:
     """Keep records as they came, once for each position; the caller commits."""
     if not letters:
@@ -156,13 +169,16 @@ def bury(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -
             "reason": letter.reason,
             "key": letter.record.key,
             "value": letter.record.value,
-            "headers": {
-                name: value.decode("utf-8", "replace").replace("\x00", "\ufffd")
-                for name, value in letter.record.headers.items()
-            },
+            "headers": {_shown(name): _shown(value.decode("utf-8", "replace")) for name, value in headers},
             "created_at": now,
         }
         for letter in letters
+        for headers in (letter.record.headers.items(),)
     ]
     statement = insert(progress.dead_letters).on_conflict_do_nothing(index_elements=["topic", "partition", "offset"])
     connection.execute(statement, rows)
+
+
+def _shown(text: str) -> str:
+    """A text as PostgreSQL can hold it: no NUL, no lone surrogate."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

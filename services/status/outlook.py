@@ -60,5 +60,5 @@ def _documents_to_come(value: bytes) -> int:
     try:
         plan = orjson.loads(value)
         return int(plan["total_documents"]) - int(plan["already_available"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, ArithmeticError):
         return 0

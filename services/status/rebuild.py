@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-import psycopg2
 from sqlalchemy import Connection, Engine, MetaData, func, or_, select, text, update
 from sqlalchemy.schema import CreateSchema, DropSchema
 
@@ -27,6 +26,7 @@ from shared.clock import Clock, utc_now
 from shared.db import progress
 from shared.db.channels import PROGRESS
 from shared.db.engine import make_engine
+from shared.db.errors import Verdict, verdict_of
 from shared.db.tables import METADATA
 from shared.events.process_completed import ProcessCompleted
 from shared.events.topics import DOCUMENT_EVENTS
@@ -133,7 +133,10 @@ class _Rebuild:
         try:
             with connection.begin_nested():
                 self._projection.apply(connection, occurrences, self._clock())
-        except (psycopg2.DataError, psycopg2.IntegrityError, ValueError, TypeError, ArithmeticError):
+        # As there: whatever it is but the database away, one of these events is at fault.
+        except Exception as error:
+            if verdict_of(error) in {Verdict.AWAY, Verdict.CONFLICT}:
+                raise
             if len(occurrences) == 1:
                 self._skipped += 1
                 return

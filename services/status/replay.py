@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaErr
 from confluent_kafka import admin as kafka_admin
 from confluent_kafka.admin import AdminClient
 
+from shared.kafka.client import record_of
 from shared.kafka.config import common_config, consumer_config
 from shared.kafka.errors import InfrastructureAway
 from shared.kafka.records import Record
@@ -63,9 +64,7 @@ class Replay:
         error, partition, offset = message.error(), message.partition(), message.offset()
         if error is None:
             self._positions[partition] = offset + 1
-            headers = {name: value for name, value in message.headers() or () if value is not None}
-            when = message.timestamp()[1]
-            return [Record(self._topic, partition, offset, message.key(), message.value(), headers, when)]
+            return [record_of(message)]
         if error.code() == KafkaError._PARTITION_EOF:
             # Beyond the last record: what lies between are markers of transactions.
             self._positions[partition] = max(self._positions[partition], offset)

@@ -20,12 +20,14 @@ from confluent_kafka.admin import AdminClient
 
 from services.status.batch import BatchWriter
 from services.status.gathering import Gatherer
+from services.status.lenient import UNREADABLE, read_leniently
 from services.status.metrics import StatusMetrics
 from services.status.outlook import Outlook
 from services.status.settings import StatusSettings
 from services.status.stream import StatusApp, make_app
 from services.status.transport import ReadCommittedConsumer
 from shared.events.topics import DOCUMENT_EVENTS
+from shared.kafka.client import UNREADABLE_HEADERS
 from shared.kafka.config import common_config
 from shared.kafka.errors import InfrastructureAway
 from shared.kafka.records import Record
@@ -40,14 +42,16 @@ _REVOCATION_SECONDS: Final = 8.0
 
 def to_record(message: Any) -> Record:
     """A Faust message as the record it was."""
+    headers = {name: value for name, value in message.headers or () if value is not None}
     return Record(
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
         key=message.key,
         value=message.value,
-        headers={name: value for name, value in message.headers or () if value is not None},
+        headers=headers,
         timestamp_ms=int((message.timestamp or 0) * 1000),
+        unreadable=UNREADABLE_HEADERS if UNREADABLE in headers else None,
     )
 
 
@@ -73,6 +77,7 @@ class StatusWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop``; returns when the batch in progress is committed and its offsets are."""
         self._stop = stop
+        read_leniently()
         wait = _FIRST_WAIT
         try:
             while not stop.is_set():

@@ -7,7 +7,9 @@ The edge that got the message or the request calls :meth:`Database.run` (from a 
 from __future__ import annotations
 
 import asyncio
+import random
 import select
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,15 +18,17 @@ from typing import Any, TypeVar
 import orjson
 import psycopg2
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.kafka.errors import InfrastructureAway
+from shared.db.errors import DatabaseConflict, as_ours
 
 T = TypeVar("T")
 
 _CONNECT_TIMEOUT_SECONDS = 5
 _POOL_WAIT_SECONDS = 30
+_CONFLICTS = 2
+_CONFLICT_SECONDS = 0.02
 
 
 def _dumps(value: object) -> str:
@@ -77,22 +81,16 @@ def _leave_out_the_dead(connection: Any, _record: object, _proxy: object) -> Non
         raise DisconnectionError from error
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether the database is away (as against: the statement is wrong). Deadlocks and shutdowns count as away."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return isinstance(error, OperationalError | InterfaceError | PoolTimeout)
-
-
 @contextmanager
 def _told_apart() -> Iterator[None]:
-    """Raises InfrastructureAway for what says that the database is away; any other error as it is."""
+    """Raises an error of the database as DatabaseAway, DatabaseConflict or DatabaseRefused; any other as it is."""
     try:
         yield
-    except (DBAPIError, PoolTimeout) as error:
-        if is_away(error):
-            raise InfrastructureAway("database") from error
-        raise
+    except (DBAPIError, psycopg2.Error, PoolTimeout, ValueError) as error:
+        ours = as_ours(error)
+        if ours is None:
+            raise
+        raise ours from error
 
 
 class Database:
@@ -119,15 +117,27 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back by an exception.
 
-        Raises InfrastructureAway when the database cannot be reached or went away in the middle.
+        Raises DatabaseAway when the database cannot be reached or went away in the middle, DatabaseConflict when
+        another transaction was in the way, and DatabaseRefused when it will never take this.
         """
         with _told_apart(), self.engine.begin() as connection:
             yield connection
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """``work`` in a transaction in a thread. Raises what ``work`` raises, and InfrastructureAway."""
+        """``work`` in a transaction in a thread. Raises what ``work`` raises, and as :meth:`transaction`.
+
+        A conflict (a deadlock, say) undoes the transaction and ``work`` runs again, at most twice more: it must do
+        nothing but through its connection that may not be done again.
+        """
 
         def in_transaction() -> T:
+            for tried in range(_CONFLICTS):
+                try:
+                    with self.transaction() as connection:
+                        return work(connection)
+                except DatabaseConflict:
+                    # The threads of two transactions that met come back at different moments.
+                    time.sleep(random.uniform(0.5, 1.0) * _CONFLICT_SECONDS * 2**tried)  # noqa: S311
             with self.transaction() as connection:
                 return work(connection)
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, ClassVar, Final, TypeVar
 
@@ -25,7 +25,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from shared.clock import rfc3339
+from shared.clock import plausible, rfc3339
 from shared.cnj import InvalidProcessNumber, parse
 from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import OutgoingRecord, Record
@@ -53,10 +53,11 @@ def _uuid(value: str) -> str:
 
 
 def _utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as beyond:
-        raise ValueError("the time is outside of the calendar in UTC") from beyond
+    # Not astimezone alone: near the ends of the calendar it raises what no validation expects.
+    moment = plausible(at)
+    if moment is None:
+        raise ValueError("a time that nobody can mean")
+    return moment
 
 
 def _cut(most: int) -> Callable[[str], str]:
@@ -170,8 +171,11 @@ def traceparent(record: Record) -> str | None:
 def decode(record: Record, types: Mapping[str, type[E]]) -> E:
     """The event of a record, by its ``ce_type``.
 
-    Raises PoisonRecord with reason ``no_value``, ``no_type``, ``unknown_type``, ``not_json`` or ``wrong_schema``.
+    Raises PoisonRecord with reason ``unreadable_headers``, ``no_value``, ``no_type``, ``unknown_type``, ``not_json`` or
+    ``wrong_schema``.
     """
+    if record.unreadable is not None:
+        raise PoisonRecord(record.unreadable)
     if record.value is None:
         raise PoisonRecord("no_value")
     name = header(record.headers, "ce_type")
@@ -194,6 +198,9 @@ def validate(model: type[E], value: bytes) -> E:
     except ValidationError as error:
         fields = ", ".join(sorted({".".join(str(part) for part in item["loc"]) or "value" for item in error.errors()}))
         raise PoisonRecord("wrong_schema", fields[:200]) from error
+    # A validator met what nobody thought of: about this value all the same.
+    except Exception as error:
+        raise PoisonRecord("wrong_schema", type(error).__name__) from error
 
 
 def decoder(*models: type[E]) -> Callable[[Record], E]:

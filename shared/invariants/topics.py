@@ -24,9 +24,12 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from shared.clock import EARLIEST, plausible, plausible_ms
 from shared.events import topics
+from shared.events.envelope import header
 from shared.invariants.groups import Backlog
 from shared.invariants.jobs import Announced
+from shared.kafka.client import record_of
 from shared.kafka.config import common_config, consumer_config
 from shared.kafka.errors import InfrastructureAway
 from shared.kafka.offsets import decode_metadata
@@ -226,11 +229,12 @@ class _Waiting:
 
 
 def _due(message: Message, value: Mapping[str, Any]) -> datetime:
-    written = datetime.fromtimestamp(max(0, message.timestamp()[1]) / 1000, UTC)
+    written = plausible_ms(message.timestamp()[1]) or EARLIEST
     try:
-        return max(written, datetime.fromisoformat(str(value.get("not_before"))))
+        due = plausible(datetime.fromisoformat(str(value.get("not_before"))))
     except ValueError:
-        return written
+        due = None
+    return max(written, due or written)
 
 
 def _value(message: Message) -> Mapping[str, Any]:
@@ -243,5 +247,4 @@ def _value(message: Message) -> Mapping[str, Any]:
 
 
 def _event_id(message: Message) -> str:
-    headers: Any = message.headers() or ()
-    return next((text.decode(errors="replace") for name, text in headers if name == "ce_id" and text), "")
+    return header(record_of(message).headers, "ce_id") or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import confluent_kafka
 from confluent_kafka import KafkaError, TopicPartition
@@ -62,15 +62,27 @@ def kafka_consumer(config: dict[str, Any]) -> ConsumerFactory:
     return make
 
 
+UNREADABLE_HEADERS: Final = "unreadable_headers"
+"""A header's name is not UTF-8: the client gives none of the record's headers then."""
+
+
 def record_of(message: Any) -> Record:
+    """A message as a record, whatever is in it. Of headers of one name the last counts; one without a value is none."""
+    headers, unreadable = {}, None
+    try:
+        headers = {name: value for name, value in message.headers() or () if value is not None}
+    # confluent-kafka raises SystemError for a name that is not UTF-8.
+    except Exception:  # noqa: BLE001
+        unreadable = UNREADABLE_HEADERS
     return Record(
         topic=message.topic(),
         partition=message.partition(),
         offset=message.offset(),
         key=message.key(),
         value=message.value(),
-        headers={name: value for name, value in message.headers() or () if value is not None},
+        headers=headers,
         timestamp_ms=message.timestamp()[1],
+        unreadable=unreadable,
     )
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as read from a topic. ``timestamp_ms`` is the broker's, in milliseconds since the epoch."""
+    """One record as read from a topic. ``timestamp_ms`` is the broker's, in milliseconds since the epoch.
+
+    ``unreadable`` is why a part of it could not be read at all (a snake_case code); None for nearly every record.
+    """
 
     topic: str
     partition: int
@@ -17,6 +20,7 @@ class Record:
     value: bytes | None
     headers: Mapping[str, bytes] = field(default_factory=dict)
     timestamp_ms: int = 0
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from confluent_kafka.admin import AdminClient
 from shared.cnj import ProcessNumber
 from shared.events.document_events import JobEvent
 from shared.events.envelope import deterministic_id
-from shared.events.topics import PROCESS_COMPLETED
+from shared.events.topics import DOCUMENT_EVENTS, PROCESS_COMPLETED
 from shared.kafka.admin import lag
 from shared.kafka.config import consumer_config, producer_config
+from tests.hostile import harvest, pour
 from tests.integration.status.conftest import PARTITIONS, Query, StartWorker, Worker
 from tests.integration.status.events import available, new_id, planned, produce, started, whole_job
 from tests.support import Servers, wait_until
@@ -232,6 +233,27 @@ def test_poison_is_set_aside_and_the_rest_goes_on(
     assert bytes(query("SELECT value FROM progress.dead_letters WHERE reason = 'not_json'")[0][0]) == b"not json"
     assert query("SELECT status, completed_documents FROM progress.jobs") == [("completed", 3)]
     assert worker.stop() == 0
+
+
+async def test_no_record_stops_the_projection(
+    servers: Servers, topic: str, query: Query, start_worker: StartWorker, process_number: Numbers
+) -> None:
+    """Every partition gets records that nobody should write; each is applied or set aside, once, and jobs go on."""
+    taken = await pour(servers.bootstrap_servers, {topic: harvest(DOCUMENT_EVENTS, 150)})
+    assert taken > 100
+    producer = producer_of(servers)
+    ids = [new_id() for _ in range(2 * PARTITIONS)]
+    for job in ids:
+        produce(producer, topic, whole_job(process_number(), job, 3))
+    assert producer.flush(10) == 0
+    worker = start_worker()
+    ended = "SELECT count(*) FROM progress.jobs WHERE job_id = ANY (%s::uuid[]) AND status = 'completed'"
+    wait_until(lambda: query(ended, ids) == [(len(ids),)], 60)
+    wait_until(lambda: not any(lag(servers.bootstrap_servers, worker.group).values()), 20)
+    reasons = dict(query("SELECT reason, count(*)::int FROM progress.dead_letters GROUP BY reason"))
+    assert reasons.keys() >= {"unreadable_headers", "not_json", "wrong_schema", "no_value"}
+    assert worker.stop() == 0
+    assert "trying again" not in worker.log
 
 
 def test_a_bug_in_taking_an_event_does_not_leave_partitions_unread(

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import h11
 
 from shared.webhooks.addresses import Address
+from shared.webhooks.answer import MAX_ANSWER_BYTES, MAX_HEAD_BYTES, Answer, AnswerBroken, AnswerReader, Phase, Step
 from shared.webhooks.guard import CheckedUrl
+from shared.webhooks.wire import Wire
 
-_READ_SIZE: Final = 16 * 1024
 _CONNECT_SECONDS: Final = 5.0
-_MAX_HEADERS: Final = 32 * 1024
+"""For one address of several."""
+_MAX_DIALLED: Final = 8
+"""Addresses of one name that are tried in one attempt."""
 
 
 class ConnectionStale(Exception):
     """A kept connection was closed by the other side before it answered anything: dial again."""
-
-
-class AnswerBroken(Exception):
-    """The other side closed early or did not speak HTTP/1.1."""
 
 
 @dataclass(slots=True)
@@ -40,23 +39,12 @@ class Timings:
     first_byte: float | None = None
 
 
-@dataclass(slots=True)
-class Answer:
-    """What came back so far; readable also after a time-out cut the rest."""
-
-    status_code: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
-    complete: bool = False
-
-
 class Connection:
     """An open connection. Make one with :func:`open_connection`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: Address) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEADERS)
+    def __init__(self, wire: Wire, address: Address) -> None:
+        self._wire = wire
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.address = address
         self.used = False
 
@@ -68,14 +56,12 @@ class Connection:
         answer: Answer,
         timings: Timings,
         *,
-        max_body: int,
+        max_body: int = MAX_ANSWER_BYTES,
     ) -> bool:
         """Send a POST and read the answer into ``answer``, at most ``max_body`` bytes of its body.
 
         Returns whether the connection can be used again. Raises ConnectionStale, AnswerBroken, OSError.
         """
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         reused, self.used = self.used, True
         request = h11.Request(
             method="POST",
@@ -83,93 +69,101 @@ class Connection:
             headers=[("host", url.authority), *headers, ("content-length", str(len(body)))],
         )
         http = self._http
+        answer.phase = Phase.HEAD
         try:
-            self._writer.write((http.send(request) or b"") + (http.send(h11.Data(data=body)) or b""))
+            self._wire.write((http.send(request) or b"") + (http.send(h11.Data(data=body)) or b""))
             http.send(h11.EndOfMessage())
-            # Not drained: a receiver may answer before it has read everything (413, 401), and that is its answer.
-            return await self._read(answer, timings, started, max_body)
-        except h11.RemoteProtocolError as error:
+            # Not waited for: a receiver may answer before it has read everything (413, 401), and that is its answer.
+            return await self._read(AnswerReader(http, answer, max_body=max_body), timings)
+        except asyncio.CancelledError:
+            if answer.status_code is None and self._wire.unsent:
+                answer.phase = Phase.SEND
+            raise
+        except (AnswerBroken, ConnectionError, ssl.SSLError) as error:
             if reused and timings.first_byte is None:
                 raise ConnectionStale from error
-            raise AnswerBroken("the answer is not HTTP/1.1, or it ended early") from error
-        except (ConnectionError, ssl.SSLError) as error:
-            if reused and timings.first_byte is None:
-                raise ConnectionStale from error
+            if isinstance(error, AnswerBroken):
+                raise
             raise AnswerBroken("the connection was lost") from error
 
-    async def _read(self, answer: Answer, timings: Timings, started: float, max_body: int) -> bool:
-        http, loop = self._http, asyncio.get_running_loop()
+    async def _read(self, reader: AnswerReader, timings: Timings) -> bool:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         while True:
-            event = http.next_event()
-            if event is h11.NEED_DATA:
-                received = await self._reader.read(_READ_SIZE)
+            step = reader.step()
+            if step is Step.READ:
+                received = await self._wire.read()
                 if received and timings.first_byte is None:
                     timings.first_byte = loop.time() - started
-                http.receive_data(received)
-            elif isinstance(event, h11.Response):
-                answer.status_code = event.status_code
-                answer.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-            elif isinstance(event, h11.Data):
-                answer.body += event.data[: max_body - len(answer.body)]
-                if len(answer.body) >= max_body:
-                    answer.complete = True
-                    return False
-            elif isinstance(event, h11.EndOfMessage):
-                answer.complete = True
-                unsent = self._writer.transport.get_write_buffer_size()
-                if unsent == 0 and http.our_state is h11.DONE and http.their_state is h11.DONE:
-                    http.start_next_cycle()
-                    return True
-                return False
-            elif isinstance(event, h11.ConnectionClosed):
-                raise h11.RemoteProtocolError("closed")
+                reader.feed(received)
+            elif step is Step.YIELD:
+                await asyncio.sleep(0)
+            else:
+                return step is Step.ENDED and self._can_be_used_again()
+
+    def _can_be_used_again(self) -> bool:
+        """Whether request and answer are over on both sides, and nothing lies behind the answer."""
+        http = self._http
+        if self._wire.unsent or http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+            return False
+        if http.trailing_data[0] or not self._wire.quiet:
+            return False
+        http.start_next_cycle()
+        self._wire.rest()
+        return True
 
     @property
     def alive(self) -> bool:
-        """Whether the other side has not closed it, as far as is known."""
-        return not (self._writer.is_closing() or self._reader.at_eof() or self._reader.exception())
+        """Whether the other side has neither closed it nor said anything since its last answer."""
+        return self._wire.quiet
 
     def close(self) -> None:
         """Let go of it at once; nothing is waited for."""
-        transport = self._writer.transport
-        transport.abort()
+        self._wire.abort()
 
 
 async def open_connection(
-    url: CheckedUrl, addresses: Sequence[Address], context: ssl.SSLContext, timings: Timings
+    url: CheckedUrl, addresses: Sequence[Address], context: ssl.SSLContext, answer: Answer, timings: Timings
 ) -> Connection:
     """Dial the addresses in their order, each with a share of the time, and do TLS with the URL's name.
 
     Raises OSError (ssl.SSLError among them) of the last address, and TimeoutError.
     """
     loop = asyncio.get_running_loop()
+    answer.phase = Phase.CONNECT
     started = loop.time()
     failure: OSError = OSError("no address")
-    for address in addresses:
+    for address in addresses[:_MAX_DIALLED]:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS if len(addresses) > 1 else None):
-                reader, writer = await asyncio.open_connection(str(address), url.port, limit=_READ_SIZE)
-        except TimeoutError as error:
-            failure = error
-            continue
+                transport, wire = await loop.create_connection(Wire, str(address), url.port)
         except OSError as error:
             failure = error
             continue
         timings.connect = loop.time() - started
         if url.scheme == "https":
+            answer.phase = Phase.TLS
             started = loop.time()
-            try:
-                await writer.start_tls(context, server_hostname=url.host)
-            except ConnectionError as error:
-                # Some servers end a handshake that they do not like without a word.
-                writer.transport.abort()
-                raise ssl.SSLError("the connection was lost in the handshake") from error
-            except BaseException:
-                writer.transport.abort()
-                raise
+            await _secure(transport, wire, url.host, context)
             timings.tls = loop.time() - started
-        return Connection(reader, writer, address)
+        return Connection(wire, address)
     raise failure
+
+
+async def _secure(transport: asyncio.Transport, wire: Wire, name: str, context: ssl.SSLContext) -> None:
+    """TLS on an open connection, verified with the name. Raises ssl.SSLError."""
+    try:
+        secured = await asyncio.get_running_loop().start_tls(transport, wire, context, server_hostname=name)
+    except ConnectionError as error:
+        # Some servers end a handshake that they do not like without a word.
+        transport.abort()
+        raise ssl.SSLError("the connection was lost in the handshake") from error
+    except BaseException:
+        transport.abort()
+        raise
+    if secured is None:
+        raise ssl.SSLError("the connection was lost in the handshake")
+    wire.secured(secured)
 
 
 def client_context(cafile: str | None = None) -> ssl.SSLContext:

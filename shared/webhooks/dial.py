@@ -16,15 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from shared.webhooks.connection import (
-    Answer,
-    AnswerBroken,
-    Connection,
-    ConnectionStale,
-    Timings,
-    client_context,
-    open_connection,
-)
+from shared.webhooks.answer import Answer, AnswerBroken, Phase
+from shared.webhooks.connection import Connection, ConnectionStale, Timings, client_context, open_connection
 from shared.webhooks.guard import (
     CheckedUrl,
     GuardPolicy,
@@ -35,12 +28,19 @@ from shared.webhooks.guard import (
     system_resolver,
 )
 
-MAX_ANSWER_BYTES: Final = 64 * 1024
 EXCERPT_BYTES: Final = 4 * 1024
 _KEPT_SECONDS: Final = 10.0
-_KEPT_PER_ORIGIN: Final = 16
+_KEPT_PER_ENDPOINT: Final = 16
 _KEPT_IN_ALL: Final = 512
 _RESOLVER_THREADS: Final = 32
+_NOT_IN_TIME: Final = {
+    Phase.DNS: "the resolver did not answer",
+    Phase.CONNECT: "the connection was not accepted",
+    Phase.TLS: "the TLS handshake did not end",
+    Phase.SEND: "the receiver did not read the whole request",
+    Phase.HEAD: "the answer did not begin",
+    Phase.BODY: "the answer did not end",
+}
 _UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 
 
@@ -48,8 +48,9 @@ _UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EA
 class CallResult:
     """One attempt. Durations in seconds; ``error_code`` None means a complete answer within the time-out.
 
-    ``error_code`` is stable: timeout, connection_refused, connection_reset, unreachable, tls_error, dns_error,
-    invalid_answer, connection_failed or one of :class:`WebhookUrlRefused`.
+    ``error_code`` is stable: dns_timeout, connect_timeout, tls_timeout, send_timeout, head_timeout or body_timeout for
+    what was not done when the time ended; connection_refused, connection_reset, unreachable, tls_error, dns_error,
+    invalid_answer, connection_failed, or one of :class:`WebhookUrlRefused`.
     """
 
     status_code: int | None
@@ -74,7 +75,7 @@ def refused_call(code: str, message: str) -> CallResult:
 
 
 class WebhookCaller:
-    """Posts to webhook URLs; keeps a few connections for the next request to the same origin.
+    """Posts to webhook URLs; keeps a few connections for the next request to the same endpoint.
 
     ``timeout`` in seconds covers resolution, connection, headers and body together.
     """
@@ -112,7 +113,8 @@ class WebhookCaller:
             code = "dns_error" if refused.code == "name_not_resolved" else refused.code
             message = refused.detail
         except TimeoutError:
-            code, message = "timeout", f"no complete answer within {self._timeout:g} s"
+            code = f"{answer.phase}_timeout"
+            message = f"{_NOT_IN_TIME[answer.phase]} within {loop.time() - started:.1f} s"
         except AnswerBroken as broken:
             code, message = "invalid_answer", str(broken)
         except OSError as error:
@@ -124,7 +126,7 @@ class WebhookCaller:
             address=dialled[-1] if dialled else None,
             duration=loop.time() - started,
             timings=timings,
-            retry_after=answer.headers.get("retry-after"),
+            retry_after=answer.retry_after,
             excerpt=bytes(answer.body[:EXCERPT_BYTES]).decode("utf-8", "replace").replace("\x00", "\ufffd"),
         )
 
@@ -146,31 +148,33 @@ class WebhookCaller:
             *headers,
         ]
         while True:
-            connection = self._take(url.origin) or await self._dial(url, timings)
+            # By endpoint: what one path of an origin says must not be heard as another's answer.
+            connection = self._take(url.without_query) or await self._dial(url, answer, timings)
             dialled.append(str(connection.address))
             reusable = False
             try:
-                reusable = await connection.exchange(url, sent, body, answer, timings, max_body=MAX_ANSWER_BYTES)
+                reusable = await connection.exchange(url, sent, body, answer, timings)
             except ConnectionStale:
                 # Nothing was answered on a connection that had been kept: the server had let go of it.
                 continue
             finally:
                 if reusable:
-                    self._keep(url.origin, connection)
+                    self._keep(url.without_query, connection)
                 else:
                     connection.close()
             return
 
-    async def _dial(self, url: CheckedUrl, timings: Timings) -> Connection:
+    async def _dial(self, url: CheckedUrl, answer: Answer, timings: Timings) -> Connection:
         loop = asyncio.get_running_loop()
+        answer.phase = Phase.DNS
         started = loop.time()
         addresses = await resolve(url.host, url.port, self._policy, self._resolver)
         if url.address is None:
             timings.dns = loop.time() - started
-        return await open_connection(url, addresses, self._context, timings)
+        return await open_connection(url, addresses, self._context, answer, timings)
 
-    def _take(self, origin: str) -> Connection | None:
-        kept = self._kept.get(origin)
+    def _take(self, endpoint: str) -> Connection | None:
+        kept = self._kept.get(endpoint)
         now = asyncio.get_running_loop().time()
         while kept:
             until, connection = kept.pop()
@@ -178,13 +182,13 @@ class WebhookCaller:
             if until > now and connection.alive:
                 return connection
             connection.close()
-        self._kept.pop(origin, None)
+        self._kept.pop(endpoint, None)
         return None
 
-    def _keep(self, origin: str, connection: Connection) -> None:
-        kept = self._kept.setdefault(origin, deque())
+    def _keep(self, endpoint: str, connection: Connection) -> None:
+        kept = self._kept.setdefault(endpoint, deque())
         now = asyncio.get_running_loop().time()
-        while kept and (kept[0][0] <= now or len(kept) >= _KEPT_PER_ORIGIN):
+        while kept and (kept[0][0] <= now or len(kept) >= _KEPT_PER_ENDPOINT):
             kept.popleft()[1].close()
             self._kept_count -= 1
         if self._kept_count >= _KEPT_IN_ALL:
@@ -196,12 +200,12 @@ class WebhookCaller:
         self._kept_count += 1
 
     def _sweep(self, now: float) -> None:
-        for origin, kept in list(self._kept.items()):
+        for endpoint, kept in list(self._kept.items()):
             while kept and kept[0][0] <= now:
                 kept.popleft()[1].close()
                 self._kept_count -= 1
             if not kept:
-                del self._kept[origin]
+                del self._kept[endpoint]
 
     async def aclose(self) -> None:
         """Close what is kept."""

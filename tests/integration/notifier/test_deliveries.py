@@ -289,7 +289,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_failure(world: World, r
         delivery = await world.start(receiver.url, client)
         await world.until(delivery, "waiting")
     (attempt,) = world.attempts(delivery)
-    assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (None, "timeout", False)
+    assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (None, "head_timeout", False)
     assert 300 <= attempt.duration_ms < 1500
 
 
@@ -317,7 +317,7 @@ async def test_a_drip_holds_no_slot_for_longer_than_the_time_out(world: World, r
     server.close()
     for delivery in deliveries:
         (attempt,) = world.attempts(delivery)
-        assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (200, "timeout", False)
+        assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (200, "body_timeout", False)
         assert attempt.duration_ms < 1500
     assert connections == 8
 

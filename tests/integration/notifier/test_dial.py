@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shared.webhooks.connection import Answer, Timings, client_context, open_connection
-from shared.webhooks.dial import MAX_ANSWER_BYTES, CallResult, WebhookCaller
+from shared.webhooks.answer import MAX_ANSWER_BYTES, Answer
+from shared.webhooks.connection import Timings, client_context, open_connection
+from shared.webhooks.dial import CallResult, WebhookCaller
 from shared.webhooks.guard import GuardPolicy, Resolver, check_url, resolve
 
 LOOPBACK = GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),))
@@ -147,7 +148,7 @@ async def test_no_more_than_64_kib_of_an_answer_are_kept() -> None:
     async with listening(chunked) as port:
         checked = check_url(f"http://127.0.0.1:{port}/", LOOPBACK)
         context, answer, timings = client_context(), Answer(), Timings()
-        connection = await open_connection(checked, [ipaddress.ip_address("127.0.0.1")], context, timings)
+        connection = await open_connection(checked, [ipaddress.ip_address("127.0.0.1")], context, answer, timings)
         reusable = await connection.exchange(checked, [], b"{}", answer, timings, max_body=MAX_ANSWER_BYTES)
         connection.close()
         assert (len(answer.body), answer.complete, reusable) == (65536, True, False)
@@ -174,8 +175,15 @@ async def test_a_bomb_is_not_inflated() -> None:
     assert peak < 8 * 1024 * 1024
 
 
-@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n"])
-async def test_a_drip_cannot_pass_the_time_out(first: bytes) -> None:
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        (b"", "head_timeout"),
+        (b"HTTP/1.1 200 OK\r\n", "head_timeout"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n", "body_timeout"),
+    ],
+)
+async def test_a_drip_cannot_pass_the_time_out(first: bytes, code: str) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(first)
@@ -186,7 +194,7 @@ async def test_a_drip_cannot_pass_the_time_out(first: bytes) -> None:
 
     result = await call(drip, timeout=0.4)
     assert not result.succeeded
-    assert result.error_code == "timeout"
+    assert result.error_code == code
     assert 0.3 <= result.duration < 2
 
 

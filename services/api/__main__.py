@@ -8,7 +8,7 @@ import gc
 from prometheus_client import REGISTRY
 
 from services.api.app import create_app
-from services.api.server import serve
+from services.api.server import allow_files, serve
 from services.api.settings import ApiSettings
 from shared.db.engine import Database
 from shared.kafka.producer import Producer
@@ -20,6 +20,7 @@ from shared.service import run_service
 
 async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
     """Serve until ``stop``."""
+    allow_files(settings.api_max_connections)
     # The api may only read the schema `source`: the downloader renews a token that is shared.
     shared_tokens = Database.connect(settings.database_url, application_name="autos-api-source", pool_size=1)
     credentials = build_credentials(settings, store=PostgresCredentialStore(shared_tokens), read_only=True)

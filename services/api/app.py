@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from services.api import failures, openapi
 from services.api.auth import Keys, authenticated
+from services.api.bounds import RequestBounds
 from services.api.changes import Changes
 from services.api.deliveries import routes as delivery_routes
 from services.api.deliveries.service import DeliveryService
@@ -140,7 +141,7 @@ def create_app(
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"],
             expose_headers=["ETag", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )
-    app.add_middleware(RequestEdge, metrics=resources.metrics, max_body_bytes=settings.api_max_body_bytes)
+    app.add_middleware(RequestEdge, metrics=resources.metrics, bounds=RequestBounds.from_settings(settings))
     return app
 
 

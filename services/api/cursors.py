@@ -26,11 +26,12 @@ def decode(cursor: str) -> tuple[datetime, str]:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         moment, separator, identity = raw.decode("ascii").partition("|")
         parsed = datetime.fromisoformat(moment)
-    except (binascii.Error, ValueError):
+        if not separator or not identity or not identity.isprintable() or parsed.tzinfo is None:
+            raise _invalid()
+        # Beside the first and last moment that can be told, an offset leads out of the calendar.
+        return parsed.astimezone(UTC), identity
+    except (binascii.Error, ValueError, OverflowError):
         raise _invalid() from None
-    if not separator or not identity or not identity.isprintable() or parsed.tzinfo is None:
-        raise _invalid()
-    return parsed, identity
 
 
 def _invalid() -> InvalidCursor:

@@ -34,7 +34,7 @@ def install(app: FastAPI) -> None:
 
 def answer(problem: Problem, request: Request) -> Response:
     """The answer for a problem."""
-    document = problem.document(instance=request.url.path, request_id=request.state.request_id)
+    document = problem.document(instance=request.scope["path"], request_id=request.state.request_id)
     return Response(orjson.dumps(document), problem.status, problem.headers, MEDIA_TYPE)
 
 

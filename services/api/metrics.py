@@ -20,6 +20,8 @@ class ApiMetrics:
         )
         # Requests being answered now, waiting ones included.
         self.in_flight = Gauge("autos_api_requests_in_flight", "Requests being answered", registry=registry)
+        # Connections ended before their request reached the application, by the problem's code; evicted: for a new one.
+        self.refused = Counter("autos_api_refused_connections", "Connections refused", ["code"], registry=registry)
         # Jobs started, by scope: all or document.
         self.jobs_started = Counter("autos_api_jobs_started", "Jobs created", ["scope"], registry=registry)
         # Reads of a case at the source, by result: found, missing, forbidden, away.

@@ -5,36 +5,27 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from typing import Final
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.bounds import RequestBounds
 from services.api.metrics import ApiMetrics
-from services.api.problems import (
-    MEDIA_TYPE,
-    BodyTooLarge,
-    InternalError,
-    NotStorable,
-    Problem,
-    ServiceUnavailable,
-)
+from services.api.problems import MEDIA_TYPE, InternalError, NotStorable, Problem, ServiceUnavailable
+from services.api.refusals import SECURITY
 from services.api.tracing import request_id, traceparent
 from shared.db.errors import DatabaseRefused
 from shared.kafka.errors import InfrastructureAway
 
 _log = logging.getLogger(__name__)
 
-_SECURITY: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    # Cases hold personal data: nothing on the way keeps an answer.
-    "Cache-Control": "no-store",
-}
+
+class BrokenAnswer(Exception):
+    """An answer broke off after its beginning: the connection ends, so that nobody takes it for whole.
+
+    Stands for the error, which has been logged by kind and place; has no text of its own.
+    """
 
 
 class RequestEdge:
@@ -44,10 +35,10 @@ class RequestEdge:
     kind of the error and where it happened, never its text, which may hold what the client or the source sent.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics, bounds: RequestBounds) -> None:
         self._app = app
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
+        self._bounds = bounds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,19 +60,19 @@ class RequestEdge:
                 answered = time.perf_counter()
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = identity
-                for name, value in _SECURITY.items():
+                for name, value in SECURITY.items():
                     headers.setdefault(name, value)
             await send(message)
 
         self._metrics.in_flight.inc()
         try:
-            if _declared_length(received) > self._max_body_bytes:
-                raise BodyTooLarge(f"a body may have {self._max_body_bytes} bytes")
-            if "transfer-encoding" in received:
-                receive = await _whole_body(receive, self._max_body_bytes)
+            query = scope["query_string"]
+            self._bounds.check_head(len(scope.get("raw_path") or b"") + len(query), query, scope["headers"])
+            if "transfer-encoding" in received or "content-length" in received:
+                receive = await _whole_body(receive, self._bounds)
             await self._app(scope, receive, sending)
         # The edge of the service: every error must end in an answer, or in a broken stream when one has begun.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             problem = _problem_of(error)
             if isinstance(problem, InternalError):
                 frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
@@ -90,7 +81,8 @@ class RequestEdge:
                     extra={"request_id": identity, "error": type(error).__name__, "where": frames},
                 )
             if status is not None:
-                raise
+                # Not the error: the server logs what is raised here, with its text.
+                raise BrokenAnswer from None
             await _answer(problem, scope, identity, sending)
         finally:
             self._metrics.in_flight.dec()
@@ -99,13 +91,8 @@ class RequestEdge:
             ).observe((answered or time.perf_counter()) - began)
 
 
-def _declared_length(headers: Headers) -> int:
-    declared = headers.get("content-length", "")
-    return int(declared) if declared.isdecimal() and len(declared) < 19 else 0
-
-
-async def _whole_body(receive: Receive, limit: int) -> Receive:
-    """A body of unknown length is read before anybody else does, up to the limit. Raises BodyTooLarge."""
+async def _whole_body(receive: Receive, bounds: RequestBounds) -> Receive:
+    """The body is read before anybody else does, up to the limit, whatever was declared. Raises BodyTooLarge."""
     body = bytearray()
     more = True
     while more:
@@ -114,8 +101,8 @@ async def _whole_body(receive: Receive, limit: int) -> Receive:
             return receive
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > limit:
-            raise BodyTooLarge(f"a body may have {limit} bytes")
+        if len(body) > bounds.body_bytes:
+            raise bounds.body_too_large()
     whole: Message | None = {"type": "http.request", "body": bytes(body), "more_body": False}
 
     async def replay() -> Message:

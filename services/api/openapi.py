@@ -34,6 +34,7 @@ _PROBLEM: Final[dict[str, Any]] = {
         "instance": {"type": "string"},
         "code": {"type": "string", "description": "Stable"},
         "request_id": {"type": "string", "description": "Also in X-Request-ID"},
+        "errors_total": {"type": "integer", "description": "How many errors there are when not all are told"},
         "errors": {
             "type": "array",
             "items": {

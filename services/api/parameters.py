@@ -10,9 +10,12 @@ from fastapi import Depends, Path, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import Field
 
-from services.api.problems import FieldError, InvalidProcessNumber, UnknownParameter
+from services.api.problems import ERRORS_SHOWN, FieldError, InvalidProcessNumber, UnknownParameter
 from shared import cnj
 
+_NAME_SHOWN: Final = 64
+_DETAILED: Final = 5
+"""How many errors the detail of a problem tells; ``errors`` has more."""
 _EXAMPLE: Final = "1000145-91.2023.8.26.0597"
 
 # What these are is told by a format alone: whatever else comes, too long or not, is answered with the code of its rule.
@@ -84,15 +87,16 @@ async def only_known_parameters(request: Request) -> None:
 
     Raises UnknownParameter, with the name that was probably meant.
     """
-    if not request.url.query:
+    if not request.scope["query_string"]:
         return
     route: Any = request.scope["route"]
     known = query_names(route.dependant)
-    found = []
+    found: list[FieldError] = []
     for name in dict.fromkeys(request.query_params.keys()):
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            short = name[:_NAME_SHOWN]
+            close = difflib.get_close_matches(short, known, n=1) if len(found) < ERRORS_SHOWN else []
             hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(known)) or 'none'}"
-            found.append(FieldError(f"query.{name[:64]}", "unknown", hint))
+            found.append(FieldError(f"query.{short}", "unknown", hint))
     if found:
-        raise UnknownParameter("; ".join(f"{one.field}: {one.message}" for one in found), errors=found)
+        raise UnknownParameter("; ".join(f"{one.field}: {one.message}" for one in found[:_DETAILED]), errors=found)

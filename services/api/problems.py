@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 MEDIA_TYPE: Final = "application/problem+json"
+ERRORS_SHOWN: Final = 20
+"""How many errors a problem tells: a body can be wrong in thousands of places."""
+_TEXT_SHOWN: Final = 500
+_DETAIL_SHOWN: Final = 2000
+"""Characters. What a client sent comes back in these texts, and an answer is small whatever was sent."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +47,29 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def document(self, *, instance: str, request_id: str) -> dict[str, Any]:
-        """The members of RFC 9457, section 3.1, with the extensions ``code``, ``request_id`` and ``errors``."""
+        """The members of RFC 9457, section 3.1, with ``code``, ``request_id``, ``errors``, ``errors_total``."""
         body: dict[str, Any] = {
             "type": f"urn:autos:problem:{self.code}",
             "title": self.title,
             "status": self.status,
-            "detail": self.detail,
-            "instance": instance,
+            "detail": _shown(self.detail, _DETAIL_SHOWN),
+            "instance": _shown(instance),
             "code": self.code,
             "request_id": request_id,
         }
         if self.errors:
             body["errors"] = [
-                {"field": error.field, "code": error.code, "message": error.message} for error in self.errors
+                {"field": _shown(error.field), "code": error.code, "message": _shown(error.message)}
+                for error in self.errors[:ERRORS_SHOWN]
             ]
+        if len(self.errors) > ERRORS_SHOWN:
+            body["errors_total"] = len(self.errors)
         return body
+
+
+def _shown(text: str, limit: int = _TEXT_SHOWN) -> str:
+    """``text`` cut, with a question mark for what is no character (JSON can name half of a surrogate pair)."""
+    return text[:limit].encode(errors="replace").decode()
 
 
 class Unauthorized(Problem):

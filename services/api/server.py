@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
+from services.api.bounds import RequestBounds
+from services.api.connection import BoundedConfig
 from services.api.resources import Resources
 from services.api.settings import ApiSettings
 
-_KEEP_ALIVE_SECONDS: Final = 65
+if sys.platform != "win32":
+    import resource
+
 _BACKLOG: Final = 2048
+_OTHER_FILES: Final = 128
+"""What the process has open besides its clients' connections: database, broker, store, source, receivers."""
 
 
 class _Server(uvicorn.Server):
@@ -27,8 +35,11 @@ class _Server(uvicorn.Server):
 
 async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> None:
     """Serve until ``stop``; those who wait for a change are answered at once then."""
-    config = uvicorn.Config(
+    parts: Resources = app.state.resources
+    config = BoundedConfig(
         app,
+        _within_files(RequestBounds.from_settings(settings)),
+        parts.metrics,
         host=settings.api_host,
         port=settings.api_port,
         # The service has its own loop and its own logs.
@@ -37,7 +48,6 @@ async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> Non
         access_log=False,
         server_header=False,
         lifespan="on",
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds / 2)),
         backlog=_BACKLOG,
         # Behind a proxy its word about the client is not needed: nothing here depends on an address.
@@ -48,10 +58,30 @@ async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> Non
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
-        resources: Resources = app.state.resources
-        resources.changes.close()
+        parts.changes.close()
         server.should_exit = True
     stopping.cancel()
     await running
     if not stop.is_set():
         raise RuntimeError("the HTTP server ended by itself")
+
+
+def allow_files(connections: int) -> None:
+    """Let this process open files for so many connections, as far as the system lets it ask for that."""
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+
+
+def _within_files(bounds: RequestBounds) -> RequestBounds:
+    """No more connections than files may be open: a process without a file left accepts nobody."""
+    if sys.platform == "win32":
+        return bounds
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return bounds
+    return replace(bounds, connections=min(bounds.connections, max(64, soft - _OTHER_FILES)))

@@ -25,6 +25,19 @@ class ApiSettings(DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuard
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65535)
     api_max_body_bytes: int = Field(65536, ge=1024)
+    """Of a request's body, declared or not."""
+    api_max_head_bytes: int = Field(16384, ge=1024, le=1_048_576)
+    """Of a request's header fields together."""
+    api_head_seconds: float = Field(10, gt=0, le=300)
+    """From a request's first byte, or the connection's beginning, to the end of its headers."""
+    api_body_seconds: float = Field(20, gt=0, le=300)
+    """From the end of a request's headers to the end of its body."""
+    api_idle_seconds: float = Field(65, gt=0, le=3600)
+    """How long a connection waits for its next request."""
+    api_write_seconds: float = Field(60, gt=0, le=3600)
+    """How long a client may take nothing of its answer."""
+    api_max_connections: int = Field(4096, ge=1)
+    """Open at once in one process, as far as the process may open files."""
     api_cors_origins: Words = ()
     """Origins that browsers may call from; none by default."""
 

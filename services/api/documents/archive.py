@@ -17,7 +17,9 @@ from shared.pdpj.disposition import file_name
 MANIFEST: Final = "manifest.json"
 _FLUSH_BYTES: Final = 256 * 1024
 _LOCAL: Final = ZoneInfo("America/Sao_Paulo")
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_FIRST: Final = (1980, 1, 1, 0, 0, 0)
+_LAST: Final = (2107, 12, 31, 23, 59, 58)
+"""What a ZIP can say of a file's time (APPNOTE.TXT, section 4.4.6). The manifest has the true one."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,12 @@ class _Sink:
 def archive_names(entries: Sequence[Entry]) -> list[str]:
     """A safe name for each entry, unique whatever the file system thinks of upper and lower case.
 
-    The order of the case comes first, so that files sort as they were filed.
+    The position in the case comes first: it makes them unique, and files sort as they were filed.
     """
     width = max(3, len(str(len(entries))))
-    taken = {MANIFEST}
-    names = []
-    for position, entry in enumerate(entries, 1):
-        name = f"{position:0{width}d} {file_name(entry.name, entry.content_type)}"
-        if name.casefold() in taken:
-            stem, dot, ending = name.rpartition(".")
-            name = f"{stem or name} {entry.document_id[:8]}{dot}{ending if stem else ''}"
-        taken.add(name.casefold())
-        names.append(name)
-    return names
+    return [
+        f"{position:0{width}d} {file_name(entry.name, entry.content_type)}" for position, entry in enumerate(entries, 1)
+    ]
 
 
 def manifest(process_number: str, entries: Sequence[Entry], names: Sequence[str], made_at: datetime) -> bytes:
@@ -132,7 +127,16 @@ async def stream_archive(
 
 
 def _info(name: str, at: datetime | None) -> zipfile.ZipInfo:
-    moment = at.astimezone(_LOCAL).timetuple()[:6] if at is not None else _EPOCH
-    info = zipfile.ZipInfo(name, max(moment, _EPOCH))
+    info = zipfile.ZipInfo(name, _file_time(at))
     info.external_attr = 0o644 << 16
     return info
+
+
+def _file_time(at: datetime | None) -> tuple[int, int, int, int, int, int]:
+    """The time of a file in the archive: local time, as nearly as the format can say it."""
+    if at is None:
+        return _FIRST
+    # By the year first: an offset can lead out of the calendar.
+    if not _FIRST[0] <= at.year <= _LAST[0]:
+        return _FIRST if at.year < _FIRST[0] else _LAST
+    return max(_FIRST, min(_LAST, at.astimezone(_LOCAL).timetuple()[:6]))

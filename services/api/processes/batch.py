@@ -89,5 +89,6 @@ def _tightest(headers: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 def _refused(number: str, problem: Problem, request_id: str) -> _Entry:
     document = problem.document(instance="/processes/batch", request_id=request_id)
-    view = {"process_number": number[:64], "outcome": "refused", "job_id": None, "problem": document}
+    shown = number[:64].encode(errors="replace").decode()
+    view = {"process_number": shown, "outcome": "refused", "job_id": None, "problem": document}
     return _Entry(view, problem.headers)

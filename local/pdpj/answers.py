@@ -34,6 +34,13 @@ _FIREWALL_PAGE: Final = (
     b"Please consult with your administrator.<br><br>Your support ID is: 4829100473616351027</body></html>"
 )
 
+_MALFORMED: Final = {
+    FailureKind.MALFORMED_LENGTHS: b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n%PDF",
+    FailureKind.MALFORMED_LENGTH: b"HTTP/1.1 200 OK\r\nContent-Length: four\r\n\r\n%PDF",
+    FailureKind.MALFORMED_STATUS: b"WELCOME TO THE PORTAL\r\n\r\n",
+    FailureKind.MALFORMED_HEADER: b"HTTP/1.1 200 OK\r\nServer unknown\r\nContent-Length: 4\r\n\r\n%PDF",
+}
+
 
 def json_reply(status: int, content: object, headers: bytes = b"") -> Reply:
     return Reply(status, JSON + headers, orjson.dumps(content))
@@ -96,6 +103,12 @@ def failure(rule: FailureRule, good: Reply) -> Reply:
             return good
         case FailureKind.HANG:
             good.ending, good.after_bytes = Ending.HANG, rule.after_bytes
+            return good
+        case FailureKind.DRIP:
+            good.bytes_per_second = 1.0
+            return good
+        case _:
+            good.raw = _MALFORMED[rule.kind]
             return good
 
 

@@ -187,7 +187,7 @@ class Metrics(Strict):
     requests_total: int
     by_route: dict[str, int]
     by_status: dict[str, int]
-    """By status code; ``reset`` and ``hang`` for requests that got no answer."""
+    """By status code; ``reset``, ``hang`` and ``malformed`` for requests that got no answer, or none in HTTP."""
     by_failure: dict[str, int]
     in_flight: int
     max_in_flight: int

@@ -49,6 +49,8 @@ class Reply:
     after_bytes: int | None = None
     bytes_per_second: float | None = None
     done: Callable[[int], None] | None = None
+    raw: bytes | None = None
+    """Sent as it stands in place of all this; then the connection is closed."""
 
 
 Handler = Callable[[Request], Reply | Awaitable[Reply]]

@@ -30,6 +30,16 @@ class FailureKind(StrEnum):
     HANG = "hang"
     SHORT_BODY = "short_body"
     EMPTY_BODY = "empty_body"
+    MALFORMED_LENGTHS = "malformed_lengths"
+    """Two Content-Lengths that differ."""
+    MALFORMED_LENGTH = "malformed_length"
+    """A Content-Length of letters."""
+    MALFORMED_STATUS = "malformed_status"
+    """A status line that is none."""
+    MALFORMED_HEADER = "malformed_header"
+    """A header without a colon."""
+    DRIP = "drip"
+    """One byte of the body a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,4 +209,6 @@ def _in_utc(naive: datetime) -> datetime:
 def _outcome(reply: Reply) -> str:
     if reply.ending in (Ending.RESET, Ending.HANG) and reply.after_bytes is None:
         return reply.ending.name.lower()
+    if reply.raw is not None:
+        return "malformed"
     return str(reply.status)

@@ -139,6 +139,11 @@ class HttpConnection(asyncio.Protocol):
         assert request is not None
         self._timer = None
         self._sent = 0
+        if reply.raw is not None:
+            self._transport.write(reply.raw)
+            self._transport.close()
+            self._settle()
+            return
         if reply.ending is not Ending.COMPLETE and reply.after_bytes is None:
             self._segments = iter(())
             self._finish(reply, request)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
@@ -27,10 +28,11 @@ class Cancellations:
         # In the order in which they were last seen.
         self._open: OrderedDict[str, float] = OrderedDict()
         self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._watching: dict[str, list[Callable[[], None]]] = {}
 
     def __len__(self) -> int:
         """How many jobs are asked for at each refresh."""
-        return len(self._open)
+        return len(self._open.keys() | self._watching.keys())
 
     def __contains__(self, job_id: str) -> bool:
         """Whether the job was cancelled, as far as was last heard."""
@@ -49,7 +51,20 @@ class Cancellations:
         while len(self._open) > _KEPT:
             self._open.popitem(last=False)
 
+    @contextmanager
+    def watched(self, job_id: str, cancelled: Callable[[], None]) -> Iterator[None]:
+        """While in the block, ``cancelled`` is called when it is heard that the job was."""
+        self._watching.setdefault(job_id, []).append(cancelled)
+        try:
+            yield
+        finally:
+            self._watching[job_id].remove(cancelled)
+            if not self._watching[job_id]:
+                del self._watching[job_id]
+
     def _cancel(self, job_id: str) -> None:
+        for cancelled in self._watching.get(job_id, ()):
+            cancelled()
         self._open.pop(job_id, None)
         self._cancelled[job_id] = None
         self._cancelled.move_to_end(job_id)
@@ -61,7 +76,7 @@ class Cancellations:
         now = self._clock()
         while self._open and next(iter(self._open.values())) < now - _SECONDS:
             self._open.popitem(last=False)
-        asked = list(self._open)
+        asked = list(self._open.keys() | self._watching.keys())
         if not asked:
             return
         for job_id in await self._database.read(lambda connection: cancelled_jobs(connection, asked)):

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from sqlalchemy import Connection
 
 from shared.clock import Clock
-from shared.cnj import parse
+from shared.cnj import ProcessNumber, parse
 from shared.db.case_store import confirm_case, find_process, find_version, lock_case, store_case
 from shared.db.engine import Database
-from shared.pdpj.breaker import BreakerState
 from shared.pdpj.changes import FreshCase, UnchangedCase, read_changed
 from shared.pdpj.client import CourtSource
 from shared.pdpj.errors import SourceTimeout, SourceUnavailable
-from shared.pdpj.limiter import SourceGate
+from shared.pdpj.limiter import Asker, Judgement, Slot, SourceGate
+from shared.pdpj.model import Case
+
+_MARGIN: Final = 0.95
+"""A little less than the whole: the reading's own end comes before the end of all."""
+
+
+class CaseFails(Exception):
+    """Raised when the source was not there for this case, and was for others: it costs an attempt."""
+
+    def __init__(self, error: SourceUnavailable) -> None:
+        super().__init__(error.code)
+        self.error = error
 
 
 class Discovery:
@@ -29,14 +41,15 @@ class Discovery:
         self._timeout = timeout
         self._clock = clock
 
-    async def run(self, process_number: str) -> None:
+    async def run(self, process_number: str, *, again: bool = False) -> None:
         """Read and store the case, unless the source has nothing newer than what is stored.
 
-        Raises SourceError, and InfrastructureAway when the database is away.
+        ``again``: the source was not there for it before. Raises SourceError, CaseFails, and InfrastructureAway when
+        the database is away.
         """
-        self._turn_back_while_away()
+        self._turn_back_while_away(process_number)
         known = await self._database.read(lambda connection: find_version(connection, process_number))
-        reading = await self._read(process_number, known)
+        reading = await self._read(process_number, known, again)
         fetched_at = self._clock()
 
         def store(connection: Connection) -> None:
@@ -53,31 +66,54 @@ class Discovery:
 
         await self._database.run(store)
 
-    def _turn_back_while_away(self) -> None:
+    def _turn_back_while_away(self, process_number: str) -> None:
         """At a closed gate a document waits in line, but a discovery goes back to the retry topics.
 
         The line is the planner's as well, and behind it are jobs that need no source at all.
         """
-        now = self._gate.snapshot()
-        if now.breaker is BreakerState.OPEN or now.paused_for > 0:
-            raise SourceUnavailable("the source is not asked at the moment", now.paused_for or None)
+        if not self._gate.may_ask(process_number):
+            paused_for = self._gate.snapshot().paused_for
+            raise SourceUnavailable("the source is not asked at the moment", paused_for or None)
 
-    async def _read(self, process_number: str, stored: str | None) -> FreshCase | UnchangedCase:
-        number = parse(process_number)
+    async def _read(self, process_number: str, stored: str | None, again: bool) -> FreshCase | UnchangedCase:
+        slot: Slot | None = None
+        asker = Asker(process_number, again=again, about_case=True)
         try:
-            async with asyncio.timeout(self._timeout), self._gate.slot() as slot:
-                try:
-                    async with asyncio.timeout(_margin(self._timeout)):
-                        reading = await read_changed(self._source, number, stored, seconds=self._timeout)
-                # Inside the slot, so that the gate hears of a source that hangs.
-                except TimeoutError:
-                    raise SourceTimeout from None
-                slot.answered()
-                return reading
+            async with asyncio.timeout(self._timeout), self._gate.slot(asker) as slot:
+                return await self._ask(slot, parse(process_number), stored)
+        except TimeoutError:
+            error: SourceUnavailable = SourceTimeout()
+        except SourceUnavailable as raised:
+            error = raised
+        if slot is None or slot.failure is None or slot.patience is not None:
+            raise error  # it had no turn, or too little time to say anything of the case
+        if await self._gate.judge(slot.failure) is Judgement.OUTAGE:
+            raise error
+        raise CaseFails(error)
+
+    async def _ask(self, slot: Slot, number: ProcessNumber, stored: str | None) -> FreshCase | UnchangedCase:
+        seconds = self._timeout * _MARGIN
+        # Inside the slot, so that the gate hears of a source that hangs.
+        try:
+            async with asyncio.timeout(seconds):
+                reading = await read_changed(
+                    _Patient(self._source, slot.patience), number, stored, seconds=self._timeout
+                )
         except TimeoutError:
             raise SourceTimeout from None
+        slot.answered()
+        return reading
 
 
-def _margin(timeout: float) -> float:
-    """A little less than the whole: the reading's own end comes before the end of all."""
-    return timeout * 0.95
+class _Patient:
+    """The source, with only so much patience for each piece of an answer."""
+
+    def __init__(self, source: CourtSource, patience: float | None) -> None:
+        self._source = source
+        self._patience = patience
+
+    async def fetch_case(self, number: ProcessNumber) -> Case:
+        return await self._source.fetch_case(number, patience=self._patience)
+
+    async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:
+        return await self._source.last_update(number, within=within)

@@ -1,8 +1,8 @@
 """Pure: what follows from a failure of the source, for a document and for the discovery of a case.
 
-Two clocks are kept apart (docs/architecture.md, the domain). An answer about the document or the case is an attempt,
-and attempts end. That the source is away is nobody's attempt: the document is held, the discovery is put off again
-and again, for as long as it takes.
+Two clocks are kept apart. An answer about the document or the case is an attempt, and attempts end. That the source is
+away is nobody's attempt: the document waits (tries.py), the discovery is put off again and again, for as long as it
+takes. Which of the two a failure is, the gate judges (docs/adr/0014-outage-or-bad-case.md).
 """
 
 from __future__ import annotations
@@ -11,40 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.events.topics import DOCUMENT_RETRY
-from shared.pdpj.errors import CaseUnreadable, SourceError, SourceUnavailable, Verdict
-
-HOLDS_PER_ATTEMPT = 3
-"""So many times may a document find the source away while others find it there; then that was about the document."""
+from shared.pdpj.errors import CaseUnreadable, SourceError, Verdict
 
 GIVEN_UP_CODE = "source_error"
 """The job's error code when the source kept answering about the case, but never with the case."""
 
 _LONGEST_WISH = max(tier.delay for tier in DOCUMENT_RETRY)
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """How often one document was held, counting a repeat only when the source gave other documents in between.
-
-    ``given`` is how many documents the source had given this worker at the last hold.
-    """
-
-    counted: int = 0
-    given: int = 0
-
-    def again(self, given: int) -> Holds:
-        """Held once more, ``given`` documents having come from the source by now."""
-        if self.counted == 0 or given > self.given:
-            return Holds(self.counted + 1, given)
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Keep the record and try again; no attempt is counted. ``retry_in`` is seconds, None: the runtime's choice."""
-
-    holds: Holds
-    retry_in: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +36,12 @@ class GiveUp:
     error_message: str
 
 
-def after_failure(
-    error: SourceError, *, attempt: int, delays: Sequence[float], holds: Holds, given: int
-) -> Hold | TryAgain | GiveUp:
+def after_failure(error: SourceError, *, attempt: int, delays: Sequence[float]) -> TryAgain | GiveUp:
     """What becomes of a document whose ``attempt``-th attempt (from 1) failed with ``error``.
 
-    ``holds`` are those of this attempt so far; ``given`` as in :class:`Holds`.
+    An error that could be about the source is one about the document here: the gate has judged it.
     """
-    if error.verdict is Verdict.PERMANENT:
-        return GiveUp(error.code, error.message)
-    if error.verdict is Verdict.SOURCE_AWAY:
-        # A 429 or refused credentials are never about one document; a timeout or a 502 can be.
-        held = holds.again(given) if isinstance(error, SourceUnavailable) else holds
-        if held.counted < HOLDS_PER_ATTEMPT:
-            return Hold(held, error.retry_after)
-    if attempt > len(delays):
+    if error.verdict is Verdict.PERMANENT or attempt > len(delays):
         return GiveUp(error.code, error.message)
     return TryAgain(attempt + 1, _delay(delays[attempt - 1], error), error.code)
 
@@ -103,15 +66,16 @@ class Abort:
 
 
 def after_discovery_failure(
-    error: SourceError, *, attempt: int, answers: int, delays: Sequence[float]
+    error: SourceError, *, attempt: int, answers: int, delays: Sequence[float], about_case: bool = False
 ) -> PutOff | Abort:
     """What becomes of a job whose case could not be read.
 
     ``attempt`` is the number of this reading (from 1), ``answers`` how many before it were about the case.
+    ``about_case``: the source was not there for this case, and was for others.
     """
     if error.verdict is Verdict.PERMANENT:
         return Abort(error.code, error.message, dead=False)
-    if error.verdict is Verdict.RETRY:
+    if error.verdict is Verdict.RETRY or about_case:
         answers += 1
         if answers > len(delays):
             code = error.code if isinstance(error, CaseUnreadable) else GIVEN_UP_CODE

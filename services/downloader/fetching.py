@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from services.downloader.cancellations import Cancellations
-from services.downloader.failures import GiveUp, Hold, Holds, TryAgain, after_failure
+from services.downloader.failures import GiveUp, TryAgain, after_failure
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.reports import Reports
 from services.downloader.starts import Starts
@@ -23,10 +23,11 @@ from services.downloader.transfer import Transfer
 from shared.db.engine import Database
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
-from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
+from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.outcome import Done
 from shared.kafka.records import Record
 from shared.pdpj.errors import RetryableError, SourceError
+from shared.pdpj.limiter import LeftLine, Turn
 from shared.storage import object_key
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class FetchTask:
     told_start: bool = False
     checked: bool = False
     """Whether the request was compared with the catalog, which says where the document is and how it is called."""
-    holds: Holds = field(default_factory=Holds)
+    turn: Turn = field(default_factory=Turn)
+    """Its waiting at the gate."""
 
     @property
     def group(self) -> str:
@@ -146,14 +148,14 @@ class Fetcher:
         return Done([self._reports.document_dead(task.request, code, message, task.traceparent)])
 
     async def handle(self, task: FetchTask) -> Done:
-        """Raises InfrastructureAway when the record is to be held."""
+        """Waits while the source is away. Raises InfrastructureAway when the record is to be held."""
         if not task.checked:
             (early,) = await self.prepare([task])
             if early is not None:
                 return early
         if task.request.job_id in self._cancellations:
             return self._cancelled()
-        with self._metrics.in_flight.track_inprogress():
+        with self._cancellations.watched(task.request.job_id, task.turn.leave):
             return await self._fetch(task)
 
     def _cancelled(self) -> Done:
@@ -164,9 +166,11 @@ class Fetcher:
     async def _fetch(self, task: FetchTask) -> Done:
         request = task.request
         try:
-            stored = await self._transfer.run(request, lambda: self._tell_start(task))
+            stored = await self._transfer.run(request, lambda: self._tell_start(task), task.turn)
         except SourceError as error:
             return self._after(task, error)
+        except LeftLine:
+            return self._cancelled()
         except KafkaRuntimeError:
             raise
         # The edge of one document: a bug about one of them must neither end the worker nor leave a job without end.
@@ -205,14 +209,7 @@ class Fetcher:
 
     def _after(self, task: FetchTask, error: SourceError) -> Done:
         request, traceparent = task.request, task.traceparent
-        decision = after_failure(
-            error, attempt=request.attempt, delays=self._delays, holds=task.holds, given=self._transfer.given
-        )
-        match decision:
-            case Hold(holds, retry_in):
-                task.holds = holds
-                self._metrics.holds.labels(error.code).inc()
-                raise InfrastructureAway(f"source: {error.code}", retry_in) from error
+        match after_failure(error, attempt=request.attempt, delays=self._delays):
             case TryAgain(attempt, delay, code):
                 self._metrics.retries.labels(code).inc()
                 return Done(

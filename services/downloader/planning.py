@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from services.downloader.discovery import Discovery
+from services.downloader.discovery import CaseFails, Discovery
 from services.downloader.failures import Abort, PutOff, after_discovery_failure
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planner import FAILED, CatalogDocument, plan
@@ -99,15 +99,19 @@ class Planner:
             return Done()
         if request.discover:
             try:
-                await self._discovery.run(request.process_number)
+                await self._discovery.run(request.process_number, again=request.attempt > 1)
             except SourceError as error:
                 return Done(self._after(task, error))
+            except CaseFails as fails:
+                return Done(self._after(task, fails.error, about_case=True))
         self._metrics.jobs.labels("planned").inc()
         return Done(Plan(self._database, task, self._reports))
 
-    def _after(self, task: PlanTask, error: SourceError) -> list[OutgoingRecord]:
+    def _after(self, task: PlanTask, error: SourceError, *, about_case: bool = False) -> list[OutgoingRecord]:
         request, traceparent = task.request, task.traceparent
-        decision = after_discovery_failure(error, attempt=request.attempt, answers=task.answers, delays=self._delays)
+        decision = after_discovery_failure(
+            error, attempt=request.attempt, answers=task.answers, delays=self._delays, about_case=about_case
+        )
         match decision:
             case PutOff(attempt, answers, delay, code):
                 self._metrics.jobs.labels("put_off").inc()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Final
 
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.shelf import Shelf
 from services.downloader.spool import Spool
+from services.downloader.tries import Tries, after_away, after_cut, cut_short
 from shared.events.document_requested import DocumentRequested
+from shared.kafka.errors import InfrastructureAway
 from shared.pdpj.client import CourtSource
-from shared.pdpj.limiter import SourceGate
+from shared.pdpj.errors import SourceAway, SourceUnavailable
+from shared.pdpj.limiter import Slot, SourceGate, Turn
+
+_SHELF_SECONDS: Final = 0.5
+"""For so long the store is taken to be away after it was found so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,11 @@ class Transferred:
 
 
 class Transfer:
-    """Memory is bounded by what is done at once, not by the size of a document: see Spool and Shelf."""
+    """Memory is bounded by what is done at once, not by the size of a document: see Spool and Shelf.
+
+    ``places``: documents that are stored at once; those being read are the gate's to count. ``given`` is called with
+    each document that came whole.
+    """
 
     def __init__(
         self,
@@ -35,6 +47,8 @@ class Transfer:
         *,
         spool_dir: Path,
         metrics: DownloaderMetrics,
+        places: int,
+        given: Callable[[DocumentRequested], None],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._source = source
@@ -42,23 +56,74 @@ class Transfer:
         self._shelf = shelf
         self._spool_dir = spool_dir
         self._metrics = metrics
+        self._given = given
         self._clock = clock
-        self.given = 0
-        """Documents that the source has given so far, whole."""
+        self._storing = asyncio.Semaphore(places)
+        self._asking_shelf = asyncio.Lock()
+        self._shelf_away_until = float("-inf")
 
-    async def run(self, request: DocumentRequested, started: Callable[[], None]) -> Transferred:
-        """``started`` is called when the source is about to be asked.
+    async def run(self, request: DocumentRequested, started: Callable[[], None], turn: Turn) -> Transferred:
+        """``started`` is called when the source is about to be asked; ``turn`` can end the waiting.
 
-        Raises SourceError, and InfrastructureAway when the store or the disk is away. Nothing is stored then.
+        Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
+        this document, InfrastructureAway when the store or the disk is away, LeftLine. Nothing is stored then.
         """
-        await self._shelf.ready(request.object_key)
-        with Spool(self._spool_dir) as spool:
-            return await self._through(spool, request, started)
+        tries = Tries(again=request.last_error == SourceUnavailable.CODE)
+        while True:
+            await self._shelf_is_there(request)
+            with Spool(self._spool_dir) as spool:
+                try:
+                    return await self._through(spool, request, started, tries, turn)
+                except _Away as away:
+                    tries = await self._again(away, tries, turn)
 
-    async def _through(self, spool: Spool, request: DocumentRequested, started: Callable[[], None]) -> Transferred:
-        content_type = await self._read(spool, request, started)
+    async def _shelf_is_there(self, request: DocumentRequested) -> None:
+        """One asks for all that wait. Raises InfrastructureAway."""
+        async with self._asking_shelf:
+            if self._clock() < self._shelf_away_until:
+                raise InfrastructureAway("object store")
+            try:
+                await self._shelf.ready(request.object_key)
+            except InfrastructureAway:
+                self._shelf_away_until = self._clock() + _SHELF_SECONDS
+                raise
+
+    async def _again(self, away: _Away, tries: Tries, turn: Turn) -> Tries:
+        """Wait until the document is to be asked for again. Raises SourceError when that costs an attempt, LeftLine."""
+        error, slot = away.error, away.slot
+        if cut_short(error, slot.patience):
+            return after_cut(tries)
+        assert slot.failure is not None
+        judgement = await self._gate.judge(slot.failure, turn)
+        wait = after_away(error, judgement, tries, documents=self._gate.documents)
+        if wait is None:
+            raise error
+        self._metrics.holds.labels(error.code).inc()
+        await turn.sleep(wait.seconds)
+        return wait.tries
+
+    async def _through(
+        self, spool: Spool, request: DocumentRequested, started: Callable[[], None], tries: Tries, turn: Turn
+    ) -> Transferred:
+        slot: Slot | None = None
+        try:
+            async with self._gate.slot(tries.asker(request.process_number), turn) as slot:
+                started()
+                with self._metrics.in_flight.track_inprogress():
+                    content_type = await self._read(spool, request, slot)
+                # The place at the source is kept until there is one to store: what waits in memory has a bound.
+                await self._storing.acquire()
+        except SourceAway as error:
+            assert slot is not None
+            raise _Away(error, slot) from error
+        try:
+            with self._metrics.in_flight.track_inprogress():
+                return await self._store(spool, request, content_type)
+        finally:
+            self._storing.release()
+
+    async def _store(self, spool: Spool, request: DocumentRequested, content_type: str) -> Transferred:
         content = await spool.finish()
-        self.given += 1
         stored = Transferred(spool.sha256, spool.size, content_type)
         begun = self._clock()
         await self._shelf.put(
@@ -68,14 +133,22 @@ class Transfer:
         self._metrics.bytes.inc(stored.size)
         return stored
 
-    async def _read(self, spool: Spool, request: DocumentRequested, started: Callable[[], None]) -> str:
+    async def _read(self, spool: Spool, request: DocumentRequested, slot: Slot) -> str:
         """The document into the spool; its content type. Length and shape are checked by the stream."""
-        async with self._gate.slot() as slot:
-            started()
-            begun = self._clock()
-            async with self._source.open_document(request.source_path) as stream:
-                slot.answered()
-                async for piece in stream.aiter_bytes():
-                    await spool.write(piece)
-            self._metrics.fetch_seconds.observe(self._clock() - begun)
-            return stream.content_type
+        begun = self._clock()
+        async with self._source.open_document(request.source_path, patience=slot.patience) as stream:
+            slot.answered()
+            async for piece in stream.aiter_bytes():
+                await spool.write(piece)
+        self._metrics.fetch_seconds.observe(self._clock() - begun)
+        self._given(request)
+        return stream.content_type
+
+
+class _Away(Exception):
+    """The source was not there for a request; ``slot`` knows what is to be judged."""
+
+    def __init__(self, error: SourceAway, slot: Slot) -> None:
+        super().__init__(error.code)
+        self.error = error
+        self.slot = slot

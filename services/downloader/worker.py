@@ -37,12 +37,15 @@ from shared.kafka.runtime import ConsumerRuntime, kafka_consumer
 from shared.kafka.sinks import ProducerSink
 from shared.kafka.transactions import TransactionalSink
 from shared.pdpj.client import CourtSource, build_source
+from shared.pdpj.control import SourceControl
 from shared.pdpj.credential_store import PostgresCredentialStore
 from shared.pdpj.credentials import build_credentials
 from shared.pdpj.limiter import SourceGate
 from shared.storage import make_store
 
 _PLANNER_READ_AHEAD: Final = 1_000
+_AT_THE_GATE: Final = 2_000
+"""Documents that wait for their turn at the source; each is a record and a coroutine, nothing of it is under way."""
 _COMPRESSION: Final = {"compression.type": "lz4"}
 """Of the events of documents, which our own services read: half of gzip's time here, and less in the broker, which
 looks into every batch (docs/adr/0008-projection.md)."""
@@ -80,6 +83,8 @@ class Worker:
             settings,
             credentials=build_credentials(settings, store=store, clock=clock, on_refused=self._on_refused),
         )
+        # Without it nothing tells an outage from a few bad cases.
+        self._gate.control = self._control = SourceControl(self._source)
         self._cancellations = Cancellations(self._database)
         self._sharing = Sharing(
             f"{socket.gethostname()}/{settings.replica}/{uuid.uuid4().hex[:8]}",
@@ -123,6 +128,7 @@ class Worker:
                 task.result()
 
     async def _close(self) -> None:
+        await self._gate.aclose()
         await self._source.aclose()
         await self._alarm.aclose()
         await asyncio.to_thread(self._producer.close)
@@ -179,6 +185,8 @@ class Worker:
             Shelf(make_store(settings)),
             spool_dir=settings.spool_dir,
             metrics=self._metrics,
+            places=settings.download_concurrency,
+            given=lambda request: self._control.remember(request.process_number, request.source_path),
         )
         fetcher = Fetcher(
             self._database,
@@ -202,7 +210,9 @@ class Worker:
             prepare=fetcher.prepare,
             ends=self._ends.of_document,
             longest_wait=self._longest_waits(topics.DOCUMENT_REQUESTED, topics.DOCUMENT_RETRY),
-            max_in_flight=settings.download_concurrency,
+            idle=lambda task: task.turn.waiting,
+            # They wait at the gate, which knows how many may ask and of which cases.
+            max_in_flight=settings.download_concurrency + _AT_THE_GATE,
             per_group=settings.download_per_process,
             max_buffered_per_partition=settings.download_read_ahead,
             shutdown_seconds=settings.shutdown_seconds,

@@ -102,6 +102,9 @@ class Dispatcher(Generic[T]):
         """Finish what is in flight of these (ended) holdings; after ``seconds`` cancel it. The rest is dropped."""
         self._drop(holdings)
         tasks = [task for task, entry in self._tasks.items() if entry.holding in holdings]
+        for task in tasks:
+            if (idle := self._handling.idle) is not None and idle(self._tasks[task].item):
+                task.cancel()
         if tasks and seconds > 0:
             await asyncio.wait(tasks, timeout=seconds)
         late = [task for task in tasks if not task.done()]

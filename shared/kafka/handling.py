@@ -27,6 +27,7 @@ class Handling(Generic[T]):
     prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None
     ends: Callable[[Record, Exception], Awaitable[Sequence[OutgoingRecord]]] | None = None
     longest_wait: Mapping[str, float] = field(default_factory=dict)
+    idle: Callable[[T], bool] | None = None
 
 
 def backoff(times: int, first: float, hint: float | None = None) -> float:

@@ -46,7 +46,8 @@ class ConsumerRuntime(Generic[T]):
     just decoded and may answer an outcome for some: the handler is then not called for them. ``ends`` makes what is
     written beside the dead letter of a record that is given up, from the record as it came, so that nothing waits for
     it for ever; it may raise InfrastructureAway. ``longest_wait`` tells by topic how many seconds a record can have to
-    wait there for its ``not_before``; one that says more is handled at once (due.py).
+    wait there for its ``not_before``; one that says more is handled at once (due.py). ``idle`` tells of an item whose
+    handler runs that nothing of it is under way: it is not waited for when its partition goes.
 
     ``max_buffered_per_partition``: how many records are read ahead before the partition is paused.
     ``drain_seconds``: how long handlers of a revoked partition may go on before they are cancelled;
@@ -70,6 +71,7 @@ class ConsumerRuntime(Generic[T]):
         prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None,
         ends: Callable[[Record, Exception], Awaitable[Sequence[OutgoingRecord]]] | None = None,
         longest_wait: Mapping[str, float] | None = None,
+        idle: Callable[[T], bool] | None = None,
         max_in_flight: int = 32,
         per_group: int | None = None,
         max_buffered_per_partition: int = 1_000,
@@ -98,7 +100,7 @@ class ConsumerRuntime(Generic[T]):
         self._holdings = Holdings(max_buffered_per_partition)
         self._dispatcher = Dispatcher(
             name,
-            Handling(decode, handler, dead, group_of, not_before, prepare, ends, longest_wait or {}),
+            Handling(decode, handler, dead, group_of, not_before, prepare, ends, longest_wait or {}, idle),
             sink,
             max_in_flight=max_in_flight,
             per_group=per_group or max_in_flight,

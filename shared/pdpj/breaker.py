@@ -1,10 +1,11 @@
-"""A circuit breaker: after a run of failures nobody asks, then one probe does. Pure; the clock is given.
+"""A circuit breaker: while the source is away nobody asks, but for one probe after the other. Pure; the clock is given.
 
-closed --(failure_limit failures in a row)--> open --(its time is up)--> half open --(probe succeeds)--> closed
-                                               ^------(probe fails, next time is longer)------|
+closed --(an outage was concluded)--> open --(its time is up)--> half open --(probe succeeds)--> closed
+                                       ^------(probe fails, next time is longer)------|
 
-Every admission gets a permit that knows the era it was given in, so a late outcome of a request from before an outage
-neither ends a probe nor counts against a source that is back.
+It does not conclude: that takes failures of different cases, or of a request that is nobody's (admission.py,
+docs/adr/0014). Every admission gets a permit that knows the era it was given in, so a late outcome of a request from
+before an outage neither ends a probe nor counts against a source that is back.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When it opens, and for how many seconds: ``first_open``, doubled by each failed probe up to ``longest_open``."""
+    """Seconds that it stays open: ``first_open``, doubled by each failed probe up to ``longest_open``.
+
+    ``failure_limit``: so many failures in a row, of at least two cases, conclude an outage where nothing neutral can
+    be asked. ``fresh_seconds``: how often a case that has not failed may ask while it is open.
+    """
 
     failure_limit: int = 8
     first_open: float = 2.0
     longest_open: float = 30.0
+    fresh_seconds: float = 0.5
 
     def __post_init__(self) -> None:
         if self.failure_limit < 1 or not 0 < self.first_open <= self.longest_open:
@@ -49,11 +55,13 @@ class Breaker:
     def __init__(self, policy: BreakerPolicy, clock: Callable[[], float]) -> None:
         self._policy = policy
         self._clock = clock
-        self._era = 0
-        self._failures = 0
+        self.era = 0
+        """Grows with each opening and closing."""
         self._failed_probes = 0
         self._open_until: float | None = None
         self._probe: Permit | None = None
+        self._fresh: Permit | None = None
+        self._fresh_from = float("-inf")
         self.opened_count = 0
         """How often it went from closed to open, for metrics."""
 
@@ -77,37 +85,56 @@ class Breaker:
         """A permit, or None when nobody may ask now."""
         if self.wait() != 0.0:
             return None
-        permit = Permit(self._era, probe=self._open_until is not None)
+        permit = Permit(self.era, probe=self._open_until is not None)
         if permit.probe:
             self._probe = permit
         return permit
 
+    def fresh_wait(self) -> float | None:
+        """Seconds until a case that has not failed may ask although it is not closed; None while one is out."""
+        return None if self._fresh is not None else max(0.0, self._fresh_from - self._clock())
+
+    def admit_fresh(self) -> Permit | None:
+        """A permit for a case that has not failed, beside the probes; None when it is not time."""
+        if self.fresh_wait() != 0.0:
+            return None
+        self._fresh = Permit(self.era, probe=True)
+        return self._fresh
+
     def bystander(self) -> Permit:
         """A permit for an outcome that was seen elsewhere; it is never the probe."""
-        return Permit(self._era, probe=False)
+        return Permit(self.era, probe=False)
 
-    def succeeded(self, permit: Permit) -> None:
-        """The source answered: a probe closes the breaker, any answer of this era ends the run of failures."""
-        if permit is self._probe:
-            self._close()
-        elif permit.era == self._era and self._open_until is None:
-            self._failures = 0
+    def open(self) -> None:
+        """An outage was concluded."""
+        if self._open_until is None:
+            self.opened_count += 1
+            self._open()
+
+    def succeeded(self, permit: Permit) -> bool:
+        """The source answered; True when that was a probe, which closes the breaker."""
+        if permit is not self._probe and permit is not self._fresh:
+            return False
+        self._close()
+        return True
 
     def failed(self, permit: Permit) -> None:
-        """The source failed: a probe opens the breaker for longer, a run of failures opens it."""
+        """The source failed: a probe opens the breaker for longer."""
         if permit is self._probe:
             self._failed_probes += 1
             self._open()
-        elif permit.era == self._era and self._open_until is None:
-            self._failures += 1
-            if self._failures >= self._policy.failure_limit:
-                self.opened_count += 1
-                self._open()
+        self._end_fresh(permit)
 
     def abandoned(self, permit: Permit) -> None:
         """The request was given up and tells nothing; the next one may probe."""
         if permit is self._probe:
             self._probe = None
+        self._end_fresh(permit)
+
+    def _end_fresh(self, permit: Permit) -> None:
+        if permit is self._fresh:
+            self._fresh = None
+            self._fresh_from = self._clock() + self._policy.fresh_seconds
 
     def _open(self) -> None:
         policy = self._policy
@@ -115,11 +142,10 @@ class Breaker:
         seconds = min(policy.longest_open, policy.first_open * 2.0 ** min(self._failed_probes, 60))
         self._open_until = self._clock() + seconds
         self._probe = None
-        self._era += 1
+        self.era += 1
 
     def _close(self) -> None:
         self._open_until = None
-        self._probe = None
-        self._failures = 0
+        self._probe = self._fresh = None
         self._failed_probes = 0
-        self._era += 1
+        self.era += 1

@@ -6,6 +6,7 @@ is the caller's ``asyncio.timeout``). With a gate, each request waits for its tu
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, asynccontextmanager, closing, nullcontext
@@ -19,7 +20,7 @@ from shared.pdpj.case_reader import CaseReader
 from shared.pdpj.credentials import Credentials, Token
 from shared.pdpj.documents import is_source_path
 from shared.pdpj.errors import NoAccess, NotADocument, ProcessNotFound, SourceError
-from shared.pdpj.limiter import Slot, SourceGate
+from shared.pdpj.limiter import Asker, Slot, SourceGate
 from shared.pdpj.model import Case
 from shared.pdpj.received import Received, receive
 from shared.pdpj.settings import Api, PdpjSettings
@@ -30,6 +31,7 @@ from shared.pdpj.version import version_in
 _log = logging.getLogger(__name__)
 
 _REFUSAL_BYTES: Final = 64 * 1024
+_REFUSAL_SECONDS: Final = 5.0  # a failing answer may drip its body too
 # 401 too: without a body it may say that the token is bad or that we have no standing. The case will tell; a token
 # renewed or refused on this word alone could end in a locked account.
 _NO_VERSION: Final = frozenset({204, 401, 404, 405, 501})
@@ -44,8 +46,8 @@ _NO_GATE: Final = nullcontext(None)
 class CourtSource(Protocol):
     """Where cases come from. ``number`` is a CNJ number with its mask."""
 
-    async def fetch_case(self, number: str) -> Case:
-        """The case with all of its documents. Raises SourceError."""
+    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
+        """The case with all of its documents. Raises SourceError. ``patience`` as in :meth:`open_document`."""
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         """Something that changes when the case does, to compare and nothing else; None where that cannot be told.
@@ -54,8 +56,14 @@ class CourtSource(Protocol):
         the token nor counts a refusal: the case itself does that.
         """
 
-    def open_document(self, source_path: str) -> AbstractAsyncContextManager[DocumentStream]:
-        """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document."""
+    def open_document(
+        self, source_path: str, *, patience: float | None = None
+    ) -> AbstractAsyncContextManager[DocumentStream]:
+        """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document.
+
+        ``patience``: seconds that each piece of the answer may take, where that is less than the read time-out, and
+        over which its pace is taken.
+        """
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -90,25 +98,28 @@ class _HttpSource:
         await self._credentials.aclose()
 
     @asynccontextmanager
-    async def open_document(self, source_path: str) -> AsyncIterator[DocumentStream]:
+    async def open_document(self, source_path: str, *, patience: float | None = None) -> AsyncIterator[DocumentStream]:
         if not is_source_path(source_path):
             raise NotADocument("this is not the address of a document")
-        async with self._turn() as slot:
-            response = await self._ask("GET", source_path, _CONTENT)
+        async with self._turn(source_path.split("/")[2]) as slot:
+            response = await self._ask("GET", source_path, _CONTENT, patience)
             try:
                 if response.status_code != 200:
                     raise await self._refused(response, Wanted.DOCUMENT)
                 async with aclosing(self._transport.body(response)) as body:
-                    stream = await DocumentStream.open(response, body, self._limits)
+                    stream = await DocumentStream.open(response, body, self._limits.within(patience))
                     if slot is not None:
                         slot.answered()
                     yield stream
             finally:
                 await response.aclose()
 
-    async def _metadata(self, path: str) -> Received:
+    async def _metadata(self, path: str, patience: float | None) -> Received:
         """The body of a 200 answer to a question about a case, for the caller to close. Raises CaseTooLarge too."""
-        async with self._turn(), aclosing(await self._ask("GET", path, _METADATA)) as response:
+        async with (
+            self._turn(path.split("/")[2], about_case=True),
+            aclosing(await self._ask("GET", path, _METADATA, patience)) as response,
+        ):
             if response.status_code != 200:
                 raise await self._refused(response, Wanted.CASE)
             async with aclosing(self._transport.pieces(response)) as pieces:
@@ -118,21 +129,21 @@ class _HttpSource:
             raise error
         return body
 
-    def _turn(self) -> AbstractAsyncContextManager[Slot | None]:
-        return _NO_GATE if self._gate is None else self._gate.slot()
+    def _turn(self, case: str, *, about_case: bool = False) -> AbstractAsyncContextManager[Slot | None]:
+        return _NO_GATE if self._gate is None else self._gate.slot(Asker(case, about_case=about_case))
 
-    async def _ask(self, method: str, path: str, headers: _Headers) -> httpx.Response:
+    async def _ask(self, method: str, path: str, headers: _Headers, patience: float | None = None) -> httpx.Response:
         """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
         credentials = self._credentials
         token = await credentials.token()
-        response = await self._send(method, path, headers, token)
+        response = await self._send(method, path, headers, token, patience=patience)
         try:
             if response.status_code == 401:
                 if says_no_access(await self._error_body(response)):
                     raise NoAccess
                 await response.aclose()
                 token = await credentials.renewed(token)
-                response = await self._send(method, path, headers, token)
+                response = await self._send(method, path, headers, token, patience=patience)
                 if response.status_code == 401:
                     if says_no_access(await self._error_body(response)):
                         raise NoAccess
@@ -150,23 +161,31 @@ class _HttpSource:
     async def _error_body(self, response: httpx.Response) -> bytes:
         """The beginning of a failing answer's body; nothing when it does not come: the status says enough then."""
         try:
-            return await self._transport.read_at_most(response, _REFUSAL_BYTES)
-        except SourceError:
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                return await self._transport.read_at_most(response, _REFUSAL_BYTES)
+        except (SourceError, TimeoutError):
             return b""
 
     async def _send(
-        self, method: str, path: str, headers: _Headers, token: Token, within: float | None = None
+        self,
+        method: str,
+        path: str,
+        headers: _Headers,
+        token: Token,
+        *,
+        within: float | None = None,
+        patience: float | None = None,
     ) -> httpx.Response:
         authorized = [*headers, ("authorization", f"Bearer {token.value}")]
-        return await self._transport.ask(method, self._root, self._path + path, authorized, within)
+        return await self._transport.ask(method, self._root, self._path + path, authorized, within, patience)
 
 
 class PortalSource(_HttpSource):
     """The portal, ``{base}/api/v2``. It has no change detection."""
 
-    async def fetch_case(self, number: str) -> Case:
+    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
         number = cnj.parse(number)
-        with closing(await self._metadata(f"/processos/{number}")) as body:
+        with closing(await self._metadata(f"/processos/{number}", patience)) as body:
             return _told(await self._reader.read(number, [body]))
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
@@ -176,22 +195,23 @@ class PortalSource(_HttpSource):
 class DataLakeSource(_HttpSource):
     """The data lake, ``{base}/processo-api/api/v1``: two requests a case, and a HEAD that tells of changes."""
 
-    async def fetch_case(self, number: str) -> Case:
+    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
         number = cnj.parse(number)
         with ExitStack() as held:
-            body = held.enter_context(closing(await self._metadata(f"/processos/{number}")))
+            body = held.enter_context(closing(await self._metadata(f"/processos/{number}", patience)))
             documents: Received | None
             try:
-                documents = held.enter_context(closing(await self._metadata(f"/processos/{number}/documentos")))
+                documents = held.enter_context(closing(await self._metadata(f"/processos/{number}/documentos", patience)))
             except ProcessNotFound:  # the case is there, as we have just seen; the list is not
                 documents = None
             return _told(await self._reader.read(number, [body, documents]))
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
-        path = f"/processos/{cnj.parse(number)}/ultima-atualizacao"
-        async with self._turn():
+        number = cnj.parse(number)
+        path = f"/processos/{number}/ultima-atualizacao"
+        async with self._turn(number, about_case=True):
             token = await self._credentials.token()
-            async with aclosing(await self._send("HEAD", path, _CONTENT, token, within)) as response:
+            async with aclosing(await self._send("HEAD", path, _CONTENT, token, within=within)) as response:
                 if response.status_code in _NO_VERSION:
                     return None
                 if response.status_code != 200:

@@ -15,7 +15,8 @@
     - TokenRejected           token_rejected
     - UnexpectedAnswer        unexpected_answer
       · CaseUnreadable        case_unreadable
-  + SourceAway                SOURCE_AWAY: about the source; hold the work, burn no attempt
+      · MalformedAnswer       unexpected_answer
+  + SourceAway                SOURCE_AWAY: perhaps about the source; wait, burn no attempt before that is known
     - SourceUnavailable       source_unavailable
       · SourceTimeout         source_unavailable
     - SourceThrottled         source_throttled
@@ -174,8 +175,20 @@ class CaseUnreadable(UnexpectedAnswer):
     MESSAGE = "what the source answers about the case cannot be read"
 
 
+class MalformedAnswer(UnexpectedAnswer):
+    """Raised when the head of an answer is not HTTP: two different lengths, a garbled status line or header.
+
+    Something answered, so it says nothing of the source. As its base.
+    """
+
+    MESSAGE = "the source's answer is not well-formed HTTP"
+
+
 class SourceAway(_Coded):
-    """Base of what is about the source and not about the document: hold, wait for ``retry_after``, burn no attempt."""
+    """Base of what may be about the source and not about the document: wait for ``retry_after``, burn no attempt.
+
+    One request alone cannot tell which it is about; the gate finds out (docs/adr/0014-outage-or-bad-case.md).
+    """
 
     verdict = Verdict.SOURCE_AWAY
 

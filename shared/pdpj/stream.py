@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import httpx
@@ -21,6 +21,10 @@ class StreamLimits:
     max_bytes: int
     min_bytes_per_second: int
     pace_seconds: float
+
+    def within(self, seconds: float | None) -> StreamLimits:
+        """With the pace taken over so many seconds, where that is less."""
+        return self if seconds is None or seconds >= self.pace_seconds else replace(self, pace_seconds=seconds)
 
 
 class Pace:

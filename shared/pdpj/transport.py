@@ -57,24 +57,10 @@ class SourceTransport:
         self._start_seconds = settings.pdpj_connect_timeout + 2 * read  # the answer's head, and the first of its body
         self._read_seconds = read
         self._bytes_per_second = settings.pdpj_min_bytes_per_second
-        client = (
-            ClientBuilder()
-            .http1_only()  # one lost HTTP/2 connection would take every download with it
-            .follow_redirects(False)
-            .referer(False)
-            .no_proxy()
-            .gzip(False)  # httpx decodes, and tells how many bytes came
-            .brotli(False)
-            .zstd(False)
-            .deflate(False)
-            .connect_timeout(timedelta(seconds=settings.pdpj_connect_timeout))
-            .read_timeout(timedelta(seconds=settings.pdpj_read_timeout))
-            .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
-            .pool_max_idle_per_host(_IDLE_CONNECTIONS)
-            .user_agent(USER_AGENT)
-            .build()
-        )
-        self._transport: HttpxTransport | None = _NotReadingAhead(client)
+        self._connect_seconds = settings.pdpj_connect_timeout
+        self._transport: HttpxTransport | None = _transport(settings.pdpj_connect_timeout, read)
+        self._impatient: dict[float, HttpxTransport] = {}
+        """By their read time-out: the library has one for all connections of a pool."""
         self._client: httpx.AsyncClient | None = httpx.AsyncClient(
             transport=self._transport,
             timeout=None,  # noqa: S113 - set above, on the transport
@@ -87,8 +73,11 @@ class SourceTransport:
     async def aclose(self) -> None:
         """Close every connection. The library keeps idle ones open until the client itself is gone."""
         client, self._client, self._transport = self._client, None, None
+        impatient, self._impatient = list(self._impatient.values()), {}
         if client is not None:
             await client.aclose()
+        for transport in impatient:
+            await transport.aclose()
 
     async def ask(
         self,
@@ -97,19 +86,20 @@ class SourceTransport:
         target: str,
         headers: list[tuple[str, str]],
         within: float | None = None,
+        patience: float | None = None,
     ) -> httpx.Response:
         """The answer with its head, for whoever calls this to close. Raises SourceUnavailable and SourceTimeout.
 
         ``target`` is the whole path (httpx's extension of this name): it was put together from checked parts, so it
         need not be parsed character by character for each document. ``within`` is seconds for the whole exchange: the
-        library then closes the connection, which a cancellation before the head of the answer does not.
+        library then closes the connection, which a cancellation before the head of the answer does not. ``patience`` is
+        a shorter read time-out for this exchange, which closes the connection too: of few different values, since each
+        has a pool of connections.
 
         Straight to the transport: what httpx's client adds (cookies, redirects, log-ins, hooks) is switched off here
         anyway, and took more time than the request.
         """
-        transport = self._transport
-        if transport is None:
-            raise RuntimeError("the transport is closed")
+        transport = self._pool(patience)
         try:
             async with asyncio.timeout(self._start_seconds):
                 return await transport.handle_async_request(
@@ -164,3 +154,33 @@ class SourceTransport:
     def body(self, response: httpx.Response) -> Body:
         """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for."""
         return Body(response, read_seconds=self._read_seconds, bytes_per_second=self._bytes_per_second)
+
+    def _pool(self, patience: float | None) -> HttpxTransport:
+        if self._transport is None:
+            raise RuntimeError("the transport is closed")
+        if patience is None or patience >= self._read_seconds:
+            return self._transport
+        pool = self._impatient.get(patience)
+        if pool is None:
+            pool = self._impatient[patience] = _transport(min(self._connect_seconds, patience), patience)
+        return pool
+
+
+def _transport(connect_seconds: float, read_seconds: float) -> HttpxTransport:
+    return _NotReadingAhead(
+        ClientBuilder()
+        .http1_only()  # one lost HTTP/2 connection would take every download with it
+        .follow_redirects(False)
+        .referer(False)
+        .no_proxy()
+        .gzip(False)  # httpx decodes, and tells how many bytes came
+        .brotli(False)
+        .zstd(False)
+        .deflate(False)
+        .connect_timeout(timedelta(seconds=connect_seconds))
+        .read_timeout(timedelta(seconds=read_seconds))
+        .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
+        .pool_max_idle_per_host(_IDLE_CONNECTIONS)
+        .user_agent(USER_AGENT)
+        .build()
+    )

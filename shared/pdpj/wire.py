@@ -13,10 +13,13 @@ from pyreqwest.exceptions import (
     RequestTimeoutError,
 )
 
-from shared.pdpj.errors import ShortBody, SourceError, SourceTimeout, SourceUnavailable
+from shared.pdpj.errors import MalformedAnswer, ShortBody, SourceError, SourceTimeout, SourceUnavailable
 
 WIRE_ERRORS: Final = (TimeoutError, httpx.HTTPError, PyreqwestError)
 """What an exchange raises: our own time-outs, and the exceptions of the two HTTP libraries."""
+
+_MALFORMED: Final = (" parsed", "too large")
+"""How hyper's parser ends what it says of a head: "invalid content-length parsed", "message head is too large"."""
 
 
 def translated(error: TimeoutError | httpx.HTTPError | PyreqwestError) -> SourceError:
@@ -28,8 +31,15 @@ def translated(error: TimeoutError | httpx.HTTPError | PyreqwestError) -> Source
         return SourceTimeout()
     if isinstance(error, httpx.ConnectError | ConnectError):
         return SourceUnavailable("the source cannot be reached")
-    if "reset" in told or "broken pipe" in told or "sendrequest" in told:  # the last: no head of an answer came
+    if "reset" in told or "broken pipe" in told:
         return SourceUnavailable("the source broke the connection")
+    if "sendrequest" in told:
+        # No head of an answer came; where one came and is no HTTP, the library's parser says what of it is not.
+        return (
+            MalformedAnswer()
+            if any(words in told for words in _MALFORMED)
+            else SourceUnavailable("the source broke the connection")
+        )
     if isinstance(error, httpx.DecodingError | DecodeError) or "body" in told:
         return ShortBody()
     if isinstance(error, httpx.NetworkError | NetworkError):

@@ -18,6 +18,7 @@ from tests.support import wait_until_async
 pytestmark = pytest.mark.timeout(90)
 
 NUMBER = cnj.make(4300, 2024, 8, 26, 100)
+OTHER = cnj.make(4301, 2024, 8, 26, 100)
 FAST = BreakerPolicy(failure_limit=4, first_open=0.1, longest_open=0.4)
 
 
@@ -86,13 +87,15 @@ def pdpj_first(pdpj: SimulatorControl) -> str:
 async def test_an_outage_is_probed_and_then_everything_arrives(
     pdpj: SimulatorControl, make_source, kind: FailureKind
 ) -> None:
-    pdpj.put_case(NUMBER, documents=40, size=2000)
     gate = SourceGate(16, policy=FAST)
     source = make_source(limiter=gate)
-    case = await source.fetch_case(NUMBER)
+    documents = []
+    for number in (NUMBER, OTHER):
+        pdpj.put_case(number, documents=20, size=2000)
+        documents += (await source.fetch_case(number)).documents
     pdpj.outage(kind)
     pdpj.reset_metrics()
-    tasks = [asyncio.create_task(fetched(source, document)) for document in case.documents]
+    tasks = [asyncio.create_task(fetched(source, document)) for document in documents]
     await wait_until_async(
         lambda: gate.snapshot().breaker is not BreakerState.CLOSED and gate.snapshot().in_flight == 0
     )

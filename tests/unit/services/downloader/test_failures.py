@@ -7,11 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.downloader.failures import (
-    HOLDS_PER_ATTEMPT,
     Abort,
     GiveUp,
-    Hold,
-    Holds,
     PutOff,
     TryAgain,
     after_discovery_failure,
@@ -48,13 +45,13 @@ def name(error: SourceError) -> str:
 
 @pytest.mark.parametrize("error", PERMANENT, ids=name)
 def test_a_permanent_failure_is_tried_once(error: PermanentError) -> None:
-    decision = after_failure(error, attempt=1, delays=DELAYS, holds=Holds(), given=0)
+    decision = after_failure(error, attempt=1, delays=DELAYS)
     assert decision == GiveUp(error.code, error.message)
 
 
 @pytest.mark.parametrize("error", ANSWERS, ids=name)
 def test_an_answer_about_the_document_takes_each_delay_once_then_fails(error: SourceError) -> None:
-    decisions = [after_failure(error, attempt=n, delays=DELAYS, holds=Holds(), given=0) for n in (1, 2, 3, 4)]
+    decisions = [after_failure(error, attempt=n, delays=DELAYS) for n in (1, 2, 3, 4)]
     assert decisions == [
         TryAgain(2, 5.0, error.code),
         TryAgain(3, 30.0, error.code),
@@ -64,63 +61,35 @@ def test_an_answer_about_the_document_takes_each_delay_once_then_fails(error: So
 
 
 def test_without_delays_the_first_answer_is_the_last() -> None:
-    assert isinstance(after_failure(ShortBody(), attempt=1, delays=(), holds=Holds(), given=0), GiveUp)
+    assert isinstance(after_failure(ShortBody(), attempt=1, delays=()), GiveUp)
 
 
 def test_a_wish_to_wait_is_honoured_within_what_the_retry_topics_are_made_for() -> None:
     def delay(wish: float) -> float:
-        decision = after_failure(SourceServerError(retry_after=wish), attempt=1, delays=DELAYS, holds=Holds(), given=0)
+        decision = after_failure(SourceServerError(retry_after=wish), attempt=1, delays=DELAYS)
         assert isinstance(decision, TryAgain)
         return decision.delay
 
     assert (delay(1.0), delay(60.0), delay(86_400.0)) == (5.0, 60.0, 120.0)
 
 
-@given(st.lists(st.sampled_from(OUTAGES), max_size=200), st.integers(1, 4))
-def test_an_outage_costs_no_attempt_however_long(outage: list[SourceError], attempt: int) -> None:
-    holds = Holds()
-    for error in outage:
-        decision = after_failure(error, attempt=attempt, delays=DELAYS, holds=holds, given=7)
-        assert isinstance(decision, Hold)
-        holds = decision.holds
+@pytest.mark.parametrize("error", [SourceUnavailable(), SourceTimeout(), SourceThrottled()], ids=name)
+def test_what_was_judged_to_be_about_the_document_ends_failed(error: SourceError) -> None:
+    decisions = [after_failure(error, attempt=n, delays=DELAYS) for n in (1, 2, 3, 4)]
+    assert [type(decision) for decision in decisions] == [TryAgain, TryAgain, TryAgain, GiveUp]
+    assert decisions[-1] == GiveUp(error.code, error.message)
 
 
-def test_a_document_that_finds_the_source_away_while_others_do_not_spends_an_attempt() -> None:
-    holds = Holds()
-    for given_documents in range(HOLDS_PER_ATTEMPT - 1):
-        decision = after_failure(SourceTimeout(), attempt=1, delays=DELAYS, holds=holds, given=given_documents)
-        assert isinstance(decision, Hold)
-        holds = decision.holds
-    last = after_failure(SourceTimeout(), attempt=1, delays=DELAYS, holds=holds, given=HOLDS_PER_ATTEMPT)
-    assert last == TryAgain(2, 5.0, "source_unavailable")
-
-
-@given(st.sampled_from([SourceThrottled(), CredentialsRefused()]), st.integers(1, 100))
-def test_throttling_and_refused_credentials_are_never_about_a_document(error: SourceError, rounds: int) -> None:
-    holds = Holds()
-    for given_documents in range(rounds):
-        decision = after_failure(error, attempt=4, delays=DELAYS, holds=holds, given=given_documents)
-        assert isinstance(decision, Hold)
-        holds = decision.holds
-
-
-@given(st.lists(st.tuples(errors, st.integers(0, 3)), min_size=1, max_size=300), delays)
-def test_attempts_only_rise_by_one_and_never_pass_the_delays(
-    story: list[tuple[SourceError, int]], delays: list[float]
-) -> None:
-    attempt, holds, given_documents = 1, Holds(), 0
-    for error, more in story:
-        given_documents += more
-        decision = after_failure(error, attempt=attempt, delays=delays, holds=holds, given=given_documents)
+@given(st.lists(errors, min_size=1, max_size=300), delays)
+def test_attempts_only_rise_by_one_and_never_pass_the_delays(story: list[SourceError], delays: list[float]) -> None:
+    attempt = 1
+    for error in story:
+        decision = after_failure(error, attempt=attempt, delays=delays)
         if isinstance(decision, GiveUp):
             return
-        if isinstance(decision, TryAgain):
-            assert decision.attempt == attempt + 1 <= len(delays) + 1
-            assert decision.delay >= delays[attempt - 1]
-            attempt, holds = decision.attempt, Holds()
-        else:
-            holds = decision.holds
-            assert holds.counted < HOLDS_PER_ATTEMPT
+        assert decision.attempt == attempt + 1 <= len(delays) + 1
+        assert decision.delay >= delays[attempt - 1]
+        attempt = decision.attempt
 
 
 @pytest.mark.parametrize("error", [ProcessNotFound(), NoAccess()], ids=name)
@@ -153,6 +122,18 @@ def test_answers_about_the_case_end_after_the_tiers_also_when_outages_came_in_be
     assert (attempt, answers) == (5, 3)
     last = after_discovery_failure(SourceServerError(), attempt=attempt, answers=answers, delays=DELAYS)
     assert last == Abort("source_error", SourceServerError().message, dead=True)
+
+
+def test_a_case_that_fails_while_others_do_not_ends_after_its_delays() -> None:
+    attempt, answers = 1, 0
+    for _ in DELAYS:
+        decision = after_discovery_failure(
+            SourceTimeout(), attempt=attempt, answers=answers, delays=DELAYS, about_case=True
+        )
+        assert isinstance(decision, PutOff)
+        attempt, answers = decision.attempt, decision.answers
+    last = after_discovery_failure(SourceTimeout(), attempt=attempt, answers=answers, delays=DELAYS, about_case=True)
+    assert last == Abort("source_error", SourceTimeout().message, dead=True)
 
 
 @given(delays)

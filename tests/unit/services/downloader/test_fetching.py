@@ -23,7 +23,8 @@ from shared.kafka.errors import InfrastructureAway
 from shared.kafka.outcome import Done
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
-from shared.pdpj.errors import NoAccess, SourceServerError, SourceThrottled, SourceTimeout
+from shared.pdpj.errors import NoAccess, SourceServerError, SourceTimeout
+from shared.pdpj.limiter import Turn
 from tests.support import wait_until_async
 
 JOB = "11111111-1111-4111-8111-111111111111"
@@ -33,14 +34,16 @@ STORED = Transferred("ab" * 32, 7, "application/pdf")
 
 
 class FakeTransfer:
-    """Ends each transfer as scripted; ``given`` is what the source gave to others meanwhile."""
+    """Ends each transfer as scripted."""
 
     def __init__(self, *endings: Transferred | Exception) -> None:
         self._endings = list(endings)
-        self.given = 0
+        self.turned: asyncio.Future[None] | None = None
         self.waiting: asyncio.Event | None = None
 
-    async def run(self, request: DocumentRequested, started: Callable[[], None]) -> Transferred:
+    async def run(self, request: DocumentRequested, started: Callable[[], None], turn: Turn) -> Transferred:
+        if self.turned is not None:
+            await turn.wait(self.turned)
         started()
         if self.waiting is not None:
             await self.waiting.wait()
@@ -74,7 +77,10 @@ class Bench:
         self.producer = producer or FakeProducer()
         self.starts = Starts(cast(Producer, self.producer), gather_seconds=gather_seconds)
         self.cancellations = Cancellations(cast(Database, None))
-        self.fetcher = Fetcher(
+        self.fetcher = self.make_fetcher()
+
+    def make_fetcher(self) -> Fetcher:
+        return Fetcher(
             cast(Database, None),
             cast(Transfer, self.transfer),
             reports=Reports(lambda: NOW),
@@ -176,33 +182,24 @@ async def test_the_last_failure_ends_the_document_for_its_job_and_is_kept_as_dea
     assert failed["error_code"] == error.code
 
 
-async def test_an_outage_holds_the_document_and_its_start_is_told_once() -> None:
-    bench = Bench(SourceThrottled(retry_after=30.0), SourceTimeout(), SourceTimeout(), STORED)
-    held = task()
-    for wait in (30.0, None, None):
-        with pytest.raises(InfrastructureAway) as away:
-            await bench.handle(held)
-        assert away.value.retry_in == wait
-    ((_, told),) = await bench.handle(held)
-    assert told["attempts"] == 1
-    assert sum(len(sent) for sent in bench.producer.sent) == 1
-
-
-async def test_a_document_that_times_out_while_others_come_spends_attempts_and_ends() -> None:
-    bench = Bench(*[SourceTimeout() for _ in range(9)])
-    told: list[str] = []
-    current = task()
-    for _ in range(9):
-        bench.transfer.given += 1
-        try:
-            emitted = await bench.handle(current)
-        except InfrastructureAway:
-            told.append("held")
-            continue
-        told.append(emitted[0][1]["type"])
-        current = task(attempt=current.request.attempt + 1)
+async def test_a_document_judged_to_find_the_source_away_by_itself_spends_attempts_and_ends() -> None:
+    bench = Bench(*[SourceTimeout() for _ in range(3)])
+    told = [(await bench.handle(task(attempt)))[0][1]["type"] for attempt in (1, 2, 3)]
     again, failed = "autos.document.requested", "autos.document.failed"
-    assert told == ["held", "held", again, "held", "held", again, "held", "held", failed]
+    assert told == [again, again, failed]
+
+
+async def test_a_document_that_waits_leaves_when_its_job_is_cancelled() -> None:
+    bench = Bench()
+    bench.cancellations = Cancellations(cast(Database, Asked(JOB)))
+    bench.fetcher = bench.make_fetcher()
+    bench.transfer.turned = asyncio.get_running_loop().create_future()
+    waiting = task()
+    handled = asyncio.ensure_future(bench.handle(waiting))
+    await wait_until_async(lambda: waiting.turn.waiting, 5)
+    await bench.cancellations.refresh()
+    assert await asyncio.wait_for(handled, 5) == []
+    assert not waiting.turn.waiting
 
 
 async def test_a_failure_that_nobody_expected_ends_like_an_answer_about_the_document() -> None:

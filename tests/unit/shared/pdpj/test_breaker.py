@@ -21,14 +21,11 @@ class Clock:
 
 def opened(clock: Clock) -> Breaker:
     breaker = Breaker(POLICY, clock)
-    for _ in range(3):
-        permit = breaker.admit()
-        assert permit is not None
-        breaker.failed(permit)
+    breaker.open()
     return breaker
 
 
-def test_a_run_of_failures_opens_it() -> None:
+def test_a_concluded_outage_opens_it() -> None:
     clock = Clock()
     breaker = opened(clock)
     assert breaker.state is BreakerState.OPEN
@@ -37,12 +34,28 @@ def test_a_run_of_failures_opens_it() -> None:
     assert breaker.opened_count == 1
 
 
-def test_a_success_ends_the_run() -> None:
+def test_failures_alone_do_not_open_it() -> None:
     breaker = Breaker(POLICY, Clock())
-    for outcome in (breaker.failed, breaker.failed, breaker.succeeded, breaker.failed, breaker.failed):
+    for _ in range(100):
         permit = breaker.admit()
         assert permit is not None
-        outcome(permit)
+        breaker.failed(permit)
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_a_case_that_has_not_failed_may_ask_at_once_and_closes_it() -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    fresh = breaker.admit_fresh()
+    assert fresh is not None
+    assert breaker.admit_fresh() is None
+    breaker.failed(fresh)
+    assert breaker.wait() == 2.0, "it is no probe: the time stays"
+    assert breaker.fresh_wait() == POLICY.fresh_seconds
+    clock.now += POLICY.fresh_seconds
+    again = breaker.admit_fresh()
+    assert again is not None
+    assert breaker.succeeded(again)
     assert breaker.state is BreakerState.CLOSED
 
 
@@ -90,9 +103,7 @@ def test_late_news_from_before_the_outage_say_nothing() -> None:
     clock = Clock()
     breaker = Breaker(POLICY, clock)
     permits = [breaker.admit() for _ in range(5)]
-    for permit in permits[:3]:
-        assert permit is not None
-        breaker.failed(permit)
+    breaker.open()
     early, late = permits[3:]
     assert early is not None
     assert late is not None
@@ -130,6 +141,13 @@ class BreakerMachine(RuleBasedStateMachine):
         if permit is not None:
             assert self.clock.now >= self.open_until or self.breaker.state is BreakerState.CLOSED
             self.out.append(permit)
+
+    @rule()
+    def conclude(self) -> None:
+        closed = self.breaker.state is BreakerState.CLOSED
+        self.breaker.open()
+        if closed:
+            self.open_until = self.clock.now + POLICY.first_open
 
     @precondition(lambda self: self.out)
     @rule(data=st.data(), outcome=st.sampled_from(["succeeded", "failed", "abandoned"]))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.pdpj.admission import Admission, Outcome, Ticket, outcome_of
+from shared.pdpj.admission import Admission
 from shared.pdpj.breaker import BreakerPolicy, BreakerState
 from shared.pdpj.errors import (
     CredentialsRefused,
@@ -20,7 +20,9 @@ from shared.pdpj.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from shared.pdpj.limiter import SourceGate
+from shared.pdpj.limiter import Asker, SourceGate
+from shared.pdpj.outcome import Outcome, outcome_of
+from shared.pdpj.ticket import Ticket
 from tests.support import wait_until_async
 
 FAST = BreakerPolicy(failure_limit=3, first_open=0.05, longest_open=0.2)
@@ -53,15 +55,15 @@ def test_outcome_of_an_error(error: BaseException | None, outcome: tuple[Outcome
     assert outcome_of(error) == outcome
 
 
-def admitted(admission: Admission) -> Ticket:
-    ticket = admission.admit()
+def admitted(admission: Admission[object], case: str | None = None) -> Ticket:
+    ticket = admission.admit(Asker(case))
     assert ticket is not None
     return ticket
 
 
 def test_retry_after_pauses_everybody() -> None:
     clock = Clock()
-    admission = Admission(8, clock)
+    admission = Admission[object](8, clock)
     assert admission.finish(admitted(admission), Outcome.THROTTLED, 7.0) == 7.0
     assert admission.admit() is None
     assert admission.wait() == 7.0
@@ -72,7 +74,7 @@ def test_retry_after_pauses_everybody() -> None:
 
 def test_a_429_without_retry_after_pauses_for_longer_each_time() -> None:
     clock = Clock()
-    admission = Admission(64, clock)
+    admission = Admission[object](64, clock)
     pauses = []
     for _ in range(6):
         tickets = [admitted(admission), admitted(admission)] if admission.adaptive.limit > 1 else [admitted(admission)]
@@ -86,34 +88,43 @@ def test_a_429_without_retry_after_pauses_for_longer_each_time() -> None:
 
 
 def test_a_shorter_pause_does_not_cut_a_longer_one() -> None:
-    admission = Admission(8, Clock())
+    admission = Admission[object](8, Clock())
     admission.pause(30.0)
     admission.pause(1.0)
     assert admission.paused_for == 30.0
 
 
 def test_refused_credentials_pause_and_do_not_open_the_breaker() -> None:
-    admission = Admission(8, Clock())
+    admission = Admission[object](8, Clock())
     for _ in range(20):
         admission.report(Outcome.REFUSED, 300.0)
     assert admission.paused_for == 300.0
     assert admission.breaker.state is BreakerState.CLOSED
 
 
-def test_timeouts_open_the_breaker_and_halve_the_limit() -> None:
-    admission = Admission(8, Clock(), FAST)
-    tickets = [admitted(admission) for _ in range(3)]
+def test_time_outs_of_different_cases_open_the_breaker_and_halve_the_limit() -> None:
+    admission = Admission[object](8, Clock(), FAST)
+    tickets = [admitted(admission, case) for case in ("a", "b", "c")]
     for ticket in tickets:
         admission.finish(ticket, Outcome.TIMED_OUT)
     assert admission.breaker.state is BreakerState.OPEN
     assert admission.adaptive.limit == 4
 
 
+@pytest.mark.parametrize("outcome", [Outcome.TIMED_OUT, Outcome.FAILED])
+def test_one_case_neither_opens_the_breaker_nor_halves_the_limit(outcome: Outcome) -> None:
+    admission = Admission[object](8, Clock(), FAST)
+    for _ in range(100):
+        assert admission.finish(admitted(admission, "bad"), outcome, 3600.0) is None
+    assert admission.breaker.state is BreakerState.CLOSED
+    assert admission.adaptive.limit == 8
+
+
 def test_a_probe_ends_with_the_head_of_the_answer() -> None:
     clock = Clock()
-    admission = Admission(8, clock, FAST)
-    for _ in range(3):
-        admission.report(Outcome.FAILED)
+    admission = Admission[object](8, clock, FAST)
+    for case in ("a", "b", "c"):
+        admission.finish(admitted(admission, case), Outcome.FAILED)
     clock.now += 1.0
     probe = admitted(admission)
     assert admission.admit() is None
@@ -128,7 +139,7 @@ def test_never_more_than_the_limit_and_never_stuck(
     events: list[tuple[Outcome, float | None, float]], limit: int
 ) -> None:
     clock = Clock()
-    admission = Admission(limit, clock)
+    admission = Admission[object](limit, clock)
     out: list[Ticket] = []
     for outcome, retry_after, seconds in events:
         while (ticket := admission.admit()) is not None:
@@ -201,11 +212,11 @@ async def test_an_outage_holds_the_line_and_one_probe_ends_it() -> None:
     away = True
     asked = 0
 
-    async def ask() -> None:
+    async def ask(number: int) -> None:
         nonlocal asked
         while True:
             try:
-                async with gate.slot():
+                async with gate.slot(Asker(f"case {number % 5}")):
                     asked += 1
                     await asyncio.sleep(0)
                     if away:
@@ -214,7 +225,7 @@ async def test_an_outage_holds_the_line_and_one_probe_ends_it() -> None:
             except SourceUnavailable:
                 continue
 
-    tasks = [asyncio.create_task(ask()) for _ in range(50)]
+    tasks = [asyncio.create_task(ask(number)) for number in range(50)]
     await wait_until_async(lambda: gate.snapshot().breaker is BreakerState.OPEN)
     await wait_until_async(lambda: gate.snapshot().in_flight == 0)
     during = asked

@@ -87,6 +87,7 @@ class _HttpSource:
         self._gate = gate
         # A case looks different from another server or to another account: their versions are not to be compared.
         self._view = f"{root} {settings.pdpj_client_id or ''}"
+        self._refusal_seconds = min(_REFUSAL_SECONDS, settings.pdpj_read_timeout)
         self._max_metadata_bytes = settings.pdpj_max_metadata_bytes
         self._reader = CaseReader(settings)
         self._limits = StreamLimits(
@@ -161,7 +162,7 @@ class _HttpSource:
     async def _error_body(self, response: httpx.Response) -> bytes:
         """The beginning of a failing answer's body; nothing when it does not come: the status says enough then."""
         try:
-            async with asyncio.timeout(_REFUSAL_SECONDS):
+            async with asyncio.timeout(self._refusal_seconds):
                 return await self._transport.read_at_most(response, _REFUSAL_BYTES)
         except (SourceError, TimeoutError):
             return b""

@@ -79,7 +79,7 @@ async def test_a_discovery_outlasts_an_outage_that_is_longer_than_the_tiers(benc
     bench.pdpj.outage(FailureKind.UNAVAILABLE_503)
     async with bench.worker(download_retry_delays=(0.05,)):
         job = await bench.ask(number)
-        await wait_until_async(lambda: bench.pdpj.case_metrics(number).case_requests >= 5, 20)
+        await wait_until_async(lambda: (bench.sample("autos_downloader_jobs_total", outcome="put_off") or 0) >= 5, 20)
         assert bench.told(job, "job.aborted") == []
         bench.pdpj.outage(None)
         assert set((await bench.ended(job)).values()) == {"available"}

@@ -207,18 +207,61 @@ async def test_chunked_body_that_stops_short(server: Server, make, end: bytes) -
     assert await code_of(read(make())) == "short_body"
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
 @pytest.mark.parametrize(
     "head",
-    [b"NOT HTTP AT ALL\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 999999\r\n\r\n", b""],
+    [
+        b"NOT HTTP AT ALL\r\n\r\n",
+        bytes(range(128, 256)) + b"\r\n\r\n",
+        b"HTTP/1.1 999999\r\n\r\n",
+        b"HTTP/3.7 200 OK\r\nContent-Length: 0\r\n\r\n",
+        OK + b"Content-Length: x\r\n\r\n",
+        OK + b"Content-Length: -1\r\n\r\n",
+        OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        OK + b"Content-Length: 99999999999999999999999\r\n\r\n",
+        OK + b"no colon\r\nContent-Length: 0\r\n\r\n",
+        OK + b"a name: 1\r\nContent-Length: 0\r\n\r\n",
+        OK + b"X: " + b"x" * 1_000_000 + b"\r\n\r\n",
+        OK + b"".join(b"X%d: 1\r\n" % each for each in range(500)) + b"\r\n",
+    ],
+    ids=lambda head: repr(head[:60]),
 )
-async def test_what_is_no_http_is_a_source_that_is_away(server: Server, make, head: bytes) -> None:
+async def test_an_answer_that_is_no_http_is_about_what_was_asked_for(server: Server, make, head: bytes) -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(head)
         await writer.drain()
         raise ConnectionError
 
     server.answer = answer
+    assert await code_of(read(make())) == "unexpected_answer"
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Le"])
+async def test_a_connection_that_ends_before_an_answer_may_be_the_source_that_is_away(
+    server: Server, make, sent: bytes
+) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        await writer.drain()
+        raise ConnectionError
+
+    server.answer = answer
     assert await code_of(read(make())) == "source_unavailable"
+
+
+async def test_a_refusal_that_drips_is_told_by_its_status(server: Server, make) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 60000\r\n\r\n")
+        for _ in range(600):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    server.answer = answer
+    async with asyncio.timeout(15):
+        assert await code_of(read(make())) == "document_not_found"
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])

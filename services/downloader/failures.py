@@ -2,7 +2,7 @@
 
 Two clocks are kept apart. An answer about the document or the case is an attempt, and attempts end. That the source is
 away is nobody's attempt: the document waits (tries.py), the discovery is put off again and again, for as long as it
-takes. Which of the two a failure is, the gate judges (docs/adr/0014-outage-or-bad-case.md).
+takes. Which of the two a failure is, the gate judges (docs/adr/0016-outage-or-bad-case.md).
 """
 
 from __future__ import annotations

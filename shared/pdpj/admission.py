@@ -1,6 +1,6 @@
 """Who may ask the source now: adaptive limit, breaker, pause and the standing of cases together. Pure.
 
-What the numbers are for is told in docs/adr/0014-outage-or-bad-case.md. Times are monotonic seconds of the given clock.
+What the numbers are for is told in docs/adr/0016-outage-or-bad-case.md. Times are monotonic seconds of the given clock.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ closed --(an outage was concluded)--> open --(its time is up)--> half open --(pr
                                        ^------(probe fails, next time is longer)------|
 
 It does not conclude: that takes failures of different cases, or of a request that is nobody's (admission.py,
-docs/adr/0014). Every admission gets a permit that knows the era it was given in, so a late outcome of a request from
+docs/adr/0016). Every admission gets a permit that knows the era it was given in, so a late outcome of a request from
 before an outage neither ends a probe nor counts against a source that is back.
 """
 

@@ -202,7 +202,9 @@ class DataLakeSource(_HttpSource):
             body = held.enter_context(closing(await self._metadata(f"/processos/{number}", patience)))
             documents: Received | None
             try:
-                documents = held.enter_context(closing(await self._metadata(f"/processos/{number}/documentos", patience)))
+                documents = held.enter_context(
+                    closing(await self._metadata(f"/processos/{number}/documentos", patience))
+                )
             except ProcessNotFound:  # the case is there, as we have just seen; the list is not
                 documents = None
             return _told(await self._reader.read(number, [body, documents]))

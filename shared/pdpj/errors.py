@@ -187,7 +187,7 @@ class MalformedAnswer(UnexpectedAnswer):
 class SourceAway(_Coded):
     """Base of what may be about the source and not about the document: wait for ``retry_after``, burn no attempt.
 
-    One request alone cannot tell which it is about; the gate finds out (docs/adr/0014-outage-or-bad-case.md).
+    One request alone cannot tell which it is about; the gate finds out (docs/adr/0016-outage-or-bad-case.md).
     """
 
     verdict = Verdict.SOURCE_AWAY

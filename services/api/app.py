@@ -196,7 +196,7 @@ def _make_parts(
         follower=CaseFollower(database, changes, links, clock),
         jobs=JobService(database, links, clock),
         deliveries=DeliveryService(database, clock),
-        webhooks=WebhookService(database, clock, urls, caller),
+        webhooks=WebhookService(database, clock, urls, caller, rules.limit),
     )
     return resources, reader, caller
 

@@ -195,3 +195,9 @@ Downloader = Annotated[Caller, Depends(_requires("download"))]
 """A caller that may start downloads."""
 Subscriber = Annotated[Caller, Depends(_requires("webhooks"))]
 """A caller that may see and change its webhooks."""
+
+
+def require_webhooks(caller: Caller, url: str | None) -> None:
+    """Raise InsufficientScope when a webhook is given with a key that may not have webhooks."""
+    if url is not None:
+        caller.require("webhooks", "a webhook needs a key with the scope 'webhooks'")

@@ -208,7 +208,7 @@ class ValidationFailed(Problem):
 
 
 class RateLimited(Problem):
-    """Too many downloads started; ``Retry-After`` says how many seconds to wait."""
+    """Too many reads of the source, jobs or webhooks caused; ``Retry-After`` says how many seconds to wait."""
 
     status, code, title = 429, "rate_limited", "Too many requests"
 

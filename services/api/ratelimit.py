@@ -1,4 +1,4 @@
-"""How often a client may start downloads: GCRA, in PostgreSQL for all replicas.
+"""How often a client may cause work (reads of the source, jobs, webhooks): GCRA, in PostgreSQL for all replicas.
 
 The generic cell rate algorithm keeps one moment for each client and limit, the theoretical arrival time: the time at
 which the client would have used up exactly what it was given. The database's clock is used, which all replicas share.
@@ -20,7 +20,7 @@ from shared.db.catalog import rate_limits
 from shared.settings import Rate
 
 BULK: Final = "bulk"
-"""The name of the limit on what starts a download."""
+"""The name of the limit on what causes reads of the source, jobs and webhooks."""
 
 
 @dataclass(frozen=True)

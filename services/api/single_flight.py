@@ -31,21 +31,24 @@ class SingleFlight(Generic[K, V]):
         self._flights: dict[K, asyncio.Task[V]] = {}
         self._kept: dict[K, tuple[float, V]] = {}
 
-    async def get(self, key: K, *, again: bool = False) -> V:
-        """The result; raises what the work raises (errors are not kept). ``again`` takes no kept one."""
+    async def get(self, key: K, *, again: bool = False, work: Callable[[], Awaitable[V]] | None = None) -> V:
+        """The result; raises what the work raises (errors are not kept). ``again`` takes no kept one.
+
+        ``work`` is what this caller does instead of ``work(key)`` when nobody has begun it.
+        """
         kept = self._kept.get(key)
         if not again and kept is not None and kept[0] > self._monotonic():
             return kept[1]
         task = self._flights.get(key)
         if task is None:
-            task = asyncio.create_task(self._fly(key))
+            task = asyncio.create_task(self._fly(key, work))
             task.add_done_callback(_heard)
             self._flights[key] = task
         return await asyncio.shield(task)
 
-    async def _fly(self, key: K) -> V:
+    async def _fly(self, key: K, work: Callable[[], Awaitable[V]] | None) -> V:
         try:
-            result = await self._work(key)
+            result = await (work() if work is not None else self._work(key))
         finally:
             self._flights.pop(key, None)
         if self._keep_seconds > 0:

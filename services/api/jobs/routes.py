@@ -8,7 +8,7 @@ from services.api.answers import Json
 from services.api.auth import Downloader, Reader
 from services.api.parameters import JobId
 from services.api.problems import JobFinished, JobNotFound, JobShared, NotYourJob, described
-from services.api.processes.schemas import StatusView
+from services.api.processes.schemas import CancelledJob, StatusView
 from services.api.resources import Parts, Trace
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -29,11 +29,14 @@ async def get_job(job_id: JobId, caller: Reader, parts: Parts) -> Response:
     "/{job_id}/cancel",
     response_model=None,
     responses={
-        200: {"model": StatusView, "description": "The job, cancelled"},
+        200: {"model": StatusView | CancelledJob, "description": "The job, cancelled"},
         **described(JobNotFound, NotYourJob, JobFinished, JobShared),
     },
     summary="Cancel a job",
 )
 async def cancel_job(job_id: JobId, caller: Downloader, parts: Parts, trace: Trace) -> Response:
     """Ends a job that you started and that nobody else waits for. What was downloaded stays."""
-    return Json(await parts.jobs.cancel(job_id, caller.client_id, trace))
+    view = await parts.jobs.cancel(job_id, caller.client_id, trace)
+    if not caller.may("read"):
+        del view["documents"]
+    return Json(view)

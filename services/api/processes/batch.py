@@ -68,7 +68,7 @@ class BatchService:
             "job_id": outcome.job.job_id if outcome.job is not None else None,
             "problem": None,
         }
-        return _Entry(view, self._cases.limit_headers(outcome))
+        return _Entry(view, self._cases.limit_headers(outcome.allowance))
 
 
 def _digits(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.answers import Json
-from services.api.auth import Downloader, Reader
+from services.api.auth import Downloader, Reader, require_webhooks
 from services.api.openapi import webhook_callback
 from services.api.parameters import CursorText
 from services.api.problems import InvalidCursor, InvalidWebhookUrl, described
@@ -34,6 +34,7 @@ async def ask_for_many(body: BatchBody, caller: Downloader, parts: Parts, trace:
     A case that is new or old is read at the source by its job, so that one unknown to the source is accepted here and
     its job fails with `process_not_found`.
     """
+    require_webhooks(caller, body.webhook_url)
     url = (await parts.urls.check(body.webhook_url, "body.webhook_url")).url if body.webhook_url is not None else None
     like = Ask(ProcessNumber(""), caller.client_id, parts.clock(), trace, webhook_url=url)
     entries, headers = await parts.batches.ask(body.process_numbers, like, request.state.request_id)

@@ -32,6 +32,22 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Payment:
+    """What has been paid for a request before it is carried out."""
+
+    allowance: ratelimit.Allowance | None = None
+    """How the limit stands after this request paid for a read; None when it has not."""
+    has_job: bool = False
+    """Whether this client paid for the read that a job is started by: what a request causes together costs once."""
+
+    def is_due(self, *, starts: bool, attaches: bool) -> bool:
+        """Whether a request that starts a job or attaches a webhook is still to be paid for."""
+        if starts:
+            return not self.has_job
+        return attaches and self.allowance is None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of a request."""
 

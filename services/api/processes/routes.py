@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from starlette.responses import StreamingResponse
 
 from services.api.answers import Json, matches, not_modified, tagged
-from services.api.auth import Caller, Downloader, Reader
+from services.api.auth import Caller, Downloader, Reader, require_webhooks
 from services.api.openapi import webhook_callback
 from services.api.parameters import DocumentId, Number, UrlText
 from services.api.problems import (
@@ -28,7 +28,8 @@ from services.api.problems import (
 from services.api.processes.decisions import Ask
 from services.api.processes.reading import read_files
 from services.api.processes.repository import was_asked_for
-from services.api.processes.schemas import DownloadBody, FilesView, ProcessView, StatusView
+from services.api.processes.schemas import DownloadBody, FilesView, JobAnswer, ProcessView, StatusView
+from services.api.processes.views import seen_by
 from services.api.resources import Parts, Resources, Trace
 from shared.cnj import ProcessNumber
 
@@ -94,7 +95,7 @@ async def get_process(
         caller,
         parts,
         trace,
-        webhook_url=await _checked(parts, webhook_url),
+        webhook_url=await _checked(parts, caller, webhook_url),
         download=auto_download,
         refresh=refresh,
     )
@@ -183,13 +184,13 @@ async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
 @router.post(
     "/{numero}/download-documents",
     response_model=None,
-    responses={200: {"model": ProcessView, "description": "The case; nothing is downloaded"}, **_ASKED},
+    responses={200: {"model": ProcessView | JobAnswer, "description": "The case; nothing is downloaded"}, **_ASKED},
     summary="Register a case's metadata only",
 )
 async def register_documents(numero: Number, caller: Downloader, parts: Parts, trace: Trace) -> Response:
     """Reads the case at the source when it is unknown or its metadata is old; downloads nothing."""
     answer = await parts.cases.ask(_ask(numero, caller, parts, trace, download=False))
-    return Json(answer.view)
+    return Json(seen_by(caller, answer.view), headers=answer.headers)
 
 
 @router.post(
@@ -197,7 +198,7 @@ async def register_documents(numero: Number, caller: Downloader, parts: Parts, t
     status_code=202,
     response_model=None,
     responses={
-        202: {"model": ProcessView, "description": "The case with the job for the document"},
+        202: {"model": ProcessView | JobAnswer, "description": "The case with the job for the document"},
         **described(
             InvalidProcessNumber,
             ProcessNotFound,
@@ -214,14 +215,14 @@ async def download_document(
 ) -> Response:
     """Joins the case's running job, or starts one for this document."""
     answer = await parts.cases.ask(_ask(numero, caller, parts, trace, document_id=document_id))
-    return Json(answer.view, 202, answer.headers)
+    return Json(seen_by(caller, answer.view), 202, answer.headers)
 
 
 @router.post(
     "/{numero}/download-all-documents",
     status_code=202,
     response_model=None,
-    responses={202: {"model": ProcessView, "description": "The case with its job"}, **_WITH_URL},
+    responses={202: {"model": ProcessView | JobAnswer, "description": "The case with its job"}, **_WITH_URL},
     callbacks=webhook_callback("{$request.body#/webhook_url}", "download_all"),
     summary="Download all documents, the failed ones too",
 )
@@ -229,12 +230,13 @@ async def download_all(
     numero: Number, caller: Downloader, parts: Parts, trace: Trace, body: DownloadBody | None = None
 ) -> Response:
     """Joins the case's running job, or starts one that tries every document that is not available."""
-    url = await _checked(parts, body.webhook_url if body is not None else None)
+    url = await _checked(parts, caller, body.webhook_url if body is not None else None)
     answer = await parts.cases.ask(_ask(numero, caller, parts, trace, webhook_url=url, retry_failed=True))
-    return Json(answer.view, 202, answer.headers)
+    return Json(seen_by(caller, answer.view), 202, answer.headers)
 
 
-async def _checked(parts: Resources, url: str | None) -> str | None:
+async def _checked(parts: Resources, caller: Caller, url: str | None) -> str | None:
+    require_webhooks(caller, url)
     if url is None:
         return None
     return (await parts.urls.check(url)).url

@@ -99,6 +99,21 @@ class ProcessView(View):
     links: CaseLinks
 
 
+class JobAnswer(BaseModel):
+    """What a key with `download` and without `read` is shown: the job, and nothing of the case."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    process_number: str = Field(examples=["1000145-91.2023.8.26.0597"])
+    job: JobView | None
+
+
+class CancelledJob(JobView):
+    """What a key with `download` and without `read` is shown of the job that it cancelled."""
+
+    process_number: str = Field(examples=["1000145-91.2023.8.26.0597"])
+
+
 class StatusView(View):
     """How far a job is. The job's fields are null for a case that was only registered."""
 

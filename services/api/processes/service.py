@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -27,7 +27,7 @@ from services.api.problems import (
 from services.api.processes import events, repository
 from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read
 from services.api.processes.known import Seen, read_known, store_reading
-from services.api.processes.outcome import ACCEPTED, JOINED, STORED, Answer, Outcome, Rules, show_case
+from services.api.processes.outcome import ACCEPTED, JOINED, STORED, Answer, Outcome, Payment, Rules, show_case
 from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading, Unchanged
 from shared.clock import Clock
 from shared.db import catalog
@@ -76,17 +76,18 @@ class CaseService:
         """
         outcome, parts = await self._settle(ask, partial(show_case, ask=ask))
         view = await self._links.build(parts.process, len(parts.documents))
-        return Answer(view, outcome, self.limit_headers(outcome))
+        return Answer(view, outcome, self.limit_headers(outcome.allowance))
 
-    def limit_headers(self, outcome: Outcome) -> dict[str, str]:
+    def limit_headers(self, allowance: ratelimit.Allowance | None) -> dict[str, str]:
         """The headers that tell how the client's limit stands."""
-        return ratelimit.headers(self._rules.limit, outcome.allowance) if outcome.allowance is not None else {}
+        return ratelimit.headers(self._rules.limit, allowance) if allowance is not None else {}
 
     async def accept(self, ask: Ask) -> Outcome:
         """Carry out a request without showing the case. Raises as :meth:`ask`."""
         return (await self._settle(ask, _nothing))[0]
 
     async def _settle(self, ask: Ask, show: Show[Shown]) -> tuple[Outcome, Shown]:
+        payment = Payment()
         for _ in range(_ROUNDS):
             todo = await self._database.read(partial(self._look, ask=ask, show=show))
             if not isinstance(todo, _Todo):
@@ -94,28 +95,38 @@ class CaseService:
             reading: Reading | None = None
             if todo.read:
                 # Outside of any transaction: the source may take its whole deadline.
-                reading = (
-                    Away("deferred")
-                    if ask.defer
-                    else await self._reader.read(ask.number, again=todo.again, stored=todo.version)
-                )
-            _refuse(ask, reading)
-            done = await self._database.run(partial(self._commit, ask=ask, reading=reading, show=show))
+                reading, payment = await self._read(ask, todo, payment)
+            _refuse(ask, reading, self.limit_headers(payment.allowance))
+            done = await self._database.run(partial(self._commit, ask=ask, reading=reading, payment=payment, show=show))
             if done is not None:
                 if done[0].kind == ACCEPTED:
                     self._metrics.jobs_started.labels("all" if ask.scope == ALL else "document").inc()
                 return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})
 
+    async def _read(self, ask: Ask, todo: _Todo, payment: Payment) -> tuple[Reading, Payment]:
+        if ask.defer:
+            return Away("deferred"), payment
+        allowance = payment.allowance
+
+        async def pay() -> None:
+            nonlocal allowance
+            if allowance is None:
+                spend = partial(ratelimit.spend, limit=self._rules.limit, client_id=ask.client_id)
+                allowance = await self._database.read(spend)
+
+        read = await self._reader.read(ask.number, ask.client_id, pay, again=todo.again, stored=todo.version)
+        return read.reading, Payment(allowance, has_job=payment.has_job or read.client_id == ask.client_id)
+
     def _look(self, connection: Connection, ask: Ask, show: Show[Shown]) -> _Todo | tuple[Outcome, Shown]:
         """What is to be done; most requests find what they want, change nothing and end here.
 
-        Raises RateLimited before the source is read for nothing.
+        Raises RateLimited where no read will do so.
         """
         seen = read_known(connection, ask, self._rules.limit.name)
         known = seen.known
         if must_read(ask, known, self._rules.ttl_seconds):
-            if ask.download:
+            if ask.defer:
                 allowance = ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=1)
                 if not allowance.allowed:
                     raise ratelimit.refusal(self._rules.limit, allowance)
@@ -132,12 +143,12 @@ class CaseService:
         return outcome, show(connection, outcome)
 
     def _commit(
-        self, connection: Connection, ask: Ask, reading: Reading | None, show: Show[Shown]
+        self, connection: Connection, ask: Ask, reading: Reading | None, payment: Payment, show: Show[Shown]
     ) -> tuple[Outcome, Shown] | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again.
 
-        What the client spends is taken last, beside the transaction: whatever is refused before has cost nothing, and
-        the client's other requests do not wait for this one's commit.
+        What is still to be paid is taken last, beside the transaction: whatever is refused before has cost nothing
+        but a read, and the client's other requests do not wait for this one's commit.
         """
         lock_case(connection, ask.number)
         seen = read_known(connection, ask, self._rules.limit.name)
@@ -150,24 +161,25 @@ class CaseService:
         self._note(connection, ask, seen, now)
         outcome = self._outcome(ask, seen, decision.job, reading, now)
         records: list[OutgoingRecord] = []
+        attaches = False
         if decision.step is Step.START:
             job, requested = self._start(connection, ask, seen.known, away=isinstance(reading, Away), now=now)
             outcome = replace(outcome, kind=ACCEPTED, job=job, marker=seen.marker.after(seen.known.fetched_at, job))
             records.append(requested)
         if ask.webhook_url is not None and outcome.job is not None:
             job = outcome.job
-            identity, is_new = jobs.attach_webhook(connection, job, ask.client_id, ask.webhook_url, now)
+            identity, attaches = jobs.attach_webhook(connection, job, ask.client_id, ask.webhook_url, now)
             outcome = replace(outcome, subscription_id=identity)
-            if is_new:
+            if attaches:
                 records.append(events.subscribed(ask, job, identity, ask.webhook_url, now))
         if records:
             write(connection, catalog.outbox, records, now=now)
             announce(connection, ask.number)
         shown = show(connection, outcome)
-        if outcome.kind == ACCEPTED:
-            with self._database.aside() as purse:
-                outcome = replace(outcome, allowance=ratelimit.spend(purse, self._rules.limit, ask.client_id))
-        return outcome, shown
+        if payment.is_due(starts=outcome.kind == ACCEPTED, attaches=attaches):
+            with self._database.aside() as aside:
+                return replace(outcome, allowance=ratelimit.spend(aside, self._rules.limit, ask.client_id)), shown
+        return replace(outcome, allowance=payment.allowance or outcome.allowance), shown
 
     def _decide(self, ask: Ask, known: Known, reading: Reading | None) -> Decision:
         decision = decide(ask, known, was_due=reading is not None)
@@ -190,7 +202,7 @@ class CaseService:
             stored=fetched_at is not None,
             stale=isinstance(reading, Away) or is_stale(fetched_at, now, self._rules.ttl_seconds),
             subscription_id=None,
-            allowance=ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=0) if ask.download else None,
+            allowance=ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=0),
         )
 
     def _start(
@@ -230,9 +242,9 @@ def _is_settled(connection: Connection, ask: Ask, decision: Decision) -> bool:
     return jobs.is_attached(connection, decision.job, ask.client_id, ask.webhook_url)
 
 
-def _refuse(ask: Ask, reading: Reading | None) -> None:
+def _refuse(ask: Ask, reading: Reading | None, headers: Mapping[str, str]) -> None:
     """What the source says definitively is passed on, whatever is stored: the case may have become secret."""
     if isinstance(reading, Missing):
-        raise ProcessNotFound(f"the source does not know the case {ask.number}")
+        raise ProcessNotFound(f"the source does not know the case {ask.number}", headers=headers)
     if isinstance(reading, Forbidden):
-        raise NoAccess
+        raise NoAccess(headers=headers)

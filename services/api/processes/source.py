@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.api.metrics import ApiMetrics
+from services.api.problems import RateLimited
 from services.api.single_flight import SingleFlight
 from shared.clock import Clock
 from shared.cnj import ProcessNumber
@@ -60,6 +62,14 @@ class Away:
 Reading = Found | Unchanged | Missing | Forbidden | Away
 
 
+@dataclass(frozen=True)
+class Read:
+    """What a read said, and which client began and paid for it."""
+
+    reading: Reading
+    client_id: str
+
+
 class _Wanted(NamedTuple):
     number: ProcessNumber
     stored: str | None
@@ -74,14 +84,38 @@ class CaseReader:
         self._deadline_seconds = deadline_seconds
         self._metrics = metrics
         # A burst of first requests for a case is one read, even those that come just after it.
-        self._flights = SingleFlight(self._read, keep_seconds=_KEEP_SECONDS)
+        self._flights: SingleFlight[_Wanted, Read] = SingleFlight(_nobody, keep_seconds=_KEEP_SECONDS)
 
-    async def read(self, number: ProcessNumber, *, again: bool = False, stored: str | None = None) -> Reading:
+    async def read(
+        self,
+        number: ProcessNumber,
+        client_id: str,
+        pay: Callable[[], Awaitable[None]],
+        *,
+        again: bool = False,
+        stored: str | None = None,
+    ) -> Read:
         """The case, read now or by a request of the same moment; ``again``: not by one that has ended already.
 
         ``stored`` is the source's version of what is stored: when the source still has it, the case is not read.
+        ``pay`` is called first when this request is the one that reads; what it raises is raised.
         """
-        return await self._flights.get(_Wanted(number, stored), again=again)
+        wanted = _Wanted(number, stored)
+        while True:
+            is_mine = False
+
+            async def begin() -> Read:
+                nonlocal is_mine
+                is_mine = True
+                await pay()
+                return Read(await self._read(wanted), client_id)
+
+            try:
+                return await self._flights.get(wanted, again=again, work=begin)
+            except RateLimited:
+                if is_mine:
+                    raise
+                # Whoever began could not pay: that is nobody else's matter.
 
     async def aclose(self) -> None:
         await self._flights.aclose()
@@ -117,3 +151,7 @@ class CaseReader:
     def _away(self, code: str) -> Away:
         _log.info("case could not be read at the source", extra={"code": code})
         return Away(code)
+
+
+async def _nobody(wanted: _Wanted) -> Read:
+    raise AssertionError(wanted)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Row
 
+from services.api.auth import Caller
 from services.api.jobs.model import Job, job_view
 from services.api.links import LinkCache
 from services.api.processes.repository import Document, Webhook
@@ -99,3 +100,8 @@ def _no_job(total: int) -> dict[str, Any]:
         "error_code": None,
         "error_message": None,
     }
+
+
+def seen_by(caller: Caller, view: dict[str, Any]) -> dict[str, Any]:
+    """A ProcessView; of it the job alone (JobAnswer) for a key that may start downloads and not read."""
+    return view if caller.may("read") else {name: view[name] for name in ("process_number", "job")}

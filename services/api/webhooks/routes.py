@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from services.api.answers import Json
 from services.api.auth import Subscriber
-from services.api.problems import InvalidWebhookUrl, described
+from services.api.problems import InvalidWebhookUrl, RateLimited, described
 from services.api.resources import Parts
 from services.api.webhooks.schemas import SecretView, TestBody, TestResult
 
@@ -38,9 +38,13 @@ async def rotate_secret(caller: Subscriber, parts: Parts) -> Response:
 @router.post(
     "/test",
     response_model=None,
-    responses={200: {"model": TestResult, "description": "What came back"}, **described(InvalidWebhookUrl)},
+    responses={
+        200: {"model": TestResult, "description": "What came back"},
+        **described(InvalidWebhookUrl, RateLimited),
+    },
     summary="Send a signed test event",
 )
 async def send_test(body: TestBody, caller: Subscriber, parts: Parts) -> Response:
     """One attempt, now, with the headers of a real webhook; whatever the receiver answers, this is a 200."""
-    return Json(await parts.webhooks.test(caller.client_id, body.url))
+    view, headers = await parts.webhooks.test(caller.client_id, body.url)
+    return Json(view, headers=headers)

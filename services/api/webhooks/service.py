@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, select, update
 
+from services.api import ratelimit
 from services.api.webhooks.urls import WebhookUrls
 from shared.clients import new_webhook_secret
 from shared.clock import Clock, rfc3339
@@ -44,11 +45,14 @@ class Secrets:
 class WebhookService:
     """Secrets and test events of one client at a time."""
 
-    def __init__(self, database: Database, clock: Clock, urls: WebhookUrls, caller: WebhookCaller) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, urls: WebhookUrls, caller: WebhookCaller, limit: ratelimit.Limit
+    ) -> None:
         self._database = database
         self._clock = clock
         self._urls = urls
         self._caller = caller
+        self._limit = limit
 
     async def secret(self, client_id: str) -> dict[str, Any]:
         """The SecretView."""
@@ -75,9 +79,13 @@ class WebhookService:
 
         return (await self._database.run(change)).view(self._clock())
 
-    async def test(self, client_id: str, url: str) -> dict[str, Any]:
-        """Send a signed event of the type ``webhook.test`` and tell what came back. Raises InvalidWebhookUrl."""
+    async def test(self, client_id: str, url: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Send a signed event of the type ``webhook.test``: what came back, and the headers of the client's limit.
+
+        Raises InvalidWebhookUrl and RateLimited.
+        """
         checked = await self._urls.check(url, "body.url")
+        allowance = await self._database.read(lambda connection: ratelimit.spend(connection, self._limit, client_id))
         secrets = await self._database.run(lambda connection: _secrets(connection, client_id))
         now = self._clock()
         webhook_id = str(uuid.uuid4())
@@ -86,7 +94,7 @@ class WebhookService:
         )
         headers = signature_headers(secrets.valid(now), webhook_id, now, body, 1)
         result = await self._caller.post(checked.url, list(headers.items()), body)
-        return _result_view(webhook_id, result)
+        return _result_view(webhook_id, result), ratelimit.headers(self._limit, allowance)
 
 
 def _result_view(webhook_id: str, result: CallResult) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from services.status.rows import Occurrence
 from shared.cnj import ProcessNumber
 from shared.db import catalog
 from shared.events.document_events import DocumentAvailable, DocumentFailed, JobEvent, JobPlanned
+from shared.pdpj.errors import ProcessNotFound
 from shared.pdpj.model import Case, CaseDocument
 from shared.storage import object_key
 
@@ -35,12 +36,16 @@ class ScriptedSource:
     failing: Exception | None = None
     delay: float = 0.0
     reads: dict[str, int] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    """Cases that the source does not know."""
 
     async def fetch_case(self, number: ProcessNumber) -> Case:
         self.reads[number] = self.reads.get(number, 0) + 1
         await asyncio.sleep(self.delay)
         if self.failing is not None:
             raise self.failing
+        if number in self.missing:
+            raise ProcessNotFound
         return self.cases[number]
 
     async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:

@@ -17,6 +17,10 @@ from shared.webhooks.dial import WebhookCaller
 from shared.webhooks.guard import AnyAddress
 
 _SMTP_SECONDS: Final = 10.0
+"""For each word with the mail server."""
+_MAIL_SECONDS: Final = 30.0
+"""For a mail in all."""
+_SUBJECT_CHARACTERS: Final = 200
 _POST_SECONDS: Final = 10.0
 _TRIES: Final = 3
 _PAUSE: Final = 1.0
@@ -61,8 +65,10 @@ class Mail:
 
     async def tell(self, notice: Notice) -> None:
         try:
-            await asyncio.to_thread(self._send, notice)
-        except (OSError, smtplib.SMTPException) as error:
+            async with asyncio.timeout(_MAIL_SECONDS):
+                await asyncio.to_thread(self._send, notice)
+        # ValueError: a header or an address that mail cannot carry.
+        except (OSError, ValueError, smtplib.SMTPException) as error:
             raise AlertFailed(type(error).__name__) from error
 
     def _send(self, notice: Notice) -> None:
@@ -71,7 +77,7 @@ class Mail:
         message = EmailMessage()
         message["From"] = settings.smtp_from
         message["To"] = settings.smtp_to or ""
-        message["Subject"] = notice.title
+        message["Subject"] = " ".join(notice.title.split())[:_SUBJECT_CHARACTERS]
         message["Date"] = format_datetime(notice.at)
         message.set_content(notice.text)
         with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=_SMTP_SECONDS) as client:
@@ -112,8 +118,9 @@ class Teller:
 
     async def tell(self, notice: Notice) -> bool:
         """True when one of the ways worked, or there is none to work."""
-        outcomes = [await self._tell_by(way, notice) for way in self._ways]
-        return any(outcomes) or not outcomes
+        async with asyncio.TaskGroup() as group:
+            telling = [group.create_task(self._tell_by(way, notice)) for way in self._ways]
+        return any(done.result() for done in telling) or not telling
 
     async def aclose(self) -> None:
         """Close the connections of POSTs."""

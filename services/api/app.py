@@ -196,7 +196,7 @@ def _make_parts(
         follower=CaseFollower(database, changes, links, clock),
         jobs=JobService(database, links, clock),
         deliveries=DeliveryService(database, clock),
-        webhooks=WebhookService(database, clock, urls, caller, rules.limit),
+        webhooks=WebhookService(database, clock, urls, caller, rules.limit, signing_key=settings.signing_key),
     )
     return resources, reader, caller
 

@@ -14,9 +14,12 @@ from shared.settings import (
     WebhookGuardSettings,
     Words,
 )
+from shared.webhooks.settings import WebhookSigningSettings
 
 
-class ApiSettings(DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings, PdpjSettings):
+class ApiSettings(
+    DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings, WebhookSigningSettings, PdpjSettings
+):
     """Settings of one api process. Times are seconds."""
 
     database_pool_size: int = Field(6, ge=2, le=200)

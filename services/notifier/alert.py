@@ -23,7 +23,6 @@ class Alert:
     consecutive_failures: int
     exhausted: int
     at: datetime
-    before: datetime | None
 
     @property
     def title(self) -> str:

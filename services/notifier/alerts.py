@@ -1,19 +1,17 @@
 """Alerts: people are told, by e-mail and by a POST, that deliveries were given up or an endpoint was disabled.
 
-The endpoint's row says that somebody has to be told (``alert_reason``) and when somebody was (``alerted_at``), so an
-alert survives a kill, two replicas send one, and one endpoint is the subject of at most one in an hour. What happens
-meanwhile is counted into the next.
+The endpoint's row says that somebody has to be told, so an alert survives a kill, two replicas send one, and one
+endpoint is the subject of at most one in an hour. What happens meanwhile is counted into the next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection
-
+from services.notifier import alert_store
 from services.notifier.alert import Alert
 from shared.alerts import Teller
 from shared.clock import Clock
@@ -22,26 +20,6 @@ from shared.kafka.errors import InfrastructureAway
 
 _LOOK_EVERY: Final = 10.0
 _BATCH: Final = 10
-
-_CLAIM: Final = """
-WITH due AS (
-    SELECT endpoint_id, alerted_at FROM delivery.endpoints
-     WHERE alert_reason IS NOT NULL AND (alerted_at IS NULL OR alerted_at <= %(before)s)
-     ORDER BY endpoints.endpoint_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
-)
-UPDATE delivery.endpoints e SET alerted_at = %(now)s FROM due WHERE e.endpoint_id = due.endpoint_id
-RETURNING e.endpoint_id::text, e.client_id, e.url, e.alert_reason, e.disabled_reason, e.consecutive_failures,
-          due.alerted_at AS before,
-          (SELECT count(*) FROM delivery.deliveries d WHERE d.endpoint_id = e.endpoint_id AND d.status = 'exhausted'
-              AND d.updated_at > COALESCE(due.alerted_at, '-infinity')) AS exhausted
-"""
-_TOLD: Final = """
-UPDATE delivery.endpoints SET alert_reason = NULL
- WHERE endpoint_id = %(id)s AND alerted_at = %(now)s AND alert_reason = %(reason)s
-"""
-_NOT_TOLD: Final = """
-UPDATE delivery.endpoints SET alerted_at = %(before)s WHERE endpoint_id = %(id)s AND alerted_at = %(now)s
-"""
 
 _log = logging.getLogger(__name__)
 
@@ -80,40 +58,25 @@ class Alerter:
 
     async def tell_due(self) -> int:
         """Send the alerts that are due; how many got out. Raises InfrastructureAway."""
-        now = self._clock()
-        alerts = await self._database.run(lambda connection: self._claim(connection, now))
-        told = 0
-        for alert in alerts:
-            _log.warning(
-                "webhook endpoint in trouble",
-                extra={"client_id": alert.client_id, "endpoint_id": alert.endpoint_id, "reason": alert.reason},
+        out = 0
+        for _ in range(_BATCH):
+            now = self._clock()
+            alert = await self._database.run(
+                lambda connection, now=now: alert_store.claim(connection, now, interval=self._interval)  # type: ignore[misc]
             )
-            out = await self._teller.tell(alert)
-            told += out
-            await self._database.run(lambda connection, alert=alert, out=out: _settle(connection, alert, out))  # type: ignore[misc]
-        return told
+            if alert is None:
+                break
+            out += await self._tell(alert)
+        return out
 
-    def _claim(self, connection: Connection, now: datetime) -> list[Alert]:
-        parameters = {"now": now, "before": now - self._interval, "most": _BATCH}
-        return [
-            Alert(
-                endpoint_id=row.endpoint_id,
-                client_id=row.client_id,
-                url=row.url,
-                reason=row.alert_reason,
-                disabled_reason=row.disabled_reason,
-                consecutive_failures=row.consecutive_failures,
-                exhausted=row.exhausted,
-                at=now,
-                before=row.before,
-            )
-            for row in connection.exec_driver_sql(_CLAIM, parameters)
-        ]
-
-
-def _settle(connection: Connection, alert: Alert, told: bool) -> None:
-    """Remember that people were told, or that they have still to be."""
-    if told:
-        connection.exec_driver_sql(_TOLD, {"id": alert.endpoint_id, "now": alert.at, "reason": alert.reason})
-    else:
-        connection.exec_driver_sql(_NOT_TOLD, {"id": alert.endpoint_id, "now": alert.at, "before": alert.before})
+    async def _tell(self, alert: Alert) -> bool:
+        _log.warning(
+            "webhook endpoint in trouble",
+            extra={"client_id": alert.client_id, "endpoint_id": alert.endpoint_id, "reason": alert.reason},
+        )
+        if await self._teller.tell(alert):
+            await self._database.run(lambda connection: alert_store.told(connection, alert))
+            return True
+        again = self._clock() + timedelta(seconds=_LOOK_EVERY)
+        await self._database.run(lambda connection: alert_store.not_told(connection, alert, again))
+        return False

@@ -58,7 +58,7 @@ _FIRST_STATE: Final = 10
 _WHOLE_CASE: Final = "all"
 
 
-# A document has the same name in every attempt, and many have the same one.
+# A document has the same name and type in every attempt, and many have the same ones.
 _disposition: Final = lru_cache(maxsize=4096)(content_disposition)
 
 
@@ -116,7 +116,7 @@ class Bodies:
         if state is not None and state.status == AVAILABLE:
             link = self._links.make(
                 state.object_key or object_key(row.process_number, row.document_id),
-                content_disposition=_disposition(row.name),
+                content_disposition=_disposition(row.name, state.content_type),
                 content_type=state.content_type,
             )
         return document_view(row, state, default_status="pending", link=link, link_expires_at=expires_at)

@@ -70,5 +70,12 @@ def judge(endpoint: Endpoint, effect: Effect, now: datetime, *, disable_after: t
 
 
 def enable(endpoint: Endpoint) -> Endpoint:
-    """The endpoint as the client wants it: called again, with a clean record."""
-    return replace(endpoint, disabled_at=None, disabled_reason=None, consecutive_failures=0, failing_since=None)
+    """The endpoint as the client wants it: called again, with a clean record; that it was disabled is no news now."""
+    return replace(
+        endpoint,
+        disabled_at=None,
+        disabled_reason=None,
+        consecutive_failures=0,
+        failing_since=None,
+        alert_reason=None if endpoint.alert_reason == DISABLED else endpoint.alert_reason,
+    )

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, exists, func, literal, null, select, text, update
 
 from services.notifier.delivery_rows import COLUMNS, as_json, delivery_of, held, write_deliveries, written
+from services.notifier.endpoint_state import DISABLED, EXHAUSTED
 from services.notifier.lanes import Ticket
-from services.notifier.state import CLAIMABLE, RedeliveryAsked, RetryPolicy, decide
+from services.notifier.state import CLAIMABLE, DeliveryStatus, RedeliveryAsked, RetryPolicy, decide
 from shared.db.delivery import attempts, deliveries, endpoints
 from shared.events.envelope import deterministic_id
 from shared.events.process_completed import ProcessCompleted
@@ -208,7 +209,14 @@ def enable_endpoints(connection: Connection, asked: Sequence[EndpointEnableReque
         found = connection.execute(
             update(endpoints)
             .where(endpoints.c.endpoint_id == event.endpoint_id, endpoints.c.client_id == event.client_id)
-            .values(disabled_at=None, disabled_reason=None, consecutive_failures=0, failing_since=None)
+            .values(
+                disabled_at=None,
+                disabled_reason=None,
+                consecutive_failures=0,
+                failing_since=None,
+                # That it was disabled is no news any more; what was given up before still is.
+                alert_reason=case((endpoints.c.alert_reason == DISABLED, _given_up()), else_=endpoints.c.alert_reason),
+            )
         )
         if found.rowcount == 1:
             released += connection.execute(
@@ -221,6 +229,17 @@ def enable_endpoints(connection: Connection, asked: Sequence[EndpointEnableReque
                 .values(next_attempt_at=now, updated_at=now)
             ).rowcount
     return released
+
+
+def _given_up() -> ColumnElement[str]:
+    """``exhausted`` when a delivery of the endpoint was given up since people were last told, else null."""
+    since = func.coalesce(endpoints.c.alerted_at, text("'-infinity'::timestamptz"))
+    found = exists().where(
+        deliveries.c.endpoint_id == endpoints.c.endpoint_id,
+        deliveries.c.status == DeliveryStatus.EXHAUSTED,
+        deliveries.c.updated_at > since,
+    )
+    return case((found, literal(EXHAUSTED)), else_=null())
 
 
 def purge(connection: Connection, before: datetime, *, most: int) -> int:

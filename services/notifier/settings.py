@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 
 from shared.settings import (
     AlertSettings,
@@ -15,11 +15,14 @@ from shared.settings import (
     StorageSettings,
     WebhookGuardSettings,
 )
+from shared.webhooks.settings import WebhookSigningSettings
 
 _LONGEST_DELAY: Final = 6 * 3600.0
 
 
-class NotifierSettings(AlertSettings, DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings):
+class NotifierSettings(
+    AlertSettings, DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings, WebhookSigningSettings
+):
     """Everything of docs/architecture.md that the notifier obeys; times in seconds."""
 
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=30)
@@ -33,8 +36,6 @@ class NotifierSettings(AlertSettings, DatabaseSettings, KafkaSettings, StorageSe
     webhook_breaker_failures: int = Field(10, ge=1)
     webhook_disable_after_days: float = Field(5.0, gt=0)
     webhook_sweep_seconds: float = Field(1.0, gt=0, le=30)
-    webhook_signing_private_key: SecretStr | None = None
-    """``whsk_`` and the base64 of an Ed25519 key: deliveries then carry a ``v1a`` signature too."""
     attempt_retention_days: float = Field(90.0, gt=0)
 
     @field_validator("webhook_retry_delays")

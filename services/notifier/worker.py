@@ -68,13 +68,12 @@ class Notifier:
         )
         self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
         self._teller = Teller(settings, lambda way, outcome: metrics.alerts.labels(way, outcome).inc())
-        key = settings.webhook_signing_private_key
         bodies = Bodies(make_links(settings, clock), clock)
         sending = SendingPolicy(
             retry=policy,
             timeout=settings.webhook_timeout_seconds,
             disable_after=timedelta(days=settings.webhook_disable_after_days),
-            private_key=key.get_secret_value() if key else None,
+            private_key=settings.signing_key,
         )
         self.dispatcher = Dispatcher(
             database=self.database,

@@ -58,6 +58,8 @@ endpoints = Table(
     # exhausted or disabled: people have still to be told; cleared, with alerted_at, when they were.
     Column("alert_reason", Text),
     moment("alerted_at"),
+    # Set while somebody tells them; run out, people may be told again.
+    moment("alert_lease_until"),
     moment("created_at", nullable=False, server_default=text("now()")),
     Index("ix_endpoints_alert", "endpoint_id", postgresql_where=text("alert_reason IS NOT NULL")),
     schema=SCHEMA,

@@ -43,16 +43,27 @@ class Secrets:
 
 
 class WebhookService:
-    """Secrets and test events of one client at a time."""
+    """Secrets and test events of one client at a time.
+
+    ``signing_key`` (``whsk_``) signs test events besides the client's secrets, as it signs deliveries.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, urls: WebhookUrls, caller: WebhookCaller, limit: ratelimit.Limit
+        self,
+        database: Database,
+        clock: Clock,
+        urls: WebhookUrls,
+        caller: WebhookCaller,
+        limit: ratelimit.Limit,
+        *,
+        signing_key: str | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._urls = urls
         self._caller = caller
         self._limit = limit
+        self._signing_key = signing_key
 
     async def secret(self, client_id: str) -> dict[str, Any]:
         """The SecretView."""
@@ -92,7 +103,7 @@ class WebhookService:
         body = orjson.dumps(
             {"type": "webhook.test", "timestamp": rfc3339(now), "data": {"message": "This is a test of your webhook."}}
         )
-        headers = signature_headers(secrets.valid(now), webhook_id, now, body, 1)
+        headers = signature_headers(secrets.valid(now), webhook_id, now, body, 1, private_key=self._signing_key)
         result = await self._caller.post(checked.url, list(headers.items()), body)
         return _result_view(webhook_id, result), ratelimit.headers(self._limit, allowance)
 

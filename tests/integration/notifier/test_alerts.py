@@ -140,7 +140,7 @@ async def test_mail_goes_over_tls_with_a_password_and_only_to_a_server_that_is_k
         )
 
     now = datetime.now(UTC)
-    alert = Alert("e", "client-1", "https://example.com/hook", "exhausted", None, 4, 1, now, None)
+    alert = Alert("e", "client-1", "https://example.com/hook", "exhausted", None, 4, 1, now)
     try:
         with pytest.raises(AlertFailed, match="SSLCertVerificationError"):
             await mail("secret").tell(alert)

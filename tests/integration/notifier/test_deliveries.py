@@ -8,6 +8,7 @@ import contextlib
 import uuid
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import update
@@ -48,6 +49,8 @@ async def test_a_finished_job_is_told_signed_and_whole(world: World, running: Ru
     assert (failed["status"], failed["error_code"], failed["download_url"]) == ("failed", "no_access", None)
     assert available["status"] == "available"
     assert available["download_url"].startswith("http")
+    # The name has no extension, and whoever saves it gets one.
+    assert quote(quote("Petição 1.pdf")) in available["download_url"]
     assert available["download_url_expires_at"].endswith("Z")
     assert (call.attempt, row.attempts) == (1, 1)
     (attempt,) = world.attempts(row.delivery_id)

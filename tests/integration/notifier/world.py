@@ -239,7 +239,7 @@ class World:
                             "process_number": number,
                             "document_id": document,
                             "position": position,
-                            "name": f"Petição {position}.pdf",
+                            "name": f"Petição {position}",
                             "source_path": "/x",
                         }
                         for position, document in enumerate(ids)

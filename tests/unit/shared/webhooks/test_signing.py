@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from shared.settings import load
+from shared.webhooks.settings import WebhookSigningSettings
 from shared.webhooks.signing import InvalidSecret, sign, sign_ed25519, signature_headers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -86,3 +88,18 @@ def test_a_secret_that_is_none_is_refused(secret: str) -> None:
 def test_nothing_is_sent_unsigned() -> None:
     with pytest.raises(ValueError, match="no secret"):
         signature_headers([], "d-1", datetime.now(UTC), b"{}", 1)
+
+
+def test_a_key_that_cannot_sign_ends_the_start_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = "whsk_" + base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
+    monkeypatch.setenv("AUTOS_WEBHOOK_SIGNING_PRIVATE_KEY", good)
+    assert load(WebhookSigningSettings).signing_key == good
+    for wrong in ("whsk_c2hvcnQ=", "whsk_not base64", "-----BEGIN PRIVATE KEY-----"):
+        monkeypatch.setenv("AUTOS_WEBHOOK_SIGNING_PRIVATE_KEY", wrong)
+        with pytest.raises(SystemExit):
+            load(WebhookSigningSettings)
+        told = capsys.readouterr().err
+        assert told.startswith("wrong settings: AUTOS_WEBHOOK_SIGNING_PRIVATE_KEY")
+        assert wrong not in told

@@ -91,7 +91,7 @@ def replay(
         raise fail("nothing to replay: name ids, or --process", status=2)
     try:
         # The same document may have died several times: it is asked for once.
-        records = list({record.key: record for record in map(replayed, letters)}.values())
+        records = list({(each.topic, each.headers["ce_subject"]): each for each in map(replayed, letters)}.values())
     except NotReplayable as error:
         raise fail(str(error)) from error
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")

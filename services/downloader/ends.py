@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from services.downloader.plans import is_plan_of
 from services.downloader.reports import Reports
 from services.downloader.stored import DocumentKey, StoredJob, find_jobs, find_listed
 from shared.cnj import InvalidProcessNumber, parse
@@ -24,6 +25,7 @@ from shared.kafka.records import OutgoingRecord, Record
 
 INTERNAL_ERROR: Final = "internal_error"
 _MOST_ATTEMPTS: Final = 1_000
+_MOST_WINDOWS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Names:
     process_number: str | None = None
     document_id: str | None = None
     attempt: int = 1
+    plan_id: str | None = None
+    release_after: int | None = None
 
 
 def names_of(value: bytes | None) -> Names:
@@ -50,6 +54,8 @@ def names_of(value: bytes | None) -> Names:
         _number(found.get("process_number")),
         _uuid(found.get("document_id")),
         _attempt(found.get("attempt")),
+        _uuid(found.get("plan_id")),
+        _window(found.get("release_after")),
     )
 
 
@@ -77,6 +83,10 @@ def _attempt(value: object) -> int:
     return 1
 
 
+def _window(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_WINDOWS else None
+
+
 def case_of(names: Names, job: StoredJob | None) -> str | None:
     """The case that an end is told of: the job's own; None when the record claims another, or there is none."""
     if job is None:
@@ -97,9 +107,18 @@ class Ends:
         job_id = names.job_id
         if job_id is None:
             return []
-        job = (await self._database.read(lambda connection: find_jobs(connection, [job_id]))).get(job_id)
+
+        def ask(connection: Connection) -> tuple[StoredJob | None, bool]:
+            plan_id = names.plan_id
+            waits = plan_id is not None and is_plan_of(connection, plan_id, job_id)
+            return find_jobs(connection, [job_id]).get(job_id), waits
+
+        job, waits = await self._database.read(ask)
         case = case_of(names, job)
-        if case is None or (job is not None and (job.cancelled or job.planned)):
+        if case is None or (job is not None and job.cancelled):
+            return []
+        # A job that is planned hears of each document; but when its next window cannot be requested nothing more comes.
+        if job is not None and job.planned and not waits:
             return []
         event = JobAborted(
             job_id=job_id,
@@ -111,7 +130,7 @@ class Ends:
         return [self._reports.aborted(event, traceparent(record))]
 
     async def of_document(self, record: Record, error: Exception) -> list[OutgoingRecord]:
-        """DocumentFailed for a document that is given up, when it is one of the case's."""
+        """DocumentFailed for a document that is given up and is one of the case's, and the window that it asks for."""
         names = names_of(record.value)
         job_id, document_id = names.job_id, names.document_id
         if job_id is None or document_id is None:
@@ -134,4 +153,8 @@ class Ends:
             error_code=INTERNAL_ERROR,
             error_message=f"the document could not be handled ({dead.reason_of(error)})",
         )
-        return [self._reports.reminded(event, traceparent(record))]
+        trace = traceparent(record)
+        records = [self._reports.reminded(event, trace)]
+        if names.plan_id is not None and names.release_after is not None:
+            records.append(self._reports.resumed(job_id, case, names.plan_id, names.release_after, trace))
+        return records

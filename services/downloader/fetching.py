@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -25,7 +26,7 @@ from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
 from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.outcome import Done
-from shared.kafka.records import Record
+from shared.kafka.records import OutgoingRecord, Record
 from shared.pdpj.errors import RetryableError, SourceError
 from shared.pdpj.limiter import LeftLine, Turn
 from shared.storage import object_key
@@ -56,8 +57,8 @@ class FetchTask:
 
     @property
     def group(self) -> str:
-        """Documents take turns by job."""
-        return self.request.job_id
+        """Documents take turns by case, whoever asks for them and how often: so many of a case at once."""
+        return self.request.process_number
 
     @property
     def not_before(self) -> float | None:
@@ -105,7 +106,18 @@ class Fetcher:
 
         listed, jobs = await self._database.read(ask)
         self._cancellations.note(wanted, {job_id for job_id, job in jobs.items() if job.cancelled})
-        return [self._early(task, listed.get(_key(task.request)), jobs.get(task.request.job_id)) for task in tasks]
+        early = [self._early(task, listed.get(_key(task.request)), jobs.get(task.request.job_id)) for task in tasks]
+        return [None if done is None else self._and_next(task, done) for task, done in zip(tasks, early, strict=True)]
+
+    def _and_next(self, task: FetchTask, done: Done) -> Done:
+        """An outcome, and the question for the next window when this document is the one that asks it."""
+        request = task.request
+        if request.plan_id is None or request.release_after is None or request.job_id in self._cancellations:
+            return done
+        asked = self._reports.resumed(
+            request.job_id, request.process_number, request.plan_id, request.release_after, task.traceparent
+        )
+        return Done([*cast(Sequence[OutgoingRecord], done.emit), asked])
 
     def _early(self, task: FetchTask, listed: ListedDocument | None, job: StoredJob | None) -> Done | None:
         request = task.request
@@ -156,7 +168,7 @@ class Fetcher:
         if task.request.job_id in self._cancellations:
             return self._cancelled()
         with self._cancellations.watched(task.request.job_id, task.turn.leave):
-            return await self._fetch(task)
+            return self._and_next(task, await self._fetch(task))
 
     def _cancelled(self) -> Done:
         # The job's end is told already: by api, with the cancellation.
@@ -212,8 +224,10 @@ class Fetcher:
         match after_failure(error, attempt=request.attempt, delays=self._delays):
             case TryAgain(attempt, delay, code):
                 self._metrics.retries.labels(code).inc()
+                # The next window is asked for now, and not again by the next attempt.
+                alone = request.model_copy(update={"plan_id": None, "release_after": None})
                 return Done(
-                    [self._reports.retry(request, attempt=attempt, delay=delay, error=code, traceparent=traceparent)]
+                    [self._reports.retry(alone, attempt=attempt, delay=delay, error=code, traceparent=traceparent)]
                 )
             case GiveUp(code, message):
                 self._metrics.documents.labels("failed").inc()

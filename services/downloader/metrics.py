@@ -41,6 +41,10 @@ class DownloaderMetrics:
         )
         # Jobs planned, aborted and put off.
         self.jobs = Counter("autos_downloader_jobs_total", "Jobs by outcome", labelnames=["outcome"], registry=registry)
+        # Windows of large jobs: released, or asked for again after they were.
+        self.windows = Counter(
+            "autos_downloader_windows_total", "Windows of large jobs", labelnames=["outcome"], registry=registry
+        )
         # 0 closed, 1 half-open (probing), 2 open: the source's circuit breaker.
         self.breaker_state = Gauge("autos_downloader_breaker_state", "0 closed, 1 half-open, 2 open", registry=registry)
         # Requests that this worker may have open at the source.

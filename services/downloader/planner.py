@@ -1,8 +1,15 @@
-"""Pure: what a job needs of each document of its case, as a stream of events that ends in JobPlanned."""
+"""Pure: what a job needs of each document of its case, and how a large job is released in windows.
+
+A case's documents are in one partition (keyed by the case), and a partition is read ahead only so far. So a large job
+is written a window at a time: two documents of a window, whatever becomes of them, ask for the one after it. What
+a job needs is decided once, when it is planned; the windows that wait are the rows of schema ``source``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
@@ -10,12 +17,17 @@ from shared.cnj import ProcessNumber, parse
 from shared.events.document_events import DocumentFailed, JobPlanned
 from shared.events.document_requested import DocumentRequested
 from shared.events.process_requested import ProcessRequested
-from shared.pdpj.errors import is_permanent
+from shared.pdpj.errors import DocumentNotFound, is_permanent
 from shared.storage import object_key
 
 AVAILABLE: Final = "available"
 FAILED: Final = "failed"
 """Document states of the projection (docs/architecture.md, document status)."""
+
+_MARKS: Final = (0.5, 0.75)
+"""Where in a window the documents stand that ask for the next: two, so that one that hangs does not stop the job."""
+CLAIM_LASTS: Final = timedelta(minutes=10)
+"""A window that was claimed so long ago may be released again: whoever claimed it is gone, or it is a repeat."""
 
 
 class CatalogDocument(NamedTuple):
@@ -27,8 +39,14 @@ class CatalogDocument(NamedTuple):
     size: int | None
     state: str | None = None
     error_code: str | None = None
-    error_message: str | None = None
-    attempts: int = 0
+
+
+class Failure(NamedTuple):
+    """What was said of a document when it failed."""
+
+    error_code: str
+    error_message: str
+    attempts: int
 
 
 class Need(Enum):
@@ -38,39 +56,93 @@ class Need(Enum):
     """It is available already."""
     DOWNLOAD = auto()
     REMINDER = auto()
-    """It failed in a way that another attempt cannot change, and was not asked for by name: it fails again as it is."""
+    """It failed in a way that another attempt cannot change, and is not to be tried again: it fails again as it is."""
 
 
-def need(document: CatalogDocument, *, listed: bool) -> Need:
-    """``listed``: the job names the documents that it wants."""
+def need(document: CatalogDocument, *, again: bool) -> Need:
+    """``again``: the job names its documents, or wants also those tried that failed for good."""
     if document.state == AVAILABLE:
         return Need.NOTHING
-    if document.state == FAILED and is_permanent(document.error_code) and not listed:
+    if document.state == FAILED and is_permanent(document.error_code) and not again:
         return Need.REMINDER
     return Need.DOWNLOAD
 
 
-def plan(
-    request: ProcessRequested, documents: Iterable[CatalogDocument]
-) -> Iterator[DocumentRequested | DocumentFailed | JobPlanned]:
-    """The events of a job, one by one: nothing is kept but two counts, so JobPlanned comes last.
+@dataclass(slots=True)
+class Needs:
+    """What a job needs in all; of the first window the documents, of the others only their ids."""
 
-    Every document counts in ``total_documents``; each gets an end of its own (available already, or an event), so
-    that the job's counters add up.
+    total: int = 0
+    available: int = 0
+    reminded: list[str] = field(default_factory=list)
+    first: list[CatalogDocument] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+
+
+def sort_out(documents: Iterable[CatalogDocument], *, again: bool, window: int) -> Needs:
+    """Every document counts in ``total`` and has an end of its own (available already, reminded of, requested).
+
+    ``window`` is how many are requested at once.
     """
-    listed = request.document_ids is not None
-    number = parse(request.process_number)
-    total = available = 0
+    needs = Needs()
     for document in documents:
-        total += 1
-        match need(document, listed=listed):
+        needs.total += 1
+        match need(document, again=again):
             case Need.NOTHING:
-                available += 1
+                needs.available += 1
             case Need.REMINDER:
-                yield _reminder(request, document)
+                needs.reminded.append(document.document_id)
+            case Need.DOWNLOAD if len(needs.first) < window:
+                needs.first.append(document)
             case Need.DOWNLOAD:
-                yield _download(request, number, document)
-    yield JobPlanned(
+                needs.rest.append(document.document_id)
+    return needs
+
+
+def windows(ids: Sequence[str], size: int) -> list[list[str]]:
+    """The ids in windows, in their order."""
+    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
+
+
+def marks(count: int) -> frozenset[int]:
+    """Which of a window's ``count`` documents ask for the next window."""
+    return frozenset(min(count - 1, int(count * mark)) for mark in _MARKS) if count else frozenset()
+
+
+def may_release(released_by: str | None, released_at: datetime | None, by: str, now: datetime) -> bool:
+    """Whether the record ``by`` (topic/partition/offset) releases a window.
+
+    The first that asks claims it before it writes, so that a repeat of the question writes nothing twice. When it is
+    killed in between, the same record comes again, and has the claim. A claim whose record never came again (its
+    topic was lost, its group set back) ends after a while: a window released twice costs only work.
+    """
+    if released_by is None or released_by == by:
+        return True
+    return released_at is None or now - released_at > CLAIM_LASTS
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A window's place in its plan. ``more``: another one follows it."""
+
+    plan_id: str
+    number: int
+    more: bool
+
+
+def requests(
+    request: ProcessRequested, documents: Sequence[CatalogDocument], place: Place | None = None
+) -> Iterator[DocumentRequested]:
+    """The requests of a window, or of a whole job that is no larger than one (``place`` None)."""
+    number = parse(request.process_number)
+    asking = marks(len(documents)) if place is not None and place.more else frozenset()
+    for index, document in enumerate(documents):
+        yield _download(request, number, document, place if index in asking else None)
+
+
+def planned(request: ProcessRequested, total: int, available: int) -> JobPlanned:
+    """The job's documents are known."""
+    return JobPlanned(
         job_id=request.job_id,
         process_number=request.process_number,
         total_documents=total,
@@ -79,7 +151,9 @@ def plan(
     )
 
 
-def _download(request: ProcessRequested, number: ProcessNumber, document: CatalogDocument) -> DocumentRequested:
+def _download(
+    request: ProcessRequested, number: ProcessNumber, document: CatalogDocument, place: Place | None
+) -> DocumentRequested:
     return DocumentRequested(
         job_id=request.job_id,
         process_number=request.process_number,
@@ -88,15 +162,23 @@ def _download(request: ProcessRequested, number: ProcessNumber, document: Catalo
         object_key=object_key(number, document.document_id),
         name=document.name,
         expected_size=document.size,
+        plan_id=None if place is None else place.plan_id,
+        release_after=None if place is None else place.number,
     )
 
 
-def _reminder(request: ProcessRequested, document: CatalogDocument) -> DocumentFailed:
+def reminder(request: ProcessRequested, document_id: str, failure: Failure) -> DocumentFailed:
+    """An earlier failure, told again for this job."""
     return DocumentFailed(
         job_id=request.job_id,
         process_number=request.process_number,
-        document_id=document.document_id,
-        error_code=document.error_code or "",
-        error_message=document.error_message or "",
-        attempts=max(1, document.attempts),
+        document_id=document_id,
+        error_code=failure.error_code,
+        error_message=failure.error_message,
+        attempts=max(1, failure.attempts),
     )
+
+
+def vanished(request: ProcessRequested, document_id: str) -> DocumentFailed:
+    """The end of a document that the catalog no longer has, so that its job ends too."""
+    return reminder(request, document_id, Failure(DocumentNotFound.CODE, DocumentNotFound.MESSAGE, 1))

@@ -1,50 +1,53 @@
 """The planner: handles one ProcessRequested after the other for the consumer runtime.
 
-Everything that follows from a request leaves in the one Kafka transaction that has its offset. What is decided is in
-:mod:`services.downloader.planner` and :mod:`services.downloader.failures`.
+A request is a job to plan, or asks for the next window of a large job's documents. Everything that follows from it
+leaves in the one Kafka transaction that has its offset. What is decided is in :mod:`services.downloader.planner` and
+:mod:`services.downloader.failures`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
+from services.downloader import plans
 from services.downloader.discovery import CaseFails, Discovery
 from services.downloader.failures import Abort, PutOff, after_discovery_failure
+from services.downloader.job_plan import Asked, Plan, decide
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.planner import FAILED, CatalogDocument, plan
+from services.downloader.planner import Place, requests, vanished
 from services.downloader.reports import ANSWERS_HEADER, Reports
-from services.downloader.stored import DocumentKey, find_documents, find_jobs
-from shared.db.case_store import iterate_documents
+from services.downloader.stored import find_jobs
 from shared.db.engine import Database
-from shared.events.document_events import DocumentFailed, JobAborted, JobPlanned
-from shared.events.document_requested import DocumentRequested
-from shared.events.envelope import decoder, header, traceparent
+from shared.events.document_events import JobAborted
+from shared.events.envelope import decoder, deterministic_id, header, traceparent
 from shared.events.process_requested import ProcessRequested
 from shared.kafka.errors import PoisonRecord
 from shared.kafka.outcome import Done
 from shared.kafka.records import OutgoingRecord, Record
-from shared.pdpj.errors import SourceError, is_permanent
+from shared.pdpj.errors import SourceError
 
 DISCOVERIES: Final = "discoveries"
 """The group of every request that must read the source first: they share their places, and leave some free."""
-
-_CHUNK: Final = 1_000
 
 _decode = decoder(ProcessRequested)
 
 
 @dataclass(frozen=True, slots=True)
 class PlanTask:
-    """A job to plan. ``answers``: how many of the attempts before were answers about the case."""
+    """A job to plan. ``answers``: how many of the attempts before were answers about the case.
+
+    ``origin`` is the record's topic/partition/offset; ``event_id`` its ``ce_id``, the same in every repeat of it.
+    """
 
     request: ProcessRequested
     traceparent: str | None = None
     answers: int = 0
+    origin: str = ""
+    event_id: str = ""
 
     @property
     def group(self) -> str:
@@ -57,6 +60,11 @@ class PlanTask:
         due = self.request.not_before
         return None if due is None else due.timestamp()
 
+    @property
+    def plan_id(self) -> str:
+        """The id of what is decided for this request: a repeat finds it, another request makes another."""
+        return deterministic_id("plan", self.request.job_id, self.event_id or self.origin)
+
 
 def decode(record: Record) -> PlanTask:
     """Raises PoisonRecord."""
@@ -64,7 +72,9 @@ def decode(record: Record) -> PlanTask:
     return PlanTask(
         _decode(record),
         traceparent(record),
-        int(answers) if answers.isascii() and answers.isdigit() else 0,
+        int(answers) if answers.isascii() and answers.isdigit() and len(answers) < 10 else 0,
+        origin=f"{record.topic}/{record.partition}/{record.offset}",
+        event_id=header(record.headers, "ce_id") or "",
     )
 
 
@@ -78,12 +88,14 @@ class Planner:
         *,
         reports: Reports,
         delays: Sequence[float],
+        window: int,
         metrics: DownloaderMetrics,
     ) -> None:
         self._database = database
         self._discovery = discovery
         self._reports = reports
         self._delays = tuple(delays)
+        self._window = window
         self._metrics = metrics
 
     async def handle(self, task: PlanTask) -> Done:
@@ -97,6 +109,8 @@ class Planner:
             # Its end is told already: by api, with the cancellation.
             self._metrics.jobs.labels("cancelled").inc()
             return Done()
+        if request.plan_id is not None and request.resume_after is not None:
+            return await self._release(task, request.plan_id, request.resume_after + 1)
         if request.discover:
             try:
                 await self._discovery.run(request.process_number, again=request.attempt > 1)
@@ -104,11 +118,32 @@ class Planner:
                 return Done(self._after(task, error))
             except CaseFails as fails:
                 return Done(self._after(task, fails.error, about_case=True))
+        asked = Asked(request, task.traceparent, task.plan_id, task.origin)
+        decided = await self._database.run(lambda connection: decide(connection, asked, job, self._window))
         self._metrics.jobs.labels("planned").inc()
-        return Done(Plan(self._database, task, self._reports))
+        return Done(Plan(self._database, self._reports, asked, decided))
+
+    async def _release(self, task: PlanTask, plan_id: str, number: int) -> Done:
+        """The next window; nothing when it was released already, or the plan is over."""
+        request = task.request
+
+        def claim(connection: Connection) -> plans.Window | None:
+            place = Place(plan_id, number, more=False)
+            return plans.claim_window(connection, place, request.job_id, request.process_number, task.origin)
+
+        window = await self._database.run(claim)
+        if window is None:
+            self._metrics.windows.labels("repeated").inc()
+            return Done()
+        self._metrics.windows.labels("released").inc()
+        place = Place(plan_id, number, window.more)
+        trace = task.traceparent
+        records = [self._reports.requested(each, trace) for each in requests(request, window.documents, place)]
+        records += [self._reports.reminded(vanished(request, each), trace) for each in window.gone]
+        return Done(records)
 
     def _after(self, task: PlanTask, error: SourceError, *, about_case: bool = False) -> list[OutgoingRecord]:
-        request, traceparent = task.request, task.traceparent
+        request, trace = task.request, task.traceparent
         decision = after_discovery_failure(
             error, attempt=request.attempt, answers=task.answers, delays=self._delays, about_case=about_case
         )
@@ -117,7 +152,7 @@ class Planner:
                 self._metrics.jobs.labels("put_off").inc()
                 return [
                     self._reports.put_off(
-                        request, attempt=attempt, answers=answers, delay=delay, error=code, traceparent=traceparent
+                        request, attempt=attempt, answers=answers, delay=delay, error=code, traceparent=trace
                     )
                 ]
             case Abort(code, message, dead):
@@ -129,64 +164,7 @@ class Planner:
                     error_message=message,
                     created_at=request.created_at,
                 )
-                records = [self._reports.aborted(aborted, traceparent)]
+                records = [self._reports.aborted(aborted, trace)]
                 if dead:
-                    records.append(self._reports.process_dead(request, code, message, traceparent))
+                    records.append(self._reports.process_dead(request, code, message, trace))
                 return records
-
-
-class Plan:
-    """The records of a job, read from the database while they are written: never more than a chunk is in memory.
-
-    It can be read again from the start, as an aborted transaction needs. Reading blocks, so the sink does it in a
-    thread; it raises InfrastructureAway when the database goes away in the middle.
-    """
-
-    def __init__(self, database: Database, task: PlanTask, reports: Reports) -> None:
-        self._database = database
-        self._task = task
-        self._reports = reports
-
-    def __iter__(self) -> Iterator[OutgoingRecord]:
-        with self._database.transaction() as connection:
-            for event in plan(self._task.request, self._documents(connection)):
-                yield self._record(event)
-
-    def _documents(self, connection: Connection) -> Iterator[CatalogDocument]:
-        request = self._task.request
-        rows = iterate_documents(connection, request.process_number, document_ids=request.document_ids)
-        while chunk := list(islice(rows, _CHUNK)):
-            yield from _with_failures(connection, chunk)
-
-    def _record(self, event: DocumentRequested | DocumentFailed | JobPlanned) -> OutgoingRecord:
-        traceparent = self._task.traceparent
-        match event:
-            case DocumentRequested():
-                return self._reports.requested(event, traceparent)
-            case DocumentFailed():
-                return self._reports.reminded(event, traceparent)
-            case JobPlanned():
-                return self._reports.planned(event, traceparent)
-
-
-def _with_failures(connection: Connection, rows: Iterable[Row[Any]]) -> Iterator[CatalogDocument]:
-    """The rows, and of those that failed for good what was said about it."""
-    rows = list(rows)
-    final = [
-        DocumentKey(row.process_number, row.document_id)
-        for row in rows
-        if row.state == FAILED and is_permanent(row.state_error_code)
-    ]
-    failures = find_documents(connection, final, status=FAILED)
-    for row in rows:
-        failure = failures.get(DocumentKey(row.process_number, row.document_id))
-        yield CatalogDocument(
-            document_id=row.document_id,
-            source_path=row.source_path,
-            name=row.name,
-            size=row.size,
-            state=row.state,
-            error_code=row.state_error_code,
-            error_message=None if failure is None else failure.error_message,
-            attempts=0 if failure is None else failure.attempts,
-        )

@@ -52,6 +52,17 @@ class Reports:
             event, topics.DOCUMENT_EVENTS, traceparent, deterministic_id("job", event.job_id, "aborted")
         )
 
+    def resumed(
+        self, job_id: str, process_number: str, plan_id: str, after: int, traceparent: str | None
+    ) -> OutgoingRecord:
+        """The planner is asked for the window of a plan after this one."""
+        event = ProcessRequested(
+            job_id=job_id, process_number=process_number, client_id="", plan_id=plan_id, resume_after=after
+        )
+        return self._record(
+            event, topics.PROCESS_REQUESTED, traceparent, deterministic_id("plan", plan_id, "resume", after)
+        )
+
     def put_off(
         self,
         request: ProcessRequested,

@@ -20,11 +20,14 @@ class DownloaderSettings(AlertSettings, DatabaseSettings, KafkaSettings, Storage
     download_concurrency: Annotated[int, Ge(1), Le(512)] = 32
     """Documents that one worker handles at once, of all cases."""
     download_per_process: Annotated[int, Ge(1), Le(512)] = 5
-    """Documents of one case that one worker handles at once."""
+    """Documents of one case that are handled at once, by all workers and for all jobs together."""
     download_retry_delays: Delays = (5.0, 30.0, 120.0)
     """Seconds before the second, third, ... attempt; what fails once more after the last has failed for good."""
     download_read_ahead: int = Field(4_000, ge=1, le=100_000)
     """Records that wait in memory for each partition; what lies behind them is not seen by the turns of the cases."""
+    download_window: int = Field(256, ge=4, le=10_000)
+    """Documents of one job that are requested at once; the next ones follow as these have their turns. Ten large cases
+    in one partition should fit into what is read ahead, with one and a half windows each."""
     source_concurrency: Annotated[int, Ge(1), Le(10_000)] = 64
     """Requests that all workers together have open at the source."""
     plan_concurrency: int = Field(16, ge=2, le=256)

@@ -35,8 +35,8 @@ _LISTED = text(
 
 _JOBS = text(
     """
-    SELECT jobs.job_id::text, jobs.process_number, jobs.scope, jobs.cancelled_at IS NOT NULL, jobs.created_at,
-           known.planned_at IS NOT NULL
+    SELECT jobs.job_id::text, jobs.process_number, jobs.scope, jobs.retry_failed, jobs.cancelled_at IS NOT NULL,
+           jobs.created_at, known.planned_at IS NOT NULL
     FROM catalog.jobs LEFT JOIN progress.jobs AS known USING (job_id)
     WHERE job_id = ANY(CAST(:ids AS uuid[]))
     """
@@ -48,6 +48,10 @@ _CANCELLED = text(
     SELECT job_id::text FROM catalog.jobs WHERE job_id = ANY(CAST(:ids AS uuid[])) AND cancelled_at IS NOT NULL
     """
 )
+
+
+ALL = "all"
+"""The scope of a job for the whole case."""
 
 
 class DocumentKey(NamedTuple):
@@ -79,10 +83,14 @@ class ListedDocument(NamedTuple):
 
 
 class StoredJob(NamedTuple):
-    """A job as api has created it. ``planned``: the projection knows its documents."""
+    """A job as api has created it. ``scope`` is :data:`ALL` or the id of the one document that it is about.
+
+    ``retry_failed``: also what failed for good is tried again. ``planned``: the projection knows its documents.
+    """
 
     process_number: str
     scope: str
+    retry_failed: bool
     cancelled: bool
     created_at: datetime
     planned: bool

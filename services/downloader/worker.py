@@ -24,6 +24,7 @@ from services.downloader.sharing import Sharing
 from services.downloader.shelf import Shelf
 from services.downloader.starts import GATHER_SECONDS, Starts
 from services.downloader.transfer import Transfer
+from services.downloader.upkeep import Upkeep
 from shared.alerts import Teller
 from shared.clock import Clock, utc_now
 from shared.db.engine import Database
@@ -114,16 +115,18 @@ class Worker:
     async def _work(self, stopping: asyncio.Future[Any]) -> None:
         runtimes = [asyncio.ensure_future(self._planner.run()), asyncio.ensure_future(self._fetcher.run())]
         heartbeat = asyncio.ensure_future(self._sharing.run())
+        upkeep = asyncio.ensure_future(Upkeep(self._database, self._producer, self._reports).run())
         try:
-            await asyncio.wait({stopping, heartbeat, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, heartbeat, upkeep, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._planner.stop()
             self._fetcher.stop()
             await asyncio.wait(runtimes)
             heartbeat.cancel()
-            await asyncio.wait({heartbeat})
+            upkeep.cancel()
+            await asyncio.wait({heartbeat, upkeep})
             await self._starts.settle()
-        for task in (*runtimes, heartbeat):
+        for task in (*runtimes, heartbeat, upkeep):
             if not task.cancelled():
                 task.result()
 
@@ -151,6 +154,7 @@ class Worker:
             discovery,
             reports=self._reports,
             delays=settings.download_retry_delays,
+            window=settings.download_window,
             metrics=self._metrics,
         )
         return ConsumerRuntime(

@@ -107,6 +107,8 @@ jobs = Table(
     # 'all' or the id of the one document asked for: at most one active job of each scope and process.
     Column("scope", Text, nullable=False),
     Column("discover", Boolean, nullable=False),
+    # Whether documents that failed for good are tried again.
+    Column("retry_failed", Boolean, nullable=False, server_default=text("false")),
     Column("webhook_url", Text),
     # Cleared by api when it sees that the projection has the job's end.
     Column("active", Boolean, nullable=False, server_default=text("true")),

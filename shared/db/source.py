@@ -1,12 +1,16 @@
-"""Schema ``source``: what the workers share about PDPJ: credentials, who is alive, a pause. Written by downloader."""
+"""Schema ``source``: what the downloader's workers share: credentials of PDPJ, who is alive, a pause, plans that wait.
+
+Written by downloader.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.db.tables import METADATA, moment
+from shared.db.tables import METADATA, identifier, moment
 
 SCHEMA: Final = "source"
 
@@ -39,5 +43,33 @@ pauses = Table(
     # 'source': nobody asks the source before this moment (Retry-After of a 429).
     Column("name", Text, primary_key=True),
     moment("until", nullable=False),
+    schema=SCHEMA,
+)
+
+plans = Table(
+    "plans",
+    METADATA,
+    # What was decided for a job that is too large to be requested at once; removed when the job has ended.
+    identifier("plan_id", primary_key=True),
+    identifier("job_id", nullable=False, index=True),
+    Column("process_number", Text, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("available", Integer, nullable=False),
+    # Documents whose earlier failure is told again.
+    Column("reminded", ARRAY(Uuid(as_uuid=False)), nullable=False),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    schema=SCHEMA,
+)
+
+plan_windows = Table(
+    "plan_windows",
+    METADATA,
+    Column("plan_id", Uuid(as_uuid=False), ForeignKey("source.plans.plan_id", ondelete="CASCADE"), primary_key=True),
+    # From 0; the first is requested when the job is planned.
+    Column("number", Integer, primary_key=True),
+    Column("document_ids", ARRAY(Uuid(as_uuid=False)), nullable=False),
+    # topic/partition/offset of the record that released it.
+    Column("released_by", Text),
+    moment("released_at"),
     schema=SCHEMA,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Timestamp, Uuid, Word
+from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Timestamp, Uuid, Window, Word
 
 
 class DocumentRequested(Event):
@@ -25,8 +25,14 @@ class DocumentRequested(Event):
     attempt: Attempt = 1
     not_before: Timestamp | None = None
     last_error: Word | None = None
+    plan_id: Uuid | None = None
+    release_after: Window | None = None
+    """Whatever becomes of this document, the window of the plan after this one is to be requested next."""
 
     def key(self) -> str:
+        return self.process_number
+
+    def subject(self) -> str:
         return self.document_id
 
 
@@ -34,6 +40,9 @@ class DocumentDead(DocumentRequested):
     """A document that will not be tried again by itself; ``error_code`` and ``error_message`` say why."""
 
     TYPE: ClassVar[str] = "autos.document.dead"
+
+    def key(self) -> str:
+        return self.document_id
 
     error_code: Word
     error_message: Line

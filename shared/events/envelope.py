@@ -60,6 +60,12 @@ def _utc(at: datetime) -> datetime:
     return moment
 
 
+def _window(number: int) -> int:
+    if not 0 <= number <= 1_000_000:
+        raise ValueError("no window has this number")
+    return number
+
+
 def _cut(most: int) -> Callable[[str], str]:
     def cut(text: str) -> str:
         # PostgreSQL's text has no NUL.
@@ -88,6 +94,8 @@ Word = Annotated[str, AfterValidator(_cut(200))]
 """A code, a name or a type: what is longer is cut, since no event may grow with what others have written."""
 Line = Annotated[str, AfterValidator(_cut(2_048))]
 """A sentence, a path: cut likewise."""
+Window = Annotated[int, AfterValidator(_window)]
+"""The number of a window of a plan, from 0."""
 Attempt = Annotated[int, AfterValidator(lambda number: min(max(number, 1), 1_000_000))]
 """The number of an attempt, from 1."""
 

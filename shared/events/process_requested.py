@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Timestamp, Uuid, Word
+from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Timestamp, Uuid, Window, Word
 
 
 class ProcessRequested(Event):
@@ -15,8 +15,9 @@ class ProcessRequested(Event):
     job_id: Uuid
     process_number: MaskedNumber
     client_id: Word
+    """Who asked; empty when the downloader asks for the next documents of a job itself."""
     document_ids: list[Uuid] | None = None
-    """The documents wanted; None means all that are not available yet."""
+    """The documents wanted, at most 500; None means what the job's row in the catalog says."""
     discover: bool = False
     """Whether the case's metadata must be read from the source first."""
     created_at: Timestamp | None = None
@@ -24,6 +25,9 @@ class ProcessRequested(Event):
     attempt: Attempt = 1
     not_before: Timestamp | None = None
     last_error: Word | None = None
+    plan_id: Uuid | None = None
+    resume_after: Window | None = None
+    """Of a job that is planned: its documents after this window of the plan are to be requested."""
 
     def key(self) -> str:
         return self.process_number

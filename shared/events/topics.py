@@ -92,12 +92,15 @@ _WORK: Final = _retention(timedelta(days=14))
 _KEPT: Final = _retention(timedelta(days=30))
 _FOREVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
+DOCUMENT_PARTITIONS: Final = 12
+
 TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(PROCESS_REQUESTED, 6, _WORK),
     *(TopicSpec(tier.topic, 3, _WORK) for tier in PROCESS_RETRY),
     TopicSpec(PROCESS_DEAD, 1, _KEPT),
-    TopicSpec(DOCUMENT_REQUESTED, 12, _WORK),
-    *(TopicSpec(tier.topic, 3, _WORK) for tier in DOCUMENT_RETRY),
+    TopicSpec(DOCUMENT_REQUESTED, DOCUMENT_PARTITIONS, _WORK),
+    # As many as document.requested, so that one worker has all records of a case (docs/adr/0017-windows.md).
+    *(TopicSpec(tier.topic, DOCUMENT_PARTITIONS, _WORK) for tier in DOCUMENT_RETRY),
     TopicSpec(DOCUMENT_DEAD, 3, _KEPT),
     # The projection is rebuilt from it, so it is kept.
     TopicSpec(DOCUMENT_EVENTS, 12, _FOREVER),

@@ -41,6 +41,15 @@ class KafkaConsumer(confluent_kafka.Consumer):
         super().__init__({**config, "on_commit": on_commit})
         self._config = config
 
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        """Take these partitions as well; with an eager strategy, whose every assignment is the whole, these alone."""
+        if self._config.get("group.protocol") == "classic" and "cooperative" not in str(
+            self._config.get("partition.assignment.strategy")
+        ):
+            self.assign(partitions)
+        else:
+            super().incremental_assign(partitions)
+
     def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         """What is committed, not counting what is in transactions still open. Raises KafkaException."""
         reader = confluent_kafka.Consumer(

@@ -40,7 +40,8 @@ def consumer_config(
     """A member of a group that commits by hand and sees committed records only.
 
     ``group_protocol``: ``consumer`` (KIP-848; the broker's group.consumer.session.timeout.ms applies) or
-    ``classic`` (cooperative-sticky, session time-out of 6 s).
+    ``classic`` (session time-out of 6 s). Both share out by range: partition 3 of every topic with as many partitions
+    goes to one member, so that what has one key in several topics is handled in one place.
     """
     config = {
         **common_config(bootstrap_servers),
@@ -58,13 +59,14 @@ def consumer_config(
     }
     if group_protocol == "classic":
         config |= {
-            "partition.assignment.strategy": "cooperative-sticky",
+            # Not cooperative-sticky, which looks at the sum of all partitions and leaves each where it is.
+            "partition.assignment.strategy": "range",
             "session.timeout.ms": 6_000,
             "heartbeat.interval.ms": 2_000,
         }
     else:
         # The default shares out the sum of all partitions: two workers could have eight and four of the twelve that
-        # matter, and the retry topics the other way round. This one shares out each topic by itself.
+        # matter, and the retry topics the other way round.
         config["group.remote.assignor"] = "range"
     return config | dict(extra or {})
 

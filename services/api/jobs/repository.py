@@ -78,7 +78,16 @@ _RELEASE: Final = (
 _CREATE: Final = insert(jobs).values(
     {
         name: bindparam(name)
-        for name in ("job_id", "process_number", "client_id", "scope", "discover", "webhook_url", "created_at")
+        for name in (
+            "job_id",
+            "process_number",
+            "client_id",
+            "scope",
+            "discover",
+            "retry_failed",
+            "webhook_url",
+            "created_at",
+        )
     }
 )
 _ATTACH: Final = (
@@ -133,10 +142,14 @@ def create_job(
     client_id: str,
     scope: str,
     discover: bool,
+    retry_failed: bool,
     webhook_url: str | None,
     now: datetime,
 ) -> Job:
-    """A new active job. The caller holds the case's lock and has released what ended."""
+    """A new active job. The caller holds the case's lock and has released what ended.
+
+    ``retry_failed``: the planner also tries again what failed for good.
+    """
     job_id = str(uuid.uuid4())
     connection.execute(
         _CREATE,
@@ -146,6 +159,7 @@ def create_job(
             "client_id": client_id,
             "scope": scope,
             "discover": discover,
+            "retry_failed": retry_failed,
             "webhook_url": webhook_url,
             "created_at": now,
         },

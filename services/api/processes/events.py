@@ -15,10 +15,16 @@ from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.kafka.records import OutgoingRecord
 
 SOURCE: Final = "/autos/api"
+_NAMED_AT_MOST: Final = 500
 
 
 def requested(ask: Ask, job: Job, document_ids: Sequence[str] | None, now: datetime) -> OutgoingRecord:
-    """The job's ProcessRequested; ``document_ids`` None means all that are not available."""
+    """The job's ProcessRequested; ``document_ids`` None means what the job's row says.
+
+    Raises ValueError for more ids than an event may name: no event grows with a case.
+    """
+    if document_ids is not None and len(document_ids) > _NAMED_AT_MOST:
+        raise ValueError(f"an event names at most {_NAMED_AT_MOST} documents")
     event = ProcessRequested(
         job_id=job.job_id,
         process_number=ask.number,

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Row,
     Text,
     Uuid,
-    and_,
     bindparam,
     cast,
     exists,
@@ -26,10 +25,8 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.db import delivery, progress
 from shared.db.catalog import documents, job_webhooks, jobs, process_requests, processes
 from shared.db.prepared import Prepared
-from shared.pdpj.errors import PERMANENT_CODES
 
 _RECORD_EVERY: Final = timedelta(seconds=60)
-_NAMED_AT_MOST: Final = 2000
 
 
 # Ids as text: of a case of a thousand documents a fifth of the time went into making UUIDs and taking them apart.
@@ -159,37 +156,3 @@ def is_noted(noted_at: datetime | None, now: datetime) -> bool:
 def record_request(connection: Connection, client_id: str, process_number: str, now: datetime) -> None:
     """Note that a client asked for a case."""
     connection.execute(_RECORD, {"client_id": client_id, "number": str(process_number), "now": now})
-
-
-def explicit_retry(connection: Connection, process_number: str) -> list[str] | None:
-    """The documents to name when failed ones are to be tried again; None when no naming is needed.
-
-    The planner leaves out what failed for a permanent reason unless it is named. Then all documents of the case are
-    named, so that the job still counts the whole case; of a very large case only those that are not available, so
-    that the event stays small.
-    """
-    state = progress.documents
-    failed = connection.execute(
-        select(state.c.document_id)
-        .where(
-            state.c.process_number == process_number,
-            state.c.status == "failed",
-            state.c.error_code.in_(PERMANENT_CODES),
-        )
-        .limit(1)
-    ).first()
-    if failed is None:
-        return None
-    rows = connection.execute(
-        select(documents.c.document_id, state.c.status)
-        .join(
-            state,
-            and_(state.c.process_number == documents.c.process_number, state.c.document_id == documents.c.document_id),
-            isouter=True,
-        )
-        .where(documents.c.process_number == process_number)
-        .order_by(documents.c.position, documents.c.document_id)
-    ).all()
-    if len(rows) <= _NAMED_AT_MOST:
-        return [row.document_id for row in rows]
-    return [row.document_id for row in rows if row.status != "available"]

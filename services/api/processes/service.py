@@ -220,12 +220,11 @@ class CaseService:
             client_id=ask.client_id,
             scope=ask.scope,
             discover=away,
+            retry_failed=ask.retry_failed,
             webhook_url=ask.webhook_url,
             now=now,
         )
         wanted = [ask.document_id] if ask.document_id is not None else None
-        if wanted is None and ask.retry_failed:
-            wanted = repository.explicit_retry(connection, ask.number)
         return job, events.requested(ask, job, wanted, now)
 
 

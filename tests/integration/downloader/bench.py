@@ -113,7 +113,10 @@ class Bench:
 
     @asynccontextmanager
     async def worker(self, **options: Any) -> AsyncIterator[Worker]:
-        """A worker that runs inside of the block; its failure is the test's. Its metrics are in ``registry``."""
+        """A worker that runs inside of the block; its failure is the test's. Its metrics are in ``registry``.
+
+        A second one at the same time needs a ``replica`` of its own.
+        """
         self.registry = CollectorRegistry()
         worker = Worker(self.settings(**options), registry=self.registry)
         stop = asyncio.Event()
@@ -153,10 +156,19 @@ class Bench:
                 process.kill()
                 process.wait()
 
-    async def ask(self, number: str, *, discover: bool = True, document_ids: list[str] | None = None) -> str:
-        """Ask for a case as api does; the job's id."""
+    async def ask(
+        self,
+        number: str,
+        *,
+        discover: bool = True,
+        document_ids: list[str] | None = None,
+        scope: str = "all",
+        retry_failed: bool = False,
+        times: int = 1,
+    ) -> str:
+        """Ask for a case as api does, whose relay may publish the same event several times; the job's id."""
         job_id = str(uuid.uuid4())
-        await self.make_job(job_id, number)
+        await self.make_job(job_id, number, scope, retry_failed)
         request = ProcessRequested(
             job_id=job_id,
             process_number=number,
@@ -165,14 +177,13 @@ class Bench:
             discover=discover,
             created_at=datetime(2025, 1, 2, tzinfo=UTC),
         )
-        await self.produce(
-            encode(request, topics.PROCESS_REQUESTED, event_id=job_id, source="/autos/api", time=utc_now())
-        )
+        event = encode(request, topics.PROCESS_REQUESTED, event_id=job_id, source="/autos/api", time=utc_now())
+        await self.produce(*[event] * times)
         return job_id
 
-    async def make_job(self, job_id: str, number: str) -> None:
+    async def make_job(self, job_id: str, number: str, scope: str = "all", retry_failed: bool = False) -> None:
         """A job in the catalog, as api makes it."""
-        await self.database.run(lambda connection: _make_job(connection, job_id, number))
+        await self.database.run(lambda connection: _make_job(connection, job_id, number, scope, retry_failed))
 
     async def produce(self, *records: OutgoingRecord) -> None:
         await self.producer.send(records)
@@ -283,11 +294,12 @@ def _make_client(connection: Connection) -> None:
     )
 
 
-def _make_job(connection: Connection, job_id: str, number: str) -> None:
+def _make_job(connection: Connection, job_id: str, number: str, scope: str, retry_failed: bool) -> None:
     connection.execute(
         text(
-            "INSERT INTO catalog.jobs (job_id, process_number, client_id, scope, discover, active, created_at)"
-            " VALUES (:job_id, :number, 'test', 'all', true, false, now())"
+            "INSERT INTO catalog.jobs"
+            " (job_id, process_number, client_id, scope, discover, retry_failed, active, created_at)"
+            " VALUES (:job_id, :number, 'test', :scope, true, :retry_failed, false, now())"
         ),
-        {"job_id": job_id, "number": number},
+        {"job_id": job_id, "number": number, "scope": scope, "retry_failed": retry_failed},
     )

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from local.pdpj.control import Failure, FailureKind
-from services.downloader.planning import Plan
+from services.downloader.job_plan import Plan
 from shared.clock import utc_now
 from shared.events import topics
 from shared.events.document_requested import DocumentRequested
@@ -117,7 +117,7 @@ async def test_an_exception_that_nobody_expected_in_the_planner_ends_the_job(
     plan = Plan.__iter__
 
     def broken(self: Plan) -> Iterator[OutgoingRecord]:
-        if self._task.request.process_number == number:
+        if self._asked.request.process_number == number:
             raise ZeroDivisionError
         return plan(self)
 

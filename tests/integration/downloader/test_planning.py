@@ -268,7 +268,7 @@ async def test_ten_thousand_documents_are_planned_in_time_and_once_each(bench: B
         found = (each for each in bench.listen() if each.topic == topics.DOCUMENT_REQUESTED)
         return Counter(each.value["document_id"] for each in found if each.value["job_id"] == job)
 
-    async with bench.worker(download_concurrency=1):
+    async with bench.worker(download_concurrency=1, download_window=LARGE):
         discovered = await bench.ask(number)
         await wait_until_async(lambda: bench.told(discovered, "job.planned"), 60)
         await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=discovered)

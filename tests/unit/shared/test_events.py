@@ -18,8 +18,10 @@ from shared.events.asyncapi import FLOW, PUBLIC, asyncapi, models
 from shared.events.document_events import DocumentAvailable, JobPlanned
 from shared.events.envelope import NAMESPACE, Event, decode, decoder, deterministic_id, encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted
+from shared.events.process_requested import ProcessRequested
 from shared.events.samples import NoSample, sample
 from shared.events.topics import DOCUMENT_RETRY, EVENTS, PROCESS_COMPLETED, TOPICS, WEBHOOK_RETRY, tier_for
+from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import Record
 
@@ -211,3 +213,42 @@ def test_a_new_field_wants_an_example() -> None:
 @given(st.lists(st.text(st.characters(codec="utf-8")) | st.integers(), min_size=1, max_size=5))
 def test_a_deterministic_id_is_the_uuid5_of_its_parts(parts: list[object]) -> None:
     assert deterministic_id(*parts) == str(uuid.uuid5(NAMESPACE, "/".join(str(part) for part in parts)))
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
+def test_no_event_grows_with_what_others_have_written(model: type[Event]) -> None:
+    fields = {name: value for name, value in sample(model).model_dump().items() if name != "url"}
+    mine = {
+        "job_id",
+        "process_number",
+        "document_id",
+        "delivery_id",
+        "subscription_id",
+        "endpoint_id",
+        "plan_id",
+        "status",
+    }
+    loud = {name: "\x00é" * 500_000 for name, value in fields.items() if isinstance(value, str) and name not in mine}
+    event = model.model_validate(sample(model).model_dump() | loud)
+    assert len(event.model_dump_json()) < 20_000
+    assert "\x00" not in "".join(value for value in event.model_dump().values() if isinstance(value, str))
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-02T03:04:05"])
+def test_a_time_that_is_none_in_utc_is_poison(at: str) -> None:
+    value = json.dumps({**sample(JobPlanned).model_dump(mode="json"), "created_at": at}).encode()
+    with pytest.raises(PoisonRecord, match="wrong_schema: created_at"):
+        decoder(JobPlanned)(Record("t", 0, 0, None, value, {"ce_type": JobPlanned.TYPE.encode()}))
+
+
+def test_a_request_from_before_with_many_ids_is_still_read() -> None:
+    ids = [str(uuid.UUID(int=number)) for number in range(2_000)]
+    event = sample(ProcessRequested).model_copy(update={"document_ids": ids})
+    read = decode(record_of(event), {ProcessRequested.TYPE: ProcessRequested})
+    assert read.document_ids == ids  # type: ignore[attr-defined]
+
+
+def test_a_url_that_is_none_is_refused_and_never_cut() -> None:
+    for url in ("https://client.example/" + "x" * 3_000, "https://client.example/\x00"):
+        with pytest.raises(ValueError, match="not a URL"):
+            WebhookSubscribed.model_validate({**sample(WebhookSubscribed).model_dump(), "url": url})

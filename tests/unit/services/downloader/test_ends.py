@@ -19,7 +19,7 @@ JOB = "11111111-1111-4111-8111-111111111111"
 
 
 def job(number: str = NUMBER) -> StoredJob:
-    return StoredJob(number, "all", False, datetime(2025, 1, 2, tzinfo=UTC), False)
+    return StoredJob(number, "all", False, False, datetime(2025, 1, 2, tzinfo=UTC), False)
 
 
 @pytest.mark.parametrize(

@@ -259,3 +259,27 @@ def test_only_so_many_jobs_are_remembered() -> None:
     assert "cancelled-0" not in cancellations and "cancelled-10000" in cancellations
     cancellations.note([str(n) for n in range(10_001)])
     assert len(cancellations) == 10_000
+
+
+def asking(attempt: int = 1) -> FetchTask:
+    """A document that asks for the window after the third."""
+    asked = task(attempt)
+    asked.request = asked.request.model_copy(update={"plan_id": JOB, "release_after": 3})
+    return asked
+
+
+@pytest.mark.parametrize("ending", [STORED, NoAccess(), SourceServerError(), ZeroDivisionError()])
+async def test_whatever_becomes_of_a_document_the_next_window_is_asked_for(ending: Any) -> None:
+    *_, last, (topic, asked) = await Bench(ending).handle(asking())
+    assert (topic, asked["type"]) == ("process.requested", "autos.process.requested")
+    assert (asked["job_id"], asked["plan_id"], asked["resume_after"]) == (JOB, JOB, 3)
+    # Another attempt does not ask again.
+    assert last[1].get("release_after") is None or last[0] == "document.dead"
+
+
+async def test_a_held_document_asks_for_nothing_yet_and_one_of_a_cancelled_job_never() -> None:
+    bench = Bench(SourceThrottled())
+    with pytest.raises(InfrastructureAway):
+        await bench.handle(asking())
+    bench.cancellations.note([JOB], {JOB})
+    assert await bench.handle(asking()) == []

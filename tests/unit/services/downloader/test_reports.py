@@ -47,12 +47,12 @@ def read(record: OutgoingRecord) -> Record:
 def test_a_retry_goes_to_the_tier_of_its_delay_and_says_when_it_is_due() -> None:
     record = reports.retry(REQUEST, attempt=3, delay=30, error="short_body", traceparent=TRACE)
     task = fetching.decode(read(record))
-    assert (record.topic, record.key) == ("document.retry.30s", DOCUMENT.encode())
+    assert (record.topic, record.key) == ("document.retry.30s", NUMBER.encode())
     assert task.request == REQUEST.model_copy(
         update={"attempt": 3, "not_before": NOW + timedelta(seconds=30), "last_error": "short_body"}
     )
     assert task.not_before == (NOW + timedelta(seconds=30)).timestamp()
-    assert (task.group, task.traceparent) == (JOB, TRACE)
+    assert (task.group, task.traceparent) == (NUMBER, TRACE)
 
 
 def test_a_delay_below_every_tier_takes_the_shortest_with_its_own_due_time() -> None:

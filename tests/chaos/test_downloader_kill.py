@@ -22,6 +22,8 @@ __all__ = ["bench", "pdpj", "simulator"]
 DOCUMENTS = 1_000
 IN_FLIGHT = 32
 TAKEOVER_SECONDS = 15.0
+NARROW = {"AUTOS_DOWNLOAD_WINDOW": "64"}
+WIDE = {"AUTOS_DOWNLOAD_WINDOW": "10000"}
 FETCHED = (topics.DOCUMENT_REQUESTED, *(tier.topic for tier in topics.DOCUMENT_RETRY))
 COMMIT_WINDOW = timedelta(seconds=1.5)
 """Offsets are committed every half second; on a busy machine the answer and the kill take their time."""
@@ -44,12 +46,12 @@ async def test_kill_in_the_middle_of_a_case_loses_nothing_and_repeats_little(ben
     job = await bench.ask(number)
     allowed = 0
     for share in (0.25, 0.5):
-        with bench.process() as process:
+        with bench.process(**NARROW) as process:
             await wait_until_async(lambda share=share: len(available(bench, job)) >= share * DOCUMENTS, 60)
             process.kill()
             process.wait()
         allowed += at_risk(bench, job)
-    with bench.process():
+    with bench.process(**NARROW):
         ended = await bench.ended(job, timeout=90)
     assert len(ended) == DOCUMENTS
     assert set(ended.values()) == {"available"}
@@ -58,6 +60,7 @@ async def test_kill_in_the_middle_of_a_case_loses_nothing_and_repeats_little(ben
     assert len(requests) == DOCUMENTS
     repeated = sum(requests.values()) - DOCUMENTS
     assert repeated <= allowed
+    assert set(requested(bench, job).values()) == {1}, "each window is written once, whoever is killed"
 
 
 @pytest.mark.timeout(180)
@@ -92,7 +95,7 @@ async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(ben
     bench.pdpj.put_case(number, documents=3_000, size=10)
     written = Uncommitted(bench)
     try:
-        with bench.process() as process:
+        with bench.process(**WIDE) as process:
             job = await bench.ask(number)
             if moment == "case read":
                 await wait_until_async(lambda: bench.pdpj.case_metrics(number).case_requests, 30)
@@ -104,7 +107,7 @@ async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(ben
             process.wait()
     finally:
         written.close()
-    with bench.process():
+    with bench.process(**WIDE):
         (planned,) = await wait_until_async(lambda: bench.told(job, "job.planned"), 60)
         await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=job)
         await wait_until_async(lambda: len(requested(bench, job)) == 3_000, 20)

@@ -278,7 +278,7 @@ async def test_whatever_becomes_of_a_document_the_next_window_is_asked_for(endin
 
 
 async def test_a_held_document_asks_for_nothing_yet_and_one_of_a_cancelled_job_never() -> None:
-    bench = Bench(SourceThrottled())
+    bench = Bench(InfrastructureAway("object store"))
     with pytest.raises(InfrastructureAway):
         await bench.handle(asking())
     bench.cancellations.note([JOB], {JOB})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ from shared.storage import object_key
 from tests.integration.downloader.bench import Bench, Heard
 from tests.support import wait_until_async
 
-NEVER = "9999-12-31T23:59:59Z"
+NEVER = utc_now() + timedelta(days=300)
 
 
 def forged(topic: str = topics.DOCUMENT_REQUESTED, **fields: Any) -> OutgoingRecord:
@@ -156,7 +157,7 @@ async def test_times_that_no_tier_can_mean_keep_no_document_from_its_next_attemp
             object_key="",
             name="",
             attempt=3,
-            not_before=utc_now().replace(year=9999),
+            not_before=NEVER,
         )
         await bench.produce(
             encode(again, "document.retry.30s", event_id=str(uuid.uuid4()), source="/test", time=utc_now())

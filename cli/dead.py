@@ -15,19 +15,39 @@ app = typer.Typer(
     help="Dead letters: documents and cases that are not tried again by themselves.", no_args_is_help=True
 )
 
-_TOPICS = ("document.dead", "process.dead", "webhook.dead")
+_PROJECTION = "progress.dead_letters"
+_TOPICS = ("document.dead", "process.dead", "webhook.dead", _PROJECTION)
 
 
 def _read(topic: str, partition: int | None = None, offset: int | None = None) -> list[DeadLetter]:
     from shared.dead_letters import read_dead
     from shared.kafka.errors import InfrastructureAway
 
+    if topic == _PROJECTION:
+        return _rows(offset)
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
     config: dict[str, Any] = kafka_config()
     try:
         return list(read_dead(bootstrap, topic, config=config, partition=partition, offset=offset))
     except InfrastructureAway as error:
         raise fail(f"Kafka at {bootstrap} does not answer") from error
+
+
+def _rows(row: int | None) -> list[DeadLetter]:
+    """What the projection could not apply: a table, read as if it were a topic."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from shared.db.engine import make_engine
+    from shared.dead_letters import read_projection
+
+    engine = make_engine(setting("AUTOS_DATABASE_URL", "database_url"), application_name="autos-dead", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            return list(read_projection(connection, row=row))
+    except SQLAlchemyError as error:
+        raise fail(f"the database does not answer: {type(error).__name__}") from error
+    finally:
+        engine.dispose()
 
 
 def _one(letter_id: str) -> DeadLetter:
@@ -43,23 +63,20 @@ def _one(letter_id: str) -> DeadLetter:
 
 @app.command("list")
 def list_(
-    topic: Annotated[str, typer.Option(help="document.dead, process.dead or webhook.dead.")] = "document.dead",
+    topic: Annotated[str | None, typer.Option(help=f"Only of one: {', '.join(_TOPICS)}.")] = None,
     process_number: Annotated[str | None, typer.Option("--process", help="Only of this case.")] = None,
     last: Annotated[int, typer.Option(help="So many of the newest.")] = 100,
 ) -> None:
-    """List dead letters, oldest first: id, time, case, document, reason."""
-    if topic not in _TOPICS:
+    """List the dead letters of all topics, oldest first: id, time, case, document, reason."""
+    if topic is not None and topic not in _TOPICS:
         raise fail(f"there is no dead topic {topic} ({', '.join(_TOPICS)})", status=2)
-    letters = [letter for letter in _read(topic) if process_number in (None, _case(letter))]
+    names = _TOPICS if topic is None else (topic,)
+    letters = [letter for name in names for letter in _read(name) if process_number in (None, letter.case)]
     letters.sort(key=lambda letter: letter.at)
     for letter in letters[-last:]:
-        document = getattr(letter.event, "document_id", "")
-        typer.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}Z  {_case(letter)}  {document}  {letter.error_code}")
+        about = f"{letter.case or '-'}  {letter.document_id or '-'}"
+        typer.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}Z  {about}  {letter.error_code}")
     typer.echo(f"{len(letters)} dead letter(s)")
-
-
-def _case(letter: DeadLetter) -> str | None:
-    return letter.event.process_number if letter.event else None
 
 
 @app.command()
@@ -86,7 +103,7 @@ def replay(
 
     letters = [_one(letter_id) for letter_id in letter_ids or ()]
     if process_number:
-        letters += [letter for letter in _read("document.dead") if _case(letter) == process_number]
+        letters += [letter for letter in _read("document.dead") if letter.case == process_number and letter.event]
     if not letters:
         raise fail("nothing to replay: name ids, or --process", status=2)
     try:

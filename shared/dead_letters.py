@@ -8,6 +8,8 @@ ended becomes available for the case; the job's own counters stay what was told 
 
 from __future__ import annotations
 
+import json
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -16,8 +18,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from sqlalchemy import Connection, select
 
 from shared.clock import EARLIEST, Clock, plausible_ms, utc_now
+from shared.db.progress import dead_letters
 from shared.events.document_requested import DocumentDead, DocumentRequested
 from shared.events.envelope import Event, encode, header, validate
 from shared.events.process_requested import ProcessDead, ProcessRequested
@@ -34,12 +38,17 @@ REPLAYABLE: Final[Mapping[str, tuple[type[DocumentDead] | type[ProcessDead], typ
 }
 """By dead topic: what it holds, what is sent again, and where to. Webhooks are sent again by ``autos redeliver``."""
 
+_NAME: Final = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
 _ANSWER_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 30.0
 
 
 class NotReplayable(Exception):
     """The dead letter is a poison record: what made it must be mended, sending it again would change nothing."""
+
+
+PROJECTION: Final = "progress.dead_letters"
+"""The table of what the projection cannot apply, as a topic of one partition: an id is its row's."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,37 @@ class DeadLetter:
     def id(self) -> str:
         """``topic/partition/offset``: what show and replay take."""
         return f"{self.record.topic}/{self.record.partition}/{self.record.offset}"
+
+    @property
+    def case(self) -> str | None:
+        """The case that it is about, where that can be read."""
+        return self.event.process_number if self.event is not None else _named(self.record.value, "process_number")
+
+    @property
+    def document_id(self) -> str | None:
+        """The document that it is about, likewise."""
+        return _named(self.record.value, "document_id")
+
+
+def _named(value: bytes | None, field: str) -> str | None:
+    try:
+        found = json.loads((value or b"").decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    named = found.get(field) if isinstance(found, dict) else None
+    return named if isinstance(named, str) and _NAME.fullmatch(named) else None
+
+
+def read_projection(connection: Connection, *, row: int | None = None) -> Iterator[DeadLetter]:
+    """What the projection could not apply, oldest first; or the one row with this id."""
+    statement = select(dead_letters).order_by(dead_letters.c.id)
+    if row is not None:
+        statement = statement.where(dead_letters.c.id == row)
+    for found in connection.execute(statement.execution_options(yield_per=500)):
+        headers = {name: str(text).encode() for name, text in found.headers.items()}
+        record = Record(PROJECTION, 0, found.id, found.key, found.value, headers)
+        detail = f"from {found.topic}/{found.partition}/{found.offset}"
+        yield DeadLetter(record, found.created_at, found.reason, detail, None)
 
 
 def read_dead(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 
+import orjson
 import pytest
+from typer.testing import CliRunner
 
+from cli.dead import app
 from local.pdpj.control import Failure, FailureKind
 from shared.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
 from shared.events import topics
@@ -52,3 +56,30 @@ async def test_a_poison_record_is_read_with_its_reason_and_not_replayed(bench: B
     assert (letter.error_code, letter.record.value) == ("unknown_type", b"[")
     with pytest.raises(NotReplayable):
         replayed(letter)
+
+
+async def test_the_letters_of_every_dead_topic_and_of_the_projection_are_listed_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = bench.fresh_number()
+    monkeypatch.setenv("AUTOS_KAFKA_BOOTSTRAP_SERVERS", bench.servers.bootstrap_servers)
+    monkeypatch.setenv("AUTOS_DATABASE_URL", bench.servers.owner_url)
+    value = orjson.dumps({"process_number": number, "document_id": str(uuid.uuid4())})
+    names = (topics.DOCUMENT_DEAD, topics.PROCESS_DEAD, topics.WEBHOOK_DEAD)
+    await bench.produce(*(OutgoingRecord(name, b"k", value, {"autos_error": b"wrong_schema"}) for name in names))
+    await bench.sql(
+        'INSERT INTO progress.dead_letters (topic, partition, "offset", reason, value, headers)'
+        " VALUES ('document.events', 0, :o, 'unstorable', :v, '{}')",
+        o=uuid.uuid4().int >> 66,
+        v=value,
+    )
+    listed = await asyncio.to_thread(CliRunner().invoke, app, ["list", "--process", number])
+    assert listed.exit_code == 0, listed.output
+    found = {line.partition("/")[0] for line in listed.output.splitlines() if number in line}
+    assert found == {*names, "progress.dead_letters"}
+    (row,) = [line.split()[0] for line in listed.output.splitlines() if line.startswith("progress.dead_letters/")]
+    shown = await asyncio.to_thread(CliRunner().invoke, app, ["show", row])
+    assert "reason: unstorable: from document.events/0/" in shown.output
+    alone = await asyncio.to_thread(CliRunner().invoke, app, ["list", "--topic", "process.dead", "--process", number])
+    assert alone.output.count(number) == 1
+    assert (await asyncio.to_thread(CliRunner().invoke, app, ["replay", row])).exit_code == 1

@@ -32,14 +32,14 @@ async def _measure(plan: Plan, product: Product) -> list[Figure]:
     reads: dict[str, list[float]] = {"live": [], "stored": [], "status": []}
     async with product.client() as client:
         for path in ("/health/live", f"/processes/{stored}", f"/processes/{large}/status"):
-            await _steadily(client, path, 10, 1.0)
+            await steadily(client, path, 10, 1.0)
         for _ in range(plan.rounds):
-            reads["live"].append(percentile(await _steadily(client, "/health/live", _RATE, seconds), 0.99) * 1000)
+            reads["live"].append(percentile(await steadily(client, "/health/live", _RATE, seconds), 0.99) * 1000)
             reads["stored"].append(
-                percentile(await _steadily(client, f"/processes/{stored}", _RATE, seconds), 0.99) * 1000
+                percentile(await steadily(client, f"/processes/{stored}", _RATE, seconds), 0.99) * 1000
             )
             # Ten a second: at fifty the answers of half a megabyte would measure the machine's copying.
-            status = await _steadily(client, f"/processes/{large}/status", 10.0, seconds)
+            status = await steadily(client, f"/processes/{large}/status", 10.0, seconds)
             reads["status"].append(percentile(status, 0.99) * 1000)
             plan.say(f"  p99: stored {reads['stored'][-1]:.0f} ms, large status {reads['status'][-1]:.0f} ms")
         first, source = await _first_requests(product, client, plan.size(60, 20))
@@ -56,7 +56,7 @@ async def _measure(plan: Plan, product: Product) -> list[Figure]:
     ]
 
 
-async def _steadily(client: httpx.AsyncClient, path: str, rate: float, seconds: float) -> list[float]:
+async def steadily(client: httpx.AsyncClient, path: str, rate: float, seconds: float) -> list[float]:
     """Requests at fixed times; each counts from the time at which it was due, sent late or not."""
     loop = asyncio.get_running_loop()
     began = loop.time()

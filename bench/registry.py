@@ -23,6 +23,7 @@ MODULES: Final = (
     "webhooks",
     "isolation",
     "api_reads",
+    "streams",
 )
 """In the order in which they run; a module's name is its benchmark's."""
 

@@ -31,6 +31,7 @@ from services.api.links import LinkCache
 from services.api.metrics import ApiMetrics
 from services.api.middleware import RequestEdge
 from services.api.parameters import only_known_parameters
+from services.api.places import Places, TooManyStreams, TooManyWaits
 from services.api.processes import many_routes
 from services.api.processes import routes as process_routes
 from services.api.processes.batch import BatchService
@@ -194,6 +195,8 @@ def _make_parts(
         batches=BatchService(cases),
         listing=CaseListing(database),
         follower=CaseFollower(database, changes, links, clock),
+        streams=Places(settings.streams_per_client, TooManyStreams),
+        waits=Places(settings.waits_per_client, TooManyWaits),
         jobs=JobService(database, links, clock),
         deliveries=DeliveryService(database, clock),
         webhooks=WebhookService(database, clock, urls, caller, rules.limit, signing_key=settings.signing_key),

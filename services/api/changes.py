@@ -41,6 +41,8 @@ class Changes:
         self._listener = Listener(url, PROGRESS, self._on_notify)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watches: dict[str, set[Watch]] = defaultdict(set)
+        self._count = 0
+        self._numbers: dict[str, int] = {}
         self.closed = False
 
     def start(self) -> None:
@@ -61,6 +63,8 @@ class Changes:
     def watch(self, process_number: str) -> Iterator[Watch]:
         """A waiter that misses no change from here on: read the state after entering, then wait."""
         watch = Watch(self)
+        if process_number not in self._watches:
+            self._mark(process_number)
         self._watches[process_number].add(watch)
         try:
             yield watch
@@ -69,13 +73,23 @@ class Changes:
             waiting.discard(watch)
             if not waiting:
                 del self._watches[process_number]
+                del self._numbers[process_number]
 
     def wake(self, process_number: str | None) -> None:
         """Wake the waiters of a case, or all when something may have been missed."""
-        groups = list(self._watches.values()) if process_number is None else [self._watches.get(process_number, set())]
-        for group in groups:
-            for watch in group:
-                watch.event.set()
+        for number in list(self._watches) if process_number is None else [process_number]:
+            if number in self._watches:
+                self._mark(number)
+                for watch in self._watches[number]:
+                    watch.event.set()
+
+    def number_of(self, process_number: str) -> int:
+        """The number of the last change of a case that is being watched: another one after each change."""
+        return self._numbers[process_number]
+
+    def _mark(self, process_number: str) -> None:
+        self._count += 1
+        self._numbers[process_number] = self._count
 
     def _on_notify(self, payload: str | None) -> None:
         if self._loop is not None:

@@ -15,6 +15,7 @@ from services.api.health.checks import Readiness
 from services.api.jobs.service import JobService
 from services.api.links import LinkCache
 from services.api.metrics import ApiMetrics
+from services.api.places import Places
 from services.api.processes.batch import BatchService
 from services.api.processes.follow import CaseFollower
 from services.api.processes.listing import CaseListing
@@ -44,6 +45,8 @@ class Resources:
     batches: BatchService
     listing: CaseListing
     follower: CaseFollower
+    streams: Places
+    waits: Places
     jobs: JobService
     deliveries: DeliveryService
     webhooks: WebhookService

@@ -51,6 +51,10 @@ class ApiSettings(
     rate_limit_burst: int = Field(120, ge=1)
     max_active_jobs: int = Field(1000, ge=1)
     """How many jobs one client may have that have not ended."""
+    streams_per_client: int = Field(20, ge=1)
+    """Event streams that one client may have open in one process."""
+    waits_per_client: int = Field(1000, ge=1)
+    """Long polls that one client may have open in one process."""
 
     webhook_timeout_seconds: float = Field(15, gt=0, le=30)
     """Of the test event that POST /webhooks/test sends."""

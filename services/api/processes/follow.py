@@ -7,28 +7,26 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Connection
 
 from services.api.answers import candidates
 from services.api.changes import Changes
-from services.api.jobs.model import job_view
+from services.api.jobs.model import Job
 from services.api.jobs.repository import shown_job
 from services.api.links import RENEW_SECONDS, LinkCache
 from services.api.problems import ProcessUnknown
+from services.api.processes.feed import BEGINNING, OVERLAP, CaseFeed, message
 from services.api.processes.markers import Marker, read_marker
 from services.api.processes.reading import CaseParts, read_status
-from services.api.processes.views import documents_view
 from services.api.single_flight import SingleFlight
 from shared.clock import Clock
 from shared.db.engine import Database
 
 _HEARTBEAT_SECONDS: Final = 15.0
 _QUIET_SECONDS: Final = 0.2
-_OVERLAP_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class EventId:
     changed_at: float
 
     def __str__(self) -> str:
-        return f"{self.job_id}:{self.version}:{int(self.changed_at * 1_000_000)}"
+        return f"{self.job_id}:{self.version}:{max(0, round(self.changed_at * 1_000_000))}"
 
     @classmethod
     def parse(cls, text: str | None) -> EventId | None:
@@ -49,6 +47,15 @@ class EventId:
         if len(parts) != 3 or not parts[1].isdecimal() or not parts[2].isdecimal() or len(text or "") > 100:
             return None
         return cls(parts[0], int(parts[1]), int(parts[2]) / 1_000_000)
+
+    @property
+    def since(self) -> datetime:
+        """From when on changes may be news to whoever has had this event."""
+        try:
+            return max(BEGINNING, datetime.fromtimestamp(self.changed_at, UTC) - OVERLAP)
+        except (OverflowError, ValueError, OSError):
+            # Not one of ours.
+            return BEGINNING
 
 
 class CaseFollower:
@@ -59,6 +66,7 @@ class CaseFollower:
         self._changes = changes
         self._links = links
         self._clock = clock
+        self._feed = CaseFeed(database, changes, links)
         # However many wait for one case: a change is looked up once.
         self._markers = SingleFlight(self._read_marker)
 
@@ -111,25 +119,33 @@ class CaseFollower:
         The stream ends when ``may_listen`` says so: a key may be revoked while it is open.
         """
         position = EventId.parse(last_event_id)
-        floor = 0.0
         sent: dict[str, datetime] = {}
         yield b"retry: 2000\n\n"
         with self._changes.watch(process_number) as watch:
             while True:
                 if not await may_listen():
                     return
-                parts = await self._database.read(lambda connection: _status_parts(connection, process_number))
-                if parts.job is not None:
-                    if position is None or position.job_id != parts.job.job_id:
-                        # A new listener, or another job: everything that is known is news.
-                        position, floor, sent = None, 0.0, {}
-                    elif not sent:
-                        floor = position.changed_at
-                    position, messages = await asyncio.to_thread(self._messages, parts, sent, floor, position)
-                    for message in messages:
-                        yield message
-                    if parts.job.ended:
+                state = await self._feed.state(process_number)
+                if state.job is not None:
+                    if position is not None and position.job_id != state.job.job_id:
+                        # Another job: everything that is known is news.
+                        position, sent = None, {}
+                    since = position.since if position is not None else BEGINNING
+                    is_news = False
+                    here = EventId(state.job.job_id, state.version, state.newest.timestamp())
+                    async for chunk in self._sweep(process_number, state.job, since, sent, here.since):
+                        is_news = True
+                        yield chunk
+                        # A large case is told in many pages.
+                        if not await may_listen():
+                            return
+                    if state.job.ended:
+                        yield message("progress", state.summary) + message("completed", state.summary, here)
                         return
+                    if is_news or here != position:
+                        yield message("progress", state.summary, here)
+                    position = here
+                    sent = {identity: at for identity, at in sent.items() if at >= here.since}
                 while not await watch.wait(_HEARTBEAT_SECONDS):
                     if self._changes.closed:
                         return
@@ -138,32 +154,23 @@ class CaseFollower:
                 await asyncio.sleep(_QUIET_SECONDS)
                 watch.event.clear()
 
-    def _messages(
-        self, parts: CaseParts, sent: dict[str, datetime], floor: float, position: EventId | None
-    ) -> tuple[EventId, list[bytes]]:
-        """What changed since ``position``. Only the last message has an id: a batch cut short is sent again."""
-        job = parts.job
-        assert job is not None
-        newest = position.changed_at if position is not None else 0.0
-        fresh = []
-        for document in parts.documents:
-            if document.state is None:
-                continue
-            changed, identity = document.state.updated_at, document.listed.document_id
-            # Clocks and commits are not in step: what is a little older than the last one sent may be news too.
-            if changed.timestamp() >= floor - _OVERLAP_SECONDS and sent.get(identity) != changed:
-                sent[identity] = changed
-                newest = max(newest, changed.timestamp())
-                fresh.append(document)
-        here = EventId(job.job_id, job.progress.version if job.progress is not None else 0, newest)
-        summary = {**job_view(job, len(parts.documents)), "process_number": parts.process_number}
-        views = documents_view(fresh, job, self._links, has_webhook=parts.has_webhook)
-        messages = [_message("document", view) for view in views]
-        if job.ended:
-            messages += [_message("progress", summary), _message("completed", summary, here)]
-        elif fresh or here != position:
-            messages.append(_message("progress", summary, here))
-        return here, messages
+    async def _sweep(
+        self, process_number: str, job: Job, since: datetime, sent: dict[str, datetime], keep_since: datetime
+    ) -> AsyncIterator[bytes]:
+        """The events of the documents that changed from ``since`` on and were not ``sent`` as they are now.
+
+        What changed from ``keep_since`` on the next sweep comes upon again: it is noted in ``sent``.
+        """
+        after: str | None = None
+        while True:
+            page = await self._feed.page(process_number, job, since, after)
+            fresh = [change for change in page.changes if sent.get(change.document_id) != change.changed_at]
+            sent.update((one.document_id, one.changed_at) for one in fresh if one.changed_at >= keep_since)
+            if fresh:
+                yield b"".join(change.message for change in fresh)
+            after = page.after
+            if after is None:
+                return
 
     async def over(self, process_number: str, last_event_id: str | None) -> bool:
         """Whether the client has had the last event of the case's job already."""
@@ -181,8 +188,3 @@ class CaseFollower:
 
 def _status_parts(connection: Connection, process_number: str) -> CaseParts:
     return read_status(connection, process_number, shown_job(connection, process_number))
-
-
-def _message(event: str, data: dict[str, Any], identity: EventId | None = None) -> bytes:
-    named = b"id: %b\n" % str(identity).encode() if identity is not None else b""
-    return b"event: %b\n%bdata: %b\n\n" % (event.encode(), named, orjson.dumps(data))

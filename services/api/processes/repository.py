@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -51,6 +52,15 @@ _ONE_LISTED: Final = Prepared("autos_document", _LISTING.where(documents.c.docum
 _STATES: Final = select(*_STATE).where(progress.documents.c.process_number == bindparam("number"))
 _ALL_STATES: Final = Prepared("autos_states", _STATES)
 _ONE_STATE: Final = Prepared("autos_state", _STATES.where(progress.documents.c.document_id == bindparam("document_id")))
+_SINCE: Final = (
+    _STATES.where(
+        progress.documents.c.updated_at >= bindparam("since"), progress.documents.c.document_id > bindparam("after")
+    )
+    .order_by(progress.documents.c.document_id)
+    .limit(bindparam("most"))
+)
+_ONE_SINCE: Final = _SINCE.where(progress.documents.c.document_id == bindparam("document_id"))
+_SOME_LISTED: Final = _LISTING.where(documents.c.document_id.in_(bindparam("ids", expanding=True)))
 _ASKED: Final = select(
     or_(
         exists().where(processes.c.process_number == bindparam("number")),
@@ -130,6 +140,29 @@ def documents_of(
     by_id = {row.document_id: row for row in states.run(connection, wanted).all()}
     found = [Document(row, by_id.get(row.document_id)) for row in listed.run(connection, wanted).all()]
     return [document for document in found if document.available] if available_only else found
+
+
+def states_since(
+    connection: Connection,
+    process_number: str,
+    since: datetime,
+    after: str,
+    most: int,
+    *,
+    document_id: str | None = None,
+) -> list[Row[Any]]:
+    """What the projection says of at most so many documents that changed from ``since`` on, by id, behind ``after``."""
+    wanted: dict[str, Any] = {"number": str(process_number), "since": since, "after": after, "most": most}
+    if document_id is not None:
+        wanted["document_id"] = document_id
+    return list(connection.execute(_SINCE if document_id is None else _ONE_SINCE, wanted))
+
+
+def listed_documents(connection: Connection, process_number: str, document_ids: Sequence[str]) -> list[Row[Any]]:
+    """These documents of a case as the source lists them, in its order."""
+    if not document_ids:
+        return []
+    return list(connection.execute(_SOME_LISTED, {"number": str(process_number), "ids": list(document_ids)}))
 
 
 def webhooks_of(

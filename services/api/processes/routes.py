@@ -6,12 +6,12 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from starlette.responses import StreamingResponse
 
 from services.api.answers import Json, matches, not_modified, tagged
 from services.api.auth import Caller, Downloader, Reader, require_webhooks
 from services.api.openapi import webhook_callback
 from services.api.parameters import DocumentId, Number, UrlText
+from services.api.places import PlacedStream, TooManyStreams, TooManyWaits
 from services.api.problems import (
     DocumentNotFound,
     InvalidProcessNumber,
@@ -114,7 +114,7 @@ async def get_process(
     responses={
         200: {"model": StatusView, "description": "How far the case's job is"},
         304: {"description": "Your copy is current"},
-        **_KNOWN,
+        **described(InvalidProcessNumber, ProcessUnknown, TooManyWaits),
     },
     summary="Follow a case by polling",
 )
@@ -127,7 +127,8 @@ async def get_status(
 ) -> Response:
     """The job and its documents. With `wait` the answer comes at the next change, or when the time is over."""
     if wait > 0:
-        marker = await parts.follower.wait(numero, wait, if_none_match)
+        with parts.waits.taken(caller.client_id):
+            marker = await parts.follower.wait(numero, wait, if_none_match)
         if not await parts.keys.holds(caller):
             raise Unauthorized("the key has expired or been revoked")
     else:
@@ -144,7 +145,7 @@ async def get_status(
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events"},
         204: {"description": "The job has ended and you have had its last event"},
-        **_KNOWN,
+        **described(InvalidProcessNumber, ProcessUnknown, TooManyStreams),
     },
     summary="Follow a case live",
 )
@@ -158,11 +159,12 @@ async def get_events(
     await parts.follower.marker(numero)
     if await parts.follower.over(numero, last_event_id):
         return Response(status_code=204)
-    return StreamingResponse(
+    place = parts.streams.take(caller.client_id)
+    return PlacedStream(
         parts.follower.events(numero, last_event_id, partial(parts.keys.holds, caller)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    ).placed(place)
 
 
 @router.get(

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -63,7 +63,7 @@ class ScriptedSource:
                 type="Petição",
                 type_code="57",
                 sequence=index,
-                filed_at=datetime(2024, 5, 2, 15, 30, index, tzinfo=UTC),
+                filed_at=datetime(2024, 5, 2, 15, 30, tzinfo=UTC) + timedelta(seconds=index),
                 pages=2,
                 size=1000 + index,
                 content_type="application/pdf",

@@ -85,7 +85,7 @@ async def test_a_thousand_waiting_clients_ask_nothing_and_one_change_wakes_those
     many_files: None,
 ) -> None:
     key = new_key()
-    app = make_app(api_port=unused_tcp_port, rate_limit_burst=100)
+    app = make_app(api_port=unused_tcp_port, rate_limit_burst=100, streams_per_client=_CASES * _STREAMS_EACH)
     statements: list[str] = []
     event.listen(
         app.state.resources.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2])

@@ -56,7 +56,8 @@ from shared.pdpj.changes import TellsChanges
 from shared.presigning import make_links
 from shared.storage import make_store
 from shared.webhooks.dial import WebhookCaller
-from shared.webhooks.guard import GuardPolicy, Resolver, system_resolver
+from shared.webhooks.guard import GuardPolicy, Resolver
+from shared.webhooks.lookups import Lookups
 
 _RELEASE_EVERY_SECONDS: Final = 10.0
 _BROKER_SECONDS: Final = 2.0
@@ -84,7 +85,7 @@ def create_app(
 
     With ``publisher`` it relays its outbox; without, the rows wait for another replica's relay.
     """
-    parts = _make_parts(settings, source, clock, registry or CollectorRegistry(), resolver or system_resolver())
+    parts = _make_parts(settings, source, clock, registry or CollectorRegistry(), resolver or Lookups())
     resources, reader, caller = parts
 
     @asynccontextmanager

@@ -29,7 +29,7 @@ WITH RECURSIVE open (endpoint_id) AS (
              ORDER BY d.endpoint_id LIMIT 1)
       FROM open WHERE open.endpoint_id IS NOT NULL
 )
-(SELECT d.delivery_id::text, e.endpoint_id::text, e.origin
+(SELECT d.delivery_id::text, e.endpoint_id::text, e.origin, e.client_id
    FROM open JOIN delivery.endpoints e USING (endpoint_id)
   CROSS JOIN LATERAL (
         SELECT d.delivery_id, d.next_attempt_at FROM delivery.deliveries d
@@ -38,13 +38,14 @@ WITH RECURSIVE open (endpoint_id) AS (
   WHERE e.disabled_at IS NULL AND e.endpoint_id <> ALL (%(full)s::uuid[])
   ORDER BY d.next_attempt_at LIMIT %(most)s)
 UNION ALL
-(SELECT d.delivery_id::text, d.endpoint_id::text, e.origin FROM delivery.deliveries d
+(SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id FROM delivery.deliveries d
    JOIN delivery.endpoints e USING (endpoint_id)
   WHERE d.status = 'sending' AND d.lease_until <= %(now)s AND d.endpoint_id <> ALL (%(full)s::uuid[])
   ORDER BY d.lease_until LIMIT %(most)s)
 """
 _FIND: Final = """
-SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, d.status, d.attempts FROM delivery.deliveries d
+SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, d.status, d.attempts
+  FROM delivery.deliveries d
   JOIN delivery.endpoints e USING (endpoint_id)
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) AND d.status IN ('pending', 'waiting') AND d.next_attempt_at IS NOT NULL
 """
@@ -99,7 +100,7 @@ def due(
 def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[Ticket, int]]:
     """Of these, the deliveries that wait to be sent, with the number of attempts made so far."""
     rows = connection.exec_driver_sql(_FIND, {"ids": list(delivery_ids)})
-    return {row[0]: (Ticket(row[0], row[1], row[2]), row.attempts) for row in rows}
+    return {row[0]: (Ticket(row[0], row[1], row[2], row[3]), row.attempts) for row in rows}
 
 
 def claim(

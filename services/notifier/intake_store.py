@@ -171,7 +171,7 @@ def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datet
     connection.exec_driver_sql(_ADD_ENDPOINTS, {"rows": as_json(known), "now": now})
     created = connection.exec_driver_sql(_ADD_DELIVERIES, {"rows": as_json(rows), "now": now}).all()
     return len(created), [
-        Ticket(row.delivery_id, row.endpoint_id, names[row.endpoint_id].origin)
+        Ticket(row.delivery_id, row.endpoint_id, names[row.endpoint_id].origin, names[row.endpoint_id].client_id)
         for row in created
         if row.next_attempt_at is not None
     ]
@@ -197,7 +197,7 @@ def ask_again(
             continue
         writes.append(written(row.delivery_id, held(decision.delivery) if row.disabled else decision.delivery, now))
         if not row.disabled:
-            tickets.append(Ticket(row.delivery_id, row.endpoint_id, row.origin))
+            tickets.append(Ticket(row.delivery_id, row.endpoint_id, row.origin, row.client_id))
     write_deliveries(connection, writes)
     return tickets
 

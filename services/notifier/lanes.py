@@ -1,9 +1,10 @@
 """Who is sent next: a lane for each endpoint, served in turn, within limits. Pure; told the time.
 
 A delivery is offered, taken (to be claimed in the database), started (its request goes out), ended. Limits hold on
-what is taken: by endpoint, by origin, in all. An endpoint that lately answered quickly may have some more taken than
-it may have in flight, so that claims are made ahead in batches; its requests in flight stay within the limit. What is
-taken ahead uses no more than half of what an origin and all may have together, and is filled up when half is used.
+what is taken: by endpoint, by origin, by client, in all. An endpoint that lately answered quickly may have some more
+taken than it may have in flight, so that claims are made ahead in batches; its requests in flight stay within the
+limit. What is taken ahead uses no more than half of what its origin, its client and all may have together, and is
+filled up when half is used.
 
 A dead receiver holds its own lane's slots and nothing else. A lane keeps a bounded number of deliveries; the others
 stay in the database, and ``hungry`` says when there is room for them again. A lane with nothing to do and nothing to
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.notifier.breaker import Breaker, BreakerPolicy
+from services.notifier.crowds import Crowd
 
 _QUICK_SECONDS: Final = 0.25
 _IDLE_LANES: Final = 10_000
@@ -29,6 +31,7 @@ class Limits:
     """How much may be under way. ``interval`` is the least time (seconds) between two starts of an endpoint."""
 
     in_all: int = 512
+    by_client: int = 256
     by_origin: int = 64
     by_endpoint: int = 4
     ahead: int = 28
@@ -44,6 +47,7 @@ class Ticket:
     delivery_id: str
     endpoint_id: str
     origin: str
+    client_id: str
 
 
 class _Lane:
@@ -68,11 +72,11 @@ class Lanes:
         self._limits = limits
         self._lanes: dict[str, _Lane] = {}
         self._known: set[str] = set()
-        self._origins: dict[str, int] = {}
+        self._origins = Crowd(limits.by_origin)
+        self._clients = Crowd(limits.by_client)
         self._taken = 0
         # Endpoints that may have something to take, in turn (a dict keeps the order).
         self._turn: dict[str, None] = {}
-        self._blocked_by_origin: dict[str, dict[str, None]] = {}
         self._timers: list[tuple[float, str]] = []
         self._hungry = False
 
@@ -121,7 +125,7 @@ class Lanes:
             if lane.next_at <= now:
                 self._forget_if_idle(endpoint_id, lane)
             return None
-        if not self._may_take(lane, lane.queue[0].origin):
+        if not self._may_take(lane, lane.queue[0]):
             return None
         if not lane.breaker.admits(now):
             if lane.breaker.open_until is not None:
@@ -130,10 +134,11 @@ class Lanes:
         if now < lane.next_at:
             heapq.heappush(self._timers, (lane.next_at, endpoint_id))
             return None
-        origin = lane.queue[0].origin
-        if self._origins.get(origin, 0) >= self._limits.by_origin:
-            self._blocked_by_origin.setdefault(origin, {})[endpoint_id] = None
-            return None
+        first = lane.queue[0]
+        for crowd, name in ((self._origins, first.origin), (self._clients, first.client_id)):
+            if crowd.full(name):
+                crowd.wait(name, endpoint_id)
+                return None
         ticket = lane.queue.popleft()
         if lane.overflowed and len(lane.queue) <= self._limits.queue // 4:
             lane.overflowed = False
@@ -142,23 +147,25 @@ class Lanes:
         lane.next_at = now + self._limits.interval
         lane.taken += 1
         self._taken += 1
-        self._origins[origin] = self._origins.get(origin, 0) + 1
+        self._origins.take(ticket.origin)
+        self._clients.take(ticket.client_id)
         return ticket
 
-    def _may_take(self, lane: _Lane, origin: str) -> bool:
+    def _may_take(self, lane: _Lane, first: Ticket) -> bool:
         """Whether a lane has room. What is taken ahead is filled up once half of it is used: claims come in batches."""
-        room = self._room(lane, origin)
+        room = self._room(lane, first)
         if lane.taken >= room:
             lane.filling = False
         elif lane.taken < self._limits.by_endpoint + self._limits.ahead // 2:
             lane.filling = True
         return lane.filling
 
-    def _room(self, lane: _Lane, origin: str) -> int:
+    def _room(self, lane: _Lane, first: Ticket) -> int:
         limits = self._limits
         if not lane.breaker.closed:
             return 1
-        crowded = 2 * self._taken >= limits.in_all or 2 * self._origins.get(origin, 0) >= limits.by_origin
+        crowded = 2 * self._taken >= limits.in_all
+        crowded = crowded or self._origins.crowded(first.origin) or self._clients.crowded(first.client_id)
         return limits.by_endpoint + (limits.ahead if lane.quick and not crowded else 0)
 
     def claimed(self, ticket: Ticket) -> None:
@@ -223,13 +230,9 @@ class Lanes:
     def _release(self, ticket: Ticket, lane: _Lane) -> None:
         lane.taken -= 1
         self._taken -= 1
-        left = self._origins[ticket.origin] - 1
-        if left:
-            self._origins[ticket.origin] = left
-        else:
-            del self._origins[ticket.origin]
-        for endpoint_id in self._blocked_by_origin.pop(ticket.origin, {}):
-            self._turn[endpoint_id] = None
+        for waiting in (self._origins.release(ticket.origin), self._clients.release(ticket.client_id)):
+            for endpoint_id in waiting:
+                self._turn[endpoint_id] = None
         if lane.queue:
             self._turn[ticket.endpoint_id] = None
         elif not self._limits.interval:

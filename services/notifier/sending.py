@@ -14,6 +14,7 @@ from services.notifier.attempt import Attempt, attempt_of
 from services.notifier.body import Bodies
 from services.notifier.claims import Claimed, renew
 from services.notifier.metrics import NotifierMetrics
+from services.notifier.shares import Shares
 from services.notifier.state import RetryPolicy
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -21,8 +22,9 @@ from shared.kafka.errors import InfrastructureAway
 from shared.webhooks.dial import CallResult, WebhookCaller, refused_call
 from shared.webhooks.signing import InvalidSecret, signature_headers
 
-_LARGE_AT_ONCE: Final = 16
-"""Large bodies in memory at once (one of 10,000 documents is about 8 MB)."""
+_LARGE_BY_ORIGIN: Final = 8
+_LARGE_IN_ALL: Final = 128
+"""Large bodies in memory at once. A dead endpoint soon has one at most, since its breaker opens."""
 _BUILD_THREADS: Final = 2
 _RECORD_MARGIN: Final = timedelta(seconds=3)
 
@@ -58,7 +60,7 @@ class Sender:
         self._policy = policy
         self._clock = clock
         self._metrics = metrics
-        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._large = Shares(by_origin=_LARGE_BY_ORIGIN, in_all=_LARGE_IN_ALL)
         self._builders = ThreadPoolExecutor(_BUILD_THREADS, thread_name_prefix="body")
 
     def close(self) -> None:
@@ -68,7 +70,7 @@ class Sender:
     async def attempt(self, claimed: Claimed, body: bytes | None) -> Attempt | None:
         """Make the attempt; None when the lease is somebody else's by now."""
         if body is None:
-            async with self._large:
+            async with self._large.hold(claimed.ticket.origin):
                 return await self._attempt_with(claimed, await self._build(claimed.job_id))
         return await self._attempt_with(claimed, body)
 

@@ -29,6 +29,8 @@ class NotifierSettings(
     """Headers and body of the answer together."""
     webhook_retry_delays: Delays = (5.0, 30.0, 120.0)
     webhook_in_flight: int = Field(512, ge=1, le=10_000)
+    webhook_in_flight_per_client: int = Field(256, ge=1)
+    """Whatever one client's receivers do, the others' have the rest."""
     webhook_in_flight_per_origin: int = Field(64, ge=1)
     webhook_in_flight_per_endpoint: int = Field(4, ge=1)
     webhook_endpoint_rate: RateSetting | None = None

@@ -207,6 +207,7 @@ def _limits(settings: NotifierSettings) -> Limits:
     rate = settings.webhook_endpoint_rate
     return Limits(
         in_all=settings.webhook_in_flight,
+        by_client=settings.webhook_in_flight_per_client,
         by_origin=settings.webhook_in_flight_per_origin,
         by_endpoint=settings.webhook_in_flight_per_endpoint,
         interval=rate.interval if rate else 0.0,

@@ -12,7 +12,6 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,14 +24,13 @@ from shared.webhooks.guard import (
     WebhookUrlRefused,
     check_url,
     resolve,
-    system_resolver,
 )
+from shared.webhooks.lookups import Lookups
 
 EXCERPT_BYTES: Final = 4 * 1024
 _KEPT_SECONDS: Final = 10.0
 _KEPT_PER_ENDPOINT: Final = 16
 _KEPT_IN_ALL: Final = 512
-_RESOLVER_THREADS: Final = 32
 _NOT_IN_TIME: Final = {
     Phase.DNS: "the resolver did not answer",
     Phase.CONNECT: "the connection was not accepted",
@@ -91,8 +89,7 @@ class WebhookCaller:
     ) -> None:
         self._policy = policy
         self._timeout = timeout
-        self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="resolver")
-        self._resolver = resolver or system_resolver(self._threads)
+        self._resolver = resolver or Lookups()
         self._context = context or client_context()
         self._user_agent = user_agent
         self._kept: dict[str, deque[tuple[float, Connection]]] = {}
@@ -214,7 +211,6 @@ class WebhookCaller:
                 connection.close()
         self._kept.clear()
         self._kept_count = 0
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _network_error(error: OSError) -> tuple[str, str]:

@@ -7,11 +7,8 @@ uses the host, port and target of :class:`CheckedUrl`, so that no second parser 
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -26,6 +23,8 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """A name and a port to the addresses it has now, as texts. Raises OSError when it has none."""
 
 MAX_URL_LENGTH: Final = 2048
+MAX_ADDRESSES: Final = 64
+"""Of one name. All are checked, since which one is dialled is chance."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOW_PORTS: Final = frozenset({80, 443})
 _FIRST_HIGH_PORT: Final = 1024
@@ -39,7 +38,8 @@ class WebhookUrlRefused(ValueError):
     """The URL, or an address behind it, is not allowed.
 
     ``code`` is stable: invalid_url, scheme_not_allowed, https_required, userinfo_not_allowed, port_not_allowed,
-    domain_not_allowed, address_not_public or name_not_resolved. ``detail`` is for people and names no address.
+    domain_not_allowed, address_not_public, name_not_resolved or too_many_addresses. ``detail`` is for people and names
+    no address.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -200,7 +200,8 @@ def _check_domain(host: str, policy: GuardPolicy) -> None:
 async def resolve(host: str, port: int, policy: GuardPolicy, resolver: Resolver) -> list[Address]:
     """The addresses of a host, each checked; one bad answer refuses the name, since which one is dialled is chance.
 
-    A literal address is its own answer. Raises WebhookUrlRefused with name_not_resolved or address_not_public.
+    A literal address is its own answer. Raises WebhookUrlRefused with name_not_resolved, too_many_addresses or
+    address_not_public.
     """
     try:
         answers: Sequence[str] = [str(parse_address(host))]
@@ -209,6 +210,8 @@ async def resolve(host: str, port: int, policy: GuardPolicy, resolver: Resolver)
             answers = await resolver(host, port)
         except OSError as error:
             raise WebhookUrlRefused("name_not_resolved", "the host has no address") from error
+    if len(answers) > MAX_ADDRESSES:
+        raise WebhookUrlRefused("too_many_addresses", f"the host has more than {MAX_ADDRESSES} addresses")
     addresses: list[Address] = []
     for answer in answers:
         try:
@@ -222,19 +225,3 @@ async def resolve(host: str, port: int, policy: GuardPolicy, resolver: Resolver)
     if not addresses:
         raise WebhookUrlRefused("name_not_resolved", "the host has no address")
     return addresses
-
-
-def system_resolver(executor: Executor | None = None) -> Resolver:
-    """The system's resolver, in threads of ``executor`` (the loop's own ones are few: one slow name would stop all)."""
-
-    def look_up(host: str, port: int) -> list[str]:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-        return [str(entry[4][0]) for entry in found]
-
-    async def resolver(host: str, port: int) -> Sequence[str]:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(executor, look_up, host, port)
-        except UnicodeError as error:
-            raise OSError("the name cannot be encoded") from error
-
-    return resolver

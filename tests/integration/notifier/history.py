@@ -128,7 +128,7 @@ def _questions(deliveries: int) -> dict[str, Callable[[Connection], object]]:
         # Claimed for a client that is not there: they are cancelled, so that the statement that writes is seen too.
         "claim": lambda connection: claims.claim(
             connection,
-            [Ticket(identity(10_000 * index + 1)(connection), "", "") for index in range(5)],
+            [Ticket(identity(10_000 * index + 1)(connection), "", "", "") for index in range(5)],
             NOW,
             RetryPolicy(),
             lambda: str(uuid.uuid4()),

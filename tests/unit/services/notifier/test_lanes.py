@@ -13,8 +13,8 @@ LIMITS = Limits(in_all=6, by_origin=4, by_endpoint=2, ahead=2, queue=8, breaker=
 AHEAD = Limits(in_all=100, by_origin=50, by_endpoint=4, ahead=8, breaker=BreakerPolicy(failures=3, cooldown=5.0))
 
 
-def ticket(number: int, endpoint: str = "e", origin: str = "o") -> Ticket:
-    return Ticket(f"{endpoint}-{number}", endpoint, origin)
+def ticket(number: int, endpoint: str = "e", origin: str = "o", client: str = "c") -> Ticket:
+    return Ticket(f"{endpoint}-{number}", endpoint, origin, client)
 
 
 def begin(lanes: Lanes, now: float = 0.0) -> list[Ticket]:
@@ -32,6 +32,22 @@ def test_a_dead_endpoint_holds_its_own_slots_only() -> None:
     assert len(begin(lanes)) == 4
     lanes.offer(ticket(1, "healthy", "h"))
     assert [found.endpoint_id for found in begin(lanes)] == ["healthy"]
+
+
+def test_a_client_with_any_number_of_dead_origins_leaves_room_for_others() -> None:
+    """An address for each case, below a name that answers everything: thousands of endpoints, and none answers."""
+    lanes = Lanes(Limits(in_all=20, by_client=12))
+    for number in range(500):
+        lanes.offer(ticket(number, f"dead{number}", f"d{number}", "bad"))
+    stuck = begin(lanes)
+    assert len(stuck) == 12
+    for number in range(3):
+        lanes.offer(ticket(number, "healthy", "h", "good"))
+    assert [found.endpoint_id for found in begin(lanes)] == ["healthy"] * 3
+    # As its own end, the next begin: one for one.
+    lanes.ended(stuck[0], 1.0, succeeded=False, seconds=1.0)
+    lanes.forget(stuck[0].delivery_id)
+    assert [found.client_id for found in begin(lanes, 1.0)] == ["bad"]
 
 
 def test_endpoints_are_served_in_turn() -> None:

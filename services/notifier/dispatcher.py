@@ -39,6 +39,7 @@ _RECORD_PAUSE: Final = 0.025
 """Seconds in which results gather under load. Nobody waits for a record: its endpoint's slot is free before it."""
 _AWAY_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
+_BROKEN_PAUSE: Final = 60.0
 _LAST_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
@@ -134,11 +135,9 @@ class Dispatcher:
             self._put_back(tickets)
             await asyncio.sleep(_AWAY_PAUSE)
             return
-        # The edge of a batch: it is undone, and the sweeper offers it again; the log says why.
+        # The edge of a batch: it is undone; the log says why.
         except Exception:  # noqa: BLE001
-            _log.exception("deliveries could not be claimed", extra={"deliveries": len(tickets)})
-            self._put_back(tickets)
-            await asyncio.sleep(_AWAY_PAUSE)
+            await self._claim_apart(tickets)
             return
         got = {found.ticket.delivery_id for found in claimed}
         self._put_back([ticket for ticket in tickets if ticket.delivery_id not in got])
@@ -168,6 +167,19 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001
             _log.warning("bodies could not be made together, making them one by one", extra={"error": _name(error)})
             return await self._database.run(partial(work, with_bodies=False))
+
+    async def _claim_apart(self, tickets: list[Ticket]) -> None:
+        """Something about one of these cannot be read or written: it must not stop the others."""
+        if len(tickets) > 1:
+            for ticket in tickets:
+                await self._claim([ticket])
+            return
+        (ticket,) = tickets
+        _log.exception(
+            "a delivery could not be claimed, trying again in a minute", extra={"delivery_id": ticket.delivery_id}
+        )
+        self._lanes.put_back(ticket, known=True)
+        asyncio.get_running_loop().call_later(_BROKEN_PAUSE, self._lanes.forget, ticket.delivery_id)
 
     def _put_back(self, tickets: Sequence[Ticket]) -> None:
         for ticket in tickets:

@@ -209,12 +209,16 @@ class Lanes:
             lane.breaker.failed(now)
         self._release(ticket, lane)
 
-    def put_back(self, ticket: Ticket) -> None:
-        """What was taken cannot be claimed (not due, held, somebody else's): its slots are free."""
+    def put_back(self, ticket: Ticket, *, known: bool = False) -> None:
+        """What was taken cannot be claimed (not due, held, somebody else's): its slots are free.
+
+        ``known``: it is not to be offered again before :meth:`forget`.
+        """
         lane = self._lanes[ticket.endpoint_id]
         lane.breaker.put_back()
         self._release(ticket, lane)
-        self.forget(ticket.delivery_id)
+        if not known:
+            self.forget(ticket.delivery_id)
 
     def abandoned(self, ticket: Ticket) -> None:
         """What was started is not sent after all (its lease is lost): no word about the endpoint."""

@@ -33,6 +33,7 @@ from shared.kafka.records import OutgoingRecord, Record
 NAMESPACE: Final = uuid.UUID("6f1c9a0e-6d0b-5a53-9a55-2f4a5f0f7a11")
 """The uuid5 namespace of deterministic event, subscription and delivery ids."""
 
+MAX_COUNT: Final = 10_000_000
 _SPEC_VERSION: Final = b"1.0"
 _CONTENT_TYPE: Final = b"application/json"
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
@@ -66,6 +67,12 @@ def _window(number: int) -> int:
     return number
 
 
+def _count(number: int) -> int:
+    if not 0 <= number <= MAX_COUNT:
+        raise ValueError("no job has so many documents")
+    return number
+
+
 def _cut(most: int) -> Callable[[str], str]:
     def cut(text: str) -> str:
         # PostgreSQL's text has no NUL.
@@ -96,6 +103,8 @@ Line = Annotated[str, AfterValidator(_cut(2_048))]
 """A sentence, a path: cut likewise."""
 Window = Annotated[int, AfterValidator(_window)]
 """The number of a window of a plan, from 0."""
+Count = Annotated[int, AfterValidator(_count)]
+"""How many documents: from 0, and within what the database's integers hold."""
 Attempt = Annotated[int, AfterValidator(lambda number: min(max(number, 1), 1_000_000))]
 """The number of an attempt, from 1."""
 

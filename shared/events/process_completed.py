@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from shared.events.envelope import Event, Line, MaskedNumber, Timestamp, Uuid, Word
+from shared.events.envelope import Count, Event, Line, MaskedNumber, Timestamp, Uuid, Word
 
 
 class JobOutcome(StrEnum):
@@ -25,9 +25,9 @@ class ProcessCompleted(Event):
     job_id: Uuid
     process_number: MaskedNumber
     status: JobOutcome
-    total_documents: int
-    completed_documents: int
-    failed_documents: int
+    total_documents: Count
+    completed_documents: Count
+    failed_documents: Count
     created_at: Timestamp
     completed_at: Timestamp
     error_code: Word | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Event, Timestamp, Uuid
+from shared.events.envelope import Attempt, Event, Timestamp, Uuid
 
 
 class WebhookRetry(Event):
@@ -13,7 +13,7 @@ class WebhookRetry(Event):
     TYPE: ClassVar[str] = "autos.webhook.retry"
 
     delivery_id: Uuid
-    attempt: int
+    attempt: Attempt
     not_before: Timestamp
 
     def key(self) -> str:

@@ -1,0 +1,107 @@
+"""Dead receivers of every kind at once, and a healthy one beside them: its deliveries go out while theirs hang."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.integration.notifier.test_dial import listening
+from tests.integration.notifier.world import Call, Running, World, accept, receiving
+from tests.support import wait_until_async
+
+
+async def never_reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await asyncio.Event().wait()
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def interim_for_ever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(1.5)
+
+
+@pytest.fixture
+def hanging_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Names below hang.example are looked up for ever; every other name as always."""
+    real, let_go = socket.getaddrinfo, threading.Event()
+
+    def look_up(host: Any, *arguments: Any, **more: Any) -> Any:
+        if str(host).endswith("hang.example"):
+            let_go.wait(60)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return real(host, *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield
+    let_go.set()
+
+
+async def test_dead_receivers_of_every_kind_delay_no_healthy_one(
+    world: World, running: Running, hanging_names: None
+) -> None:
+    bad, good = world.client()[0], world.client()[0]
+    async with (
+        listening(never_reads) as unread,
+        listening(silent) as mute,
+        listening(interim_for_ever) as interim,
+        receiving(accept) as healthy,
+        running(
+            webhook_timeout_seconds=20.0, webhook_in_flight=90, webhook_in_flight_per_client=70, shutdown_seconds=1
+        ),
+    ):
+        urls = [
+            *(f"http://127.0.0.1:{unread}/{number}" for number in range(20)),
+            *(f"https://127.0.0.1:{mute}/{number}" for number in range(20)),
+            *(f"http://127.0.0.1:{interim}/{number}" for number in range(20)),
+            *(f"http://hang.example/{number}" for number in range(20)),
+            *(f"http://{uuid.uuid4().hex}.hang.example/" for _ in range(40)),
+        ]
+        # The first have bodies that are made apart, since they are large.
+        jobs = [world.job(bad, documents=101 if number < 20 else 0) for number in range(len(urls))]
+        events = [(job.subscribed(url), job.completed()) for job, url in zip(jobs, urls, strict=True)]
+        await world.publish(*(event for pair in events for event in pair))
+        await wait_until_async(lambda: world.count(bad, "sending") == 70, 15, "as many as one client may hold")
+        small = await world.start(healthy.url, good)
+        large = await world.start(f"{healthy.url}/large", good, documents=150)
+        for wanted in (small, large):
+            await world.until(wanted, "delivered", 15)
+        # None of the others has ended meanwhile.
+        assert world.count(bad, "sending") == 70
+        assert world.count(bad) == len(urls)
+
+
+async def test_what_cannot_be_claimed_stops_nothing_beside_it(world: World, running: Running) -> None:
+    """A row that cannot be read: PostgreSQL knows moments that Python does not."""
+    client, _ = world.client()
+    async with receiving() as receiver, running():
+        broken = world.job(client)
+        await world.publish(broken.subscribed(receiver.url))
+        with world.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO delivery.completions (job_id, process_number, status, total_documents, "
+                    "completed_documents, failed_documents, created_at, completed_at) "
+                    "VALUES (:job, :number, 'completed', 2, 2, 0, '0001-01-01 BC', now())"
+                ),
+                {"job": broken.job_id, "number": broken.process_number},
+            )
+        others = [world.job(client) for _ in range(5)]
+        events = [event for job in (broken, *others) for event in (job.subscribed(receiver.url), job.completed())]
+        await world.publish(*events)
+        for job in others:
+            await world.until(job.delivery(receiver.url), "delivered")
+        assert world.delivery(broken.delivery(receiver.url)).status == "pending"
+    assert not [call for call in receiver.calls if isinstance(call, Call) and call.data["job_id"] == broken.job_id]

@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from shared.db.engine import Database
 from tests.integration.notifier.test_dial import listening
-from tests.integration.notifier.world import Call, Running, World, accept, receiving
+from tests.integration.notifier.test_store import create, database
+from tests.integration.notifier.world import Running, World, accept, receiving
 from tests.support import wait_until_async
+
+__all__ = ["database"]
 
 
 async def never_reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,25 +87,20 @@ async def test_dead_receivers_of_every_kind_delay_no_healthy_one(
         assert world.count(bad) == len(urls)
 
 
-async def test_what_cannot_be_claimed_stops_nothing_beside_it(world: World, running: Running) -> None:
+async def test_what_cannot_be_claimed_stops_nothing_beside_it(
+    world: World, running: Running, database: Database
+) -> None:
     """A row that cannot be read: PostgreSQL knows moments that Python does not."""
-    client, _ = world.client()
-    async with receiving() as receiver, running():
-        broken = world.job(client)
-        await world.publish(broken.subscribed(receiver.url))
+    async with receiving() as receiver:
+        jobs = [create(world, database, receiver.url)[0] for _ in range(6)]
+        broken, *others = [job.delivery(receiver.url) for job in jobs]
         with world.engine.begin() as connection:
-            connection.execute(
-                text(
-                    "INSERT INTO delivery.completions (job_id, process_number, status, total_documents, "
-                    "completed_documents, failed_documents, created_at, completed_at) "
-                    "VALUES (:job, :number, 'completed', 2, 2, 0, '0001-01-01 BC', now())"
-                ),
-                {"job": broken.job_id, "number": broken.process_number},
-            )
-        others = [world.job(client) for _ in range(5)]
-        events = [event for job in (broken, *others) for event in (job.subscribed(receiver.url), job.completed())]
-        await world.publish(*events)
-        for job in others:
-            await world.until(job.delivery(receiver.url), "delivered")
-        assert world.delivery(broken.delivery(receiver.url)).status == "pending"
-    assert not [call for call in receiver.calls if isinstance(call, Call) and call.data["job_id"] == broken.job_id]
+            statement = "UPDATE delivery.deliveries SET next_attempt_at = '0001-01-01 BC' WHERE delivery_id = :id"
+            connection.execute(text(statement), {"id": broken})
+        async with running():
+            for wanted in others:
+                await world.until(wanted, "delivered")
+        with world.engine.begin() as connection:
+            statement = "DELETE FROM delivery.deliveries WHERE delivery_id = :id AND status = 'pending'"
+            assert connection.execute(text(statement), {"id": broken}).rowcount == 1
+    assert receiver.of(broken) == []

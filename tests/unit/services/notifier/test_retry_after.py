@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifier.retry_after import parse_retry_after
+from services.notifier.state import RetryPolicy
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -24,6 +25,13 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
         ("Mon Nov 23 12:01:30 2026", 90.0),
         ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
         ("Mon, 23 Nov 2026 12:00:00 -0100", 3600.0),
+        ("9" * 12, 999_999_999_999.0),
+        ("9" * 13, None),
+        ("Mon, 01 Jan 0001 00:00:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 251_606_865_599.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 251_606_951_939.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
         (None, None),
         ("", None),
         ("-5", None),
@@ -35,6 +43,13 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 )
 def test_what_the_header_asks_for(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, NOW) == seconds
+
+
+def test_whatever_it_asks_for_the_next_attempt_is_within_six_hours() -> None:
+    policy = RetryPolicy()
+    for value in ("9" * 12, "Fri, 31 Dec 9999 23:59:59 -2359"):
+        due = policy.due(1, NOW, retry_after=parse_retry_after(value, NOW), draw=0.5)
+        assert due == NOW + timedelta(hours=6)
 
 
 @given(st.text(max_size=60))

@@ -28,7 +28,7 @@ PUBLIC: Final = (PROCESS_COMPLETED, WEBHOOK_EVENTS)
 
 # Who writes and who reads a topic (docs/architecture.md, shape). api writes to document.events when a client cancels.
 FLOW: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    PROCESS_REQUESTED: (("api",), ("downloader",)),
+    PROCESS_REQUESTED: (("api", "downloader"), ("downloader",)),
     **{tier.topic: (("downloader",), ("downloader",)) for tier in PROCESS_RETRY},
     PROCESS_DEAD: (("downloader",), ()),
     DOCUMENT_REQUESTED: (("downloader",), ("downloader",)),

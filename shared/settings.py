@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -135,6 +135,24 @@ class StorageSettings(AutosSettings):
     s3_region: str = Field("us-east-1", validation_alias=AliasChoices("AUTOS_S3_REGION", "AWS_REGION"))
     aws_access_key_id: str | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
     aws_secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
+
+
+class PublicUrlSettings(AutosSettings):
+    """Where clients reach the API: links in views and webhooks are whole with it, and relative to the API without."""
+
+    api_public_url: str | None = None
+
+    @field_validator("api_public_url")
+    @classmethod
+    def _public_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme, separator, rest = value.partition("://")
+        if separator == "" or scheme.lower() not in ("http", "https") or rest.strip("/") == "":
+            raise ValueError("must be an address that starts with http:// or https://")
+        if any(mark in rest for mark in "@?#") or any(char.isspace() for char in value):
+            raise ValueError("must have no user, query or fragment")
+        return value.rstrip("/")
 
 
 class WebhookGuardSettings(AutosSettings):

@@ -6,38 +6,95 @@ Used by api (ProcessView, StatusView) and by notifier (the body of a webhook), s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import orjson
 
 from shared.clock import rfc3339
 
 AVAILABLE = "available"
+
+MOST_DOCUMENTS: Final = 1_000
+"""Documents of one view; all of them are at ``documents_url``, and ``documents_total`` says how many."""
+MOST_MOVEMENTS: Final = 200
+"""Movements of one view, the newest."""
+MOST_PARTIES: Final = 500
+ANSWER_BYTES: Final = 3_900_000
+"""What a view takes at most: no answer but a file exceeds 4 MB, and headers and braces want their share."""
+MOVEMENTS_BYTES: Final = 900_000
+PARTIES_BYTES: Final = 500_000
+_SUBJECTS_BYTES: Final = 100_000
+
+T = TypeVar("T")
+
+
+def fitting(items: Sequence[T], limit: int) -> Sequence[T]:
+    """The first of the items that take at most ``limit`` bytes as a JSON array; what is behind is not looked at."""
+    left = limit - 2
+    for index, item in enumerate(items):
+        left -= len(orjson.dumps(item)) + 1
+        if left < 0:
+            return items[:index]
+    return items
+
+
+def documents_url(process_number: str, public_url: str | None = None) -> str:
+    """Where all documents of a case are, a page at a time; relative where the API's public URL is not set."""
+    return f"{public_url or ''}/processes/{quote(process_number)}/documents"
+
+
+def movements_url(process_number: str, public_url: str | None = None) -> str:
+    """Where all movements of a case are, a page at a time."""
+    return f"{public_url or ''}/processes/{quote(process_number)}/movements"
+
+
+def parties_url(process_number: str, public_url: str | None = None) -> str:
+    """Where all parties of a case are, a page at a time."""
+    return f"{public_url or ''}/processes/{quote(process_number)}/parties"
 
 
 def _moment(at: datetime | None) -> str | None:
     return rfc3339(at) if at is not None else None
 
 
-def case_view(row: Any) -> dict[str, Any]:
-    """The case fields of a ProcessView, from a row of ``catalog.processes`` (or a mapping-like of its columns)."""
+def _short(message: str | None) -> str | None:
+    return message[:500] if message is not None else None
+
+
+def case_view(row: Any, public_url: str | None = None) -> dict[str, Any]:
+    """The case fields of a ProcessView, from a row of ``catalog.processes`` (or a mapping-like of its columns).
+
+    Lists are within the bounds of a view; their totals are the source's.
+    """
     columns = row._mapping
     claim_value = columns["claim_value"]
+    number = columns["process_number"]
+    subjects, parties, movements = (columns[name] or [] for name in ("subjects", "parties", "movements"))
+    movements_total, parties_total = columns["movements_total"], columns["parties_total"]
     return {
-        "process_number": columns["process_number"],
+        "process_number": number,
         "court": columns["court"],
         "degree": columns["degree"],
         "class": columns["class"],
-        "subjects": columns["subjects"],
-        "parties": columns["parties"],
+        "subjects": fitting(subjects, _SUBJECTS_BYTES),
+        "parties": fitting(parties[:MOST_PARTIES], PARTIES_BYTES),
         "filed_at": _moment(columns["filed_at"]),
         "claim_value": float(claim_value) if claim_value is not None else None,
         "secrecy_level": columns["secrecy_level"],
-        "movements": columns["movements"],
+        "movements": fitting(movements[:MOST_MOVEMENTS], MOVEMENTS_BYTES),
         "fetched_at": _moment(columns["fetched_at"]),
+        "parties_total": parties_total if parties_total is not None else len(parties),
+        "parties_url": parties_url(number or "", public_url),
+        "movements_total": movements_total if movements_total is not None else len(movements),
+        "movements_url": movements_url(number or "", public_url),
+        "left_out": columns["left_out"] or {},
     }
 
 
-def unknown_case_view(process_number: str) -> dict[str, Any]:
+def unknown_case_view(process_number: str, public_url: str | None = None) -> dict[str, Any]:
     """The same fields for a case of which the source was never read: only its number is known."""
     return {
         "process_number": process_number,
@@ -51,6 +108,11 @@ def unknown_case_view(process_number: str) -> dict[str, Any]:
         "secrecy_level": None,
         "movements": [],
         "fetched_at": None,
+        "parties_total": 0,
+        "parties_url": parties_url(process_number, public_url),
+        "movements_total": 0,
+        "movements_url": movements_url(process_number, public_url),
+        "left_out": {},
     }
 
 
@@ -92,7 +154,7 @@ def document_view(
         "download_url_expires_at": _moment(link_expires_at) if available and link else None,
         "sha256": state_row.sha256 if state_row is not None and available else None,
         "error_code": state_row.error_code if state_row is not None and failed else None,
-        "error_message": state_row.error_message if state_row is not None and failed else None,
+        "error_message": _short(state_row.error_message) if state_row is not None and failed else None,
         "attempts": state_row.attempts if state_row is not None else 0,
         "download_started_at": _moment(state_row.download_started_at) if state_row is not None else None,
         "download_completed_at": _moment(state_row.download_completed_at) if state_row is not None else None,

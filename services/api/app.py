@@ -32,12 +32,13 @@ from services.api.metrics import ApiMetrics
 from services.api.middleware import RequestEdge
 from services.api.parameters import only_known_parameters
 from services.api.places import Places, TooManyStreams, TooManyWaits
-from services.api.processes import many_routes
+from services.api.processes import many_routes, page_routes
 from services.api.processes import routes as process_routes
 from services.api.processes.batch import BatchService
 from services.api.processes.follow import CaseFollower
 from services.api.processes.listing import CaseListing
 from services.api.processes.outcome import Rules
+from services.api.processes.pages import CasePages
 from services.api.processes.service import CaseService
 from services.api.processes.source import CaseReader
 from services.api.ratelimit import BULK, Limit
@@ -124,6 +125,7 @@ def create_app(
     for routes in (
         many_routes,
         process_routes,
+        page_routes,
         document_routes,
         job_routes,
         delivery_routes,
@@ -155,7 +157,7 @@ def _make_parts(
         settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size, beside=1
     )
     changes = Changes(settings.database_url)
-    links = LinkCache(make_links(settings, clock), clock)
+    links = LinkCache(make_links(settings, clock), clock, settings.api_public_url)
     store = make_store(settings)
     policy = GuardPolicy.from_settings(settings)
     urls = WebhookUrls(policy, resolver)
@@ -195,6 +197,7 @@ def _make_parts(
         cases=cases,
         batches=BatchService(cases),
         listing=CaseListing(database),
+        pages=CasePages(database, links),
         follower=CaseFollower(database, changes, links, clock),
         streams=Places(settings.streams_per_client, TooManyStreams),
         waits=Places(settings.waits_per_client, TooManyWaits),

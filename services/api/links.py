@@ -40,7 +40,9 @@ class Signer(Protocol):
 class LinkCache:
     """Links by object, name and type. Safe to use from several threads."""
 
-    def __init__(self, signer: Signer, clock: Clock) -> None:
+    def __init__(self, signer: Signer, clock: Clock, public_url: str | None = None) -> None:
+        self.public_url = public_url
+        """AUTOS_API_PUBLIC_URL: what links to the API itself begin with."""
         self._signer = signer
         self._clock = clock
         self._lock = threading.Lock()

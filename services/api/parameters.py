@@ -6,7 +6,7 @@ import difflib
 import uuid
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import Field
 
@@ -22,6 +22,9 @@ _EXAMPLE: Final = "1000145-91.2023.8.26.0597"
 NumberText = Annotated[str, Field(json_schema_extra={"format": "cnj"})]
 UrlText = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 CursorText = Annotated[str, Field(json_schema_extra={"format": "cursor"})]
+
+
+WithDocuments = Annotated[bool, Query(description="False leaves the documents out of the answer")]
 
 
 def case_number(text: str, field: str = "numero") -> cnj.ProcessNumber:

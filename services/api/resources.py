@@ -19,6 +19,7 @@ from services.api.places import Places
 from services.api.processes.batch import BatchService
 from services.api.processes.follow import CaseFollower
 from services.api.processes.listing import CaseListing
+from services.api.processes.pages import CasePages
 from services.api.processes.service import CaseService
 from services.api.settings import ApiSettings
 from services.api.webhooks.service import WebhookService
@@ -44,6 +45,7 @@ class Resources:
     cases: CaseService
     batches: BatchService
     listing: CaseListing
+    pages: CasePages
     follower: CaseFollower
     streams: Places
     waits: Places

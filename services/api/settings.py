@@ -8,6 +8,7 @@ from shared.pdpj.settings import PdpjSettings
 from shared.settings import (
     DatabaseSettings,
     KafkaSettings,
+    PublicUrlSettings,
     Rate,
     RateSetting,
     StorageSettings,
@@ -18,7 +19,13 @@ from shared.webhooks.settings import WebhookSigningSettings
 
 
 class ApiSettings(
-    DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings, WebhookSigningSettings, PdpjSettings
+    DatabaseSettings,
+    KafkaSettings,
+    StorageSettings,
+    WebhookGuardSettings,
+    WebhookSigningSettings,
+    PublicUrlSettings,
+    PdpjSettings,
 ):
     """Settings of one api process. Times are seconds."""
 

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from shared.db import progress
+from shared.db.case_lists import inline, store_lists
 from shared.db.catalog import documents, processes
 from shared.pdpj.model import Case
 
@@ -33,25 +34,30 @@ def lock_case(connection: Connection, process_number: str) -> None:
 
 
 def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:
-    """Insert or update a case and its documents. A document that the source no longer lists stays.
+    """Insert or update a case, its lists and its documents. A document that the source no longer lists stays.
 
     ``source_version`` is what :func:`shared.pdpj.changes.read_changed` gave with the case.
     """
+    movements, parties = inline(case)
     row = {
         "process_number": case.process_number,
         "court": case.court,
         "degree": case.degree,
         "class": case.class_,
         "subjects": case.subjects,
-        "parties": case.parties,
+        "parties": parties,
         "filed_at": case.filed_at,
         "claim_value": case.claim_value,
         "secrecy_level": case.secrecy_level,
-        "movements": case.movements,
+        "movements": movements,
+        "movements_total": case.movements_total,
+        "parties_total": case.parties_total,
+        "left_out": case.left_out,
         "fetched_at": fetched_at,
         "source_version": source_version,
     }
     connection.execute(_upsert_process(), row)
+    store_lists(connection, case)
     rows = [
         {
             "process_number": case.process_number,
@@ -91,11 +97,15 @@ def _upsert_documents() -> TextClause:
     types = {column.name: column.type.compile(dialect) for column in documents.columns}
     names = ", ".join(types)
     kept = {"process_number", "document_id", "registered_at"}
+    written = [name for name in types if name not in kept]
+    old, new = (", ".join(f"{table}.{name}" for name in written) for table in ("documents", "excluded"))
     return text(
         f"INSERT INTO catalog.documents ({names}) SELECT {names}"  # noqa: S608 - names of our own columns
         f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({', '.join(f'{n} {t}' for n, t in types.items())})"
         " ON CONFLICT (process_number, document_id) DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in types if name not in kept)
+        + ", ".join(f"{name} = excluded.{name}" for name in written)
+        # Most documents of a case that is read again are as they were: rewriting them would be most of the work.
+        + f" WHERE ({old}) IS DISTINCT FROM ({new})"
     )
 
 

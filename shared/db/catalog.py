@@ -69,7 +69,12 @@ processes = Table(
     moment("filed_at"),
     Column("claim_value", Numeric(18, 2)),
     Column("secrecy_level", Integer),
+    # Of these two lists what a view shows (shared/views.py); the whole of a longer one is in case_lists. The totals are
+    # the source's, and left_out says of what not everything is kept (shared/pdpj/bounds.py): {"movements": 12, ...}.
     Column("movements", JSONB, nullable=False),
+    Column("movements_total", Integer),
+    Column("parties_total", Integer),
+    Column("left_out", JSONB),
     moment("fetched_at", nullable=False),
     # What HEAD ultima-atualizacao said just before this was read, where the API has it (shared/pdpj/changes.py).
     Column("source_version", Text),
@@ -95,6 +100,22 @@ documents = Table(
     Column("source_path", Text, nullable=False),
     moment("registered_at", nullable=False, server_default=text("now()")),
     ForeignKeyConstraint(["process_number"], ["catalog.processes.process_number"]),
+    Index("ix_documents_position", "process_number", "position", "document_id"),
+    schema=SCHEMA,
+)
+
+case_lists = Table(
+    "case_lists",
+    METADATA,
+    Column("process_number", Text, primary_key=True),
+    # movements (counted from the oldest) or parties (in the source's order).
+    Column("kind", Text, primary_key=True),
+    # The number of the first of the row's items: at most a hundred, up to the next multiple of a hundred.
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    # Bytes of the items as JSON: a page stops reading rows when it has as much as an answer may.
+    Column("size", Integer, nullable=False),
+    Column("items", JSONB, nullable=False),
+    ForeignKeyConstraint(["process_number"], ["catalog.processes.process_number"], ondelete="CASCADE"),
     schema=SCHEMA,
 )
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from services.api.answers import Json
 from services.api.auth import Downloader, Reader
-from services.api.parameters import JobId
+from services.api.parameters import JobId, WithDocuments
 from services.api.problems import JobFinished, JobNotFound, JobShared, NotYourJob, described
 from services.api.processes.schemas import CancelledJob, StatusView
 from services.api.resources import Parts, Trace
@@ -20,9 +20,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
     responses={200: {"model": StatusView, "description": "The job"}, **described(JobNotFound)},
     summary="One job",
 )
-async def get_job(job_id: JobId, caller: Reader, parts: Parts) -> Response:
+async def get_job(job_id: JobId, caller: Reader, parts: Parts, documents: WithDocuments = True) -> Response:
     """The job and the documents that it is about."""
-    return Json(await parts.jobs.show(job_id))
+    return Json(await parts.jobs.show(job_id, documents=documents))
 
 
 @router.post(

@@ -31,9 +31,9 @@ class JobService:
         self._links = links
         self._clock = clock
 
-    async def show(self, job_id: str) -> dict[str, Any]:
-        """The StatusView of a job. Raises JobNotFound."""
-        parts = await self._database.read(lambda connection: _parts(connection, job_id))
+    async def show(self, job_id: str, *, documents: bool = True) -> dict[str, Any]:
+        """The StatusView of a job, with or without its documents. Raises JobNotFound."""
+        parts = await self._database.read(lambda connection: _parts(connection, job_id, documents=documents))
         return await self._links.build(parts.status, len(parts.documents))
 
     async def cancel(self, job_id: str, client_id: str, traceparent: str) -> dict[str, Any]:
@@ -87,6 +87,6 @@ def _find(connection: Connection, job_id: str) -> Job:
     return job
 
 
-def _parts(connection: Connection, job_id: str) -> CaseParts:
+def _parts(connection: Connection, job_id: str, *, documents: bool = True) -> CaseParts:
     job = _find(connection, job_id)
-    return read_status(connection, job.process_number, job)
+    return read_status(connection, job.process_number, job, documents=documents)

@@ -23,6 +23,8 @@ class Ask:
     refresh: bool = False
     retry_failed: bool = False
     document_id: str | None = None
+    documents: bool = True
+    """Show the documents in the answer."""
     defer: bool = False
     """Leave reading the source to the job: for many cases at once."""
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
-
 from services.api.answers import candidates
 from services.api.changes import Changes
 from services.api.jobs.model import Job
@@ -20,7 +18,7 @@ from services.api.links import RENEW_SECONDS, LinkCache
 from services.api.problems import ProcessUnknown
 from services.api.processes.feed import BEGINNING, OVERLAP, CaseFeed, message
 from services.api.processes.markers import Marker, read_marker
-from services.api.processes.reading import CaseParts, read_status
+from services.api.processes.reading import read_status
 from services.api.single_flight import SingleFlight
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -105,9 +103,13 @@ class CaseFollower:
                 marker = await self.marker(process_number)
         return marker
 
-    async def status(self, process_number: str) -> dict[str, Any]:
-        """The StatusView."""
-        parts = await self._database.read(lambda connection: _status_parts(connection, process_number))
+    async def status(self, process_number: str, *, documents: bool = True) -> dict[str, Any]:
+        """The StatusView, with or without its documents."""
+        parts = await self._database.read(
+            lambda connection: read_status(
+                connection, process_number, shown_job(connection, process_number), documents=documents
+            )
+        )
         return await self._links.build(parts.status, len(parts.documents))
 
     async def events(
@@ -184,7 +186,3 @@ class CaseFollower:
 
     async def _read_marker(self, process_number: str) -> Marker | None:
         return await self._database.read(lambda connection: read_marker(connection, process_number))
-
-
-def _status_parts(connection: Connection, process_number: str) -> CaseParts:
-    return read_status(connection, process_number, shown_job(connection, process_number))

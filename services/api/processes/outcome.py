@@ -76,7 +76,9 @@ def show_case(connection: Connection, outcome: Outcome, ask: Ask) -> CaseParts:
     """What the ProcessView of an outcome is made of."""
     is_told, webhook = _webhooks(connection, outcome, ask)
     stale = outcome.stale and outcome.stored
-    return read_case(connection, ask.number, outcome.job, webhook, is_told=is_told, stale=stale)
+    return read_case(
+        connection, ask.number, outcome.job, webhook, is_told=is_told, stale=stale, documents=ask.documents
+    )
 
 
 def _webhooks(connection: Connection, outcome: Outcome, ask: Ask) -> tuple[bool, repository.Webhook | None]:

@@ -12,8 +12,9 @@ from services.api.jobs import repository as jobs
 from services.api.jobs.model import ALL, Job
 from services.api.links import LinkCache
 from services.api.processes import repository
-from services.api.processes.views import documents_view, process_view, status_view
+from services.api.processes.views import Shown, documents_view, files_view, process_view, status_view
 from shared.db.case_store import find_process
+from shared.views import MOST_DOCUMENTS
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class CaseParts:
     process_number: str
     case: Row[Any] | None
     documents: Sequence[repository.Document]
+    documents_total: int
+    """How many there are of what ``documents`` shows the first of."""
     job: Job | None
     webhook: repository.Webhook | None
     has_webhook: bool
@@ -31,16 +34,24 @@ class CaseParts:
     def process(self, links: LinkCache) -> dict[str, Any]:
         """The ProcessView. Makes links: not for the event loop."""
         return process_view(
-            self.process_number, self.case, self._documents(links), self.job, self.webhook, stale=self.stale
+            self.process_number,
+            self.case,
+            Shown(self._documents(links), self.documents_total),
+            self.job,
+            self.webhook,
+            stale=self.stale,
+            public_url=links.public_url,
         )
 
     def status(self, links: LinkCache) -> dict[str, Any]:
         """The StatusView. Makes links: not for the event loop."""
-        return status_view(self.process_number, self.job, self._documents(links))
+        shown = Shown(self._documents(links), self.documents_total)
+        return status_view(self.process_number, self.job, shown, public_url=links.public_url)
 
     def files(self, links: LinkCache) -> dict[str, Any]:
         """The available documents. Makes links: not for the event loop."""
-        return {"documents": self._documents(links)}
+        shown = Shown(self._documents(links), self.documents_total)
+        return files_view(self.process_number, shown, public_url=links.public_url)
 
     def _documents(self, links: LinkCache) -> list[dict[str, Any]]:
         return documents_view(self.documents, self.job, links, has_webhook=self.has_webhook)
@@ -54,12 +65,15 @@ def read_case(
     *,
     is_told: bool,
     stale: bool,
+    documents: bool = True,
 ) -> CaseParts:
-    """All of a case for the ProcessView; ``is_told``: whether anybody is called when the job ends."""
+    """A case for the ProcessView; ``is_told``: whether anybody is called when the job ends."""
+    rows, total = _first_documents(connection, process_number, documents=documents)
     return CaseParts(
         process_number,
         find_process(connection, process_number),
-        repository.documents_of(connection, process_number),
+        rows,
+        total,
         job,
         webhook,
         is_told and job is not None and not job.ended,
@@ -67,15 +81,28 @@ def read_case(
     )
 
 
-def read_status(connection: Connection, process_number: str, job: Job | None) -> CaseParts:
+def read_status(connection: Connection, process_number: str, job: Job | None, *, documents: bool = True) -> CaseParts:
     """A case or one document of it, as far as the job goes, for the StatusView."""
-    one = job.scope if job is not None and job.scope != ALL else None
-    rows = repository.documents_of(connection, process_number, document_id=one)
+    rows: Sequence[repository.Document]
+    if job is not None and job.scope != ALL:
+        rows = repository.documents_of(connection, process_number, document_id=job.scope)
+        total = len(rows)
+        rows = rows if documents else []
+    else:
+        rows, total = _first_documents(connection, process_number, documents=documents)
     told = job is not None and not job.ended and jobs.has_webhook(connection, job.job_id)
-    return CaseParts(process_number, None, rows, job, None, told)
+    return CaseParts(process_number, None, rows, total, job, None, told)
 
 
 def read_files(connection: Connection, process_number: str) -> CaseParts:
-    """The available documents of a case."""
-    rows = repository.documents_of(connection, process_number, available_only=True)
-    return CaseParts(process_number, None, rows, None, None, False)
+    """The available documents of a case, the first of them."""
+    rows, total = repository.available_of(connection, process_number, MOST_DOCUMENTS)
+    return CaseParts(process_number, None, rows, total, None, None, False)
+
+
+def _first_documents(
+    connection: Connection, process_number: str, *, documents: bool
+) -> tuple[Sequence[repository.Document], int]:
+    if documents:
+        return repository.first_documents_of(connection, process_number, MOST_DOCUMENTS)
+    return [], repository.count_documents(connection, process_number)

@@ -8,10 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     Connection,
+    Integer,
     Row,
     Text,
     Uuid,
+    and_,
+    any_,
     bindparam,
     cast,
     exists,
@@ -31,7 +35,7 @@ _RECORD_EVERY: Final = timedelta(seconds=60)
 
 
 # Ids as text: of a case of a thousand documents a fifth of the time went into making UUIDs and taking them apart.
-_LISTED: Final = (
+LISTED: Final = (
     cast(documents.c.document_id, Text).label("document_id"),
     *(column for column in documents.c if column.name not in {"document_id", "process_number", "source_path"}),
 )
@@ -43,14 +47,39 @@ _STATE: Final = (
 
 # Statements are made once: making one takes longer than most of them take to run.
 _LISTING: Final = (
-    select(*_LISTED)
+    select(*LISTED)
     .where(documents.c.process_number == bindparam("number"))
     .order_by(documents.c.position, documents.c.document_id)
 )
 _ALL_LISTED: Final = Prepared("autos_documents", _LISTING)
+_FIRST_LISTED: Final = Prepared("autos_first_documents", _LISTING.limit(bindparam("most", type_=Integer)))
+_COUNT_LISTED: Final = Prepared(
+    "autos_count_documents",
+    select(func.count()).select_from(documents).where(documents.c.process_number == bindparam("number")),
+)
 _ONE_LISTED: Final = Prepared("autos_document", _LISTING.where(documents.c.document_id == bindparam("document_id")))
 _STATES: Final = select(*_STATE).where(progress.documents.c.process_number == bindparam("number"))
 _ALL_STATES: Final = Prepared("autos_states", _STATES)
+_FIRST_STATES: Final = Prepared(
+    "autos_first_states",
+    _STATES.where(progress.documents.c.document_id == any_(cast(bindparam("ids", type_=Text), ARRAY(Uuid)))),
+)
+_AVAILABLE: Final = (
+    progress.documents.c.process_number == documents.c.process_number,
+    progress.documents.c.document_id == documents.c.document_id,
+    progress.documents.c.status == literal("available"),
+    progress.documents.c.object_key.is_not(None),
+)
+_FIRST_AVAILABLE: Final = Prepared(
+    "autos_first_available",
+    _LISTING.join(progress.documents, and_(*_AVAILABLE)).limit(bindparam("most", type_=Integer)),
+)
+_COUNT_AVAILABLE: Final = Prepared(
+    "autos_count_available",
+    select(func.count())
+    .select_from(documents.join(progress.documents, and_(*_AVAILABLE)))
+    .where(documents.c.process_number == bindparam("number")),
+)
 _ONE_STATE: Final = Prepared("autos_state", _STATES.where(progress.documents.c.document_id == bindparam("document_id")))
 _SINCE: Final = (
     _STATES.where(
@@ -163,6 +192,42 @@ def listed_documents(connection: Connection, process_number: str, document_ids: 
     if not document_ids:
         return []
     return list(connection.execute(_SOME_LISTED, {"number": str(process_number), "ids": list(document_ids)}))
+
+
+def first_documents_of(connection: Connection, process_number: str, most: int) -> tuple[list[Document], int]:
+    """The first documents of a case in the source's order, at most ``most``, and how many there are in all."""
+    wanted = {"number": str(process_number)}
+    listed = _FIRST_LISTED.run(connection, {**wanted, "most": most + 1}).all()
+    if len(listed) <= most:
+        states, total = _ALL_STATES.run(connection, wanted), len(listed)
+    else:
+        total = _COUNT_LISTED.run(connection, wanted).scalar_one()
+        return with_states(connection, process_number, listed[:most]), total
+    by_id = {row.document_id: row for row in states.all()}
+    return [Document(row, by_id.get(row.document_id)) for row in listed], total
+
+
+def with_states(connection: Connection, process_number: str, listed: Sequence[Row[Any]]) -> list[Document]:
+    """These documents of a case, and what the projection says of them and of no others."""
+    wanted = {"number": str(process_number), "ids": f"{{{','.join(row.document_id for row in listed)}}}"}
+    by_id = {row.document_id: row for row in _FIRST_STATES.run(connection, wanted).all()}
+    return [Document(row, by_id.get(row.document_id)) for row in listed]
+
+
+def available_of(connection: Connection, process_number: str, most: int) -> tuple[list[Document], int]:
+    """The first available documents of a case, at most ``most``, and how many are available."""
+    wanted = {"number": str(process_number)}
+    listed = _FIRST_AVAILABLE.run(connection, {**wanted, "most": most + 1}).all()
+    total = len(listed)
+    if total > most:
+        total = _COUNT_AVAILABLE.run(connection, wanted).scalar_one()
+    return with_states(connection, process_number, listed[:most]), total
+
+
+def count_documents(connection: Connection, process_number: str) -> int:
+    """How many documents of a case are listed."""
+    counted: int = _COUNT_LISTED.run(connection, {"number": str(process_number)}).scalar_one()
+    return counted
 
 
 def webhooks_of(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from services.api.answers import Json, matches, not_modified, tagged
 from services.api.auth import Caller, Downloader, Reader, require_webhooks
 from services.api.openapi import webhook_callback
-from services.api.parameters import DocumentId, Number, UrlText
+from services.api.parameters import DocumentId, Number, UrlText, WithDocuments
 from services.api.places import PlacedStream, TooManyStreams, TooManyWaits
 from services.api.problems import (
     DocumentNotFound,
@@ -81,6 +81,7 @@ async def get_process(
     webhook_url: WebhookUrl = None,
     auto_download: Annotated[bool, Query(description="Start the download unless it runs or is done")] = True,
     refresh: Annotated[bool, Query(description="Read the source again and download what is new")] = False,
+    documents: WithDocuments = True,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What is known of the case, at once; its documents are downloaded in the background.
@@ -98,11 +99,12 @@ async def get_process(
         webhook_url=await _checked(parts, caller, webhook_url),
         download=auto_download,
         refresh=refresh,
+        documents=documents,
     )
     answer = await parts.cases.ask(ask)
     if not answer.outcome.stored:
         return Json(answer.view, 202, answer.headers)
-    tag = parts.follower.tag(answer.outcome.marker, answer.view["webhook"], answer.view["stale"])
+    tag = parts.follower.tag(answer.outcome.marker, answer.view["webhook"], answer.view["stale"], documents)
     if answer.outcome.kind != "accepted" and matches(if_none_match, tag):
         return not_modified(tag)
     return tagged(answer.view, tag, headers=answer.headers)
@@ -123,6 +125,7 @@ async def get_status(
     caller: Reader,
     parts: Parts,
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for a change")] = 0,
+    documents: WithDocuments = True,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The job and its documents. With `wait` the answer comes at the next change, or when the time is over."""
@@ -133,10 +136,10 @@ async def get_status(
             raise Unauthorized("the key has expired or been revoked")
     else:
         marker = await parts.follower.marker(numero)
-    tag = parts.follower.tag(marker)
+    tag = parts.follower.tag(marker) if documents else parts.follower.tag(marker, documents)
     if matches(if_none_match, tag):
         return not_modified(tag)
-    return tagged(await parts.follower.status(numero), tag)
+    return tagged(await parts.follower.status(numero, documents=documents), tag)
 
 
 @router.get(
@@ -189,9 +192,11 @@ async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
     responses={200: {"model": ProcessView | JobAnswer, "description": "The case; nothing is downloaded"}, **_ASKED},
     summary="Register a case's metadata only",
 )
-async def register_documents(numero: Number, caller: Downloader, parts: Parts, trace: Trace) -> Response:
+async def register_documents(
+    numero: Number, caller: Downloader, parts: Parts, trace: Trace, documents: WithDocuments = True
+) -> Response:
     """Reads the case at the source when it is unknown or its metadata is old; downloads nothing."""
-    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, download=False))
+    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, download=False, documents=documents))
     return Json(seen_by(caller, answer.view), headers=answer.headers)
 
 
@@ -213,10 +218,15 @@ async def register_documents(numero: Number, caller: Downloader, parts: Parts, t
     summary="Download one document",
 )
 async def download_document(
-    numero: Number, document_id: DocumentId, caller: Downloader, parts: Parts, trace: Trace
+    numero: Number,
+    document_id: DocumentId,
+    caller: Downloader,
+    parts: Parts,
+    trace: Trace,
+    documents: WithDocuments = True,
 ) -> Response:
     """Joins the case's running job, or starts one for this document."""
-    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, document_id=document_id))
+    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, document_id=document_id, documents=documents))
     return Json(seen_by(caller, answer.view), 202, answer.headers)
 
 
@@ -229,11 +239,18 @@ async def download_document(
     summary="Download all documents, the failed ones too",
 )
 async def download_all(
-    numero: Number, caller: Downloader, parts: Parts, trace: Trace, body: DownloadBody | None = None
+    numero: Number,
+    caller: Downloader,
+    parts: Parts,
+    trace: Trace,
+    body: DownloadBody | None = None,
+    documents: WithDocuments = True,
 ) -> Response:
     """Joins the case's running job, or starts one that tries every document that is not available."""
     url = await _checked(parts, caller, body.webhook_url if body is not None else None)
-    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, webhook_url=url, retry_failed=True))
+    answer = await parts.cases.ask(
+        _ask(numero, caller, parts, trace, webhook_url=url, retry_failed=True, documents=documents)
+    )
     return Json(seen_by(caller, answer.view), 202, answer.headers)
 
 

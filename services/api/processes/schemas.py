@@ -90,11 +90,21 @@ class ProcessView(View):
     filed_at: datetime | None
     claim_value: float | None
     secrecy_level: int | None
+    parties_total: int = Field(ge=0, description="`parties` has the first 500 of them")
+    parties_url: str = Field(description="All parties, a page at a time")
     movements: list[Any]
+    movements_total: int = Field(ge=0, description="`movements` has the newest 200 of them")
+    movements_url: str = Field(description="All movements, a page at a time")
+    left_out: dict[str, int] = Field(
+        description="How many of what the source lists are not kept, since the case is too large; empty for most cases",
+        examples=[{}, {"movements": 1980000}],
+    )
     fetched_at: datetime | None = Field(description="When the source was read; null when it never was")
     stale: bool = Field(description="The source could not be read again, although that was due")
     job: JobView | None
     documents: list[DocumentView]
+    documents_total: int = Field(ge=0, description="`documents` has the first 1,000 of them")
+    documents_url: str = Field(description="All documents, a page at a time")
     webhook: WebhookView | None
     links: CaseLinks
 
@@ -130,12 +140,40 @@ class StatusView(View):
     error_code: str | None
     error_message: str | None
     documents: list[DocumentView]
+    documents_total: int = Field(ge=0, description="`documents` has the first 1,000 of them")
+    documents_url: str = Field(description="All documents, a page at a time")
 
 
 class FilesView(View):
     """The available documents of a case."""
 
     documents: list[DocumentView]
+    documents_total: int = Field(ge=0, description="`documents` has the first 1,000 of them")
+    documents_url: str = Field(description="All available documents, a page at a time")
+
+
+class DocumentPage(View):
+    """Documents of a case, in its order."""
+
+    documents: list[DocumentView]
+    next_cursor: str | None = Field(description="For the next page; null at the end")
+    total: int = Field(ge=0, description="How many documents the filters leave")
+
+
+class MovementPage(View):
+    """Movements of a case, the newest first."""
+
+    movements: list[Any]
+    next_cursor: str | None = Field(description="For the next page; null at the end")
+    total: int = Field(ge=0, description="How many movements the source lists")
+
+
+class PartyPage(View):
+    """Parties of a case, in the source's order."""
+
+    parties: list[Any]
+    next_cursor: str | None = Field(description="For the next page; null at the end")
+    total: int = Field(ge=0, description="How many parties the source lists")
 
 
 class DownloadBody(BaseModel):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from sqlalchemy import Row
 
 from services.api.auth import Caller
 from services.api.jobs.model import Job, job_view
 from services.api.links import LinkCache
 from services.api.processes.repository import Document, Webhook
-from shared.views import case_view, document_view, unknown_case_view
+from shared.views import ANSWER_BYTES, case_view, document_view, documents_url, fitting, unknown_case_view
 
 
 def default_document_status(job: Job | None, document_id: str, *, has_webhook: bool) -> str:
@@ -60,30 +62,60 @@ def process_links(process_number: str) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The documents that a view shows, and how many there are."""
+
+    documents: Sequence[dict[str, Any]]
+    total: int
+
+    def within(self, rest: Any) -> Sequence[dict[str, Any]]:
+        """Those that fit into an answer beside the ``rest`` of it: all, with names of ordinary length."""
+        return fitting(self.documents, ANSWER_BYTES - len(orjson.dumps(rest, default=float)))
+
+
 def process_view(
     process_number: str,
     case: Row[Any] | None,
-    documents: list[dict[str, Any]],
+    shown: Shown,
     job: Job | None,
     webhook: Webhook | None,
     *,
     stale: bool,
+    public_url: str | None = None,
 ) -> dict[str, Any]:
     """The ProcessView. Without a stored case its fields are null and its lists empty."""
-    return {
-        **(case_view(case) if case is not None else unknown_case_view(process_number)),
+    known = case_view(case, public_url) if case is not None else unknown_case_view(process_number, public_url)
+    rest = {
+        **known,
         "stale": stale,
-        "job": job_view(job, len(documents)) if job is not None else None,
-        "documents": documents,
+        "job": job_view(job, shown.total) if job is not None else None,
+        "documents_total": shown.total + known["left_out"].get("documents", 0),
+        "documents_url": documents_url(process_number, public_url),
         "webhook": webhook.view() if webhook is not None else None,
         "links": process_links(process_number),
     }
+    return {**rest, "documents": shown.within(rest)}
 
 
-def status_view(process_number: str, job: Job | None, documents: list[dict[str, Any]]) -> dict[str, Any]:
+def status_view(process_number: str, job: Job | None, shown: Shown, *, public_url: str | None = None) -> dict[str, Any]:
     """The StatusView; without any job its job fields are null and its counters those of no job."""
-    fields = job_view(job, len(documents)) if job is not None else _no_job(len(documents))
-    return {**fields, "process_number": process_number, "documents": documents}
+    rest = {
+        **(job_view(job, shown.total) if job is not None else _no_job(shown.total)),
+        "process_number": process_number,
+        "documents_total": shown.total,
+        "documents_url": documents_url(process_number, public_url),
+    }
+    return {**rest, "documents": shown.within(rest)}
+
+
+def files_view(process_number: str, shown: Shown, *, public_url: str | None = None) -> dict[str, Any]:
+    """The FilesView: the available documents."""
+    rest = {
+        "documents_total": shown.total,
+        "documents_url": f"{documents_url(process_number, public_url)}?status=available",
+    }
+    return {**rest, "documents": shown.within(rest)}
 
 
 def _no_job(total: int) -> dict[str, Any]:

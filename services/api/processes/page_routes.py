@@ -1,0 +1,86 @@
+"""The routes of a case's lists, a page at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from services.api.answers import Json
+from services.api.auth import Reader
+from services.api.parameters import CursorText, Number
+from services.api.problems import InvalidCursor, InvalidProcessNumber, ProcessUnknown, described
+from services.api.processes.pages import MOST, Wanted
+from services.api.processes.schemas import DocumentPage, DocumentStatusName, MovementPage, PartyPage
+from services.api.resources import Parts
+
+router = APIRouter(prefix="/processes", tags=["processes"])
+
+Cursor = Annotated[CursorText | None, Query(description="next_cursor of the page before")]
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+Word = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+_KNOWN = described(InvalidProcessNumber, ProcessUnknown, InvalidCursor)
+
+
+@router.get(
+    "/{numero}/documents",
+    response_model=None,
+    responses={200: {"model": DocumentPage, "description": "A page of documents"}, **_KNOWN},
+    summary="The documents of a case, page by page",
+)
+async def list_documents(
+    numero: Number,
+    caller: Reader,
+    parts: Parts,
+    status: Annotated[DocumentStatusName | None, Query(description="Only those with this status")] = None,
+    type_: Annotated[
+        str | None, Query(alias="type", min_length=1, max_length=200, description="The type's name or code")
+    ] = None,
+    degree: Word = None,
+    court: Word = None,
+    since: Annotated[
+        datetime | date | None, Query(description="Only those filed then or later; a date begins at midnight UTC")
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """In the order of the case. A page is shorter than `limit` where its texts are very long; `next_cursor` is null
+    only at the end.
+    """
+    wanted = Wanted(status, type_, degree, court, _moment(since), cursor, limit)
+    return Json(await parts.pages.documents(numero, wanted))
+
+
+@router.get(
+    "/{numero}/movements",
+    response_model=None,
+    responses={200: {"model": MovementPage, "description": "A page of movements"}, **_KNOWN},
+    summary="The movements of a case, page by page",
+)
+async def list_movements(
+    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """The newest first. A cursor stays right while the source adds movements."""
+    return Json(await parts.pages.movements(numero, cursor, limit))
+
+
+@router.get(
+    "/{numero}/parties",
+    response_model=None,
+    responses={200: {"model": PartyPage, "description": "A page of parties"}, **_KNOWN},
+    summary="The parties of a case, page by page",
+)
+async def list_parties(
+    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """In the source's order."""
+    return Json(await parts.pages.parties(numero, cursor, limit))
+
+
+def _moment(since: datetime | date | None) -> datetime | None:
+    if since is None:
+        return None
+    moment = since if isinstance(since, datetime) else datetime.combine(since, time.min)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

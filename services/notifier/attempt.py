@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from services.notifier.retry_after import parse_retry_after
+from services.notifier.state import TOO_LARGE
 from shared.webhooks.dial import CallResult
+from shared.webhooks.payload import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class Attempt:
     excerpt: str
     retry_after: float | None
     draw: float
+    form: Form = Form.BARE
+    """Of the body that was sent; BARE where none was."""
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether a smaller body is worth an attempt: this one was refused as too large, and is not the smallest."""
+        return self.status_code == TOO_LARGE and self.form is not Form.BARE
 
     @property
     def succeeded(self) -> bool:
@@ -80,6 +89,7 @@ def attempt_of(
     started_at: datetime,
     ended_at: datetime,
     draw: float,
+    form: Form = Form.BARE,
 ) -> Attempt:
     """The attempt that a call was; ``draw`` in [0, 1) is for the jitter of the next one."""
     timings = result.timings
@@ -100,6 +110,7 @@ def attempt_of(
         excerpt=result.excerpt,
         retry_after=parse_retry_after(result.retry_after, ended_at),
         draw=draw,
+        form=form,
     )
 
 

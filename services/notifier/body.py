@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from shared.clock import Clock
 from shared.pdpj.content import content_disposition
 from shared.storage import LINK_SECONDS, object_key
-from shared.views import AVAILABLE, case_view, document_view, unknown_case_view
-from shared.webhooks.payload import completed_body
+from shared.views import AVAILABLE, MOST_DOCUMENTS, case_view, document_view, documents_url, unknown_case_view
+from shared.webhooks.payload import Body, Documents, Form, completed_body
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ SELECT c.job_id::text, c.process_number, c.status, c.total_documents, c.complete
 """
 _CASES: Final = """
 SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
-       fetched_at
+       movements_total, parties_total, left_out, fetched_at
   FROM catalog.processes WHERE process_number = ANY (%(numbers)s)
 """
 
@@ -48,13 +48,20 @@ class _State(NamedTuple):
     download_completed_at: datetime | None
 
 
+# Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand.
 _DOCUMENTS: Final = f"""
-SELECT d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size,
+SELECT j.job_id, d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size,
        d.content_type, d.secrecy_level, {", ".join(f"s.{name} AS state_{name}" for name in _State._fields)}
-  FROM catalog.documents d LEFT JOIN progress.documents s USING (process_number, document_id)
- WHERE d.process_number = ANY (%(numbers)s) ORDER BY d.process_number, d.position, d.document_id
+  FROM unnest(%(jobs)s::text[], %(numbers)s::text[], %(scopes)s::uuid[]) AS j (job_id, number, scope)
+ CROSS JOIN LATERAL (
+       SELECT * FROM catalog.documents
+        WHERE process_number = j.number AND (j.scope IS NULL OR document_id = j.scope)
+        ORDER BY position, document_id LIMIT {MOST_DOCUMENTS + 1}) d
+  LEFT JOIN progress.documents s USING (process_number, document_id)
+ ORDER BY j.job_id, d.position, d.document_id
 """  # noqa: S608
-_FIRST_STATE: Final = 10
+_COUNT: Final = "SELECT count(*) FROM catalog.documents WHERE process_number = %(number)s"
+_FIRST_STATE: Final = 11
 _WHOLE_CASE: Final = "all"
 
 
@@ -69,46 +76,63 @@ class Links(Protocol):
         """A link to ``key`` that works for LINK_SECONDS."""
 
 
-class Bodies:
-    """Makes bodies in the thread of a transaction."""
+class BodyName(NamedTuple):
+    """Which body: of a job, in the form that its endpoint takes."""
 
-    def __init__(self, links: Links, clock: Clock) -> None:
+    job_id: str
+    form: Form = Form.FULL
+
+
+class Bodies:
+    """Makes bodies in the thread of a transaction; none has more than ``most_bytes``."""
+
+    def __init__(self, links: Links, clock: Clock, *, most_bytes: int = 1024**2, public_url: str | None = None) -> None:
         self._links = links
         self._clock = clock
+        self._most_bytes = most_bytes
+        self._public_url = public_url
 
-    def make(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, bytes]:
-        """The body of each of these jobs. One that cannot be made is left out, so that it stops no other."""
+    def make(self, connection: Connection, names: Sequence[BodyName]) -> dict[BodyName, Body]:
+        """Each of these bodies. One that cannot be made is left out, so that it stops no other."""
         made = {}
-        for job_id, render in self.load(connection, job_ids).items():
+        for name, render in self.load(connection, names).items():
             try:
-                made[job_id] = render()
+                made[name] = render()
             # Whatever it is, it is this case's alone; its own attempt meets it again, and logs it.
             except Exception:  # noqa: BLE001
-                _log.debug("a body could not be made", extra={"job_id": job_id})
+                _log.debug("a body could not be made", extra={"job_id": name.job_id})
         return made
 
-    def load(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, Callable[[], bytes]]:
-        """For each job, what makes its body without the database: so that a long one holds no transaction."""
-        completions = connection.exec_driver_sql(_COMPLETIONS, {"jobs": list(set(job_ids))}).all()
-        numbers = sorted({row.process_number for row in completions})
+    def load(self, connection: Connection, names: Sequence[BodyName]) -> dict[BodyName, Callable[[], Body]]:
+        """For each body, what makes it without the database: so that a long one holds no transaction."""
+        found = connection.exec_driver_sql(_COMPLETIONS, {"jobs": sorted({name.job_id for name in names})}).all()
+        completions = {row.job_id: row for row in found}
+        numbers = sorted({row.process_number for row in found})
         cases = {row.process_number: row for row in connection.exec_driver_sql(_CASES, {"numbers": numbers})}
-        documents: dict[str, list[Any]] = {number: [] for number in numbers}
-        for row in connection.exec_driver_sql(_DOCUMENTS, {"numbers": numbers}):
-            documents[row.process_number].append(row)
+        full = [completions[name.job_id] for name in names if name.form is Form.FULL and name.job_id in completions]
+        documents = _documents(connection, full)
 
-        def renderer(completion: Any) -> Callable[[], bytes]:
-            number = completion.process_number
-            return lambda: self._render(completion, cases.get(number), documents[number])
+        def renderer(completion: Any, form: Form) -> Callable[[], Body]:
+            rows = documents.get(completion.job_id, [])
+            total = len(rows)
+            if form is not Form.FULL or total > MOST_DOCUMENTS:
+                total = _count(connection, completion)
+            case = cases.get(completion.process_number)
+            return lambda: self._render(completion, case, rows[:MOST_DOCUMENTS], total, form)
 
-        return {row.job_id: renderer(row) for row in completions}
+        return {name: renderer(completions[name.job_id], name.form) for name in names if name.job_id in completions}
 
-    def _render(self, completion: Any, case: Any | None, documents: Sequence[Any]) -> bytes:
+    def _render(self, completion: Any, case: Any | None, rows: Sequence[Any], total: int, form: Form) -> Body:
         number = completion.process_number
-        if completion.scope not in {None, _WHOLE_CASE}:
-            documents = [row for row in documents if row.document_id == completion.scope]
+        url = self._public_url
+        shown = case_view(case, url) if case is not None else unknown_case_view(number, url)
+        if _is_whole(completion):
+            total += shown["left_out"].get("documents", 0)
         expires_at = self._clock() + timedelta(seconds=LINK_SECONDS)
-        views = [self._document(row, expires_at) for row in documents]
-        return completed_body(completion, case_view(case) if case is not None else unknown_case_view(number), views)
+        documents = Documents(
+            total, documents_url(number, url), lambda: [self._document(row, expires_at) for row in rows]
+        )
+        return completed_body(completion, shown, documents, form=form, most_bytes=self._most_bytes)
 
     def _document(self, row: Any, expires_at: datetime) -> dict[str, Any]:
         state = _State(*row[_FIRST_STATE:]) if row.state_status is not None else None
@@ -120,3 +144,29 @@ class Bodies:
                 content_type=state.content_type,
             )
         return document_view(row, state, default_status="pending", link=link, link_expires_at=expires_at)
+
+
+def _documents(connection: Connection, completions: Sequence[Any]) -> dict[str, list[Any]]:
+    """The first documents of each job, by the job's id."""
+    found: dict[str, list[Any]] = {}
+    if completions:
+        wanted = {
+            "jobs": [row.job_id for row in completions],
+            "numbers": [row.process_number for row in completions],
+            "scopes": [None if _is_whole(row) else row.scope for row in completions],
+        }
+        for row in connection.exec_driver_sql(_DOCUMENTS, wanted):
+            found.setdefault(row.job_id, []).append(row)
+    return found
+
+
+def _count(connection: Connection, completion: Any) -> int:
+    if not _is_whole(completion):
+        return int(completion.total_documents)
+    counted: int = connection.exec_driver_sql(_COUNT, {"number": completion.process_number}).scalar_one()
+    return counted
+
+
+def _is_whole(completion: Any) -> bool:
+    """Whether the job is about all documents of its case, and not about one."""
+    return completion.scope in {None, _WHOLE_CASE}

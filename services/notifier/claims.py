@@ -14,8 +14,10 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from services.notifier.delivery_rows import COLUMNS, Written, delivery_of, held, write_deliveries, written
+from services.notifier.endpoint_state import form_now
 from services.notifier.lanes import Ticket
 from services.notifier.state import CLAIMABLE, Claim, DeliveryStatus, Effect, Released, RetryPolicy, Withdrawn, decide
+from shared.webhooks.payload import Form
 
 # The endpoints with open deliveries are stepped through by their index, and each is asked for a lane's worth: what
 # waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.
@@ -51,7 +53,8 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, d.status
 """
 _CLAIM: Final = f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.previous_webhook_secret,
-       c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents
+       c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
+       e.body_form, e.body_form_at
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
@@ -84,6 +87,8 @@ class Claimed:
     token: str
     lease_until: datetime
     secrets: tuple[str, ...]
+    form: Form = Form.FULL
+    """What its endpoint takes."""
 
 
 def due(
@@ -145,6 +150,7 @@ def claim(
                 token=token,
                 lease_until=after.lease_until,
                 secrets=_secrets(row, now),
+                form=form_now(row.body_form, row.body_form_at, now),
             )
         )
     write_deliveries(connection, writes)

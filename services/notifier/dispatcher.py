@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from services.notifier import claims, results
 from services.notifier.attempt import Attempt
-from services.notifier.body import Bodies
+from services.notifier.body import Bodies, BodyName
 from services.notifier.claims import Claimed
 from services.notifier.group_commit import GroupCommit
 from services.notifier.lanes import Lanes, Ticket
@@ -29,6 +29,7 @@ from services.notifier.state import Effect
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.kafka.errors import InfrastructureAway
+from shared.webhooks.payload import Body, Form
 
 _CLAIM_BATCH: Final = 64
 _SMALL_CASE: Final = 100
@@ -68,7 +69,7 @@ class Dispatcher:
         self._metrics = metrics
         self._recorder: GroupCommit[Attempt, Recorded] = GroupCommit(self._record, pause=_RECORD_PAUSE)
         # Claimed and not yet started, with the body where it was made with the claim.
-        self._claimed: dict[str, tuple[Claimed, bytes | None]] = {}
+        self._claimed: dict[str, tuple[Claimed, Body | None]] = {}
         self._woken = asyncio.Event()
         self._stopping = False
         self._sends: set[asyncio.Task[None]] = set()
@@ -142,21 +143,21 @@ class Dispatcher:
         got = {found.ticket.delivery_id for found in claimed}
         self._put_back([ticket for ticket in tickets if ticket.delivery_id not in got])
         for found in claimed:
-            self._claimed[found.ticket.delivery_id] = (found, bodies.get(found.job_id))
+            self._claimed[found.ticket.delivery_id] = (found, bodies.get(BodyName(found.job_id, found.form)))
             self._lanes.claimed(found.ticket)
         for endpoint_id in {found.ticket.endpoint_id for found in claimed}:
             self._start(endpoint_id)
 
-    async def _claimed_with_bodies(self, tickets: list[Ticket]) -> tuple[list[Claimed], dict[str, bytes]]:
+    async def _claimed_with_bodies(self, tickets: list[Ticket]) -> tuple[list[Claimed], dict[BodyName, Body]]:
         """Claim, and make the small bodies with it. Raises InfrastructureAway.
 
         When a body of the batch breaks it, the batch is claimed without: each attempt then makes its own body, and
         the one that cannot be made is the attempt's failure and nobody else's.
         """
 
-        def work(connection: Connection, *, with_bodies: bool) -> tuple[list[Claimed], dict[str, bytes]]:
+        def work(connection: Connection, *, with_bodies: bool) -> tuple[list[Claimed], dict[BodyName, Body]]:
             claimed = claims.claim(connection, tickets, self._clock(), self._policy.retry, _token)
-            small = _small_jobs(claimed) if with_bodies else []
+            small = _small_bodies(claimed) if with_bodies else []
             return claimed, self._bodies.make(connection, small) if small else {}
 
         try:
@@ -214,7 +215,7 @@ class Dispatcher:
         except Exception:  # noqa: BLE001
             _log.exception("claims could not be given back", extra={"deliveries": len(claimed)})
 
-    async def _send(self, claimed: Claimed, body: bytes | None) -> None:
+    async def _send(self, claimed: Claimed, body: Body | None) -> None:
         attempt: Attempt | None = None
         try:
             attempt = await self._sender.attempt(claimed, body)
@@ -228,7 +229,9 @@ class Dispatcher:
             self._lanes.abandoned(claimed.ticket)
         else:
             seconds = attempt.duration_ms / 1000
-            self._lanes.ended(claimed.ticket, time.monotonic(), succeeded=attempt.succeeded, seconds=seconds)
+            # A body that was too large says nothing against the receiver.
+            answered = attempt.succeeded or attempt.shrinks
+            self._lanes.ended(claimed.ticket, time.monotonic(), succeeded=answered, seconds=seconds)
         self._start(claimed.ticket.endpoint_id)
         self._woken.set()
         try:
@@ -269,15 +272,16 @@ class Dispatcher:
         return await self._database.run(work)
 
 
-def _small_jobs(claimed: Sequence[Claimed]) -> list[str]:
-    """The jobs whose bodies are made with the claim: small ones, and not too many."""
-    chosen: dict[str, None] = {}
+def _small_bodies(claimed: Sequence[Claimed]) -> list[BodyName]:
+    """The bodies that are made with the claim: small ones, and not too many."""
+    chosen: dict[BodyName, None] = {}
     room = _SMALL_IN_ALL
     for found in claimed:
-        if found.documents <= min(_SMALL_CASE, room):
-            chosen[found.job_id] = None
+        documents = found.documents if found.form is Form.FULL else 0
+        if documents <= min(_SMALL_CASE, room):
+            chosen[BodyName(found.job_id, found.form)] = None
             # A body costs something without any document too.
-            room -= found.documents + 1
+            room -= documents + 1
     return list(chosen)
 
 

@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.notifier.state import Effect
+from shared.webhooks.payload import Form
 
 _TOUCH_EVERY: Final = timedelta(seconds=30)
 
 ANSWERED_GONE: Final = "answered_gone"
 FAILING_FOR_DAYS: Final = "failing_for_days"
+SMALLER_FOR: Final = timedelta(days=30)
+"""How long it is remembered that an endpoint refused a body as too large; then a full one is tried again."""
 EXHAUSTED: Final = "exhausted"
 DISABLED: Final = "disabled"
 
@@ -31,10 +34,23 @@ class Endpoint:
     disabled_at: datetime | None = None
     disabled_reason: str | None = None
     alert_reason: str | None = None
+    body_form: Form = Form.FULL
+    body_form_at: datetime | None = None
 
     @property
     def disabled(self) -> bool:
         return self.disabled_at is not None
+
+
+def form_now(form: int, since: datetime | None, now: datetime) -> Form:
+    """The form of the bodies that an endpoint gets now."""
+    return Form(form) if since is not None and now - since < SMALLER_FOR else Form.FULL
+
+
+def refused_as_too_large(endpoint: Endpoint, sent: Form, now: datetime) -> Endpoint:
+    """The endpoint after a 413 for a body of this form: it gets smaller ones, which is no failure of its own."""
+    known = form_now(endpoint.body_form, endpoint.body_form_at, now)
+    return replace(endpoint, body_form=max(known, Form(min(sent + 1, Form.BARE))), body_form_at=now)
 
 
 def judge(endpoint: Endpoint, effect: Effect, now: datetime, *, disable_after: timedelta) -> Endpoint:
@@ -77,5 +93,7 @@ def enable(endpoint: Endpoint) -> Endpoint:
         disabled_reason=None,
         consecutive_failures=0,
         failing_since=None,
+        body_form=Form.FULL,
+        body_form_at=None,
         alert_reason=None if endpoint.alert_reason == DISABLED else endpoint.alert_reason,
     )

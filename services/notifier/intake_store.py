@@ -214,6 +214,8 @@ def enable_endpoints(connection: Connection, asked: Sequence[EndpointEnableReque
                 disabled_reason=None,
                 consecutive_failures=0,
                 failing_since=None,
+                body_form=0,
+                body_form_at=None,
                 # That it was disabled is no news any more; what was given up before still is.
                 alert_reason=case((endpoints.c.alert_reason == DISABLED, _given_up()), else_=endpoints.c.alert_reason),
             )

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from services.notifier import notices
 from services.notifier.attempt import Attempt
 from services.notifier.delivery_rows import COLUMNS, Written, as_json, delivery_of, held, write_deliveries, written
-from services.notifier.endpoint_state import Endpoint, judge
+from services.notifier.endpoint_state import Endpoint, judge, refused_as_too_large
 from services.notifier.state import Effect, Result, RetryPolicy, decide
 from shared.db.delivery import outbox
 from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
+from shared.webhooks.payload import Form
 
 _LOCK: Final = f"""
 SELECT {COLUMNS} FROM delivery.deliveries d
@@ -24,13 +25,14 @@ SELECT {COLUMNS} FROM delivery.deliveries d
 """  # noqa: S608
 _LOCK_ENDPOINTS: Final = """
 SELECT endpoint_id::text, client_id, url, consecutive_failures, failing_since, last_success_at, last_failure_at,
-       disabled_at, disabled_reason, alert_reason
+       disabled_at, disabled_reason, alert_reason, body_form, body_form_at
   FROM delivery.endpoints WHERE endpoint_id = ANY (%(ids)s::uuid[]) ORDER BY endpoints.endpoint_id FOR UPDATE
 """
 _WRITE_ENDPOINT: Final = """
 UPDATE delivery.endpoints SET consecutive_failures = %(consecutive_failures)s, failing_since = %(failing_since)s,
        last_success_at = %(last_success_at)s, last_failure_at = %(last_failure_at)s, disabled_at = %(disabled_at)s,
-       disabled_reason = %(disabled_reason)s, alert_reason = %(alert_reason)s
+       disabled_reason = %(disabled_reason)s, alert_reason = %(alert_reason)s, body_form = %(body_form)s,
+       body_form_at = %(body_form_at)s
  WHERE endpoint_id = %(endpoint_id)s
 """
 _HOLD: Final = """
@@ -75,14 +77,24 @@ def record(
     events: list[OutgoingRecord] = []
     for result in results:
         row = rows.get(result.delivery_id)
-        fact = Result(result.token, result.status_code, result.retry_after, result.draw, result.error_code is None)
+        fact = Result(
+            result.token,
+            result.status_code,
+            result.retry_after,
+            result.draw,
+            result.error_code is None,
+            result.shrinks,
+        )
         # A token is used once, so two results of one delivery in a batch cannot both be its holder's.
         decision = decide(delivery_of(row), fact, now, policy) if row is not None else None
         if row is None or decision is None or not decision.changed or result.delivery_id in writes:
             recorded.append(Recorded(Effect.NONE))
             continue
         before = health[row.endpoint_id]
-        after = health[row.endpoint_id] = judge(before, decision.effect, now, disable_after=disable_after)
+        after = judge(before, decision.effect, now, disable_after=disable_after)
+        if decision.effect is Effect.SHRINK:
+            after = refused_as_too_large(after, result.form, now)
+        health[row.endpoint_id] = after
         delivery = held(decision.delivery) if after.disabled else decision.delivery
         writes[result.delivery_id] = written(row.delivery_id, delivery, now, result)
         made.append(result.columns())
@@ -115,6 +127,8 @@ def _write_endpoints(connection: Connection, known: dict[str, Any], health: dict
                 "disabled_at": after.disabled_at,
                 "disabled_reason": after.disabled_reason,
                 "alert_reason": after.alert_reason,
+                "body_form": int(after.body_form),
+                "body_form_at": after.body_form_at,
             },
         )
         if after.disabled and not before.disabled:
@@ -132,4 +146,6 @@ def _endpoint(row: Any) -> Endpoint:
         disabled_at=row.disabled_at,
         disabled_reason=row.disabled_reason,
         alert_reason=row.alert_reason,
+        body_form=Form(row.body_form),
+        body_form_at=row.body_form_at,
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.notifier.attempt import Attempt, attempt_of
-from services.notifier.body import Bodies
+from services.notifier.body import Bodies, BodyName
 from services.notifier.claims import Claimed, renew
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.shares import Shares
@@ -20,11 +20,12 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.kafka.errors import InfrastructureAway
 from shared.webhooks.dial import CallResult, WebhookCaller, refused_call
+from shared.webhooks.payload import Body, Form
 from shared.webhooks.signing import InvalidSecret, signature_headers
 
 _LARGE_BY_ORIGIN: Final = 8
 _LARGE_IN_ALL: Final = 128
-"""Large bodies in memory at once. A dead endpoint soon has one at most, since its breaker opens."""
+"""Bodies of large cases in memory at once, each of a thousand documents at most. A dead endpoint soon has one at most, since its breaker opens."""
 _BUILD_THREADS: Final = 2
 _RECORD_MARGIN: Final = timedelta(seconds=3)
 
@@ -67,14 +68,14 @@ class Sender:
         """Begin no more bodies."""
         self._builders.shutdown(wait=False, cancel_futures=True)
 
-    async def attempt(self, claimed: Claimed, body: bytes | None) -> Attempt | None:
+    async def attempt(self, claimed: Claimed, body: Body | None) -> Attempt | None:
         """Make the attempt; None when the lease is somebody else's by now."""
         if body is None:
             async with self._large.hold(claimed.ticket.origin):
-                return await self._attempt_with(claimed, await self._build(claimed.job_id))
+                return await self._attempt_with(claimed, await self._build(BodyName(claimed.job_id, claimed.form)))
         return await self._attempt_with(claimed, body)
 
-    async def _attempt_with(self, claimed: Claimed, body: bytes | None) -> Attempt | None:
+    async def _attempt_with(self, claimed: Claimed, body: Body | None) -> Attempt | None:
         if not await self._holds(claimed):
             return None
         started_at = self._clock()
@@ -82,7 +83,7 @@ class Sender:
         if body is None:
             result = refused_call("body_unavailable", "the body could not be made")
         else:
-            result = await self._call(claimed, body, started_at)
+            result = await self._call(claimed, body.content, started_at)
         self._metrics.seconds.observe(result.duration)
         return attempt_of(
             result,
@@ -92,6 +93,7 @@ class Sender:
             started_at=started_at,
             ended_at=self._clock(),
             draw=random.random(),  # noqa: S311 - spreads load, protects nothing
+            form=body.form if body is not None else Form.BARE,
         )
 
     async def _call(self, claimed: Claimed, body: bytes, started_at: datetime) -> CallResult:
@@ -104,19 +106,19 @@ class Sender:
             return refused_call("invalid_secret", "the client's webhook secret cannot be used")
         return await self._caller.post(claimed.url, list(headers.items()), body)
 
-    async def _build(self, job_id: str) -> bytes | None:
+    async def _build(self, name: BodyName) -> Body | None:
         """A large body: read in a short transaction, made in a thread that small ones do not wait for.
 
         None when it cannot be made, which counts as a failed attempt: it would not end otherwise.
         """
         try:
-            renderers = await self._database.read(lambda connection: self._bodies.load(connection, [job_id]))
-            return await asyncio.get_running_loop().run_in_executor(self._builders, renderers[job_id])
+            renderers = await self._database.read(lambda connection: self._bodies.load(connection, [name]))
+            return await asyncio.get_running_loop().run_in_executor(self._builders, renderers[name])
         except InfrastructureAway:
             raise
         # Whatever else it is, it is about this case, and is told by the attempt.
         except Exception as error:  # noqa: BLE001
-            _log.error("a body could not be made", extra={"job_id": job_id, "error": type(error).__name__})
+            _log.error("a body could not be made", extra={"job_id": name.job_id, "error": type(error).__name__})
             return None
 
     async def _holds(self, claimed: Claimed) -> bool:

@@ -11,22 +11,32 @@ from shared.settings import (
     DatabaseSettings,
     Delays,
     KafkaSettings,
+    PublicUrlSettings,
     RateSetting,
     StorageSettings,
     WebhookGuardSettings,
 )
+from shared.webhooks.payload import BARE_BYTES
 from shared.webhooks.settings import WebhookSigningSettings
 
 _LONGEST_DELAY: Final = 6 * 3600.0
 
 
 class NotifierSettings(
-    AlertSettings, DatabaseSettings, KafkaSettings, StorageSettings, WebhookGuardSettings, WebhookSigningSettings
+    AlertSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    PublicUrlSettings,
+    StorageSettings,
+    WebhookGuardSettings,
+    WebhookSigningSettings,
 ):
     """Everything of docs/architecture.md that the notifier obeys; times in seconds."""
 
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=30)
     """Headers and body of the answer together."""
+    webhook_max_body_bytes: int = Field(1024**2, ge=BARE_BYTES, le=4 * 1024**2)
+    """A case that makes a larger body is sent without its documents; ``documents_url`` leads to them."""
     webhook_retry_delays: Delays = (5.0, 30.0, 120.0)
     webhook_in_flight: int = Field(512, ge=1, le=10_000)
     webhook_in_flight_per_client: int = Field(256, ge=1)

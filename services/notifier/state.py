@@ -4,6 +4,7 @@ pending --claim--> sending --2xx--> delivered
                       |----failure--> waiting --claim--> sending ...
                       |----failure, schedule spent--> exhausted
                       |----410--> gone
+                      |----413, a smaller body is there--> waiting, uncounted
 sending --released--> as before the claim
 pending, waiting --withdrawn--> cancelled; every state but sending --redelivery--> pending, a new round
 
@@ -20,6 +21,7 @@ from enum import StrEnum
 from typing import Final
 
 GONE: Final = 410
+TOO_LARGE: Final = 413
 
 
 class DeliveryStatus(StrEnum):
@@ -43,6 +45,8 @@ class RetryPolicy:
     jitter: float = 0.1
     retry_after_cap: float = 6 * 3600.0
     lease: float = 25.0
+    smaller_after: float = 1.0
+    """From a body that was too large to the next attempt, with a smaller one."""
 
     def due(self, failures: int, now: datetime, *, retry_after: float | None, draw: float) -> datetime | None:
         """When to try again after the ``failures``-th failure of a round (from 1); None when the schedule is spent.
@@ -86,6 +90,8 @@ class Result:
     draw: float = 0.0
     in_time: bool = True
     """False when the answer did not end within the time-out, whatever its status."""
+    shrinks: bool = False
+    """Whether there is a smaller body than the one that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Effect(StrEnum):
     RETRY = "retry"
     EXHAUSTED = "exhausted"
     GONE = "gone"
+    SHRINK = "shrink"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +218,16 @@ def _result(delivery: Delivery, fact: Result, now: datetime, policy: RetryPolicy
         return Decision(replace(released, status=DeliveryStatus.DELIVERED), Effect.DELIVERED)
     if fact.status_code == GONE:
         return Decision(replace(released, status=DeliveryStatus.GONE), Effect.GONE)
+    if fact.status_code == TOO_LARGE and fact.shrinks:
+        # It was our body and not the receiver: the schedule is for what time can mend.
+        wait = max(policy.smaller_after, min(fact.retry_after or 0.0, policy.retry_after_cap))
+        again = replace(
+            released,
+            status=DeliveryStatus.WAITING,
+            round_attempts=delivery.round_attempts - 1,
+            next_attempt_at=now + timedelta(seconds=wait),
+        )
+        return Decision(again, Effect.SHRINK)
     due = policy.due(delivery.round_attempts, now, retry_after=fact.retry_after, draw=fact.draw)
     if due is None:
         return Decision(replace(released, status=DeliveryStatus.EXHAUSTED), Effect.EXHAUSTED)

@@ -68,7 +68,12 @@ class Notifier:
         )
         self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
         self._teller = Teller(settings, lambda way, outcome: metrics.alerts.labels(way, outcome).inc())
-        bodies = Bodies(make_links(settings, clock), clock)
+        bodies = Bodies(
+            make_links(settings, clock),
+            clock,
+            most_bytes=settings.webhook_max_body_bytes,
+            public_url=settings.api_public_url,
+        )
         sending = SendingPolicy(
             retry=policy,
             timeout=settings.webhook_timeout_seconds,

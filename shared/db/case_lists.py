@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Integer, Select, bindparam, func, select, text
+from sqlalchemy import Connection, Integer, Select, and_, bindparam, func, select, text
 
 from shared.db.catalog import case_lists, processes
 from shared.db.prepared import Prepared
@@ -46,18 +46,14 @@ def _rows_of(kind: str, *, newest_first: bool) -> Select[Any]:
     """The rows of a range of numbers, from the one end on, until they have as much as an answer may."""
     first = case_lists.c.first
     order = first.desc() if newest_first else first
+    mine = and_(case_lists.c.process_number == bindparam("number"), case_lists.c.kind == kind)
+    low, high = (bindparam(name, type_=Integer) for name in ("low", "high"))
+    # The row that the lowest number is in begins at it or before.
+    begin = select(func.max(first)).where(mine, first <= low).scalar_subquery()
+    upto = func.sum(case_lists.c.size).over(order_by=order).label("upto")
     rows = (
-        select(
-            first,
-            case_lists.c["items"],
-            case_lists.c.size,
-            func.sum(case_lists.c.size).over(order_by=order).label("upto"),
-        )
-        .where(
-            case_lists.c.process_number == bindparam("number"),
-            case_lists.c.kind == kind,
-            first.between(bindparam("low", type_=Integer), bindparam("high", type_=Integer)),
-        )
+        select(first, case_lists.c["items"], case_lists.c.size, upto)
+        .where(mine, first >= func.coalesce(begin, low), first <= high)
         .subquery()
     )
     return select(rows.c.first, rows.c["items"]).where(rows.c.upto - rows.c.size < ANSWER_BYTES).order_by(rows.c.first)
@@ -175,7 +171,7 @@ def read_parties(connection: Connection, process_number: str, *, after: int | No
 
 def _range(connection: Connection, process_number: str, kind: str, low: int, high: int) -> list[tuple[int, Any]]:
     """The stored items with numbers from ``low`` to before ``high``, in the order of their numbers."""
-    wanted = {"number": str(process_number), "low": low // CHUNK * CHUNK, "high": high - 1}
+    wanted = {"number": str(process_number), "low": low, "high": high - 1}
     rows = _ROWS[kind].run(connection, wanted).all()
     found = [(first + index, item) for first, items in rows for index, item in enumerate(items)]
     return [(number, item) for number, item in found if low <= number < high]

@@ -47,7 +47,7 @@ class DeliveryView(View):
     updated_at: datetime
     delivered_at: datetime | None
     attempt_count: int = Field(ge=0, description="The one being sent included")
-    attempts: list[AttemptView] = Field(description="Those that have ended, oldest first")
+    attempts: list[AttemptView] = Field(description="Those that have ended, oldest first; of very many the newest")
 
 
 class DeliveryPage(View):

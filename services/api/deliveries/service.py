@@ -21,7 +21,11 @@ from shared.events import topics
 from shared.events.envelope import Event, encode
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
 from shared.outbox.write import write
+from shared.views import ANSWER_BYTES, fitting
 
+_PAGE_BYTES: Final = ANSWER_BYTES - 1_000
+_ATTEMPTS_BYTES: Final = 1_000_000
+"""Of one delivery: forty attempts with the longest answers, thousands with ordinary ones."""
 _DELIVERY: Final = (
     "subscription_id",
     "job_id",
@@ -96,12 +100,14 @@ class DeliveryService:
                 before=before,
                 limit=wanted.limit + 1,
             )
-            shown = rows[: wanted.limit]
-            made = repository.attempts_of(connection, [row.delivery_id for row in shown])
-            more = len(rows) > wanted.limit
+            listed = rows[: wanted.limit]
+            made = repository.attempts_of(connection, [row.delivery_id for row in listed])
+            # What receivers answered is part of it: a page is shorter where that is long.
+            shown = fitting([delivery_view(row, made[row.delivery_id]) for row in listed], _PAGE_BYTES)
+            last = rows[len(shown) - 1] if shown and len(rows) > len(shown) else None
             return {
-                "deliveries": [delivery_view(row, made[row.delivery_id]) for row in shown],
-                "next_cursor": cursors.encode(shown[-1].created_at, shown[-1].delivery_id) if more else None,
+                "deliveries": shown,
+                "next_cursor": cursors.encode(last.created_at, last.delivery_id) if last is not None else None,
             }
 
         return await self._database.run(read)
@@ -129,7 +135,7 @@ class DeliveryService:
     async def endpoints(self, client_id: str) -> dict[str, Any]:
         """The EndpointList."""
         rows = await self._database.run(lambda connection: repository.endpoints_of(connection, client_id))
-        return {"endpoints": [endpoint_view(row) for row in rows]}
+        return {"endpoints": fitting([endpoint_view(row) for row in rows], _PAGE_BYTES)}
 
     async def enable(self, client_id: str, endpoint_id: str, traceparent: str) -> dict[str, Any]:
         """Have a disabled endpoint called again, with what was kept for it. Raises EndpointNotFound."""
@@ -159,12 +165,13 @@ class DeliveryService:
 
 
 def delivery_view(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]:
-    """The DeliveryView of a row, with its attempts."""
+    """The DeliveryView of a row, with the newest of its attempts: all of a few rounds."""
+    newest = fitting([_fields(attempt, _ATTEMPT) for attempt in reversed(attempts)], _ATTEMPTS_BYTES)
     return {
         "id": row.delivery_id,
         **_fields(row, _DELIVERY),
         "attempt_count": row.attempts,
-        "attempts": [_fields(attempt, _ATTEMPT) for attempt in attempts],
+        "attempts": newest[::-1],
     }
 
 

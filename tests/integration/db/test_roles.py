@@ -15,7 +15,7 @@ from shared.db.schema import METADATA
 from tests.integration.db.fresh import FreshDatabase
 
 OWN = {"api": "catalog", "downloader": "source", "status": "progress", "notifier": "delivery"}
-SHARED_WRITE = {("downloader", "catalog.processes"), ("downloader", "catalog.documents")}
+SHARED_WRITE = {("downloader", f"catalog.{name}") for name in ("processes", "documents", "case_lists")}
 TABLES = sorted(METADATA.tables.values(), key=lambda table: table.fullname)
 STATEMENTS = {
     "insert": "INSERT INTO {table} DEFAULT VALUES",

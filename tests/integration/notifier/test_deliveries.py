@@ -87,9 +87,9 @@ async def test_a_job_for_one_document_tells_of_that_one(world: World, running: R
 async def test_a_large_case_is_told_whole(world: World, running: Running) -> None:
     client, secret = world.client()
     async with receiving() as receiver, running():
-        delivery = await world.start(receiver.url, client, documents=1500)
+        delivery = await world.start(receiver.url, client, documents=700)
         await world.until(delivery, "delivered")
-    assert len(receiver.calls[0].verify(secret)["data"]["documents"]) == 1500
+    assert len(receiver.calls[0].verify(secret)["data"]["documents"]) == 700
 
 
 async def test_a_failed_attempt_is_repeated_through_the_topics_with_the_same_id(world: World, running: Running) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from shared.views import case_view, document_view, unknown_case_view
-from shared.webhooks.payload import completed_body
+from shared.webhooks.payload import Documents, Form, completed_body
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # docs/architecture.md, DocumentView.
@@ -94,7 +94,10 @@ def test_the_body_is_the_one_of_the_contract(total: int, done: int, failed: int,
         error_code=None,
         error_message=None,
     )
-    body = orjson.loads(completed_body(completion, unknown_case_view("n"), []))
+    documents = Documents(0, "/processes/n/documents", list)
+    made = completed_body(completion, unknown_case_view("n"), documents, form=Form.FULL, most_bytes=2**20)
+    assert made.form is Form.FULL
+    body = orjson.loads(made.content)
     assert body["type"] == "process.completed"
     assert body["timestamp"] == "2026-01-02T03:04:05.000000Z"
     assert body["data"]["progress_percentage"] == share

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.api.jobs.model import ALL, Job, JobStatus, Progress, job_view, percentage
-from services.api.processes.views import default_document_status, process_links, process_view, status_view
+from services.api.processes.views import Shown, default_document_status, process_links, process_view, status_view
 
 NOW = datetime(2025, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
 JOB = Job("job", "1000145-91.2023.8.26.0597", "client", ALL, False, True, NOW, None)
@@ -57,8 +57,8 @@ def test_a_document_waits_as_pending_or_processing() -> None:
 
 
 def test_a_case_without_metadata_has_every_field() -> None:
-    view = process_view(JOB.process_number, None, [], JOB, None, stale=False)
+    view = process_view(JOB.process_number, None, Shown([], 0), JOB, None, stale=False)
     assert view["movements"] == [] and view["court"] is None and view["fetched_at"] is None
     assert set(view["links"]) == {"self", "status", "events", "files", "zip"}
-    assert status_view(JOB.process_number, None, [])["status"] is None
+    assert status_view(JOB.process_number, None, Shown([], 0))["status"] is None
     assert process_links(JOB.process_number)["zip"].endswith("/documents.zip")

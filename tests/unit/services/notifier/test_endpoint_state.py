@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.endpoint_state import Endpoint, enable, judge
+from services.notifier.endpoint_state import SMALLER_FOR, Endpoint, enable, form_now, judge, refused_as_too_large
 from services.notifier.state import Effect
+from shared.webhooks.payload import Form
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIVE_DAYS = timedelta(days=5)
@@ -71,3 +72,23 @@ def test_an_endpoint_is_never_disabled_before_five_days_without_a_410(steps: lis
             assert since is not None
             assert now - since >= FIVE_DAYS
             return
+
+
+def test_an_endpoint_that_refused_a_body_gets_smaller_ones_for_a_while() -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    fresh = Endpoint()
+    once = refused_as_too_large(fresh, Form.FULL, now)
+    assert (once.body_form, once.consecutive_failures, once.failing_since) == (Form.THIN, 0, None)
+    # Another full body that was on its way says nothing new.
+    assert refused_as_too_large(once, Form.FULL, now).body_form is Form.THIN
+    twice = refused_as_too_large(once, Form.THIN, now)
+    assert twice.body_form is Form.BARE
+    assert refused_as_too_large(twice, Form.FULL, now).body_form is Form.BARE
+    for after, form in (
+        (timedelta(0), Form.BARE),
+        (SMALLER_FOR - timedelta(seconds=1), Form.BARE),
+        (SMALLER_FOR, Form.FULL),
+    ):
+        assert form_now(twice.body_form, twice.body_form_at, now + after) is form
+    assert refused_as_too_large(twice, Form.FULL, now + SMALLER_FOR).body_form is Form.THIN
+    assert enable(twice).body_form is Form.FULL

@@ -249,3 +249,35 @@ class Deliveries(RuleBasedStateMachine):
 
 
 TestDeliveries = Deliveries.TestCase
+
+
+def test_a_body_that_was_too_large_is_tried_smaller_without_spending_the_schedule() -> None:
+    delivery, now = PENDING, NOW
+    for attempt in (1, 2):
+        sent = claimed(delivery, f"t{attempt}", now)
+        assert (sent.attempts, sent.round_attempts) == (attempt, 1)
+        decision = decide(sent, Result(f"t{attempt}", 413, shrinks=True), now, POLICY)
+        delivery = decision.delivery
+        assert decision.effect is Effect.SHRINK
+        assert (delivery.status, delivery.round_attempts) == (DeliveryStatus.WAITING, 0)
+        assert delivery.next_attempt_at == now + timedelta(seconds=POLICY.smaller_after)
+        now = delivery.next_attempt_at
+    # The smallest was refused too: that is a failure like another.
+    for failures, delay in enumerate(POLICY.delays, 1):
+        sent = claimed(delivery, f"s{failures}", now)
+        delivery = decide(sent, Result(f"s{failures}", 413), now, POLICY).delivery
+        assert delivery.next_attempt_at == now + timedelta(seconds=delay)
+        now = delivery.next_attempt_at
+    last = claimed(delivery, "last", now)
+    assert decide(last, Result("last", 413), now, POLICY).effect is Effect.EXHAUSTED
+
+
+def test_a_smaller_body_waits_as_long_as_the_receiver_asks() -> None:
+    sent = claimed()
+    decision = decide(sent, Result("t1", 413, retry_after=90.0, shrinks=True), NOW, POLICY)
+    assert decision.delivery.next_attempt_at == NOW + timedelta(seconds=90)
+
+
+def test_only_413_asks_for_a_smaller_body() -> None:
+    for status in (None, 400, 414, 431, 500):
+        assert decide(claimed(), Result("t1", status, shrinks=True), NOW, POLICY).effect is Effect.RETRY

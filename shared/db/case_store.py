@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -58,7 +59,7 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
     }
     connection.execute(_upsert_process(), row)
     store_lists(connection, case)
-    rows = [
+    rows = (
         {
             "process_number": case.process_number,
             "document_id": document.document_id,
@@ -76,10 +77,10 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
             "registered_at": fetched_at,
         }
         for position, document in enumerate(case.documents)
-    ]
+    )
     upsert = _upsert_documents()
-    for start in range(0, len(rows), _CHUNK):
-        connection.execute(upsert, {"rows": orjson.dumps(rows[start : start + _CHUNK]).decode()})
+    while chunk := list(islice(rows, _CHUNK)):
+        connection.execute(upsert, {"rows": orjson.dumps(chunk).decode()})
 
 
 @cache

@@ -25,7 +25,10 @@ from shared.webhooks.signing import InvalidSecret, signature_headers
 
 _LARGE_BY_ORIGIN: Final = 8
 _LARGE_IN_ALL: Final = 128
-"""Bodies of large cases in memory at once, each of a thousand documents at most. A dead endpoint soon has one at most, since its breaker opens."""
+"""Bodies of large cases in memory at once, each of a thousand documents at most.
+
+A dead endpoint soon has one at most, since its breaker opens.
+"""
 _BUILD_THREADS: Final = 2
 _RECORD_MARGIN: Final = timedelta(seconds=3)
 

@@ -117,7 +117,7 @@ class Fetcher:
         asked = self._reports.resumed(
             request.job_id, request.process_number, request.plan_id, request.release_after, task.traceparent
         )
-        return Done([*cast(Sequence[OutgoingRecord], done.emit), asked])
+        return Done([*cast(Sequence[OutgoingRecord], done.emit), asked], urgent=True)
 
     def _early(self, task: FetchTask, listed: ListedDocument | None, job: StoredJob | None) -> Done | None:
         request = task.request

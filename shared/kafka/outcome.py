@@ -19,6 +19,8 @@ class Done:
     """
 
     emit: Emit = ()
+    urgent: bool = False
+    """Whether somebody waits for it: it is written at once, where others wait to be written together."""
 
 
 Outcome = Done

@@ -111,7 +111,7 @@ class ProducerSink:
     """Writes with the process's producer; the runtime commits the offsets. At least once. The producer stays open.
 
     With ``gather_seconds`` an outcome waits so long for others, so that they share requests to the broker; the last one
-    at hand of a group does not, and takes those that wait along.
+    at hand of a group does not, nor one that is urgent, and takes those that wait along.
     """
 
     commits_offsets = False
@@ -142,7 +142,7 @@ class ProducerSink:
             self._ledger.finish([entry])
 
     async def _pass(self, gate: Gate, entry: Entry) -> None:
-        if entry.last:
+        if entry.last or (entry.outcome is not None and entry.outcome.urgent):
             gate.open()
         else:
             await gate.wait()

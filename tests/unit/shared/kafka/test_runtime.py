@@ -302,6 +302,22 @@ async def test_outcomes_wait_for_others_until_the_last_of_a_group_at_hand() -> N
     assert len(bench.broker.written) == 5
 
 
+async def test_an_urgent_outcome_waits_for_nobody() -> None:
+    bench = Bench(log(b"", b"urgent", b"later"))
+    hold = asyncio.Event()
+
+    async def handler(record: Record) -> Done:
+        if record.value == b"later":
+            await hold.wait()
+        return Done([out(record)], urgent=record.value == b"urgent")
+
+    sink = ProducerSink(bench.producer, gather_seconds=60.0)  # type: ignore[arg-type]
+    async with bench.running(handler, sink=sink, per_group=3):
+        await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
+        hold.set()
+        await bench.until_committed(3)
+
+
 async def test_outcomes_do_not_wait_longer_than_they_should_nor_for_more_than_enough() -> None:
     loop = asyncio.get_running_loop()
     gate = Gate(0.02, 3)

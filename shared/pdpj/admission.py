@@ -152,14 +152,14 @@ class Admission(Generic[T]):
 
     def _ticket(self, permit: Permit, asker: Asker, lane: Standing) -> Ticket:
         limit, total = self.adaptive.limit, self._counts.total
-        idle = total * 4 < limit and len(self.line) == 0 and not permit.probe
+        idle = (total + 1) * 4 <= limit and len(self.line) == 0 and not permit.probe
         patient = lane is Standing.SUSPECT or asker.control or asker.case is None or idle
         ticket = Ticket(
             permit,
             self.adaptive.era,
             asker,
             lane,
-            None if patient else self.patience.seconds(about_case=asker.about_case),
+            None if patient else self._seconds(asker),
             patient and asker.case is not None,
             self._clock(),
         )
@@ -174,11 +174,18 @@ class Admission(Generic[T]):
         if lane is Standing.PROVEN:
             return True
         if lane is Standing.SUSPECT:
-            return counts.patient < max(1, limit // 2)
+            # What one holds for a minute is no place for the others: fewer while these wait.
+            if not self.line.others:
+                return counts.patient < max(1, limit // 2)
+            return counts.patient < max(int(self.line.suspects_turn), limit // 4)
         if counts.unproven >= limit - limit // 4:
             return False
         crowded = counts.total * 2 >= limit
         return not crowded or counts.of(case) < _NEW_AT_ONCE
+
+    def _seconds(self, asker: Asker) -> float | None:
+        crowd = self.line.untried * 2 > self.adaptive.limit
+        return self.patience.seconds(about_case=asker.about_case, crowd=crowd)
 
     def _is_fresh(self, lane: Standing, case: str | None) -> bool:
         return lane is not Standing.SUSPECT and case not in self.evidence.cases

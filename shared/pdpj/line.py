@@ -47,6 +47,21 @@ class Line(Generic[T]):
     def __len__(self) -> int:
         return self._waiting
 
+    @property
+    def untried(self) -> int:
+        """Cases that wait for their first turn."""
+        return len(self._lanes[Standing.UNTRIED])
+
+    @property
+    def others(self) -> bool:
+        """Whether cases wait that are not suspect."""
+        return any(self._lanes[lane] for lane in (Standing.UNTRIED, Standing.NEW, Standing.PROVEN))
+
+    @property
+    def suspects_turn(self) -> bool:
+        """Whether the next turn begins with the suspects."""
+        return self._turns % _SUSPECTS_FIRST == _SUSPECTS_FIRST - 1
+
     def push(self, item: T, case: str | None, *, again: bool) -> None:
         """Let an item wait."""
         waiting = self._cases.setdefault(case, _Waiting())
@@ -99,7 +114,7 @@ class Line(Generic[T]):
             self.place(case)
 
     def _order(self) -> tuple[Standing, ...]:
-        if self._turns % _SUSPECTS_FIRST == _SUSPECTS_FIRST - 1:
+        if self.suspects_turn:
             return _ORDERS["suspects"]
         return _ORDERS["new" if self._turns % _NEW_FIRST == 1 else "proven"]
 

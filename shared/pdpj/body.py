@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from time import monotonic
 from typing import Final, cast
 
 import httpx
@@ -21,15 +22,27 @@ SMALL_BYTES: Final = 1024 * 1024
 SMALL_PIECE_BYTES: Final = 128 * 1024
 """Most documents are one piece then: every piece costs a turn of the event loop. Large ones would hold more memory."""
 
+_LEAST_BYTES: Final = 1024
+_FADING: Final = 0.125
+"""A body that came fast may become so much slower."""
+
 
 class Body:
     """Read it until it gives nothing more; then, or earlier, the response has to be closed.
 
     ``read_seconds`` and ``bytes_per_second`` (0: any) are the time that a piece may take: the library's read time-out
-    begins anew with each byte, so it does not end a piece that only drips.
+    begins anew with each byte, so it does not end a piece that only drips. The first piece is as small as that pace
+    asks for in ``read_seconds``; the time of the later ones follows from the pace so far.
     """
 
-    def __init__(self, response: httpx.Response, *, read_seconds: float, bytes_per_second: int) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        *,
+        read_seconds: float,
+        bytes_per_second: int,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         """Raises UnexpectedAnswer for an encoding that was not asked for."""
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", "", "gzip", "deflate"):
@@ -41,6 +54,8 @@ class Body:
         self._piece_bytes = SMALL_PIECE_BYTES if small else PIECE_BYTES
         self._read_seconds = read_seconds
         self._bytes_per_second = bytes_per_second
+        self._clock = clock
+        self._waited = 0.0
         self._decoded: AsyncGenerator[bytes, None] | None = None
         if encoding in ("gzip", "deflate"):
             # httpx declares an iterator; it is a generator.
@@ -56,14 +71,26 @@ class Body:
             amount = min(self._piece_bytes, self.length - self.received)
             if amount <= 0:
                 return b""
-        seconds = self._read_seconds + amount / self._bytes_per_second if self._bytes_per_second else None
+        amount, seconds = self._allowed(amount)
+        began = self._clock()
         try:
             async with asyncio.timeout(seconds):
                 piece = await self._next(amount)
         except WIRE_ERRORS as error:
             raise translated(error) from error
+        self._waited += self._clock() - began
         self.received += len(piece)
         return piece
+
+    def _allowed(self, amount: int) -> tuple[int, float | None]:
+        """How many bytes to ask for, and the seconds (None: any) that they may take. A read ends when it is full."""
+        if not self._bytes_per_second:
+            return amount, None
+        if self.received == 0:
+            amount = min(amount, max(_LEAST_BYTES, int(self._read_seconds * self._bytes_per_second)))
+            return amount, self._read_seconds + _LEAST_BYTES / self._bytes_per_second
+        pace = max(float(self._bytes_per_second), _FADING * self.received / max(self._waited, 1e-3))
+        return amount, self._read_seconds + amount / pace
 
     async def _next(self, amount: int) -> bytes:
         if self._decoded is not None:

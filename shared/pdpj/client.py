@@ -107,7 +107,7 @@ class _HttpSource:
             try:
                 if response.status_code != 200:
                     raise await self._refused(response, Wanted.DOCUMENT)
-                async with aclosing(self._transport.body(response)) as body:
+                async with aclosing(self._transport.body(response, patience)) as body:
                     stream = await DocumentStream.open(response, body, self._limits.within(patience))
                     if slot is not None:
                         slot.answered()

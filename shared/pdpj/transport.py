@@ -151,9 +151,13 @@ class SourceTransport:
             while piece := await body.read():
                 yield piece
 
-    def body(self, response: httpx.Response) -> Body:
-        """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for."""
-        return Body(response, read_seconds=self._read_seconds, bytes_per_second=self._bytes_per_second)
+    def body(self, response: httpx.Response, patience: float | None = None) -> Body:
+        """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for.
+
+        ``patience`` as in :meth:`ask`.
+        """
+        seconds = self._read_seconds if patience is None else min(patience, self._read_seconds)
+        return Body(response, read_seconds=seconds, bytes_per_second=self._bytes_per_second)
 
     def _pool(self, patience: float | None) -> HttpxTransport:
         if self._transport is None:

@@ -11,6 +11,16 @@ from shared import cnj
 
 SERVICES: Final = ("api", "downloader", "status", "notifier")
 SERVERS: Final = ("kafka", "postgres", "s3")
+QUICK_FAULTS: Final = (
+    FailureKind.TIMEOUT_504,
+    FailureKind.UNAVAILABLE_503,
+    FailureKind.RESET,
+    FailureKind.MALFORMED_LENGTHS,
+    FailureKind.MALFORMED_STATUS,
+)
+SLOW_FAULTS: Final = (FailureKind.HANG, FailureKind.DRIP)
+_BAD: Final = 3
+"""One case in so many is bad."""
 _OUTAGES: Final = (
     FailureKind.UNAVAILABLE_503,
     FailureKind.BAD_GATEWAY_502,
@@ -27,6 +37,8 @@ class Case:
     documents: int
     at: float
     failures: tuple[Failure, ...]
+    bad: FailureKind | None = None
+    """Each of its documents fails so, always: the case ends failed, and the others do not notice."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +106,19 @@ class Plan:
 
 
 def short_plan(seed: int) -> Plan:
-    """8 cases of 10 documents; each service is killed once, one server too, and the source is away once."""
+    """8 cases of 10 documents, 2 of them bad; each service is killed once, one server too, the source is away once."""
     draw = random.Random(seed)
     troubles: list[Trouble] = [Kill(draw.uniform(0.5, 7), service) for service in SERVICES]
     troubles.append(Kill(draw.uniform(1, 6), draw.choice(SERVERS)))
     troubles.append(SourceOutage(draw.uniform(0.5, 5), draw.choice(_OUTAGES), 1.5))
-    return Plan(seed, _cases(draw, 8, 10, 4), _in_order(troubles))
+    return Plan(seed, _cases(draw, 8, 10, 4, QUICK_FAULTS), _in_order(troubles))
 
 
 def full_plan(seed: int, *, cases: int, documents: int, seconds: float, replicas: int) -> Plan:
-    """Every process is killed twice at random times, the servers are restarted too, source and receiver fail."""
+    """Every process is killed twice at random times, the servers are restarted too, source and receiver fail.
+
+    A third of the cases is bad, each in its way.
+    """
     draw = random.Random(seed)
 
     def moment() -> float:
@@ -120,20 +135,23 @@ def full_plan(seed: int, *, cases: int, documents: int, seconds: float, replicas
     troubles += [RateStorm(moment(), draw.uniform(5, 30), draw.uniform(2, 5)) for _ in range(2)]
     troubles += [ReceiverOutage(moment(), draw.choice((500, 503, 302, 404)), draw.uniform(2, 6)) for _ in range(2)]
     troubles += [Freeze(moment(), process, draw.uniform(2, 6)) for process in ("pdpj", "receiver")]
-    return Plan(seed, _cases(draw, cases, documents, seconds * 0.8), _in_order(troubles))
+    faults = QUICK_FAULTS + SLOW_FAULTS
+    return Plan(seed, _cases(draw, cases, documents, seconds * 0.8, faults), _in_order(troubles))
 
 
-def _cases(draw: random.Random, count: int, documents: int, seconds: float) -> tuple[Case, ...]:
+def _cases(
+    draw: random.Random, count: int, documents: int, seconds: float, faults: tuple[FailureKind, ...]
+) -> tuple[Case, ...]:
     first = draw.randrange(1_000_000, 8_000_000)
-    return tuple(
-        Case(
-            cnj.make(first + index, 2024, 8, 26, draw.randrange(1, 10_000)),
-            documents,
-            draw.uniform(0, seconds),
-            _failures(draw, documents),
-        )
-        for index in range(count)
-    )
+    cases = []
+    for index in range(count):
+        number = cnj.make(first + index, 2024, 8, 26, draw.randrange(1, 10_000))
+        at = draw.uniform(0, seconds)
+        # Each fault in its turn, from a random one on.
+        bad = faults[(first + index // _BAD) % len(faults)] if index % _BAD == _BAD - 1 else None
+        failures = _failures(draw, documents) if bad is None else (Failure(kind=bad),)
+        cases.append(Case(number, documents, at, failures, bad))
+    return tuple(cases)
 
 
 def _failures(draw: random.Random, documents: int) -> tuple[Failure, ...]:

@@ -11,7 +11,14 @@ from typing import Final
 from tests.chaos.actor import Actor
 from tests.chaos.client import PatientClient
 from tests.chaos.plan import Case, Plan
-from tests.chaos.verdict import Webhooks, check_documents, check_invariants, check_webhooks, until_answered
+from tests.chaos.verdict import (
+    Webhooks,
+    check_documents,
+    check_failed,
+    check_invariants,
+    check_webhooks,
+    until_answered,
+)
 from tests.chaos.watch import Watched, watching
 from tests.product import Product
 
@@ -36,6 +43,8 @@ class Outcome:
     settled: float
     """From there until every webhook was delivered and nothing was under way."""
     documents: int
+    failed: int
+    """Documents of bad cases, each failed with a reason."""
     requests: int
     repeated: int
     longest_gap: float
@@ -46,7 +55,8 @@ class Outcome:
     def __str__(self) -> str:
         hooks = self.webhooks
         return (
-            f"seed {self.seed}: {self.documents} documents right after {self.seconds:.1f} s, "
+            f"seed {self.seed}: {self.documents} documents right and {self.failed} failed as they must "
+            f"after {self.seconds:.1f} s, "
             f"all quiet {self.settled:.1f} s later; "
             f"{self.source_requests} requests to the source; {self.requests} requests of clients, "
             f"{self.repeated} of them repeated, {self.longest_gap:.1f} s the longest without an answer; "
@@ -69,6 +79,9 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
     def follow(case: Case) -> None:
         time.sleep(max(0.0, began + case.at - time.monotonic()))
         view = clients[case].follow(case.number, product.receiver.url(f"{path}/{case.number}"))
+        if case.bad is not None:
+            check_failed(case, view)
+            return
         failed = [(each["error_code"], each["attempts"]) for each in view["documents"] if each["status"] == "failed"]
         assert view["status"] == "completed", f"{case.number} is {view['status']} {view['error_code']}: {failed}"
         assert view["completed_documents"] == view["total_documents"] == case.documents, case.number
@@ -81,7 +94,8 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
     assert not watched.false_alarms, watched.false_alarms
     seconds = time.monotonic() - began
     until_answered(product)
-    for case in plan.cases:
+    good = [case for case in plan.cases if case.bad is None]
+    for case in good:
         check_documents(product, case)
     webhooks = check_webhooks(product, plan.cases, path)
     check_invariants(product)
@@ -90,7 +104,8 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
         seed=plan.seed,
         seconds=seconds,
         settled=time.monotonic() - began - seconds,
-        documents=sum(case.documents for case in plan.cases),
+        documents=sum(case.documents for case in good),
+        failed=sum(case.documents for case in plan.cases if case.bad is not None),
         requests=sum(tally.requests for tally in tallies),
         repeated=sum(tally.repeated for tally in tallies),
         longest_gap=max(tally.longest_gap for tally in tallies),

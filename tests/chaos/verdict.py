@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -65,6 +65,14 @@ def check_documents(product: Product, case: Case) -> None:
             assert document["size"] == len(body) == right.size, document["id"]
 
 
+def check_failed(case: Case, view: Mapping[str, Any]) -> None:
+    """A bad case ended, and each of its documents says why."""
+    assert case.bad is not None
+    code = "unexpected_answer" if case.bad.startswith("malformed") else "source_unavailable"
+    assert view["status"] == "failed", f"{case.number} is {view['status']}"
+    assert [each["error_code"] for each in view["documents"]] == [code] * case.documents, (case.number, case.bad)
+
+
 def deliveries_of(product: Product, number: str) -> list[dict[str, Any]]:
     """The deliveries of a case with every attempt, by the API."""
     answer = product.client.get("/webhooks/deliveries", params={"process_number": number}).raise_for_status().json()
@@ -86,7 +94,8 @@ def check_webhooks(product: Product, cases: Sequence[Case], path: str) -> Webhoo
         assert mine, f"{case.number}: recorded as delivered, never received"
         assert all(call.verified for call in mine), case.number
         assert {call.webhook_id for call in mine} == {delivery["id"]}, case.number
-        assert all(call.body["data"]["status"] == "completed" for call in mine), case.number
+        status = "completed" if case.bad is None else "failed"
+        assert all(call.body["data"]["status"] == status for call in mine), case.number
         recorded = {attempt["attempt"]: attempt for attempt in delivery["attempts"]}
         accepted = [call.attempt for call in mine if 200 <= call.answered < 300]
         numbers = set(accepted)

@@ -23,9 +23,10 @@ from shared.pdpj.errors import NoAccess, NotADocument, ProcessNotFound, SourceEr
 from shared.pdpj.limiter import Asker, Slot, SourceGate
 from shared.pdpj.model import Case
 from shared.pdpj.received import Received, receive
+from shared.pdpj.request_headers import Fields, with_fields
 from shared.pdpj.settings import Api, PdpjSettings
 from shared.pdpj.stream import DocumentStream, StreamLimits
-from shared.pdpj.transport import USER_AGENT, SourceTransport
+from shared.pdpj.transport import SourceTransport
 from shared.pdpj.version import version_in
 
 _log = logging.getLogger(__name__)
@@ -37,9 +38,8 @@ _REFUSAL_SECONDS: Final = 5.0  # a failing answer may drip its body too
 _NO_VERSION: Final = frozenset({204, 401, 404, 405, 501})
 _ACCEPTED: Final = frozenset({200, 204, 404})
 
-_Headers = tuple[tuple[str, str], ...]
-_CONTENT: Final[_Headers] = (("accept", "*/*"), ("accept-encoding", "identity"), ("user-agent", USER_AGENT))
-_METADATA: Final[_Headers] = (("accept", "application/json"), ("accept-encoding", "gzip"), ("user-agent", USER_AGENT))
+_CONTENT: Final[Fields] = (("accept", "*/*"), ("accept-encoding", "identity"))
+_METADATA: Final[Fields] = (("accept", "application/json"), ("accept-encoding", "gzip"))
 _NO_GATE: Final = nullcontext(None)
 
 
@@ -84,6 +84,9 @@ class _HttpSource:
         self._path = self._root.raw_path.decode("ascii").rstrip("/")
         self._transport = transport
         self._credentials = credentials
+        self._fields = {
+            ours: with_fields(ours, settings.pdpj_user_agent, settings.added_fields) for ours in (_CONTENT, _METADATA)
+        }
         self._gate = gate
         # A case looks different from another server or to another account: their versions are not to be compared.
         self._view = f"{root} {settings.pdpj_client_id or ''}"
@@ -133,7 +136,7 @@ class _HttpSource:
     def _turn(self, case: str, *, about_case: bool = False) -> AbstractAsyncContextManager[Slot | None]:
         return _NO_GATE if self._gate is None else self._gate.slot(Asker(case, about_case=about_case))
 
-    async def _ask(self, method: str, path: str, headers: _Headers, patience: float | None = None) -> httpx.Response:
+    async def _ask(self, method: str, path: str, headers: Fields, patience: float | None = None) -> httpx.Response:
         """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
         credentials = self._credentials
         token = await credentials.token()
@@ -171,13 +174,13 @@ class _HttpSource:
         self,
         method: str,
         path: str,
-        headers: _Headers,
+        headers: Fields,
         token: Token,
         *,
         within: float | None = None,
         patience: float | None = None,
     ) -> httpx.Response:
-        authorized = [*headers, ("authorization", f"Bearer {token.value}")]
+        authorized = [*self._fields[headers], ("authorization", f"Bearer {token.value}")]
         return await self._transport.ask(method, self._root, self._path + path, authorized, within, patience)
 
 

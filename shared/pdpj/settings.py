@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.pdpj.bounds import CaseLimits
+from shared.pdpj.request_headers import Fields, checked_fields, checked_value, default_user_agent
 from shared.settings import AutosSettings
 
 
@@ -38,6 +39,15 @@ class PdpjSettings(AutosSettings):
     pdpj_access_token: SecretStr | None = None
     pdpj_refresh_token: SecretStr | None = None
     """The first one; each use gives the next, which is kept in the database."""
+
+    pdpj_user_agent: str = Field(default_factory=default_user_agent)
+    """Sent with each request to the source; by default it says who we are."""
+    pdpj_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """JSON object of further header fields, sent to the source alone. A value may be a secret: it is never shown."""
+    pdpj_pool_size: int = Field(256, ge=1, le=10_000)
+    """Connections kept for the next request. How many requests are open at once is AUTOS_SOURCE_CONCURRENCY."""
+    pdpj_http2: bool = False
+    """Offer HTTP/2 to the source. One lost connection then takes every download on it along."""
 
     pdpj_connect_timeout: float = Field(10.0, gt=0, le=120)
     pdpj_read_timeout: float = Field(60.0, gt=0, le=600)
@@ -79,6 +89,17 @@ class PdpjSettings(AutosSettings):
             raise ValueError("must be one word of visible ASCII characters")
         return value
 
+    @field_validator("pdpj_user_agent")
+    @classmethod
+    def _user_agent(cls, value: str) -> str:
+        return checked_value(value)
+
+    @field_validator("pdpj_headers")
+    @classmethod
+    def _headers(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        checked_fields({name: field.get_secret_value() for name, field in value.items()})
+        return value
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.pdpj_refresh_token is not None or self.pdpj_access_token is None:
@@ -88,6 +109,11 @@ class PdpjSettings(AutosSettings):
             if not self.pdpj_client_id:
                 raise ValueError(f"AUTOS_PDPJ_CLIENT_ID is needed with {needs}")
         return self
+
+    @property
+    def added_fields(self) -> Fields:
+        """AUTOS_PDPJ_HEADERS as they are sent."""
+        return checked_fields({name: field.get_secret_value() for name, field in self.pdpj_headers.items()})
 
     @property
     def case_limits(self) -> CaseLimits:

@@ -19,11 +19,11 @@ from pyreqwest.compatibility.httpx import HttpxTransport
 from pyreqwest.request import RequestBuilder
 
 from shared.pdpj.body import Body
+from shared.pdpj.request_headers import default_user_agent
 from shared.pdpj.settings import PdpjSettings
 from shared.pdpj.wire import WIRE_ERRORS, translated
 
-USER_AGENT: Final = "autos/1"
-_IDLE_CONNECTIONS: Final = 256
+_PING_SECONDS: Final = 20.0
 _IDLE_SECONDS: Final = 50.0  # below the 60 s after which common servers close an idle connection
 
 
@@ -58,7 +58,9 @@ class SourceTransport:
         self._read_seconds = read
         self._bytes_per_second = settings.pdpj_min_bytes_per_second
         self._connect_seconds = settings.pdpj_connect_timeout
-        self._transport: HttpxTransport | None = _transport(settings.pdpj_connect_timeout, read)
+        self._http2 = settings.pdpj_http2
+        self._idle_connections = settings.pdpj_pool_size
+        self._transport: HttpxTransport | None = self._new_pool(settings.pdpj_connect_timeout, read)
         self._impatient: dict[float, HttpxTransport] = {}
         """By their read time-out: the library has one for all connections of a pool."""
         self._client: httpx.AsyncClient | None = httpx.AsyncClient(
@@ -66,7 +68,7 @@ class SourceTransport:
             timeout=None,  # noqa: S113 - set above, on the transport
             follow_redirects=False,
             trust_env=False,
-            headers={"user-agent": USER_AGENT},
+            headers={"user-agent": default_user_agent()},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: a bearer token is all we are
         )
 
@@ -166,25 +168,31 @@ class SourceTransport:
             return self._transport
         pool = self._impatient.get(patience)
         if pool is None:
-            pool = self._impatient[patience] = _transport(min(self._connect_seconds, patience), patience)
+            pool = self._impatient[patience] = self._new_pool(min(self._connect_seconds, patience), patience)
         return pool
 
-
-def _transport(connect_seconds: float, read_seconds: float) -> HttpxTransport:
-    return _NotReadingAhead(
-        ClientBuilder()
-        .http1_only()  # one lost HTTP/2 connection would take every download with it
-        .follow_redirects(False)
-        .referer(False)
-        .no_proxy()
-        .gzip(False)  # httpx decodes, and tells how many bytes came
-        .brotli(False)
-        .zstd(False)
-        .deflate(False)
-        .connect_timeout(timedelta(seconds=connect_seconds))
-        .read_timeout(timedelta(seconds=read_seconds))
-        .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
-        .pool_max_idle_per_host(_IDLE_CONNECTIONS)
-        .user_agent(USER_AGENT)
-        .build()
-    )
+    def _new_pool(self, connect_seconds: float, read_seconds: float) -> HttpxTransport:
+        builder = (
+            ClientBuilder()
+            .follow_redirects(False)
+            .referer(False)
+            .no_proxy()
+            .gzip(False)  # httpx decodes, and tells how many bytes came
+            .brotli(False)
+            .zstd(False)
+            .deflate(False)
+            .connect_timeout(timedelta(seconds=connect_seconds))
+            .read_timeout(timedelta(seconds=read_seconds))
+            .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
+            .pool_max_idle_per_host(self._idle_connections)
+        )
+        if not self._http2:
+            return _NotReadingAhead(builder.http1_only().build())
+        # A window that grows with the line, and a ping that finds a connection dead before its downloads time out.
+        return _NotReadingAhead(
+            builder.http2(True)
+            .http2_adaptive_window(True)
+            .http2_keep_alive_interval(timedelta(seconds=_PING_SECONDS))
+            .http2_keep_alive_timeout(timedelta(seconds=read_seconds))
+            .build()
+        )

@@ -138,6 +138,79 @@ async def test_what_is_sent(server: Server, make) -> None:
     assert len([line for line in lines if line.startswith("user-agent:")]) == 1
 
 
+async def test_user_agent_and_added_headers_are_sent_with_every_request_to_the_source(server: Server, make) -> None:
+    added = {"Accept-Language": "pt-BR", "Accept": "application/json, text/plain, */*"}
+    source = make(pdpj_api="datalake", pdpj_user_agent="Mozilla/5.0 (Test)", pdpj_headers=added)
+    server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
+    await read(source)
+    await source.last_update(NUMBER)
+    body = f'[{{"numeroProcesso":"{NUMBER}","tramitacoes":[{{"valorAcao":1}}]}}]'.encode()
+    server.gives("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}", body=body)
+    await source.fetch_case(NUMBER)
+    assert len(server.requests) == 4
+    for head in server.requests:
+        lines = head.decode().lower().split("\r\n")
+        assert [line for line in lines if line.startswith("user-agent")] == ["user-agent: mozilla/5.0 (test)"]
+        assert [line for line in lines if line.startswith("accept:")] == ["accept: application/json, text/plain, */*"]
+        assert lines.count("accept-language: pt-br") == 1
+        assert lines.count("authorization: bearer secret-token") == 1
+
+
+async def test_the_token_endpoint_gets_none_of_the_added_headers(server: Server, make) -> None:
+    tokens = b'{"access_token":"new-token","expires_in":60}'
+    server.gives("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(tokens)}", body=tokens)
+    source = make(
+        pdpj_access_token=None,
+        pdpj_token_url=f"{server.url}/token",
+        pdpj_client_id="id",
+        pdpj_user_agent="Mozilla/5.0 (Test)",
+        pdpj_headers={"X-Gateway-Key": "secret-of-a-gateway"},
+    )
+    with pytest.raises(SourceError):
+        await read(source)
+    asked, sent = (head.decode().lower() for head in server.requests[:2])
+    assert asked.startswith("post /token ")
+    assert "x-gateway-key" not in asked
+    assert "user-agent: autos/" in asked
+    assert "x-gateway-key: secret-of-a-gateway" in sent
+    assert "authorization: bearer new-token" in sent
+
+
+@pytest.mark.parametrize("http2", [False, True])
+async def test_http2_is_offered_when_it_is_set(http2: bool, make) -> None:
+    hello = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        beginning = await reader.read(65536)
+        if not hello.done():
+            hello.set_result(beginning)
+        writer.close()
+
+    listening = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    assert (
+        await code_of(read(make(pdpj_base_url=f"https://localhost:{port}", pdpj_http2=http2))) == "source_unavailable"
+    )
+    # The names of protocols in TLS's first message, each after its length (RFC 7301).
+    assert (b"\x02h2" in await hello) is http2
+    listening.close()
+
+
+async def test_connections_beyond_the_pool_are_not_kept(server: Server, make) -> None:
+    both = asyncio.Event()
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        if len(server.requests) == 2:
+            both.set()
+        await both.wait()
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(PDF)}\r\n\r\n".encode() + PDF)
+
+    server.answer = answer
+    source = make(pdpj_pool_size=1)
+    assert await asyncio.gather(read(source), read(source)) == [PDF, PDF]
+    await wait_until_async(lambda: server.open == 1)
+
+
 async def test_cookies_are_not_kept(server: Server, make) -> None:
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", "Set-Cookie: a=b; Path=/", body=PDF)
     source = make()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 from shared.pdpj.credential_store import MemoryCredentialStore
 from shared.pdpj.credentials import FixedToken, SharedToken, build_credentials, credential_name
 from shared.pdpj.settings import Grant, PdpjSettings
+from shared.settings import load
 
 LOG_IN = {"pdpj_token_url": "https://sso.example/token", "pdpj_client_id": "autos", "pdpj_client_secret": "s"}
 
@@ -83,3 +86,61 @@ def test_who_may_only_read_never_logs_in_with_a_refresh_token() -> None:
     with pytest.raises(ValueError, match="store"):
         build_credentials(settings, read_only=True)
     assert isinstance(build_credentials(made(pdpj_access_token="t"), read_only=True), FixedToken)
+
+
+BROWSER = {"Accept-Language": "pt-BR,pt;q=0.9", "sec-fetch-mode": "cors", "Cookie": "a=secret-of-a-gateway"}
+
+
+def test_added_headers_are_read_and_their_values_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOS_PDPJ_BASE_URL", "https://portal.example")
+    monkeypatch.setenv("AUTOS_PDPJ_ACCESS_TOKEN", "t")
+    monkeypatch.setenv("AUTOS_PDPJ_HEADERS", json.dumps(BROWSER))
+    settings = load(PdpjSettings)
+    assert settings.added_fields == tuple((name.lower(), value) for name, value in BROWSER.items())
+    assert "secret-of-a-gateway" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTOS_PDPJ_HEADERS", "no json"),
+        ("AUTOS_PDPJ_HEADERS", '["a"]'),
+        ("AUTOS_PDPJ_HEADERS", '{"x-number": 7}'),
+        ("AUTOS_PDPJ_HEADERS", '{"x-null": null}'),
+        ("AUTOS_PDPJ_HEADERS", '{"Authorization": "secret-value"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"HOST": "secret-value"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"content-length": "1"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"Transfer-Encoding": "chunked"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"If-None-Match": "x"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"x": "secret-value\\r\\nX-Evil: 1"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"x": "secret-value\\u0000"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"x": "secret-value\\u00e9"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"x\\r\\ny": "v"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"x y": "v"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"": "v"}'),
+        ("AUTOS_PDPJ_HEADERS", '{"x": "v", "X": "w"}'),
+        ("AUTOS_PDPJ_HEADERS", json.dumps({"x": "v" * 5000})),
+        ("AUTOS_PDPJ_HEADERS", json.dumps({f"x-{number}": "v" for number in range(40)})),
+        ("AUTOS_PDPJ_USER_AGENT", "a\nb"),
+        ("AUTOS_PDPJ_USER_AGENT", "   "),
+        ("AUTOS_PDPJ_POOL_SIZE", "0"),
+        ("AUTOS_PDPJ_HTTP2", "perhaps"),
+    ],
+)
+def test_wrong_headers_stop_the_start_with_one_line_that_shows_no_value(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUTOS_PDPJ_BASE_URL", "https://portal.example")
+    monkeypatch.setenv("AUTOS_PDPJ_ACCESS_TOKEN", "t")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        load(PdpjSettings)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.count("\n") == 1
+    assert name in told or name.removeprefix("AUTOS_").lower() in told
+    assert "secret-value" not in told
+
+
+def test_the_default_user_agent_says_who_asks_and_its_version() -> None:
+    assert made(pdpj_access_token="t").pdpj_user_agent.startswith(f"Autos/{version('autos')} ")

@@ -6,6 +6,7 @@ import hashlib
 import re
 import time
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,7 +58,7 @@ def follow(client: httpx.Client, numero: str, *, deadline: float | None = None) 
                 client,
                 "GET",
                 f"/processes/{numero}/status",
-                params={"wait": 20},
+                params={"wait": 20, "documents": "false"},
                 headers={"if-none-match": etag} if etag else {},
             )
             if answer.status_code != 304:
@@ -69,6 +70,18 @@ def follow(client: httpx.Client, numero: str, *, deadline: float | None = None) 
                     return view
             if deadline is not None and time.monotonic() > deadline:
                 raise fail(f"{numero} is still {view.get('status', 'unknown')}")
+
+
+def document_pages(client: httpx.Client, number: str, **wanted: str) -> Iterator[list[dict[str, Any]]]:
+    """The documents of a case in its order, a page at a time."""
+    cursor: str | None = None
+    while True:
+        parameters = {**wanted, "limit": "500", **({"cursor": cursor} if cursor is not None else {})}
+        page = call(client, "GET", f"/processes/{number}/documents", params=parameters).json()
+        yield page["documents"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
 
 
 def download(documents: list[dict[str, Any]], out: Path) -> int:
@@ -113,12 +126,13 @@ def fetch(
             f"{number}: {view['status']}, {view['completed_documents']} of {view['total_documents']} available,"
             f" {view['failed_documents']} failed"
         )
-        for document in view["documents"]:
-            if document["status"] == "failed":
+        for documents in document_pages(client, number, status="failed"):
+            for document in documents:
                 typer.echo(f"  {document['id']}  {document['error_code']}: {document['error_message']}")
         if out is not None:
-            files = call(client, "GET", f"/processes/{number}/files").json()["documents"]
-            typer.echo(f"saved {download(files, out)} files in {out}")
+            # A page at a time, so that the links of the last are as fresh as those of the first.
+            saved = sum(download(documents, out) for documents in document_pages(client, number, status="available"))
+            typer.echo(f"saved {saved} files in {out}")
     if view["status"] == "failed":
         raise typer.Exit(1)
 
@@ -127,6 +141,9 @@ def status(numero: str) -> None:
     """Show how far a case is."""
     with target().client() as client:
         view = call(client, "GET", f"/processes/{numero}/status").json()
+        listed = view["documents"]
+        if view["documents_total"] > len(listed):
+            listed = [one for page in document_pages(client, view["process_number"]) for one in page]
     typer.echo(f"{view['process_number']}  {view['status']}  {view['progress_percentage']:.0f}%")
     typer.echo(
         f"  job {view['job_id']}: {view['completed_documents']} available, {view['failed_documents']} failed,"
@@ -134,6 +151,6 @@ def status(numero: str) -> None:
     )
     if view["error_code"]:
         typer.echo(f"  {view['error_code']}: {view['error_message']}")
-    for document in view["documents"]:
+    for document in listed:
         reason = f"  {document['error_code']}" if document["error_code"] else ""
         typer.echo(f"  {document['id']}  {document['status']}{reason}")

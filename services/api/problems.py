@@ -237,6 +237,18 @@ class SourceUnavailable(Problem):
     status, code, title = 503, "source_unavailable", "The source cannot be read right now"
 
 
+class CaseTooLarge(Problem):
+    """What the source answers about the case is larger than this installation reads; only a job would say so later."""
+
+    status, code, title = 502, "case_too_large", "The source's answer about this case is too large"
+
+
+class CaseUnreadable(Problem):
+    """What the source answers about the case cannot be read."""
+
+    status, code, title = 502, "case_unreadable", "The source's answer about this case cannot be read"
+
+
 class ServiceUnavailable(Problem):
     """Something that the API itself needs is away; try again."""
 

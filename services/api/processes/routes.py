@@ -13,6 +13,8 @@ from services.api.openapi import webhook_callback
 from services.api.parameters import DocumentId, Number, UrlText, WithDocuments
 from services.api.places import PlacedStream, TooManyStreams, TooManyWaits
 from services.api.problems import (
+    CaseTooLarge,
+    CaseUnreadable,
     DocumentNotFound,
     InvalidProcessNumber,
     InvalidWebhookUrl,
@@ -47,6 +49,8 @@ _ASKED = described(
     NoAccess,
     RateLimited,
     TooManyActiveJobs,
+    CaseTooLarge,
+    CaseUnreadable,
     SourceUnavailable,
 )
 _WITH_URL = described(
@@ -56,6 +60,8 @@ _WITH_URL = described(
     NoAccess,
     RateLimited,
     TooManyActiveJobs,
+    CaseTooLarge,
+    CaseUnreadable,
     SourceUnavailable,
 )
 _KNOWN = described(InvalidProcessNumber, ProcessUnknown)

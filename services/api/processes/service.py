@@ -17,6 +17,8 @@ from services.api.jobs.model import ALL, Job
 from services.api.links import LinkCache
 from services.api.metrics import ApiMetrics
 from services.api.problems import (
+    CaseTooLarge,
+    CaseUnreadable,
     DocumentNotFound,
     NoAccess,
     ProcessNotFound,
@@ -38,6 +40,8 @@ from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
 
 _ROUNDS: Final = 4
+_ANSWERS: Final = {problem.code: problem for problem in (CaseTooLarge, CaseUnreadable)}
+"""What is told at once of an answer that cannot be used, where no job will tell it later."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,8 @@ class CaseService:
         if decision.step is Step.UNKNOWN_DOCUMENT:
             raise DocumentNotFound
         if known.fetched_at is None and not ask.download and known.running is None:
+            if isinstance(reading, Away) and (refusal := _ANSWERS.get(reading.code)) is not None:
+                raise refusal
             raise SourceUnavailable(headers={"Retry-After": "30"})
         return decision
 

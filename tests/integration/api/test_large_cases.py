@@ -12,6 +12,7 @@ import httpx
 import orjson
 import pytest
 
+from shared.pdpj.errors import CaseTooLarge, CaseUnreadable, SourceError
 from shared.pdpj.model import Case
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
 
@@ -351,3 +352,15 @@ async def test_links_to_the_lists_are_whole_where_the_public_address_is_set(
         view = (await api.get(f"/processes/{number}")).json()
     base = f"https://autos.example/v1/processes/{number}"
     assert (view["documents_url"], view["movements_url"]) == (f"{base}/documents", f"{base}/movements")
+
+
+@pytest.mark.parametrize("error", [CaseTooLarge(), CaseUnreadable()])
+async def test_an_answer_that_cannot_be_used_is_told_by_the_job_or_where_there_is_none_at_once(
+    api: httpx.AsyncClient, source: ScriptedSource, process_number: MakeNumber, error: SourceError
+) -> None:
+    number = process_number()
+    source.failing = error
+    refused = await api.get(f"/processes/{number}", params={"auto_download": "false"})
+    assert (refused.status_code, refused.json()["code"]) == (502, error.code)
+    accepted = await api.get(f"/processes/{number}")
+    assert accepted.status_code == 202 and accepted.json()["job"]["status"] == "pending"

@@ -16,32 +16,21 @@ import typer
 from cli.context import call, fail, target
 
 _ENDED = {"completed", "partial", "failed", "cancelled"}
-_EXTENSIONS = {
-    "application/pdf": ".pdf",
-    "text/html": ".html",
-    "text/plain": ".txt",
-    "text/xml": ".xml",
-    "application/xml": ".xml",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/tiff": ".tif",
-    "video/mp4": ".mp4",
-    "audio/mpeg": ".mp3",
-    "application/rtf": ".rtf",
-    "application/zip": ".zip",
-}
 _MAX_STEM = 120
 
 
-def safe_name(sequence: int | None, name: str, document_id: str, content_type: str | None) -> str:
-    """A file name that every file system takes: ``0007 Petição inicial 1a2b3c4d.pdf``."""
+def safe_name(position: int | None, name: str, document_id: str, content_type: str | None) -> str:
+    """A file name that every file system takes: ``0007 Petição inicial 1a2b3c4d.pdf``; files sort as in the case."""
+    from shared.pdpj.media import ALSO, extension_of
+
     text = unicodedata.normalize("NFC", name)
     text = "".join(char if char.isalnum() or char in " ._-()" else "_" for char in text)
-    text = re.sub(r"[\s_]+", " ", text).strip(" .")[:_MAX_STEM] or "document"
-    extension = _EXTENSIONS.get((content_type or "").split(";")[0].strip().lower(), "")
-    if extension and text.lower().endswith(extension):
-        text = text[: -len(extension)].rstrip(" .")
-    return f"{sequence or 0:04d} {text} {document_id[:8]}{extension}"
+    text = re.sub(r"[\s_]+", " ", text).strip(" .") or "document"
+    extension = extension_of(content_type)
+    own = re.search(r"\.[A-Za-z0-9]{1,5}$", text)
+    if own is not None and (not extension or own[0].lower() in (extension, *ALSO.get(extension, ()))):
+        text, extension = text[: own.start()].rstrip(" .") or "document", own[0]
+    return f"{position or 0:04d} {text[:_MAX_STEM].strip(' .')} {document_id[:8]}{extension}"
 
 
 def follow(client: httpx.Client, numero: str, *, deadline: float | None = None) -> dict[str, Any]:
@@ -92,7 +81,7 @@ def download(documents: list[dict[str, Any]], out: Path) -> int:
         for document in documents:
             if document["status"] != "available":
                 continue
-            path = out / safe_name(document["sequence"], document["name"], document["id"], document["content_type"])
+            path = out / safe_name(document["position"], document["name"], document["id"], document["content_type"])
             part = path.with_suffix(path.suffix + ".part")
             digest = hashlib.sha256()
             with plain.stream("GET", document["download_url"]) as answer, part.open("wb") as file:

@@ -6,7 +6,8 @@ Used by api (ProcessView, StatusView) and by notifier (the body of a webhook), s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -16,6 +17,8 @@ import orjson
 from shared.clock import rfc3339
 
 AVAILABLE = "available"
+OUTDATED = "outdated"
+"""The warning of a document whose listing has changed since its bytes were fetched."""
 
 MOST_DOCUMENTS: Final = 1_000
 """Documents of one view; all of them are at ``documents_url``, and ``documents_total`` says how many."""
@@ -64,6 +67,11 @@ def _short(message: str | None) -> str | None:
     return message[:500] if message is not None else None
 
 
+def _filed(at: datetime | None) -> str | None:
+    """A time of the source's, which has whole seconds most of the time."""
+    return rfc3339(at).replace(".000000Z", "Z") if at is not None else None
+
+
 def case_view(row: Any, public_url: str | None = None) -> dict[str, Any]:
     """The case fields of a ProcessView, from a row of ``catalog.processes`` (or a mapping-like of its columns).
 
@@ -81,10 +89,11 @@ def case_view(row: Any, public_url: str | None = None) -> dict[str, Any]:
         "class": columns["class"],
         "subjects": fitting(subjects, _SUBJECTS_BYTES),
         "parties": fitting(parties[:MOST_PARTIES], PARTIES_BYTES),
-        "filed_at": _moment(columns["filed_at"]),
+        "filed_at": _filed(columns["filed_at"]),
         "claim_value": float(claim_value) if claim_value is not None else None,
         "secrecy_level": columns["secrecy_level"],
         "movements": fitting(movements[:MOST_MOVEMENTS], MOVEMENTS_BYTES),
+        "related_processes": columns["related"],
         "fetched_at": _moment(columns["fetched_at"]),
         "parties_total": parties_total if parties_total is not None else len(parties),
         "parties_url": parties_url(number or "", public_url),
@@ -107,6 +116,7 @@ def unknown_case_view(process_number: str, public_url: str | None = None) -> dic
         "claim_value": None,
         "secrecy_level": None,
         "movements": [],
+        "related_processes": [],
         "fetched_at": None,
         "parties_total": 0,
         "parties_url": parties_url(process_number, public_url),
@@ -123,28 +133,43 @@ def document_view(
     default_status: str,
     link: str | None = None,
     link_expires_at: datetime | None = None,
+    duplicate_of: str | None = None,
 ) -> dict[str, Any]:
     """A DocumentView from a row of ``catalog.documents`` and its row of ``progress.documents``, or None.
 
     ``default_status`` holds while the projection knows nothing of the document, or knows it only as ``pending``.
     A link is shown for an available document only. What was stored (size, content type) wins over what the source
-    announced.
+    announced. ``duplicate_of`` is the document of the same case that has the same bytes and comes first.
     """
     status = default_status
     if state_row is not None and state_row.status != "pending":
         status = state_row.status
     available = status == AVAILABLE
     failed = status == "failed"
-    size, content_type = row.size, row.content_type
+    size, content_type, rendition = row.size, row.content_type, row.rendition
+    warnings: list[str] = []
     if state_row is not None and available:
         size = state_row.size if state_row.size is not None else size
         content_type = state_row.content_type or content_type
+        rendition = state_row.rendition or rendition
+        warnings = list(state_row.warnings or ())
+        if (state_row.revision or 1) < row.revision:
+            # The listing shows another content, which has not come yet.
+            warnings.append(OUTDATED)
     return {
         "id": row.document_id,
+        "source_id": row.source_id,
         "name": row.name,
         "type": row.type,
+        "rendition": rendition,
+        "court": row.court,
+        "degree": row.degree,
+        "instance": row.instance,
+        "position": row.position,
+        "duplicate_of": duplicate_of,
+        "warnings": warnings,
         "sequence": row.sequence,
-        "filed_at": _moment(row.filed_at),
+        "filed_at": _filed(row.filed_at),
         "pages": row.pages,
         "size": size,
         "content_type": content_type,
@@ -158,4 +183,24 @@ def document_view(
         "attempts": state_row.attempts if state_row is not None else 0,
         "download_started_at": _moment(state_row.download_started_at) if state_row is not None else None,
         "download_completed_at": _moment(state_row.download_completed_at) if state_row is not None else None,
+        "replaced_at": _moment(state_row.replaced_at) if state_row is not None and available else None,
     }
+
+
+def duplicates(documents: Iterable[tuple[str, str | None, str | None]]) -> dict[str, str]:
+    """By id of each document whose bytes another of the case has before it: the id of that one.
+
+    ``documents`` are (id, SHA-256, object key) in the order of the case; None for what is not available. Of a page, the
+    object that a document shares tells of one on another page.
+    """
+    known = [(document_id, sha256, key) for document_id, sha256, key in documents if sha256 is not None]
+    times = Counter(sha256 for _, sha256, _ in known)
+    first: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for document_id, sha256, key in known:
+        if times[sha256] > 1:
+            if first.setdefault(sha256, document_id) != document_id:
+                found[document_id] = first[sha256]
+        elif key is not None and (owner := key.rpartition("/")[2][:36]) != document_id:
+            found[document_id] = owner
+    return found

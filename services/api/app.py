@@ -22,6 +22,7 @@ from services.api.deliveries import routes as delivery_routes
 from services.api.deliveries.service import DeliveryService
 from services.api.docs import docs_router
 from services.api.documents import routes as document_routes
+from services.api.head import HeadAsGet
 from services.api.health import routes as health_routes
 from services.api.health.checks import Check, Readiness
 from services.api.jobs import routes as job_routes
@@ -145,6 +146,7 @@ def create_app(
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"],
             expose_headers=["ETag", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )
+    app.add_middleware(HeadAsGet)
     app.add_middleware(RequestEdge, metrics=resources.metrics, bounds=RequestBounds.from_settings(settings))
     return app
 

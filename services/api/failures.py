@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import orjson
@@ -9,10 +10,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from services.api.parameters import case_number
 from services.api.problems import (
     MEDIA_TYPE,
     BodyTooLarge,
     FieldError,
+    InvalidProcessNumber,
     MethodNotAllowed,
     NotFound,
     Problem,
@@ -21,6 +24,8 @@ from services.api.problems import (
 )
 from shared.kafka.errors import InfrastructureAway
 
+# e-SAJ shows an incident, and an incident of one, as the case's number with a suffix.
+_INCIDENT: Final = re.compile(r"/processes/([^/]{20,40})/\(?[0-9]{1,6}\)?(?:/|$)")
 _BY_STATUS: Final[dict[int, type[Problem]]] = {404: NotFound, 405: MethodNotAllowed, 413: BodyTooLarge}
 
 
@@ -57,6 +62,8 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and (incident := _INCIDENT.match(request.scope["path"])) is not None:
+        return answer(_incident(incident[1]), request)
     kind = _BY_STATUS.get(error.status_code)
     if error.status_code == 400:
         # The framework's only 400: a body that is not even text. What is text and not JSON it calls a validation error.
@@ -66,6 +73,19 @@ async def _on_http(request: Request, error: Exception) -> Response:
         kind = type("OtherProblem", (Problem,), {"status": error.status_code, "code": f"http_{error.status_code}"})
         kind.title = str(error.detail)
     return answer(kind(headers=error.headers), request)
+
+
+def _incident(number: str) -> Problem:
+    """The problem of a case number that was pasted with the suffix of one of its incidents."""
+    try:
+        case_number(number)
+    except InvalidProcessNumber as problem:
+        return problem
+    detail = (
+        "an incident of e-SAJ (the number with a suffix such as /50000) has no number of its own: ask for the case"
+        f" without the suffix, /processes/{number}"
+    )
+    return InvalidProcessNumber(detail, errors=[FieldError("numero", "incident", detail)])
 
 
 def _field_error(item: dict[str, Any]) -> FieldError:

@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Connection
@@ -19,15 +20,22 @@ from services.downloader.failures import GiveUp, TryAgain, after_failure
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.reports import Reports
 from services.downloader.starts import Starts
-from services.downloader.stored import DocumentKey, ListedDocument, StoredJob, find_jobs, find_listed
-from services.downloader.transfer import Transfer
+from services.downloader.stored import (
+    DocumentKey,
+    ListedDocument,
+    StoredDocument,
+    StoredJob,
+    find_jobs,
+    find_listed,
+)
+from services.downloader.transfer import Terms, Transfer, Transferred
 from shared.db.engine import Database
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
 from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.outcome import Done
 from shared.kafka.records import OutgoingRecord, Record
-from shared.pdpj.errors import RetryableError, SourceError
+from shared.pdpj.errors import NoAddress, RetryableError, SourceError
 from shared.pdpj.limiter import LeftLine, Turn
 from shared.storage import object_key
 
@@ -54,6 +62,8 @@ class FetchTask:
     """Whether the request was compared with the catalog, which says where the document is and how it is called."""
     turn: Turn = field(default_factory=Turn)
     """Its waiting at the gate."""
+    replaces: StoredDocument | None = None
+    """What is stored of an earlier listing of the document."""
 
     @property
     def group(self) -> str:
@@ -130,7 +140,7 @@ class Fetcher:
         # What the catalog says counts, whatever the record says: where it is fetched, and where it is stored.
         task.request = request.model_copy(
             update={
-                "source_path": listed.source_path,
+                "source_path": listed.source_path or "",
                 "name": listed.name,
                 "object_key": object_key(request.process_number, request.document_id),
             }
@@ -140,6 +150,9 @@ class Fetcher:
         if stored is None or stored.object_key is None or stored.sha256 is None:
             return None
         if stored.size is None or stored.content_type is None:
+            return None
+        if stored.revision < task.request.revision:
+            task.replaces = stored
             return None
         # A redelivery, or another job brought it: its end is told for this job, and nothing is downloaded.
         self._metrics.documents.labels("already_available").inc()
@@ -151,6 +164,10 @@ class Fetcher:
             content_type=stored.content_type,
             attempts=max(1, stored.attempts),
             traceparent=task.traceparent,
+            warnings=stored.warnings or (),
+            rendition=stored.rendition,
+            revision=stored.revision,
+            replaced_at=stored.replaced_at,
         )
         return Done([told])
 
@@ -177,8 +194,11 @@ class Fetcher:
 
     async def _fetch(self, task: FetchTask) -> Done:
         request = task.request
+        if not request.source_path:
+            return self._after(task, NoAddress())
         try:
-            stored = await self._transfer.run(request, lambda: self._tell_start(task), task.turn)
+            terms = Terms(last=request.attempt > len(self._delays), replaces=task.replaces)
+            stored = await self._transfer.run(request, lambda: self._tell_start(task), task.turn, terms)
         except SourceError as error:
             return self._after(task, error)
         except LeftLine:
@@ -204,15 +224,25 @@ class Fetcher:
                 *self._starts.take(request),
                 self._reports.available(
                     request,
-                    object_key=request.object_key,
+                    object_key=stored.object_key,
                     sha256=stored.sha256,
                     size=stored.size,
                     content_type=stored.content_type,
                     attempts=request.attempt,
                     traceparent=task.traceparent,
+                    warnings=stored.warnings,
+                    revision=request.revision,
+                    replaced_at=self._replaced_at(task, stored),
                 ),
             ]
         )
+
+    def _replaced_at(self, task: FetchTask, stored: Transferred) -> datetime | None:
+        """Now, unless the listing changed and the bytes did not."""
+        before = task.replaces
+        if before is None:
+            return None
+        return before.replaced_at if before.sha256 == stored.sha256 else self._reports.now()
 
     def _tell_start(self, task: FetchTask) -> None:
         if task.request.attempt == 1 and not task.told_start:

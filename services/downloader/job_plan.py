@@ -117,7 +117,7 @@ class Plan:
             healed = [key.document_id for key in keys if key not in failures]
             documents, gone = plans.find_catalog(connection, request.process_number, healed) if healed else ([], [])
         for key, known in failures.items():
-            failure = Failure(known.error_code or "", known.error_message or "", known.attempts)
+            failure = Failure(known.error_code or "", known.error_message or "", known.attempts, known.revision)
             yield self._reports.reminded(reminder(request, key.document_id, failure), trace)
         for document_id in gone:
             yield self._reports.reminded(vanished(request, document_id), trace)
@@ -133,4 +133,8 @@ def _catalog_document(row: Any) -> CatalogDocument:
         size=row.size,
         state=row.state,
         error_code=row.state_error_code,
+        content_type=row.content_type,
+        rendition=row.rendition,
+        revision=row.revision,
+        state_revision=row.state_revision,
     )

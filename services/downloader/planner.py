@@ -34,11 +34,18 @@ class CatalogDocument(NamedTuple):
     """A document of the case and how far it came in earlier jobs. ``size`` is bytes as the source's metadata says."""
 
     document_id: str
-    source_path: str
+    source_path: str | None
+    """None: the source lists it without an address."""
     name: str
     size: int | None
     state: str | None = None
     error_code: str | None = None
+    content_type: str | None = None
+    rendition: str = "binary"
+    revision: int = 1
+    """Of the listing, which grows when that shows another content."""
+    state_revision: int = 1
+    """Of the listing that ``state`` is about."""
 
 
 class Failure(NamedTuple):
@@ -47,6 +54,7 @@ class Failure(NamedTuple):
     error_code: str
     error_message: str
     attempts: int
+    revision: int = 1
 
 
 class Need(Enum):
@@ -61,9 +69,10 @@ class Need(Enum):
 
 def need(document: CatalogDocument, *, again: bool) -> Need:
     """``again``: the job names its documents, or wants also those tried that failed for good."""
-    if document.state == AVAILABLE:
+    changed = document.revision > document.state_revision
+    if document.state == AVAILABLE and not (changed and document.source_path):
         return Need.NOTHING
-    if document.state == FAILED and is_permanent(document.error_code) and not again:
+    if document.state == FAILED and is_permanent(document.error_code) and not again and not changed:
         return Need.REMINDER
     return Need.DOWNLOAD
 
@@ -158,10 +167,13 @@ def _download(
         job_id=request.job_id,
         process_number=request.process_number,
         document_id=document.document_id,
-        source_path=document.source_path,
+        source_path=document.source_path or "",
         object_key=object_key(number, document.document_id),
         name=document.name,
         expected_size=document.size,
+        listed_type=document.content_type,
+        rendition=document.rendition,
+        revision=document.revision,
         plan_id=None if place is None else place.plan_id,
         release_after=None if place is None else place.number,
     )
@@ -176,6 +188,7 @@ def reminder(request: ProcessRequested, document_id: str, failure: Failure) -> D
         error_code=failure.error_code,
         error_message=failure.error_message,
         attempts=max(1, failure.attempts),
+        revision=failure.revision,
     )
 
 

@@ -13,7 +13,8 @@ from shared.db.source import plan_windows
 
 _DOCUMENTS: Final = text(
     """
-    SELECT wanted.document_id::text, listed.source_path, listed.name, listed.size
+    SELECT wanted.document_id::text, listed.source_path, listed.name, listed.size, listed.content_type,
+           listed.rendition, listed.revision, listed.document_id IS NOT NULL AS is_listed
     FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (document_id, place)
     LEFT JOIN catalog.documents AS listed
         ON listed.process_number = :number AND listed.document_id = wanted.document_id
@@ -145,8 +146,20 @@ def find_catalog(
 ) -> tuple[list[CatalogDocument], list[str]]:
     """The documents of a case with these ids, in their order, and the ids that it does not have."""
     rows = connection.execute(_DOCUMENTS, {"number": process_number, "ids": list(ids)}).all()
-    found = [CatalogDocument(*row) for row in rows if row.source_path is not None]
-    return found, [row.document_id for row in rows if row.source_path is None]
+    found = [
+        CatalogDocument(
+            row.document_id,
+            row.source_path,
+            row.name,
+            row.size,
+            content_type=row.content_type,
+            rendition=row.rendition,
+            revision=row.revision,
+        )
+        for row in rows
+        if row.is_listed
+    ]
+    return found, [row.document_id for row in rows if not row.is_listed]
 
 
 def forget_ended(connection: Connection, older_than: timedelta) -> int:

@@ -6,8 +6,9 @@ repeats that at-least-once delivery brings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.clock import Clock
@@ -119,6 +120,10 @@ class Reports:
         content_type: str,
         attempts: int,
         traceparent: str | None,
+        warnings: Sequence[str] = (),
+        rendition: str | None = None,
+        revision: int = 1,
+        replaced_at: datetime | None = None,
     ) -> OutgoingRecord:
         event = DocumentAvailable(
             job_id=request.job_id,
@@ -130,8 +135,16 @@ class Reports:
             sha256=sha256,
             size=size,
             content_type=content_type,
+            warnings=list(warnings),
+            rendition=rendition or request.rendition,
+            revision=revision,
+            replaced_at=replaced_at,
         )
         return self._told(event, "available", traceparent)
+
+    def now(self) -> datetime:
+        """The time that events are given."""
+        return self._clock()
 
     def failed(
         self, request: DocumentRequested, error_code: str, error_message: str, traceparent: str | None
@@ -144,6 +157,7 @@ class Reports:
             at=self._clock(),
             error_code=error_code,
             error_message=error_message,
+            revision=request.revision,
         )
         return self._told(event, "failed", traceparent)
 

@@ -101,16 +101,29 @@ class Shelf:
         self._away = False
         _log.info("object store is back")
 
+    async def has(self, key: str, size: int) -> bool:
+        """Whether there is an object of so many bytes. Raises InfrastructureAway."""
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                found = await obstore.head_async(self._store, key)
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError) as error:
+            self._away = True
+            raise InfrastructureAway("object store") from error
+        return found["size"] == size
+
     async def put(
         self,
         request: DocumentRequested,
         content: bytes | IO[bytes],
         *,
+        key: str | None = None,
         size: int,
         sha256: str,
         content_type: str,
     ) -> None:
-        """Store a document with its metadata under the key of its case and id. ``size`` in bytes.
+        """Store a document with its metadata, by its case and id unless ``key`` is given. ``size`` in bytes.
 
         Raises StoreRefused, and InfrastructureAway.
         """
@@ -119,7 +132,7 @@ class Shelf:
             try:
                 await obstore.put_async(
                     self._store,
-                    object_key(request.process_number, request.document_id),
+                    key or object_key(request.process_number, request.document_id),
                     # By pieces of a part's size: given the file itself, obstore holds half as much again.
                     content if isinstance(content, bytes) else _parts(content),
                     attributes={

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 _FIND = text(
     """
     SELECT documents.process_number, documents.document_id::text, status, object_key, sha256, size, content_type,
-           error_code, error_message, attempts
+           error_code, error_message, attempts, warnings, rendition, coalesce(revision, 1), replaced_at
     FROM progress.documents
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
@@ -23,7 +23,8 @@ _LISTED = text(
     """
     SELECT listed.process_number, listed.document_id::text, listed.source_path, listed.name,
            known.status, known.object_key, known.sha256, known.size, known.content_type, known.error_code,
-           known.error_message, known.attempts
+           known.error_message, known.attempts, known.warnings, known.rendition, coalesce(known.revision, 1),
+           known.replaced_at
     FROM catalog.documents AS listed
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
@@ -72,12 +73,16 @@ class StoredDocument(NamedTuple):
     error_code: str | None
     error_message: str | None
     attempts: int
+    warnings: list[str] | None = None
+    rendition: str | None = None
+    revision: int = 1
+    replaced_at: datetime | None = None
 
 
 class ListedDocument(NamedTuple):
     """A document as the catalog lists it. ``stored`` is what the projection says of it when it is available."""
 
-    source_path: str
+    source_path: str | None
     name: str
     stored: StoredDocument | None
 

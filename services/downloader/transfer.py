@@ -9,15 +9,19 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from services.downloader.copies import Copies
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.shelf import Shelf
 from services.downloader.spool import Spool
+from services.downloader.stored import StoredDocument
 from services.downloader.tries import Tries, after_away, after_cut, cut_short
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.errors import InfrastructureAway
 from shared.pdpj.client import CourtSource
-from shared.pdpj.errors import SourceAway, SourceUnavailable
+from shared.pdpj.errors import Doubtful, SourceAway, SourceUnavailable
+from shared.pdpj.judgement import Listed
 from shared.pdpj.limiter import Slot, SourceGate, Turn
+from shared.storage import object_key
 
 _SHELF_SECONDS: Final = 0.5
 """For so long the store is taken to be away after it was found so."""
@@ -30,6 +34,19 @@ class Transferred:
     sha256: str
     size: int
     content_type: str
+    object_key: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """``last``: there is no further attempt, so a doubtful document is kept.
+
+    ``replaces`` is what is stored of an earlier listing; it stays where it is, for whoever has a link to it.
+    """
+
+    last: bool
+    replaces: StoredDocument | None = None
 
 
 class Transfer:
@@ -44,6 +61,7 @@ class Transfer:
         source: CourtSource,
         gate: SourceGate,
         shelf: Shelf,
+        copies: Copies,
         *,
         spool_dir: Path,
         metrics: DownloaderMetrics,
@@ -54,6 +72,7 @@ class Transfer:
         self._source = source
         self._gate = gate
         self._shelf = shelf
+        self._copies = copies
         self._spool_dir = spool_dir
         self._metrics = metrics
         self._given = given
@@ -62,7 +81,9 @@ class Transfer:
         self._asking_shelf = asyncio.Lock()
         self._shelf_away_until = float("-inf")
 
-    async def run(self, request: DocumentRequested, started: Callable[[], None], turn: Turn) -> Transferred:
+    async def run(
+        self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
+    ) -> Transferred:
         """``started`` is called when the source is about to be asked; ``turn`` can end the waiting.
 
         Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
@@ -73,9 +94,17 @@ class Transfer:
             await self._shelf_is_there(request)
             with Spool(self._spool_dir) as spool:
                 try:
-                    return await self._through(spool, request, started, tries, turn)
+                    read = await self._through(spool, request, started, tries, turn)
                 except _Away as away:
                     tries = await self._again(away, tries, turn)
+                    continue
+                try:
+                    if read.doubtful and not terms.last:
+                        raise Doubtful
+                    with self._metrics.in_flight.track_inprogress():
+                        return await self._store(spool, request, read, terms)
+                finally:
+                    self._storing.release()
 
     async def _shelf_is_there(self, request: DocumentRequested) -> None:
         """One asks for all that wait. Raises InfrastructureAway."""
@@ -104,45 +133,66 @@ class Transfer:
 
     async def _through(
         self, spool: Spool, request: DocumentRequested, started: Callable[[], None], tries: Tries, turn: Turn
-    ) -> Transferred:
+    ) -> _Read:
+        """The document into the spool. A place to store it is held afterwards, for the caller to let go of."""
         slot: Slot | None = None
         try:
             async with self._gate.slot(tries.asker(request.process_number), turn) as slot:
                 started()
                 with self._metrics.in_flight.track_inprogress():
-                    content_type = await self._read(spool, request, slot)
+                    read = await self._read(spool, request, slot)
                 # The place at the source is kept until there is one to store: what waits in memory has a bound.
                 await self._storing.acquire()
+                return read
         except SourceAway as error:
             assert slot is not None
             raise _Away(error, slot) from error
-        try:
-            with self._metrics.in_flight.track_inprogress():
-                return await self._store(spool, request, content_type)
-        finally:
-            self._storing.release()
 
-    async def _store(self, spool: Spool, request: DocumentRequested, content_type: str) -> Transferred:
+    async def _store(self, spool: Spool, request: DocumentRequested, read: _Read, terms: Terms) -> Transferred:
         content = await spool.finish()
-        stored = Transferred(spool.sha256, spool.size, content_type)
         begun = self._clock()
-        await self._shelf.put(
-            request, content, size=stored.size, sha256=stored.sha256, content_type=stored.content_type
+        key = await self._copies.find(request, spool.sha256, spool.size)
+        stored = Transferred(
+            spool.sha256,
+            spool.size,
+            read.content_type,
+            key or content_key(request, spool.sha256, terms.replaces),
+            read.warnings,
         )
+        if key is None:
+            await self._shelf.put(
+                request,
+                content,
+                key=stored.object_key,
+                size=stored.size,
+                sha256=stored.sha256,
+                content_type=stored.content_type,
+            )
+            await self._copies.note(request, stored.sha256, stored.object_key)
         self._metrics.store_seconds.observe(self._clock() - begun)
         self._metrics.bytes.inc(stored.size)
         return stored
 
-    async def _read(self, spool: Spool, request: DocumentRequested, slot: Slot) -> str:
-        """The document into the spool; its content type. Length and shape are checked by the stream."""
+    async def _read(self, spool: Spool, request: DocumentRequested, slot: Slot) -> _Read:
+        """The document into the spool. Length and shape are checked by the stream."""
+        listed = Listed(request.listed_type, request.expected_size, request.rendition)
         begun = self._clock()
-        async with self._source.open_document(request.source_path, patience=slot.patience) as stream:
+        async with self._source.open_document(request.source_path, listed, patience=slot.patience) as stream:
             slot.answered()
             async for piece in stream.aiter_bytes():
                 await spool.write(piece)
         self._metrics.fetch_seconds.observe(self._clock() - begun)
         self._given(request)
-        return stream.content_type
+        return _Read(stream.content_type, stream.judgement.warnings, stream.judgement.doubtful)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read into the spool, and what is odd about it."""
+
+    content_type: str
+    warnings: tuple[str, ...]
+    doubtful: bool
 
 
 class _Away(Exception):
@@ -152,3 +202,11 @@ class _Away(Exception):
         super().__init__(error.code)
         self.error = error
         self.slot = slot
+
+
+def content_key(request: DocumentRequested, sha256: str, replaces: StoredDocument | None) -> str:
+    """Where a document's bytes are stored: under its key, and what takes the place of others beside it, by its hash."""
+    first = object_key(request.process_number, request.document_id)
+    if replaces is None or replaces.object_key is None:
+        return first
+    return replaces.object_key if replaces.sha256 == sha256 else f"{first}.{sha256}"

@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from services.downloader import fetching, planning
 from services.downloader.alarm import CredentialsAlarm
 from services.downloader.cancellations import Cancellations
+from services.downloader.copies import Copies
 from services.downloader.discovery import Discovery
 from services.downloader.ends import Ends
 from services.downloader.fetching import Fetcher, FetchTask
@@ -183,10 +184,12 @@ class Worker:
 
     def _make_fetcher(self) -> ConsumerRuntime[FetchTask]:
         settings = self._settings
+        shelf = Shelf(make_store(settings))
         transfer = Transfer(
             self._source,
             self._gate,
-            Shelf(make_store(settings)),
+            shelf,
+            Copies(self._database, shelf),
             spool_dir=settings.spool_dir,
             metrics=self._metrics,
             places=settings.download_concurrency,

@@ -16,7 +16,15 @@ from sqlalchemy import Connection
 from shared.clock import Clock
 from shared.pdpj.content import content_disposition
 from shared.storage import LINK_SECONDS, object_key
-from shared.views import AVAILABLE, MOST_DOCUMENTS, case_view, document_view, documents_url, unknown_case_view
+from shared.views import (
+    AVAILABLE,
+    MOST_DOCUMENTS,
+    case_view,
+    document_view,
+    documents_url,
+    duplicates,
+    unknown_case_view,
+)
 from shared.webhooks.payload import Body, Documents, Form, completed_body
 
 _log = logging.getLogger(__name__)
@@ -28,7 +36,7 @@ SELECT c.job_id::text, c.process_number, c.status, c.total_documents, c.complete
 """
 _CASES: Final = """
 SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
-       movements_total, parties_total, left_out, fetched_at
+       movements_total, parties_total, left_out, related, fetched_at
   FROM catalog.processes WHERE process_number = ANY (%(numbers)s)
 """
 
@@ -46,12 +54,17 @@ class _State(NamedTuple):
     attempts: int
     download_started_at: datetime | None
     download_completed_at: datetime | None
+    warnings: list[str] | None
+    rendition: str | None
+    revision: int | None
+    replaced_at: datetime | None
 
 
 # Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand.
 _DOCUMENTS: Final = f"""
 SELECT j.job_id, d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size,
-       d.content_type, d.secrecy_level, {", ".join(f"s.{name} AS state_{name}" for name in _State._fields)}
+       d.content_type, d.secrecy_level, d.source_id, d.rendition, d.court, d.degree, d.instance, d.position, d.revision,
+       {", ".join(f"s.{name} AS state_{name}" for name in _State._fields)}
   FROM unnest(%(jobs)s::text[], %(numbers)s::text[], %(scopes)s::uuid[]) AS j (job_id, number, scope)
  CROSS JOIN LATERAL (
        SELECT * FROM catalog.documents
@@ -61,7 +74,7 @@ SELECT j.job_id, d.process_number, d.document_id::text, d.name, d.type, d.sequen
  ORDER BY j.job_id, d.position, d.document_id
 """  # noqa: S608
 _COUNT: Final = "SELECT count(*) FROM catalog.documents WHERE process_number = %(number)s"
-_FIRST_STATE: Final = 11
+_FIRST_STATE: Final = 18
 _WHOLE_CASE: Final = "all"
 
 
@@ -129,12 +142,15 @@ class Bodies:
         if _is_whole(completion):
             total += shown["left_out"].get("documents", 0)
         expires_at = self._clock() + timedelta(seconds=LINK_SECONDS)
-        documents = Documents(
-            total, documents_url(number, url), lambda: [self._document(row, expires_at) for row in rows]
-        )
+
+        def views() -> list[dict[str, Any]]:
+            same = duplicates((row.document_id, row.state_sha256, row.state_object_key) for row in rows)
+            return [self._document(row, expires_at, same.get(row.document_id)) for row in rows]
+
+        documents = Documents(total, documents_url(number, url), views)
         return completed_body(completion, shown, documents, form=form, most_bytes=self._most_bytes)
 
-    def _document(self, row: Any, expires_at: datetime) -> dict[str, Any]:
+    def _document(self, row: Any, expires_at: datetime, duplicate_of: str | None) -> dict[str, Any]:
         state = _State(*row[_FIRST_STATE:]) if row.state_status is not None else None
         link = None
         if state is not None and state.status == AVAILABLE:
@@ -143,7 +159,9 @@ class Bodies:
                 content_disposition=_disposition(row.name, state.content_type),
                 content_type=state.content_type,
             )
-        return document_view(row, state, default_status="pending", link=link, link_expires_at=expires_at)
+        return document_view(
+            row, state, default_status="pending", link=link, link_expires_at=expires_at, duplicate_of=duplicate_of
+        )
 
 
 def _documents(connection: Connection, completions: Sequence[Any]) -> dict[str, list[Any]]:

@@ -147,10 +147,15 @@ def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Docu
             attempts=event.attempts,
             download_started_at=started,
             download_completed_at=at,
+            warnings=[_text(warning) for warning in event.warnings] or None,
+            rendition=event.rendition,
+            revision=event.revision,
+            replaced_at=event.replaced_at,
         )
     if isinstance(event, DocumentFailed):
         why = (_text(event.error_code), _text(event.error_message))
-        return Document(*key, STATUS[Rank.FAILED], None, None, None, None, *why, event.attempts, started, at)
+        failed = Document(*key, STATUS[Rank.FAILED], None, None, None, None, *why, event.attempts, started, at)
+        return failed._replace(revision=event.revision)
     began = (started if same else None) or at
     return Document(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began)
 

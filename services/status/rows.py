@@ -63,6 +63,10 @@ class Document(NamedTuple):
     attempts: int = 0
     download_started_at: datetime | None = None
     download_completed_at: datetime | None = None
+    warnings: list[str] | None = None
+    rendition: str | None = None
+    revision: int | None = None
+    replaced_at: datetime | None = None
 
     @property
     def since(self) -> datetime | None:

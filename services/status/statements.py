@@ -14,7 +14,8 @@ DOCUMENT_COLUMNS: Final = Document._fields
 _JOB_TYPES: Final = ("uuid", "text", "text", "int", "int", "int", *["timestamptz"] * 4, "text", "text", "bigint")
 JOB_TEMPLATE: Final = "(" + ",".join(f"%s::{kind}" for kind in (*_JOB_TYPES, "timestamptz")) + ")"
 JOB_DOCUMENT_TEMPLATE: Final = "(%s,%s,%s)"
-DOCUMENT_TEMPLATE: Final = "(" + ",".join(["%s"] * (len(DOCUMENT_COLUMNS) + 1)) + ")"
+_DOCUMENT_VALUES: Final = ("%s::text[]" if name == "warnings" else "%s" for name in (*DOCUMENT_COLUMNS, "updated_at"))
+DOCUMENT_TEMPLATE: Final = "(" + ",".join(_DOCUMENT_VALUES) + ")"
 
 CASE_LOCKS: Final = 0x7067  # "pg": advisory locks on a case's progress
 REBUILD_LOCK: Final = 0x7067_7262  # "pgrb": shared by every batch, exclusive while a rebuild swaps the tables

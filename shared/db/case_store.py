@@ -6,7 +6,7 @@ Used by api, and by the planner when the discovery was put off (the one exceptio
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from typing import Any, Final
@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from shared.db import progress
 from shared.db.case_lists import inline, store_lists
 from shared.db.catalog import documents, processes
-from shared.pdpj.model import Case
+from shared.pdpj.model import Case, CaseDocument
 
 _CHUNK: Final = 1000
 _LOCK_SPACE: Final = 0x6361  # "ca": advisory locks on a case
@@ -27,6 +27,27 @@ _LOCK_SPACE: Final = 0x6361  # "ca": advisory locks on a case
 # Statements of every request are made once: making one takes longer than it takes to run.
 _LOCK: Final = select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(bindparam("number"))))
 _FIND: Final = select(processes).where(processes.c.process_number == bindparam("number"))
+
+
+_DELETE_SHADOWS: Final = text(
+    """
+    DELETE FROM catalog.documents
+    WHERE process_number = :number AND source_path IS NULL AND document_id = ANY(CAST(:ids AS uuid[]))
+    """
+)
+_NUMBER_DOCUMENTS: Final = text(
+    """
+    UPDATE catalog.documents AS d SET position = ordered.place FROM (
+        SELECT document_id,
+               row_number() OVER (ORDER BY filed_at NULLS LAST, sequence NULLS LAST, position, document_id) AS place
+        FROM catalog.documents WHERE process_number = :number
+    ) AS ordered
+    WHERE d.process_number = :number AND d.document_id = ordered.document_id AND d.position <> ordered.place
+    """
+)
+_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
+_TELLS_OF_CONTENT: Final = ("size", "filed_at", "source_hash")
+"""What changes with a document's bytes. Where it is not said, nothing is known to have changed."""
 
 
 def lock_case(connection: Connection, process_number: str) -> None:
@@ -54,6 +75,7 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
         "movements_total": case.movements_total,
         "parties_total": case.parties_total,
         "left_out": case.left_out,
+        "related": case.related,
         "fetched_at": fetched_at,
         "source_version": source_version,
     }
@@ -74,13 +96,48 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
             "content_type": document.content_type,
             "secrecy_level": document.secrecy_level,
             "source_path": document.source_path,
+            "source_id": document.source_id,
+            "court": document.court,
+            "degree": document.degree,
+            "instance": document.instance,
+            "source_hash": document.source_hash,
+            "rendition": document.rendition,
+            "revision": 1,
             "registered_at": fetched_at,
         }
-        for position, document in enumerate(case.documents)
+        for position, document in enumerate(in_order(case.documents), 1)
     )
     upsert = _upsert_documents()
     while chunk := list(islice(rows, _CHUNK)):
         connection.execute(upsert, {"rows": orjson.dumps(chunk).decode()})
+    _put_in_place(connection, case)
+
+
+def in_order(documents: Sequence[CaseDocument]) -> list[CaseDocument]:
+    """In the order of the case: by filing date, then sequence, over all degrees; what is undated comes last."""
+    return sorted(
+        documents,
+        key=lambda document: (
+            document.filed_at is None,
+            document.filed_at or _ANY_TIME,
+            document.sequence is None,
+            document.sequence or 0,
+        ),
+    )
+
+
+def _put_in_place(connection: Connection, case: Case) -> None:
+    """One number for each document of the case, also for those that the source lists no more.
+
+    A document that has an address now is no longer the one without.
+    """
+    numbers = {"number": case.process_number}
+    shadows = [document.shadow_id for document in case.documents if document.source_path and document.shadow_id]
+    listed = {document.document_id for document in case.documents}
+    gone = [shadow for shadow in shadows if shadow not in listed]
+    if gone:
+        connection.execute(_DELETE_SHADOWS, {**numbers, "ids": gone})
+    connection.execute(_NUMBER_DOCUMENTS, numbers)
 
 
 @cache
@@ -97,16 +154,20 @@ def _upsert_documents() -> TextClause:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     types = {column.name: column.type.compile(dialect) for column in documents.columns}
     names = ", ".join(types)
-    kept = {"process_number", "document_id", "registered_at"}
+    kept = {"process_number", "document_id", "registered_at", "revision", *_TELLS_OF_CONTENT}
     written = [name for name in types if name not in kept]
     old, new = (", ".join(f"{table}.{name}" for name in written) for table in ("documents", "excluded"))
+    changed = " OR ".join(f"excluded.{name} <> documents.{name}" for name in (*_TELLS_OF_CONTENT, "rendition"))
+    told = " OR ".join(f"documents.{name} IS NULL AND excluded.{name} IS NOT NULL" for name in _TELLS_OF_CONTENT)
+    known = ", ".join(f"{name} = coalesce(excluded.{name}, documents.{name})" for name in _TELLS_OF_CONTENT)
     return text(
         f"INSERT INTO catalog.documents ({names}) SELECT {names}"  # noqa: S608 - names of our own columns
         f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({', '.join(f'{n} {t}' for n, t in types.items())})"
         " ON CONFLICT (process_number, document_id) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in written)
+        + f", {known}, revision = documents.revision + CASE WHEN {changed} THEN 1 ELSE 0 END"
         # Most documents of a case that is read again are as they were: rewriting them would be most of the work.
-        + f" WHERE ({old}) IS DISTINCT FROM ({new})"
+        + f" WHERE ({old}) IS DISTINCT FROM ({new}) OR {changed} OR {told}"
     )
 
 
@@ -147,7 +208,12 @@ def iterate_documents(
     """
     state = progress.documents
     statement = (
-        select(documents, state.c.status.label("state"), state.c.error_code.label("state_error_code"))
+        select(
+            documents,
+            state.c.status.label("state"),
+            state.c.error_code.label("state_error_code"),
+            func.coalesce(state.c.revision, 1).label("state_revision"),
+        )
         .join(
             state,
             and_(state.c.process_number == documents.c.process_number, state.c.document_id == documents.c.document_id),

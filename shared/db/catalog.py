@@ -75,6 +75,7 @@ processes = Table(
     Column("movements_total", Integer),
     Column("parties_total", Integer),
     Column("left_out", JSONB),
+    Column("related", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     moment("fetched_at", nullable=False),
     # What HEAD ultima-atualizacao said just before this was read, where the API has it (shared/pdpj/changes.py).
     Column("source_version", Text),
@@ -86,7 +87,7 @@ documents = Table(
     METADATA,
     Column("process_number", Text, primary_key=True),
     identifier("document_id", primary_key=True),
-    # The order in the case as the source lists it, from 0.
+    # The order in the case, from 1: by filing date, then sequence, over all degrees.
     Column("position", Integer, nullable=False),
     Column("name", Text, nullable=False),
     Column("type", Text),
@@ -97,7 +98,17 @@ documents = Table(
     Column("size", BigInteger),
     Column("content_type", Text),
     Column("secrecy_level", Text),
-    Column("source_path", Text, nullable=False),
+    # Null: the source lists the document without an address.
+    Column("source_path", Text),
+    # The source's own id, as it stands.
+    Column("source_id", Text),
+    Column("court", Text),
+    Column("degree", Text),
+    Column("instance", Text),
+    Column("source_hash", Text),
+    Column("rendition", Text, nullable=False, server_default=text("'binary'")),
+    # Grows when the listing shows that the content is another: size, hash or filing date changed.
+    Column("revision", Integer, nullable=False, server_default=text("1")),
     moment("registered_at", nullable=False, server_default=text("now()")),
     ForeignKeyConstraint(["process_number"], ["catalog.processes.process_number"]),
     Index("ix_documents_position", "process_number", "position", "document_id"),

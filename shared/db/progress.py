@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.db.tables import METADATA, identifier, moment, outbox_table
 
@@ -60,6 +60,12 @@ documents = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     moment("download_started_at"),
     moment("download_completed_at"),
+    # Codes of what is odd about the stored bytes (shared/pdpj/judgement.py).
+    Column("warnings", ARRAY(Text)),
+    Column("rendition", Text),
+    # The revision of the listing that the bytes are of; null means 1.
+    Column("revision", Integer),
+    moment("replaced_at"),
     moment("updated_at", nullable=False),
     schema=SCHEMA,
 )

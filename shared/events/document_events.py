@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Event, Line, MaskedNumber, Timestamp, Uuid, Word
+from pydantic import Field
+
+from shared.events.envelope import Event, Line, MaskedNumber, Revision, Timestamp, Uuid, Word
 
 
 class JobEvent(Event):
@@ -64,6 +66,14 @@ class DocumentAvailable(DocumentEvent):
     sha256: Word
     size: int
     content_type: Word
+    warnings: list[Word] = Field(default_factory=list, max_length=100)
+    """Codes of what is odd about the bytes: ``type_differs``, ``size_differs``, ``pdf_without_end``."""
+    rendition: Word | None = None
+    """``binary``, or ``text`` where the source has only the text of the document."""
+    revision: Revision | None = None
+    """Of the listing that the bytes are of; it grows when the listing shows another content. None: the first."""
+    replaced_at: Timestamp | None = None
+    """When these bytes took the place of others; None when they are the first."""
 
 
 class DocumentFailed(DocumentEvent):
@@ -73,3 +83,5 @@ class DocumentFailed(DocumentEvent):
 
     error_code: Word
     error_message: Line
+    revision: Revision | None = None
+    """Of the listing that was asked for; None: the first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Timestamp, Uuid, Window, Word
+from shared.events.envelope import Attempt, Event, Line, MaskedNumber, Revision, Timestamp, Uuid, Window, Word
 
 
 class DocumentRequested(Event):
@@ -22,6 +22,12 @@ class DocumentRequested(Event):
     name: Word
     expected_size: int | None = None
     """Bytes, as the source's metadata says; often missing, sometimes wrong."""
+    listed_type: Word | None = None
+    """The media type in the listing; a hint as well."""
+    rendition: Word = "binary"
+    """``text`` where the source has only the text of the document."""
+    revision: Revision = 1
+    """Of the listing; what is stored of an earlier one is replaced."""
     attempt: Attempt = 1
     not_before: Timestamp | None = None
     last_error: Word | None = None

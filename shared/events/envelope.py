@@ -107,6 +107,8 @@ Count = Annotated[int, AfterValidator(_count)]
 """How many documents: from 0, and within what the database's integers hold."""
 Attempt = Annotated[int, AfterValidator(lambda number: min(max(number, 1), 1_000_000))]
 """The number of an attempt, from 1."""
+Revision = Attempt
+"""The number of a listing of a document, from 1."""
 
 
 class Event(BaseModel):

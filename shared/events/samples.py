@@ -34,6 +34,7 @@ _VALUES: Final[dict[str, object]] = {
     "failed_documents": 1,
     "job_id": _JOB,
     "last_error": "timeout",
+    "listed_type": "application/pdf",
     "name": "document",
     "next_attempt_at": _LATER,
     "not_before": _LATER,
@@ -42,7 +43,10 @@ _VALUES: Final[dict[str, object]] = {
     "process_number": _NUMBER,
     "reason": "gone",
     "release_after": 3,
+    "rendition": "binary",
+    "replaced_at": _LATER,
     "resume_after": 3,
+    "revision": 2,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "size": 102400,
     "source_path": f"/processos/{_NUMBER}/documentos/{_DOCUMENT}/binario",
@@ -51,6 +55,7 @@ _VALUES: Final[dict[str, object]] = {
     "subscription_id": "7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
     "total_documents": 12,
     "url": "https://client.example/webhook",
+    "warnings": ["size_differs"],
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.invariants.findings import Mismatch, Rule
+from shared.storage import object_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,15 @@ class StoredDocument:
     object_key: str | None
     size: int | None
     sha256: str | None
+
+
+def right_key(document: StoredDocument) -> str:
+    """Where its object belongs: under its own key; beside it, by its hash, when it took the place of others; or where
+    another document of the case has the same bytes.
+    """
+    own = object_key(document.process_number, document.document_id)
+    recorded = document.object_key
+    return recorded if recorded is not None and recorded.startswith(own[: -len(document.document_id)]) else own
 
 
 def judge(

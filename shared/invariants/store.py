@@ -12,8 +12,7 @@ from obstore.store import S3Store
 
 from shared.cnj import parse
 from shared.invariants.findings import Mismatch
-from shared.invariants.objects import StoredDocument, judge
-from shared.storage import object_key
+from shared.invariants.objects import StoredDocument, judge, right_key
 
 _AT_ONCE: Final = 8
 _CASES_AHEAD: Final = 64
@@ -38,7 +37,7 @@ class StoreReader:
         sizes = {item["path"]: item["size"] for page in self._store.list(prefix) for item in page}
         found: list[Mismatch] = []
         for document in documents:
-            key = object_key(document.process_number, document.document_id)
+            key = right_key(document)
             size = sizes.get(key)
             digest = self._digest(key) if self._hashes and size is not None else None
             found += judge(document, key, size, digest)

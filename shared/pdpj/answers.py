@@ -16,14 +16,15 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any, Final
 
-from shared.pdpj.content import is_shell_page
+from shared.pdpj.content import is_json
 from shared.pdpj.errors import (
     DocumentNotFound,
     EmptyBody,
     NoAccess,
-    NotADocument,
+    NotReady,
     ProcessNotFound,
     SourceError,
+    SourceRoute,
     SourceServerError,
     SourceThrottled,
     SourceTimeout,
@@ -31,13 +32,21 @@ from shared.pdpj.errors import (
     TokenRejected,
     UnexpectedAnswer,
 )
-from shared.pdpj.fields import read_json
+from shared.pdpj.fields import as_dict, integer, read_json, text
+from shared.pdpj.pages import Page, known_page
+from shared.pdpj.signatures import sniff
 
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 """A source that asks for a longer pause is asked again after this one."""
 _NO_ACCESS: Final = "nao possui acesso"
 _GATEWAY: Final = frozenset({502, 503, 504, *range(520, 531), 598, 599})
 _TIMEOUTS: Final = frozenset({408, 504, 522, 524, 598})
+_CODES: Final = ("code", "status", "codigo", "statusCode", "httpStatus")
+_MESSAGES: Final = ("message", "mensagem", "messages", "detail", "error_description", "error")
+_ROUTE: Final = re.compile(
+    r"no route|route not found|no (?:static|matching) resource|no handler found|backend|upstream"
+)
+_PAGE_BYTES: Final = 64 * 1024
 
 
 class Wanted(Enum):
@@ -56,7 +65,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, wanted: Wanted
     if status == 403:
         return UnexpectedAnswer("the source forbids this without saying why") if _is_json(headers) else _firewall()
     if status == 404:
-        return ProcessNotFound() if wanted is Wanted.CASE else DocumentNotFound()
+        return _absent(wanted) if is_platforms_own(body) else SourceRoute()
+    if status == 202:
+        return NotReady(retry_after=retry_after(headers))
     if status == 429:
         return SourceThrottled(retry_after=retry_after(headers))
     if status in _TIMEOUTS:
@@ -68,28 +79,57 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, wanted: Wanted
     if status == 204 and wanted is Wanted.DOCUMENT:
         return EmptyBody()
     if 300 <= status < 400:
-        return UnexpectedAnswer(f"the source answered {status}; redirects are not followed")
+        return UnexpectedAnswer(f"the source answered {status}; a redirect that is not followed")
     return UnexpectedAnswer(f"the source answered {status}")
 
 
 def misplaced(headers: Mapping[str, str], head: bytes, wanted: Wanted) -> SourceError | None:
-    """The error of a 200 that is not what was asked for: the shell page, or JSON in place of a document."""
+    """The error of a 200 that is not what was asked for: a page in place of a case, JSON in place of a document."""
     if wanted is Wanted.CASE:
-        if _media_type(headers) == "text/html" or head.lstrip()[:1] == b"<":
-            what = "the portal's shell page" if is_shell_page(head) else "a page"
-            return UnexpectedAnswer(f"the source answered {what} in place of a case")
+        page = None
+        if head.strip() and not is_json(head):
+            page = known_page(head[:_PAGE_BYTES], listed_as_text=False)
+        if page is None and (_media_type(headers) == "text/html" or head.lstrip()[:1] == b"<"):
+            page = Page.ERROR
+        # Whoever answers with a page is not the platform: the case may well be there.
+        return None if page is None else SourceUnavailable(f"the source answered {page.value} in place of a case")
+    if not is_json(head) and not (_is_json(headers) and sniff(head) in (None, "text/plain")):
         return None
-    if not _is_json(headers):
-        return None
+    if says_no_access(head):
+        return NoAccess()
     try:
         value = read_json(head)
     except ValueError:
         return UnexpectedAnswer("the source answered JSON in place of a document")
-    if value == [] or (isinstance(value, dict) and value.get("content") == []):
+    if value == [] or as_dict(value).get("content") == [] or _code_in(value) == 404:
         return DocumentNotFound()
-    if is_shell_page(head):
-        return NotADocument()
     return UnexpectedAnswer("the source answered JSON in place of a document")
+
+
+def is_platforms_own(body: bytes) -> bool:
+    """Whether an error's body is the platform's own JSON, and not a gateway's word about a route that it lacks.
+
+    The platform's has a code and a message (``{"code": 404, "message": …}``); gateways answer in HTML, in plain text,
+    or in JSON that speaks of a route.
+    """
+    try:
+        value = read_json(body)
+    except ValueError:
+        return False
+    if isinstance(value, list):
+        return True
+    told = as_dict(value)
+    message = next((found for name in _MESSAGES if (found := text(told.get(name))) is not None), None)
+    return message is not None and _code_in(value) is not None and _ROUTE.search(_plain(message)) is None
+
+
+def _code_in(value: Any) -> int | None:
+    told = as_dict(value)
+    return next((found for name in _CODES if (found := integer(told.get(name))) is not None), None)
+
+
+def _absent(wanted: Wanted) -> SourceError:
+    return ProcessNotFound() if wanted is Wanted.CASE else DocumentNotFound()
 
 
 def says_no_access(body: bytes) -> bool:

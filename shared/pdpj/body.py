@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
 import httpx
 from pyreqwest.response import Response as WireResponse
 
-from shared.pdpj.errors import UnexpectedAnswer
+from shared.pdpj.decoding import PIECE_BYTES, Decoder, coding_of
+from shared.pdpj.errors import ShortBody
 from shared.pdpj.wire import WIRE_ERRORS, translated
-
-PIECE_BYTES: Final = 64 * 1024
-"""The most that is read at once."""
 
 SMALL_BYTES: Final = 1024 * 1024
 """A body that is known to be no larger is read in pieces of :data:`SMALL_PIECE_BYTES`."""
@@ -43,32 +41,54 @@ class Body:
         bytes_per_second: int,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Raises UnexpectedAnswer for an encoding that was not asked for."""
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "", "gzip", "deflate"):
-            raise UnexpectedAnswer("the source answered in an encoding that was not asked for")
-        self.length: Final = _length(response) if encoding in ("identity", "") else None
-        """Bytes promised by Content-Length, where that is the length of what is read here; None when not promised."""
+        coding = coding_of(response.headers.get("content-encoding"))
+        self._promised: Final = _length(response)
+        """Bytes on the wire that Content-Length promises."""
+        self.length: Final = self._promised if not coding else None
+        """Bytes promised where that is the length of what is read here; None when not promised."""
         self.received = 0
-        small = self.length is not None and self.length <= SMALL_BYTES
+        """Bytes given out."""
+        small = self._promised is not None and self._promised <= SMALL_BYTES
         self._piece_bytes = SMALL_PIECE_BYTES if small else PIECE_BYTES
         self._read_seconds = read_seconds
         self._bytes_per_second = bytes_per_second
         self._clock = clock
         self._waited = 0.0
-        self._decoded: AsyncGenerator[bytes, None] | None = None
-        if encoding in ("gzip", "deflate"):
-            # httpx declares an iterator; it is a generator.
-            self._decoded = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
-        else:
-            wire: WireResponse = response.extensions["pyreqwest_response"]
-            self._reader = wire.body_reader
+        self._on_wire = 0
+        self._ended = False
+        self._decoder = Decoder(coding) if coding else None
+        self._decoded: Iterator[bytes] = iter(())
+        wire: WireResponse = response.extensions["pyreqwest_response"]
+        self._reader = wire.body_reader
 
     async def read(self) -> bytes:
-        """The next piece; nothing at the end. Raises SourceUnavailable, SourceTimeout and ShortBody."""
-        amount = PIECE_BYTES
-        if self.length is not None:
-            amount = min(self._piece_bytes, self.length - self.received)
+        """The next piece; nothing at the end.
+
+        Raises SourceUnavailable, SourceTimeout and ShortBody; of a compressed body UnexpectedAnswer, DocumentTooLarge.
+        """
+        piece = await self._read_wire() if self._decoder is None else await self._read_decoded(self._decoder)
+        self.received += len(piece)
+        return piece
+
+    async def _read_decoded(self, decoder: Decoder) -> bytes:
+        while True:
+            for piece in self._decoded:
+                return piece
+            if self._ended:
+                return b""
+            raw = await self._read_wire()
+            if raw:
+                self._decoded = decoder.feed(raw)
+                continue
+            self._ended = True
+            if self._promised is not None and self._on_wire < self._promised:
+                raise ShortBody
+            self._decoded = decoder.finish()
+
+    async def _read_wire(self) -> bytes:
+        amount = self._piece_bytes
+        if self._promised is not None:
+            amount = min(amount, self._promised - self._on_wire)
             if amount <= 0:
                 return b""
         amount, seconds = self._allowed(amount)
@@ -79,31 +99,27 @@ class Body:
         except WIRE_ERRORS as error:
             raise translated(error) from error
         self._waited += self._clock() - began
-        self.received += len(piece)
+        self._on_wire += len(piece)
         return piece
 
     def _allowed(self, amount: int) -> tuple[int, float | None]:
         """How many bytes to ask for, and the seconds (None: any) that they may take. A read ends when it is full."""
         if not self._bytes_per_second:
             return amount, None
-        if self.received == 0:
+        if self._on_wire == 0:
             amount = min(amount, max(_LEAST_BYTES, int(self._read_seconds * self._bytes_per_second)))
             return amount, self._read_seconds + _LEAST_BYTES / self._bytes_per_second
-        pace = max(float(self._bytes_per_second), _FADING * self.received / max(self._waited, 1e-3))
+        pace = max(float(self._bytes_per_second), _FADING * self._on_wire / max(self._waited, 1e-3))
         return amount, self._read_seconds + amount / pace
 
     async def _next(self, amount: int) -> bytes:
-        if self._decoded is not None:
-            return await anext(self._decoded, b"")
         while (piece := await self._reader.read(amount)) is not None:
             if len(piece) > 0:  # nothing at all would be taken for the end
                 return bytes(piece)
         return b""
 
     async def aclose(self) -> None:
-        """End the decoding; the connection is the response's."""
-        if self._decoded is not None:
-            await self._decoded.aclose()
+        """Nothing to end but the connection, which is the response's."""
 
 
 def _length(response: httpx.Response) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, asynccontextmanager, closing, nullcontext
 from typing import Final, Protocol
@@ -19,7 +20,17 @@ from shared.pdpj.answers import Wanted, misplaced, refusal, says_no_access
 from shared.pdpj.case_reader import CaseReader
 from shared.pdpj.credentials import Credentials, Token
 from shared.pdpj.documents import is_source_path
-from shared.pdpj.errors import NoAccess, NotADocument, ProcessNotFound, SourceError
+from shared.pdpj.elements import finds_nothing
+from shared.pdpj.errors import (
+    NoAccess,
+    NoAddress,
+    ProcessNotFound,
+    SourceAway,
+    SourceError,
+    SourceServerError,
+    SourceUnavailable,
+)
+from shared.pdpj.judgement import UNLISTED, Listed
 from shared.pdpj.limiter import Asker, Slot, SourceGate
 from shared.pdpj.model import Case
 from shared.pdpj.received import Received, receive
@@ -36,7 +47,10 @@ _REFUSAL_SECONDS: Final = 5.0  # a failing answer may drip its body too
 # 401 too: without a body it may say that the token is bad or that we have no standing. The case will tell; a token
 # renewed or refused on this word alone could end in a locked account.
 _NO_VERSION: Final = frozenset({204, 401, 404, 405, 501})
-_ACCEPTED: Final = frozenset({200, 204, 404})
+_ACCEPTED: Final = frozenset({200, 202, 204, 404})
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+
+_NUMBER: Final = re.compile(r"[0-9.-]{20,25}")
 
 _CONTENT: Final[Fields] = (("accept", "*/*"), ("accept-encoding", "identity"))
 _METADATA: Final[Fields] = (("accept", "application/json"), ("accept-encoding", "gzip"))
@@ -57,12 +71,12 @@ class CourtSource(Protocol):
         """
 
     def open_document(
-        self, source_path: str, *, patience: float | None = None
+        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
     ) -> AbstractAsyncContextManager[DocumentStream]:
         """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document.
 
-        ``patience``: seconds that each piece of the answer may take, where that is less than the read time-out, and
-        over which its pace is taken.
+        ``listed`` is what the case says of it. ``patience``: seconds that each piece of the answer may take, where that
+        is less than the read time-out, and over which its pace is taken.
         """
 
     async def aclose(self) -> None:
@@ -102,16 +116,18 @@ class _HttpSource:
         await self._credentials.aclose()
 
     @asynccontextmanager
-    async def open_document(self, source_path: str, *, patience: float | None = None) -> AsyncIterator[DocumentStream]:
+    async def open_document(
+        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
+    ) -> AsyncIterator[DocumentStream]:
         if not is_source_path(source_path):
-            raise NotADocument("this is not the address of a document")
+            raise NoAddress("this is not the address of a document")
         async with self._turn(source_path.split("/")[2]) as slot:
             response = await self._ask("GET", source_path, _CONTENT, patience)
             try:
                 if response.status_code != 200:
                     raise await self._refused(response, Wanted.DOCUMENT)
                 async with aclosing(self._transport.body(response, patience)) as body:
-                    stream = await DocumentStream.open(response, body, self._limits.within(patience))
+                    stream = await DocumentStream.open(response, body, self._limits.within(patience), listed)
                     if slot is not None:
                         slot.answered()
                     yield stream
@@ -121,7 +137,7 @@ class _HttpSource:
     async def _metadata(self, path: str, patience: float | None) -> Received:
         """The body of a 200 answer to a question about a case, for the caller to close. Raises CaseTooLarge too."""
         async with (
-            self._turn(path.split("/")[2], about_case=True),
+            self._turn(_NUMBER.findall(path)[0], about_case=True),
             aclosing(await self._ask("GET", path, _METADATA, patience)) as response,
         ):
             if response.status_code != 200:
@@ -142,6 +158,9 @@ class _HttpSource:
         token = await credentials.token()
         response = await self._send(method, path, headers, token, patience=patience)
         try:
+            if response.status_code in _MOVED and (target := self._moved_to(path, response)) is not None:
+                await response.aclose()
+                response = await self._send(method, target, headers, token, patience=patience, below_root=False)
             if response.status_code == 401:
                 if says_no_access(await self._error_body(response)):
                     raise NoAccess
@@ -158,6 +177,18 @@ class _HttpSource:
             await response.aclose()
             raise
         return response
+
+    def _moved_to(self, path: str, response: httpx.Response) -> str | None:
+        """The path that a redirect leads to, within our origin; None for any other: nobody else gets the token."""
+        asked = self._root.copy_with(raw_path=(self._path + path).encode("ascii"))
+        try:
+            target = asked.join(response.headers.get("location", ""))
+        except (httpx.InvalidURL, ValueError):
+            return None
+        same = (target.scheme, target.host, _port(target)) == (asked.scheme, asked.host, _port(asked))
+        if not same or target.userinfo or target.raw_path == asked.raw_path:
+            return None
+        return target.raw_path.decode("ascii")
 
     async def _refused(self, response: httpx.Response, wanted: Wanted) -> SourceError:
         return refusal(response.status_code, response.headers, await self._error_body(response), wanted)
@@ -179,9 +210,11 @@ class _HttpSource:
         *,
         within: float | None = None,
         patience: float | None = None,
+        below_root: bool = True,
     ) -> httpx.Response:
         authorized = [*self._fields[headers], ("authorization", f"Bearer {token.value}")]
-        return await self._transport.ask(method, self._root, self._path + path, authorized, within, patience)
+        target = self._path + path if below_root else path
+        return await self._transport.ask(method, self._root, target, authorized, within, patience)
 
 
 class PortalSource(_HttpSource):
@@ -202,15 +235,50 @@ class DataLakeSource(_HttpSource):
     async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
         number = cnj.parse(number)
         with ExitStack() as held:
-            body = held.enter_context(closing(await self._metadata(f"/processos/{number}", patience)))
-            documents: Received | None
             try:
-                documents = held.enter_context(
-                    closing(await self._metadata(f"/processos/{number}/documentos", patience))
-                )
-            except ProcessNotFound:  # the case is there, as we have just seen; the list is not
-                documents = None
-            return _told(await self._reader.read(number, [body, documents]))
+                body = held.enter_context(closing(await self._metadata(f"/processos/{number}", patience)))
+            except SourceServerError:
+                # The lake answers 500 for a case that it does not have; a search says whether it has it.
+                if await self._has_not(number, patience):
+                    raise ProcessNotFound from None
+                raise
+            try:
+                listed = await self._list_of(number, patience)
+            except SourceUnavailable:
+                case = await self._reader.read(number, [body, None])
+                if not case.documents:  # then the list is all that could tell
+                    raise
+                return _told(case)
+            if listed is not None:
+                held.enter_context(closing(listed))
+            return _told(await self._reader.read(number, [body, listed]))
+
+    async def _list_of(self, number: str, patience: float | None) -> Received | None:
+        """The list of documents; None when there is none to be read. The case lists documents too.
+
+        Raises SourceAway; where the list alone is away, at the second try.
+        """
+        path = f"/processos/{number}/documentos"
+        try:
+            try:
+                return await self._metadata(path, patience)
+            except SourceUnavailable:
+                return await self._metadata(path, patience)
+        except SourceAway:
+            raise
+        except SourceError as error:
+            _log.info("a case's list of documents could not be read", extra={"code": error.code})
+            return None
+
+    async def _has_not(self, number: str, patience: float | None) -> bool:
+        """Whether the search by its number finds nothing. What is no answer says nothing."""
+        try:
+            with closing(await self._metadata(f"/processos?numeroProcesso={number}", patience)) as page:
+                return finds_nothing(page.head)
+        except ProcessNotFound:
+            return True
+        except SourceError:
+            return False
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         number = cnj.parse(number)
@@ -235,6 +303,10 @@ def build_source(settings: PdpjSettings, *, credentials: Credentials, limiter: S
     if settings.pdpj_api is Api.PORTAL:
         return PortalSource(f"{base}/api/v2", transport, credentials, settings, limiter)
     return DataLakeSource(f"{base}/processo-api/api/v1", transport, credentials, settings, limiter)
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 def _told(case: Case) -> Case:

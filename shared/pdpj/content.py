@@ -1,7 +1,7 @@
-"""Whether what came is a document, and of which type: the answer's word checked against the first bytes. Pure.
+"""Whether what came is a document, and of which type: listing, answer and first bytes weighed together. Pure.
 
-:class:`ContentInspector` wants only the beginning of a body. It refuses the portal's shell page and an empty body
-(docs/architecture.md, section 9); everything else is a document, at worst ``application/octet-stream``.
+:class:`ContentInspector` wants only the beginning of a body. It refuses an empty body, JSON, and every page that is
+known not to be a document (:mod:`shared.pdpj.pages`); everything else is one, at worst ``application/octet-stream``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from typing import Final
 
 from shared.pdpj.disposition import content_disposition, file_name, parse_content_disposition
 from shared.pdpj.errors import EmptyBody, NotADocument
-from shared.pdpj.signatures import as_ascii_text, charset_in, sniff
+from shared.pdpj.media import OCTETS, SAYS_NOTHING, bare, is_text
+from shared.pdpj.pages import is_shell_page, known_page
+from shared.pdpj.signatures import as_ascii_text, charset_in, late_pdf, nearly_text, sniff
 
 __all__ = [
     "HEAD_BYTES",
     "Content",
     "ContentInspector",
+    "agrees",
     "content_disposition",
     "file_name",
+    "is_json",
+    "is_json_text",
     "is_shell_page",
     "parse_content_disposition",
 ]
@@ -27,50 +32,51 @@ __all__ = [
 HEAD_BYTES: Final = 4096
 """Enough to tell any type."""
 _HTML_HEAD_BYTES: Final = 64 * 1024  # a shell page can carry its style sheet before <app-root
-_OCTETS: Final = "application/octet-stream"
-_SHELL: Final = re.compile(rb"<app-root[\s/>]|\sng-version\s*=")
+_PDF: Final = "application/pdf"
+_JSON: Final = re.compile(rb"\s*(?:\{\s*(?:\"|\}|$)|\[\s*(?:[\[{\"\]]|$))")
 _MEDIA_TYPE: Final = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100})\s*(?:;(.*))?", re.DOTALL)
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._:+-]{1,40})\"?", re.IGNORECASE)
-_ALIASES: Final = {
-    "application/x-pdf": "application/pdf",
-    "image/jpg": "image/jpeg",
-    "image/pjpeg": "image/jpeg",
-    "image/x-png": "image/png",
-    "image/tif": "image/tiff",
-    "audio/mp3": "audio/mpeg",
-    "audio/x-wav": "audio/wav",
-    "audio/wave": "audio/wav",
-    "audio/vnd.wave": "audio/wav",
-    "text/rtf": "application/rtf",
-    "application/x-zip-compressed": "application/zip",
-    "application/x-pkcs7-signature": "application/pkcs7-signature",
-}
-_SAYS_NOTHING: Final = frozenset(
-    {_OCTETS, "binary/octet-stream", "application/binary", "application/force-download", "application/x-download"}
-)
-# What the bytes show -> what an answer may well call it, being more exact than the bytes can be.
+# What the bytes show -> what an answer or a listing may well call it, being more exact than the bytes can be.
 _FINER: Final[dict[str, tuple[str, ...]]] = {
     "application/zip": ("application/vnd.", "application/epub+zip", "application/java-archive", "application/x-zip"),
     "application/x-ole-storage": ("application/msword", "application/vnd.ms-", "application/x-msi"),
     "application/pkcs7-signature": ("application/pkcs7-", "application/x-pkcs7-", "application/cms", "application/p7s"),
-    "application/xml": ("text/xml", "image/svg+xml", "application/xhtml+xml", "application/", "text/html"),
-    "text/html": ("application/xhtml+xml", "text/plain", "text/xml", "application/xml", "message/"),
-    "text/plain": ("text/", "application/json", "application/xml", "message/", "application/javascript"),
+    "application/xml": ("image/svg+xml", "application/xhtml+xml", "application/", "text/html"),
+    "text/html": ("application/xhtml+xml", "text/plain", "application/xml", "message/"),
+    "text/plain": ("text/", "application/xml", "message/", "application/javascript"),
     "audio/ogg": ("video/ogg", "application/ogg", "audio/opus"),
     "audio/mpeg": ("audio/", "video/mpeg"),
-    "video/mp4": ("audio/mp4", "audio/m4a", "audio/x-m4a", "video/3gpp", "video/quicktime", "audio/aac"),
+    "audio/aac": ("audio/", "video/mpeg"),
+    "video/mp4": ("audio/mp4", "video/3gpp", "video/quicktime", "audio/aac", "video/x-m4v"),
+    "video/3gpp": ("audio/3gpp", "video/mp4", "video/3gpp2"),
+    "video/quicktime": ("video/mp4", "video/x-m4v"),
     "video/webm": ("audio/webm", "video/x-matroska", "audio/x-matroska"),
+    "video/x-matroska": ("audio/x-matroska", "video/webm"),
+    "video/x-ms-asf": ("video/x-ms-wmv", "audio/x-ms-wma", "video/x-ms-wm", "application/vnd.ms-asf"),
+    "video/mpeg": ("audio/mpeg", "video/"),
+    "audio/amr": ("audio/3gpp",),
+    "application/gzip": ("application/x-tar", "application/x-compressed", "application/x-tgz"),
     "image/tiff": ("image/x-",),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a body is. ``media_type`` is bare, ``charset`` set for text; ``contradicted`` tells that the answer lied."""
+    """What a body is. ``media_type`` is bare, ``charset`` set for text; ``contradicted`` tells that the answer lied.
+
+    ``charsets_said``: what header and bytes call the character set; what the bytes obey is for
+    :class:`shared.pdpj.charsets.CharsetWatch` to tell.
+    """
 
     media_type: str
     charset: str | None
     contradicted: bool
+    charsets_said: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text, which has a character set."""
+        return is_text(self.media_type)
 
     @property
     def content_type(self) -> str:
@@ -81,9 +87,10 @@ class Content:
 class ContentInspector:
     """Feed it the body's first pieces until ``enough``, then ask for the ``result``."""
 
-    def __init__(self, declared: str | None) -> None:
-        """``declared`` is the Content-Type of the answer."""
+    def __init__(self, declared: str | None, listed: str | None = None) -> None:
+        """``declared`` is the Content-Type of the answer, ``listed`` the type in the case's listing."""
         self._declared, self._charset = _split(declared)
+        self._listed = bare(listed)
         self._head = b""
         self._page: bool | None = None
         """Whether the first bytes may be a page's; None while there are too few of them to tell."""
@@ -93,7 +100,7 @@ class ContentInspector:
         """Whether more of the body would change nothing."""
         if len(self._head) < HEAD_BYTES:
             return False
-        return len(self._head) >= _HTML_HEAD_BYTES or not self._may_be_html()
+        return len(self._head) >= _HTML_HEAD_BYTES or not self._may_be_page()
 
     def feed(self, piece: bytes) -> None:
         """Give the next piece of the body."""
@@ -102,18 +109,19 @@ class ContentInspector:
     def result(self) -> Content:
         """What the body is, told from what was fed. Raises EmptyBody and NotADocument."""
         head = self._head
-        if not head:
+        if not head or (len(head) < HEAD_BYTES and not head.strip()):
             raise EmptyBody
-        if self._may_be_html() and is_shell_page(head):
-            raise NotADocument
-        seen = sniff(head)
-        media_type, contradicted = _agree(self._declared, seen)
-        charset = None
-        if media_type.startswith("text/"):
-            charset = self._charset or charset_in(head)
-        return Content(media_type, charset, contradicted)
+        if self._may_be_page():
+            listed_as_text = self._listed is None or self._listed in SAYS_NOTHING or is_text(self._listed)
+            if (page := known_page(head, listed_as_text=listed_as_text)) is not None:
+                raise NotADocument(f"the source answered {page.value} in place of the document")
+        media_type, contradicted = _agree(self._declared, self._listed, head)
+        if not is_text(media_type):
+            return Content(media_type, None, contradicted)
+        named = charset_in(head)
+        return Content(media_type, self._charset or named, contradicted, tuple(filter(None, (self._charset, named))))
 
-    def _may_be_html(self) -> bool:
+    def _may_be_page(self) -> bool:
         if self._page is not None:
             return self._page
         seen = sniff(self._head[:HEAD_BYTES])
@@ -125,35 +133,52 @@ class ContentInspector:
         return page
 
 
-def is_shell_page(head: bytes) -> bool:
-    """Whether these first bytes of a page are those of the portal's single-page application."""
-    text = as_ascii_text(head).lower()
-    # The plain search first: it is a hundred times faster, and nearly every page ends here.
-    return (b"<app-root" in text or b"ng-version" in text) and _SHELL.search(text) is not None
+def is_json(head: bytes) -> bool:
+    """Whether these first bytes are those of a JSON object or array, whatever they are called. RTF is none."""
+    return _JSON.match(as_ascii_text(head[:HEAD_BYTES])) is not None
+
+
+def is_json_text(head: bytes) -> bool:
+    """Whether these first bytes are those of a JSON string."""
+    return as_ascii_text(head[:HEAD_BYTES]).lstrip()[:1] == b'"'
+
+
+def agrees(listed: str | None, media_type: str) -> bool:
+    """Whether a document of ``media_type`` may be listed as ``listed``."""
+    listed = bare(listed)
+    if listed is None or listed in SAYS_NOTHING or listed == media_type:
+        return True
+    if media_type == OCTETS:
+        return listed not in _KNOWN  # a type without a signature that is known here
+    return listed.startswith(_FINER.get(media_type, ("\x00",))) or media_type.startswith(_FINER.get(listed, ("\x00",)))
 
 
 def _split(declared: str | None) -> tuple[str | None, str | None]:
     match = _MEDIA_TYPE.fullmatch(declared[:1000]) if declared is not None else None
     if match is None:
         return None, None
-    media_type = match[1].lower()
     charset = _CHARSET.search(match[2] or "")
-    return _ALIASES.get(media_type, media_type), charset[1].lower() if charset is not None else None
+    return bare(match[1]), charset[1].lower() if charset is not None else None
 
 
-def _agree(declared: str | None, seen: str | None) -> tuple[str, bool]:
-    """The type to believe, and whether the answer said another one."""
-    if declared is None or declared in _SAYS_NOTHING:
-        return seen or _OCTETS, False
+def _agree(declared: str | None, listed: str | None, head: bytes) -> tuple[str, bool]:
+    """The type to believe, and whether the answer said another one. What the bytes show wins; listing breaks ties."""
+    seen = sniff(head)
+    told = [name for name in (declared, listed) if name is not None and name not in SAYS_NOTHING]
+    if seen in (None, "text/plain") and _PDF in told and late_pdf(head, at_a_line=seen is not None):
+        seen = _PDF
+    if seen is None and told and is_text(told[0]) and nearly_text(head):
+        seen = "text/plain"
     if seen is None:
         # Types without a signature that is known here are believed; a PDF that does not begin as one is not.
-        return (_OCTETS, True) if declared in _KNOWN else (declared, False)
-    if declared == seen or declared.startswith(_FINER.get(seen, ("\x00",))):
-        return declared, False
-    return seen, True
+        believed = next((name for name in told if name not in _KNOWN), OCTETS)
+        return believed, bool(told) and believed != told[0]
+    finer = next((name for name in told if name == seen or name.startswith(_FINER.get(seen, ("\x00",)))), seen)
+    return finer, declared is not None and declared not in SAYS_NOTHING and finer != declared
 
 
 _KNOWN: Final = frozenset(
-    {"application/pdf", "image/png", "image/jpeg", "image/gif", "image/tiff", "image/webp", "audio/wav", "audio/ogg"}
-    | {"application/rtf", "application/zip", "application/msword", "text/html", "text/plain"}
+    {_PDF, "image/png", "image/jpeg", "image/gif", "image/tiff", "image/webp", "audio/wav", "audio/ogg", "audio/flac"}
+    | {"application/rtf", "application/zip", "application/msword", "text/html", "text/plain", "application/xml"}
+    | {"application/pkcs7-signature", "video/x-msvideo", "application/x-7z-compressed", "application/vnd.rar"}
 )

@@ -7,6 +7,8 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
+from shared.pdpj.media import ALSO, extension_of
+
 _MAX_NAME: Final = 200
 _MAX_BYTES: Final = 240  # file systems take 255 bytes; some are left for "(1)"
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"  # RFC 5987 attr-char besides letters and digits
@@ -15,44 +17,17 @@ _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029]')
 _BIDI: Final = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)")
 _PARAMETER: Final = re.compile(r';\s*([A-Za-z0-9!#$&+.^_`|~-]+\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s"]*))', re.DOTALL)
-_EXTENSIONS: Final = {
-    "application/pdf": ".pdf",
-    "application/rtf": ".rtf",
-    "application/zip": ".zip",
-    "application/xml": ".xml",
-    "application/msword": ".doc",
-    "application/pkcs7-signature": ".p7s",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-    "application/vnd.oasis.opendocument.text": ".odt",
-    "text/html": ".html",
-    "text/plain": ".txt",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/gif": ".gif",
-    "image/tiff": ".tif",
-    "image/webp": ".webp",
-    "audio/mpeg": ".mp3",
-    "audio/wav": ".wav",
-    "audio/ogg": ".ogg",
-    "audio/mp4": ".m4a",
-    "video/mp4": ".mp4",
-    "video/quicktime": ".mov",
-    "video/webm": ".webm",
-    "video/x-msvideo": ".avi",
-}
-_ALSO: Final = {".jpg": (".jpeg",), ".tif": (".tiff",), ".html": (".htm",)}
 
 
 def file_name(name: str, content_type: str | None = None, *, fallback: str = "documento") -> str:
     """A name that every file system takes, with the extension of the content type unless it has it already."""
-    extension = _EXTENSIONS.get((content_type or "").partition(";")[0].strip().lower(), "")
+    extension = extension_of(content_type)
     kept = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
     kept = _UNSAFE.sub("_", _BIDI.sub("", kept))
     kept = re.sub(r"\s+", " ", kept).strip(" .") or fallback
     if _RESERVED.match(kept):
         kept = f"_{kept}"
-    endings = (extension, *_ALSO.get(extension, ()))
+    endings = (extension, *ALSO.get(extension, ()))
     if extension and kept.lower().endswith(endings):
         kept, dot, ending = kept.rpartition(".")
         extension = dot + ending

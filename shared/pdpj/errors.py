@@ -4,14 +4,18 @@
   + PermanentError            PERMANENT: trying again gives the same answer
     - ProcessNotFound         process_not_found
     - DocumentNotFound        document_not_found
+    - NoAddress               no_address
     - NoAccess                no_access
-    - NotADocument            not_a_document
     - DocumentTooLarge        document_too_large
     - CaseTooLarge            case_too_large
   + RetryableError            RETRY: an answer about this document or case; it costs an attempt
     - SourceServerError       source_error
     - ShortBody               short_body
     - EmptyBody               empty_body
+    - NotADocument            not_a_document
+    - Doubtful                doubtful_content
+    - NotReady                not_ready
+    - SourceRoute             source_route
     - TokenRejected           token_rejected
     - UnexpectedAnswer        unexpected_answer
       · CaseUnreadable        case_unreadable
@@ -82,7 +86,10 @@ class ProcessNotFound(PermanentError):
 
 
 class DocumentNotFound(PermanentError):
-    """Raised when the source does not have this document (404, or an empty list in its place). Fail the document."""
+    """Raised when the source does not have this document (404, or an empty list in its place).
+
+    Fail the document now; a case that lists it is asked for it again on refresh: it may have been filed a moment ago.
+    """
 
     CODE = "document_not_found"
     MESSAGE = "the source does not have this document"
@@ -98,14 +105,14 @@ class NoAccess(PermanentError):
     MESSAGE = "the account has no access to this process or document"
 
 
-class NotADocument(PermanentError):
-    """Raised when the portal's shell page came in place of a document, or the address cannot be one's: wrong address.
+class NoAddress(PermanentError):
+    """Raised for a document that the source lists without an address, or with one that cannot be a document's.
 
-    Fail the document and never store what came.
+    Fail the document; a later listing may have its address.
     """
 
-    CODE = "not_a_document"
-    MESSAGE = "the source answered a page that is not the document"
+    CODE = "no_address"
+    MESSAGE = "the source lists this document without an address"
 
 
 class DocumentTooLarge(PermanentError):
@@ -149,6 +156,43 @@ class EmptyBody(RetryableError):
 
     CODE = "empty_body"
     MESSAGE = "the source answered an empty document"
+
+
+class NotADocument(RetryableError):
+    """Raised when a page came in place of a document: the portal's shell, a firewall's, a log-in, a maintenance page.
+
+    Never store what came; retry (a deploy serves the shell for minutes), then fail.
+    """
+
+    CODE = "not_a_document"
+    MESSAGE = "the source answered a page that is not the document"
+
+
+class Doubtful(RetryableError):
+    """Raised while attempts are left for a document of another type than listed, or a PDF without its end.
+
+    The last attempt keeps what comes, with a warning.
+    """
+
+    CODE = "doubtful_content"
+    MESSAGE = "the document is not what the case lists"
+
+
+class NotReady(RetryableError):
+    """Raised for a 202: the source is still fetching the file. Ask again after ``retry_after``."""
+
+    CODE = "not_ready"
+    MESSAGE = "the source is still preparing this document"
+
+
+class SourceRoute(RetryableError):
+    """Raised for a 404 that a gateway answers: the address is wrong, not the case or the document absent.
+
+    Retry, then fail. Many of these mean that AUTOS_PDPJ_BASE_URL or AUTOS_PDPJ_API is set wrong.
+    """
+
+    CODE = "source_route"
+    MESSAGE = "the source has no such route: a gateway answered 404, not the platform"
 
 
 class TokenRejected(RetryableError):
@@ -223,19 +267,13 @@ class CredentialsRefused(SourceAway):
     MESSAGE = "the source refuses the credentials"
 
 
-PERMANENT_CODES: Final = frozenset(
-    {
-        ProcessNotFound.CODE,
-        DocumentNotFound.CODE,
-        NoAccess.CODE,
-        NotADocument.CODE,
-        DocumentTooLarge.CODE,
-        CaseTooLarge.CODE,
-    }
-)
-"""The codes of permanent errors, for those who read a stored code."""
+PERMANENT_CODES: Final = frozenset({NoAccess.CODE, DocumentTooLarge.CODE, CaseTooLarge.CODE})
+"""The codes that a later job takes for granted unless a document is asked for by name or its listing has changed.
+
+Not every permanent error is one: what the source did not have yesterday it may have today.
+"""
 
 
 def is_permanent(code: str | None) -> bool:
-    """Whether a stored error code is one that another attempt cannot change."""
+    """Whether a stored error code is one that a later job takes for granted."""
     return code in PERMANENT_CODES

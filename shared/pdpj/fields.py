@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -21,8 +19,8 @@ _INT8: Final = 2**63 - 1
 _MAX_MONEY: Final = Decimal(10) ** 16
 _MAX_TEXT: Final = 4000
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_SAO_PAULO: Final = "America/Sao_Paulo"
 _CENT: Final = Decimal("0.01")
+_CURRENCY: Final = re.compile(r"^\s*R\$|\s")
 
 
 def read_json(body: bytes) -> Any:
@@ -95,12 +93,17 @@ def byte_count(value: object) -> int | None:
     return integer(value, limit=_INT8)
 
 
+def count(value: object) -> int | None:
+    """A number of things of which there is at least one: 0 is how the source says that it does not know."""
+    return integer(value) or None
+
+
 def money(value: object) -> Decimal | None:
-    """An amount in reais with cents, below 10^16."""
+    """An amount in reais with cents, below 10^16; also as ``R$ 1.234,56``."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        amount = Decimal(str(value).strip()[:64])
+        amount = Decimal(_plain_amount(value) if isinstance(value, str) else str(value))
         if not amount.is_finite() or abs(amount) >= _MAX_MONEY:
             return None
         return amount.quantize(_CENT)
@@ -108,17 +111,14 @@ def money(value: object) -> Decimal | None:
         return None
 
 
-def moment(value: object) -> datetime | None:
-    """A time, in UTC. Without an offset it is São Paulo's; of a repeated hour, the first."""
-    if not isinstance(value, str) or len(value) > 40:
-        return None
-    try:
-        parsed = datetime.fromisoformat(value.strip())
-        if parsed.tzinfo is None:
-            parsed = parsed.replace(tzinfo=ZoneInfo(_SAO_PAULO))
-        return parsed.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def _plain_amount(written: str) -> str:
+    """``1.234,56`` and ``1,234.56`` as ``1234.56``: the last mark is the decimal one unless it groups thousands."""
+    kept = _CURRENCY.sub("", written[:64])
+    if re.fullmatch(r"-?[0-9]{1,3}(\.[0-9]{3})+", kept):
+        return kept.replace(".", "")
+    if kept.rfind(",") > kept.rfind("."):
+        return kept.replace(".", "").replace(",", ".")
+    return kept.replace(",", "")
 
 
 def uuid_text(value: object) -> str | None:

@@ -13,7 +13,10 @@ class CaseDocument:
     """One document of a case: its metadata, and where its content is. Times are aware, in UTC; sizes are bytes.
 
     ``source_path`` is relative to the API's root and always of the form
-    ``/processos/{number}/documentos/{document_id}/binario``.
+    ``/processos/{number}/documentos/{id}/binario`` or ``/texto``; None: the source lists it without an address.
+    ``source_id`` is the source's own id, ``rendition`` ``binary`` or ``text``. ``source_hash`` changes
+    with the file where the source says so. ``shadow_id`` is the id that the document had while it was listed without an
+    address.
     """
 
     document_id: str
@@ -26,7 +29,14 @@ class CaseDocument:
     size: int | None
     content_type: str | None
     secrecy_level: str | None
-    source_path: str
+    source_path: str | None
+    source_id: str | None = None
+    rendition: str = "binary"
+    court: str | None = None
+    degree: str | None = None
+    instance: str | None = None
+    source_hash: str | None = None
+    shadow_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +45,10 @@ class Case:
 
     subjects ``[{code, description}]``, parties ``[{name, role, pole, representatives: [{name, role}]}]``, movements
     ``[{at, code, description}]`` with ``at`` in RFC 3339, newest first. No tax number is kept. ``documents`` are in
-    the source's order, each UUID once; ``unaddressed`` counts those listed without an address, which cannot be read.
-    ``unlisted``: the source has a list of documents apart from the case, and it was missing or empty.
-    ``left_out``: how many documents, movements, parties, subjects and representatives are beyond the bounds of
-    :mod:`shared.pdpj.bounds` and so are not in the lists here.
+    the source's order, each once, also those that the source lists without an address. ``related`` are
+    ``[{process_number, relation, class}]``. ``unlisted``: the source has a list of documents apart from the
+    case, and it was missing, empty or not to be read. ``left_out``: how many documents, movements, parties, subjects
+    and representatives are beyond the bounds of :mod:`shared.pdpj.bounds` and so are not in the lists here.
     """
 
     process_number: str
@@ -52,9 +62,14 @@ class Case:
     secrecy_level: int | None
     movements: list[dict[str, Any]]
     documents: list[CaseDocument] = field(default_factory=list)
-    unaddressed: int = 0
     unlisted: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
+    related: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def unaddressed(self) -> int:
+        """How many documents have no address."""
+        return sum(document.source_path is None for document in self.documents)
 
     @property
     def complete(self) -> bool:

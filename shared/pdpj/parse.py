@@ -7,31 +7,29 @@ a word of the answer itself. Nothing else is ever raised, whatever the JSON.
 from __future__ import annotations
 
 import heapq
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from shared import cnj
 from shared.clock import rfc3339
 from shared.pdpj.bounds import DEFAULT_LIMITS, MOVEMENT_TEXT, NAME_TEXT, SHORT_TEXT, CaseLimits, LeftOut
-from shared.pdpj.documents import read_documents
-from shared.pdpj.errors import CaseUnreadable, ProcessNotFound, UnexpectedAnswer
-from shared.pdpj.fields import as_dict, as_list, first, integer, moment, money, read_json, text
+from shared.pdpj.documents import Listing, read_documents
+from shared.pdpj.elements import elements_of, is_whole, list_of_documents
+from shared.pdpj.fields import as_dict, as_list, first, money, text
 from shared.pdpj.model import Case
+from shared.pdpj.moments import moment
+from shared.pdpj.secrecy import strictest
 
 Json = dict[str, Any]
+_T = TypeVar("_T")
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def parse_portal_case(body: bytes, process_number: str, limits: CaseLimits = DEFAULT_LIMITS) -> Case:
     """``GET /api/v2/processos/{n}``. Raises ProcessNotFound and UnexpectedAnswer."""
-    found = _the_case(body, process_number)
-    current = as_dict(found.get("tramitacaoAtual"))
-    others = [item for item in as_list(found.get("tramitacoes")) if isinstance(item, dict)]
-    if not current and not others:
-        raise UnexpectedAnswer("the case has neither tramitacaoAtual nor tramitacoes")
-    return _case(found, process_number, [current, *others] if current else _latest_first(others), (), limits)
+    return _case(elements_of(body, process_number), process_number, Listing(None), limits, unlisted=False)
 
 
 def parse_data_lake_case(
@@ -39,102 +37,120 @@ def parse_data_lake_case(
 ) -> Case:
     """``GET /processo-api/api/v1/processos/{n}`` and ``.../documentos`` (None: there is no list).
 
-    Raises ProcessNotFound and UnexpectedAnswer.
+    A list that cannot be read costs nothing but itself: what the case lists counts as well. Raises ProcessNotFound and
+    UnexpectedAnswer.
     """
-    found = _the_case(body, process_number)
-    current = as_dict(found.get("tramitacaoAtual"))
-    others = _latest_first([item for item in as_list(found.get("tramitacoes")) if isinstance(item, dict)])
-    listed = () if documents_body is None else _elements(_json(documents_body), "the list of documents")
-    dockets = [current, *others] if current else others
-    if not dockets:
-        raise UnexpectedAnswer("the case has no tramitacoes")
-    return _case(found, process_number, dockets, listed, limits, unlisted=not listed)
+    elements = elements_of(body, process_number)
+    listed = list_of_documents(documents_body, process_number)
+    return _case(elements, process_number, Listing(listed), limits, unlisted=not is_whole(listed))
 
 
-def _json(body: bytes) -> Any:
-    try:
-        return read_json(body)
-    except ValueError:
-        raise CaseUnreadable("the answer is not JSON") from None
-
-
-def _elements(value: Any, what: str) -> Sequence[Any]:
-    """The array, bare or in a page's ``content``."""
-    if isinstance(value, dict) and isinstance(value.get("content"), list):
-        if value.get("last") is False:
-            raise UnexpectedAnswer(f"{what} comes in several pages")
-        value = value["content"]
-    if not isinstance(value, list):
-        raise UnexpectedAnswer(f"{what} is not an array")
-    return value
-
-
-def _the_case(body: bytes, process_number: str) -> Json:
-    value = _json(body)
-    if isinstance(value, dict) and "content" not in value and "numeroProcesso" in value:
-        value = [value]
-    elements = _elements(value, "the case")
-    if not elements:
-        raise ProcessNotFound
-    if not all(isinstance(element, dict) for element in elements):
-        raise UnexpectedAnswer("the case is not an object")
-    wanted = _digits(process_number)
-    for element in elements:
-        number = element.get("numeroProcesso")
-        if number is None and len(elements) == 1:
-            return as_dict(element)
-        if isinstance(number, str) and _digits(number) == wanted:
-            return as_dict(element)
-    raise UnexpectedAnswer("the answer is about another case")
-
-
-def _digits(number: str) -> str:
-    return re.sub(r"[^0-9]", "", number[:64])
-
-
-def _latest_first(dockets: list[Json]) -> list[Json]:
-    """The data lake does not say which docket is the current one: the one distributed last. Stable otherwise."""
-    if not dockets:
-        return dockets
-    current = max(dockets, key=_distributed_at)
-    return [current, *(docket for docket in dockets if docket is not current)]
+def _dockets_of(element: Json) -> list[Json]:
+    """The current one first; where the source does not say which it is, the one distributed last. Stable otherwise."""
+    current = [docket for docket in as_list(element.get("tramitacaoAtual")) if isinstance(docket, dict) and docket]
+    others = [docket for docket in as_list(element.get("tramitacoes")) if isinstance(docket, dict)]
+    if current or not others:
+        return [*current, *others]
+    latest = max(others, key=_distributed_at)
+    return [latest, *(docket for docket in others if docket is not latest)]
 
 
 def _distributed_at(docket: Json) -> datetime:
     return moment(docket.get("dataHoraUltimaDistribuicao")) or moment(docket.get("dataHoraAjuizamento")) or _LONG_AGO
 
 
-def _case(
-    found: Json,
-    process_number: str,
-    dockets: Sequence[Json],
-    listed: Sequence[Any],
-    limits: CaseLimits,
-    *,
-    unlisted: bool = False,
-) -> Case:
-    current = dockets[0]
+def _case(elements: Sequence[Json], process_number: str, apart: Listing, limits: CaseLimits, *, unlisted: bool) -> Case:
     left_out = LeftOut()
-    # The list comes first: where there is one, its order is the source's order over all degrees.
-    raw = [*listed, *(item for docket in dockets for item in as_list(docket.get("documentos")))]
-    documents, unaddressed = read_documents(raw, process_number)
-    grade = current.get("grau")
+    dockets = [docket for element in elements for docket in _dockets_of(element)]
+    basics = [as_dict(element.get("dadosBasicos")) for element in elements]
+    # What the current docket leaves out may be said elsewhere.
+    told = [*dockets, *basics, *elements]
+    documents = read_documents(_listings(elements, apart), process_number)
     return Case(
         process_number=process_number,
-        court=_short(found.get("siglaTribunal")) or _short(as_dict(current.get("tribunal")).get("sigla")),
-        degree=_short(as_dict(grade).get("sigla")) or _short(grade) or _short(current.get("instancia")),
-        class_=_named(first(current.get("classe")), SHORT_TEXT),
-        subjects=_subjects(current, limits, left_out),
-        parties=_parties(current, limits, left_out),
-        filed_at=moment(current.get("dataHoraAjuizamento")),
-        claim_value=money(current.get("valorAcao")),
-        secrecy_level=integer(found.get("nivelSigilo")),
-        movements=_movements(dockets, limits, left_out),
+        court=_first(court_of(element, docket) for element in elements for docket in (*_dockets_of(element), {})),
+        degree=_first(map(degree_of, told)),
+        class_=_first(_named(first(docket.get("classe")), SHORT_TEXT) for docket in told),
+        subjects=_subjects(told, limits, left_out),
+        parties=_parties(told, limits, left_out),
+        filed_at=_first(moment(docket.get("dataHoraAjuizamento")) for docket in told),
+        claim_value=next((found for docket in told if (found := money(docket.get("valorAcao"))) is not None), None),
+        secrecy_level=strictest(docket.get("nivelSigilo") for docket in told),
+        movements=_movements([*dockets, *elements], limits, left_out),
         documents=list(left_out.first("documents", documents, limits.documents)),
-        unaddressed=unaddressed,
         unlisted=unlisted,
+        related=_related(told, process_number, limits),
         left_out=dict(left_out),
     )
+
+
+def _first(values: Iterable[_T | None]) -> _T | None:
+    return next((value for value in values if value), None)
+
+
+def _listings(elements: Sequence[Json], apart: Listing) -> Iterator[Listing]:
+    """Every place that lists documents. Those of the dockets come first, since they say of which degree they are."""
+    for element in elements:
+        dockets = _dockets_of(element)
+        for docket in dockets:
+            yield Listing(
+                docket.get("documentos"), court_of(element, docket), degree_of(docket), _short(docket.get("instancia"))
+            )
+        # Of one docket, or of none that could be told.
+        only = dockets[0] if len(dockets) == 1 else {}
+        place = (court_of(element, only), degree_of(only), _short(only.get("instancia")))
+        yield Listing(element.get("documentos"), *place)
+        yield Listing(as_dict(element.get("dadosBasicos")).get("documentos"), *place)
+        if len(elements) == 1:
+            yield Listing(apart.items, *place)
+    if len(elements) != 1:
+        yield apart
+
+
+def court_of(element: Json, docket: Json) -> str | None:
+    """Of a docket where it says so, else of the case."""
+    return (
+        _short(as_dict(docket.get("tribunal")).get("sigla"))
+        or _short(docket.get("siglaTribunal"))
+        or _short(element.get("siglaTribunal"))
+        or _short(as_dict(element.get("tribunal")).get("sigla"))
+    )
+
+
+def degree_of(docket: Json) -> str | None:
+    """From what there is: the data lake has no ``grau``, only ``instancia``."""
+    grade = docket.get("grau")
+    return (
+        _short(as_dict(grade).get("sigla"))
+        or _short(grade)
+        or _short(as_dict(grade).get("nome"))
+        or _short(docket.get("instancia"))
+    )
+
+
+def _related(dockets: Sequence[Json], process_number: str, limits: CaseLimits) -> list[Json]:
+    """The cases that this one belongs with, each once."""
+    found: dict[str, Json] = {}
+    for docket in dockets:
+        for item in as_list(docket.get("processosRelacionados")):
+            other = as_dict(item)
+            number = _number(text(other.get("numeroProcesso")) or text(other.get("href")) or "")
+            if number is not None and number != process_number:
+                kind = _short(other.get("tipoRelacao")) or _short(as_dict(other.get("tipoRelacao")).get("nome"))
+                shown = {
+                    "process_number": number,
+                    "relation": kind,
+                    "class": _named(as_dict(other.get("classe")), SHORT_TEXT),
+                }
+                found.setdefault(number, shown)
+    return list(found.values())[: limits.subjects]
+
+
+def _number(written: str) -> str | None:
+    try:
+        return cnj.parse(written.rpartition("/")[2])
+    except cnj.InvalidProcessNumber:
+        return None
 
 
 def _short(value: object) -> str | None:
@@ -145,9 +161,9 @@ def _named(item: Json, limit: int) -> str | None:
     return text(item.get("descricao"), limit) or text(item.get("nome"), limit)
 
 
-def _subjects(docket: Json, limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+def _subjects(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -> list[Json]:
     shown = []
-    for item in left_out.first("subjects", as_list(docket.get("assunto")), limits.subjects):
+    for item in left_out.first("subjects", _said_by_one(dockets, "assunto"), limits.subjects):
         subject = as_dict(item)
         code, description = _short(subject.get("codigo")), _named(subject, NAME_TEXT)
         if code is not None or description is not None:
@@ -155,9 +171,9 @@ def _subjects(docket: Json, limits: CaseLimits, left_out: LeftOut) -> list[Json]
     return shown
 
 
-def _parties(docket: Json, limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+def _parties(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -> list[Json]:
     shown = []
-    for item in left_out.first("parties", as_list(docket.get("partes")), limits.parties):
+    for item in left_out.first("parties", _said_by_one(dockets, "partes"), limits.parties):
         party = as_dict(item)
         name = text(party.get("nome"), NAME_TEXT)
         if name is None:
@@ -179,6 +195,11 @@ def _parties(docket: Json, limits: CaseLimits, left_out: LeftOut) -> list[Json]:
     return shown
 
 
+def _said_by_one(dockets: Sequence[Json], name: str) -> list[Any]:
+    """The list of the first docket that has one: it is not of several degrees at once."""
+    return next((found for docket in dockets if (found := as_list(docket.get(name)))), [])
+
+
 def _movements(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -> list[Json]:
     """Of every degree, newest first; those without a time last. Of too many only the newest are made into views."""
     found = [
@@ -192,8 +213,10 @@ def _movements(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -
     newest = heapq.nlargest(limits.movements, found, key=lambda entry: entry[0] or _LONG_AGO)
     shown = []
     for at, movement in newest:
-        code = _short(movement.get("codigo"))
-        description = _named(movement, MOVEMENT_TEXT) or _named(as_dict(movement.get("tipo")), MOVEMENT_TEXT)
+        kind = as_dict(movement.get("tipo"))
+        # The data lake keeps the code of the national table as the type's id.
+        code = _short(movement.get("codigo")) or _short(kind.get("codigo")) or _short(kind.get("id"))
+        description = _named(movement, MOVEMENT_TEXT) or _named(kind, MOVEMENT_TEXT)
         if at is not None or code is not None or description is not None:
             shown.append({"at": None if at is None else rfc3339(at), "code": code, "description": description})
     return shown

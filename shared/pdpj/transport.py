@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
@@ -16,6 +16,8 @@ from typing import Final
 import httpx
 from pyreqwest.client import ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
+from pyreqwest.compatibility.httpx.transport import ResponseStream
+from pyreqwest.http import HeaderMap
 from pyreqwest.request import RequestBuilder
 
 from shared.pdpj.body import Body
@@ -45,8 +47,36 @@ class _NotReadingAhead(HttpxTransport):
             builder = builder.timeout(timedelta(seconds=within))
         return await self._map_response(self._map_body(builder, request), request)
 
+    async def _map_response(self, builder: RequestBuilder, request: httpx.Request) -> httpx.Response:
+        """As shipped, but for headers that are not ASCII (RFC 9110, section 5.5): they break nothing."""
+        stack = AsyncExitStack()
+        try:
+            response = await stack.enter_async_context(builder.build_streamed())
+            return httpx.Response(
+                status_code=response.status,
+                headers=readable(response.headers),
+                stream=ResponseStream(response, stack),
+                extensions={"pyreqwest_response": response},
+            )
+        except BaseException:
+            await stack.aclose()
+            raise
+
     def _map_body(self, builder: RequestBuilder, request: httpx.Request) -> RequestBuilder:
         return super()._map_body(builder, request).streamed_read_buffer_limit(1)
+
+
+def readable(headers: HeaderMap) -> list[tuple[str, str]]:
+    """The headers whose values are ASCII; the library gives no other value, and no way to its bytes."""
+    try:
+        return list(headers.items())
+    except ValueError:
+        pass
+    kept: list[tuple[str, str]] = []
+    for name in dict.fromkeys(headers.keys()):
+        with suppress(ValueError):
+            kept += [(name, value) for value in headers.getall(name)]
+    return kept
 
 
 class SourceTransport:

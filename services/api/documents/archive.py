@@ -34,6 +34,8 @@ class Entry:
     sha256: str
     sequence: int | None
     filed_at: datetime | None
+    position: int
+    """In the case, from 1; each has its own."""
 
 
 class Opens(Protocol):
@@ -74,10 +76,8 @@ def archive_names(entries: Sequence[Entry]) -> list[str]:
 
     The position in the case comes first: it makes them unique, and files sort as they were filed.
     """
-    width = max(3, len(str(len(entries))))
-    return [
-        f"{position:0{width}d} {file_name(entry.name, entry.content_type)}" for position, entry in enumerate(entries, 1)
-    ]
+    width = max(3, len(str(max((entry.position for entry in entries), default=0))))
+    return [f"{entry.position:0{width}d} {file_name(entry.name, entry.content_type)}" for entry in entries]
 
 
 def manifest(process_number: str, entries: Sequence[Entry], names: Sequence[str], made_at: datetime) -> bytes:
@@ -91,6 +91,7 @@ def manifest(process_number: str, entries: Sequence[Entry], names: Sequence[str]
                     "file": name,
                     "id": entry.document_id,
                     "name": entry.name,
+                    "position": entry.position,
                     "sequence": entry.sequence,
                     "filed_at": rfc3339(entry.filed_at) if entry.filed_at is not None else None,
                     "content_type": entry.content_type,

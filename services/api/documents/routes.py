@@ -153,6 +153,7 @@ def _entry(document: Document) -> Entry:
         state.sha256,
         listed.sequence,
         listed.filed_at,
+        listed.position,
     )
 
 

@@ -156,6 +156,16 @@ class Document:
     def available(self) -> bool:
         return self.state is not None and self.state.status == "available" and self.state.object_key is not None
 
+    @property
+    def object_key(self) -> str | None:
+        """Of an available document."""
+        return self.state.object_key if self.state is not None and self.available else None
+
+    @property
+    def sha256(self) -> str | None:
+        """Of an available document."""
+        return self.state.sha256 if self.state is not None and self.available else None
+
 
 def documents_of(
     connection: Connection, process_number: str, *, document_id: str | None = None, available_only: bool = False

@@ -39,8 +39,18 @@ class DocumentView(View):
     """A document of a case."""
 
     id: str = Field(examples=["0b9c4f3e-58b5-5d0c-9a4e-8e1f0c6c1d55"])
+    source_id: str | None = Field(description="The source's own id; null when it gives none")
     name: str = Field(examples=["Petição inicial.pdf"])
     type: str | None = Field(examples=["Petição"])
+    rendition: Literal["binary", "text"] = Field(description="text: the source has only the text of the document")
+    court: str | None = Field(examples=["TJSP"])
+    degree: str | None = Field(examples=["G1"])
+    instance: str | None = Field(examples=["PRIMEIRO_GRAU"])
+    position: int = Field(ge=1, description="The place in the case: by filing date, then sequence, over all degrees")
+    duplicate_of: str | None = Field(description="The document of the case that has the same bytes and comes first")
+    warnings: list[str] = Field(
+        description="type_differs, size_differs (from the listing), pdf_without_end, outdated", examples=[[]]
+    )
     sequence: int | None
     filed_at: datetime | None
     pages: int | None
@@ -56,6 +66,7 @@ class DocumentView(View):
     attempts: int = Field(ge=0)
     download_started_at: datetime | None
     download_completed_at: datetime | None
+    replaced_at: datetime | None = Field(description="When these bytes took the place of others")
 
 
 class WebhookView(View):
@@ -99,6 +110,7 @@ class ProcessView(View):
         description="How many of what the source lists are not kept, since the case is too large; empty for most cases",
         examples=[{}, {"movements": 1980000}],
     )
+    related_processes: list[Any] = Field(description="[{process_number, relation, class}]")
     fetched_at: datetime | None = Field(description="When the source was read; null when it never was")
     stale: bool = Field(description="The source could not be read again, although that was due")
     job: JobView | None

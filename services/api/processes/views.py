@@ -14,7 +14,15 @@ from services.api.auth import Caller
 from services.api.jobs.model import Job, job_view
 from services.api.links import LinkCache
 from services.api.processes.repository import Document, Webhook
-from shared.views import ANSWER_BYTES, case_view, document_view, documents_url, fitting, unknown_case_view
+from shared.views import (
+    ANSWER_BYTES,
+    case_view,
+    document_view,
+    documents_url,
+    duplicates,
+    fitting,
+    unknown_case_view,
+)
 
 
 def default_document_status(job: Job | None, document_id: str, *, has_webhook: bool) -> str:
@@ -33,6 +41,8 @@ def documents_view(
 ) -> list[dict[str, Any]]:
     """A DocumentView for each document, with a link where it is available."""
     shown = []
+    documents = list(documents)
+    same = duplicates((one.listed.document_id, one.sha256, one.object_key) for one in documents)
     for document in documents:
         listed, state = document.listed, document.state
         link = None
@@ -45,6 +55,7 @@ def documents_view(
                 default_status=default_document_status(job, listed.document_id, has_webhook=has_webhook),
                 link=link.url if link else None,
                 link_expires_at=link.expires_at if link else None,
+                duplicate_of=same.get(listed.document_id),
             )
         )
     return shown

@@ -41,7 +41,7 @@ DOCUMENT_ROWS = [
     (FailureKind.EMPTY_LIST, "document_not_found", Verdict.PERMANENT),
     (FailureKind.EMPTY_CONTENT, "document_not_found", Verdict.PERMANENT),
     (FailureKind.ERROR_500, "source_error", Verdict.RETRY),
-    (FailureKind.SPA_SHELL, "not_a_document", Verdict.PERMANENT),
+    (FailureKind.SPA_SHELL, "not_a_document", Verdict.RETRY),
     (FailureKind.RATE_LIMIT, "source_throttled", Verdict.SOURCE_AWAY),
     (FailureKind.BAD_GATEWAY_502, "source_unavailable", Verdict.SOURCE_AWAY),
     (FailureKind.UNAVAILABLE_503, "source_unavailable", Verdict.SOURCE_AWAY),
@@ -74,7 +74,7 @@ CASE_ROWS = [
     (FailureKind.EMPTY_LIST, "process_not_found", Verdict.PERMANENT),
     (FailureKind.EMPTY_CONTENT, "process_not_found", Verdict.PERMANENT),
     (FailureKind.ERROR_500, "source_error", Verdict.RETRY),
-    (FailureKind.SPA_SHELL, "unexpected_answer", Verdict.RETRY),
+    (FailureKind.SPA_SHELL, "source_unavailable", Verdict.SOURCE_AWAY),
     (FailureKind.RATE_LIMIT, "source_throttled", Verdict.SOURCE_AWAY),
     (FailureKind.BAD_GATEWAY_502, "source_unavailable", Verdict.SOURCE_AWAY),
     (FailureKind.UNAVAILABLE_503, "source_unavailable", Verdict.SOURCE_AWAY),
@@ -155,7 +155,7 @@ async def test_wrong_base_address_is_no_permanent_failure_of_the_case(pdpj: Simu
     source = make_source(pdpj_base_url=f"{pdpj.address}/elsewhere")
     with pytest.raises(SourceError) as raised:
         await source.fetch_case(NUMBER)
-    assert (raised.value.code, raised.value.verdict) == ("unexpected_answer", Verdict.RETRY)
+    assert (raised.value.code, raised.value.verdict) == ("source_unavailable", Verdict.SOURCE_AWAY)
     assert "shell page" in raised.value.message
 
 
@@ -184,11 +184,17 @@ async def test_a_version_that_hangs_is_given_up_in_time_and_its_connection_close
 async def test_a_path_that_is_no_document_is_never_asked_for(pdpj: SimulatorControl, make_source) -> None:
     source = make_source()
     pdpj.reset_metrics()
-    for path in ("/processos/../../token", "//other.example/x", f"/processos/{NUMBER}/documentos/x/binario", ""):
+    for path in (
+        "/processos/../../token",
+        "//other.example/x",
+        f"/processos/{NUMBER}/documentos/x/y/binario",
+        f"/processos/{NUMBER}/documentos/../binario",
+        "",
+    ):
         with pytest.raises(SourceError) as raised:
             async with source.open_document(path):
                 pass
-        assert raised.value.code == "not_a_document"
+        assert raised.value.code == "no_address"
     assert pdpj.metrics().requests_total == 0
 
 

@@ -15,7 +15,7 @@ from shared.pdpj.body import PIECE_BYTES, SMALL_BYTES, SMALL_PIECE_BYTES
 from shared.pdpj.client import CourtSource, build_source
 from shared.pdpj.credentials import build_credentials
 from shared.pdpj.documents import binary_path
-from shared.pdpj.errors import SourceError
+from shared.pdpj.errors import NotReady, SourceError, SourceThrottled
 from shared.pdpj.settings import PdpjSettings
 from tests.support import wait_until_async
 
@@ -106,6 +106,75 @@ async def code_of(reading: Awaitable[object]) -> str:
     with pytest.raises(SourceError) as raised:
         await reading
     return raised.value.code
+
+
+def answering(server: Server, *heads: bytes) -> None:
+    """Each request gets the next head, in bytes; a 200 has the PDF behind it."""
+    left = list(heads)
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        head = left.pop(0)
+        body = PDF if b" 200" in head else b""
+        writer.write(head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    server.answer = answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 Conclu\xeddo",
+        b"HTTP/1.1 200 OK\r\nX-Sistema: informa\xe7\xe3o",
+        b'HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename="peti\xe7\xe3o.pdf"',
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf; name=\xe7",
+        b"HTTP/1.1 200 OK\r\nX-A: \xff\r\nX-A: b\r\nX-B: c",
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: s=\xe3",
+        b"HTTP/1.1 200 OK\r\nDate: \xe1\r\nRetry-After: \xe1\r\nContent-Encoding: \xe1",
+    ],
+)
+async def test_bytes_above_127_in_a_head_break_nothing(server: Server, make, head: bytes) -> None:
+    answering(server, head)
+    assert await read(make()) == PDF
+
+
+async def test_bytes_above_127_in_a_refusal_leave_its_meaning(server: Server, make) -> None:
+    answering(server, b"HTTP/1.1 429 Calma a\xed\r\nX-Motivo: limite atingido \xe0s 10h\r\nRetry-After: 7")
+    with pytest.raises(SourceThrottled) as raised:
+        await read(make())
+    assert raised.value.retry_after == 7
+
+
+@pytest.mark.parametrize("location", ["/api/v2/conteudo/7", "../outro/binario", "{url}/fora?x=1", "?d=1"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_within_the_origin_is_followed(server: Server, make, location: str, status: int) -> None:
+    target = location.format(url=server.url).encode()
+    answering(server, b"HTTP/1.1 %d Moved\r\nLocation: %s" % (status, target), b"HTTP/1.1 200 OK")
+    assert await read(make()) == PDF
+    first, second = server.requests
+    assert first.split()[1] != second.split()[1]
+    assert b"authorization: bearer secret-token" in second.lower()
+
+
+@pytest.mark.parametrize(
+    "location", [b"", b"http://[", b"\xe7", b"https://127.0.0.1:1/x", b"//other.example/x", b"javascript:x"]
+)
+async def test_a_redirect_that_leads_nowhere_is_no_document(server: Server, make, location: bytes) -> None:
+    answering(server, b"HTTP/1.1 302 Found\r\nLocation: " + location)
+    assert await code_of(read(make())) == "unexpected_answer"
+    assert len(server.requests) == 1
+
+
+async def test_a_redirect_is_followed_once(server: Server, make) -> None:
+    answering(server, b"HTTP/1.1 302 Found\r\nLocation: /a", b"HTTP/1.1 302 Found\r\nLocation: /b", b"HTTP/1.1 200 OK")
+    assert await code_of(read(make())) == "unexpected_answer"
+    assert len(server.requests) == 2
+
+
+async def test_a_document_that_is_being_prepared_is_asked_for_later(server: Server, make) -> None:
+    answering(server, b"HTTP/1.1 202 Accepted\r\nRetry-After: 3")
+    with pytest.raises(NotReady) as raised:
+        await read(make())
+    assert raised.value.retry_after == 3
 
 
 async def test_redirects_are_not_followed_and_the_token_stays_here(server: Server, make) -> None:
@@ -350,7 +419,7 @@ async def test_a_refusal_that_drips_is_told_by_its_status(server: Server, make) 
 
     server.answer = answer
     async with asyncio.timeout(15):
-        assert await code_of(read(make())) == "document_not_found"
+        assert await code_of(read(make())) == "source_route"
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])

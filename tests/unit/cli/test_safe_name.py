@@ -18,6 +18,11 @@ ID = "1a2b3c4d-0000-4000-8000-000000000000"
         ("ata.pdf", "application/pdf", "0007 ata 1a2b3c4d.pdf"),
         ("../../etc/passwd", "text/plain; charset=utf-8", "0007 etc passwd 1a2b3c4d.txt"),
         ("", None, "0007 document 1a2b3c4d"),
+        ("Audiência", "video/webm", "0007 Audiência 1a2b3c4d.webm"),
+        ("Oitiva", "video/x-ms-wmv", "0007 Oitiva 1a2b3c4d.wmv"),
+        ("Ligação", "audio/amr", "0007 Ligação 1a2b3c4d.amr"),
+        ("foto.JPEG", "image/jpeg", "0007 foto 1a2b3c4d.JPEG"),
+        ("planta.dwg", "application/octet-stream", "0007 planta 1a2b3c4d.dwg"),
     ],
 )
 def test_names_keep_accents_and_lose_what_file_systems_refuse(

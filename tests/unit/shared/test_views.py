@@ -10,15 +10,16 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.views import case_view, document_view, unknown_case_view
+from shared.views import case_view, document_view, duplicates, unknown_case_view
 from shared.webhooks.payload import Documents, Form, completed_body
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # docs/architecture.md, DocumentView.
 FIELDS = [
-    *("id", "name", "type", "sequence", "filed_at", "pages", "size", "content_type", "secrecy_level", "status"),
+    *("id", "source_id", "name", "type", "rendition", "court", "degree", "instance", "position", "duplicate_of"),
+    *("warnings", "sequence", "filed_at", "pages", "size", "content_type", "secrecy_level", "status"),
     *("download_url", "download_url_expires_at", "sha256", "error_code", "error_message", "attempts"),
-    *("download_started_at", "download_completed_at"),
+    *("download_started_at", "download_completed_at", "replaced_at"),
 ]
 
 
@@ -33,6 +34,13 @@ def document() -> Any:
         size=10,
         content_type="application/pdf",
         secrecy_level="PUBLICO",
+        source_id="4711",
+        rendition="binary",
+        court="TJSP",
+        degree="G1",
+        instance="PRIMEIRO_GRAU",
+        position=3,
+        revision=1,
     )
 
 
@@ -47,6 +55,10 @@ def state(status: str, **more: Any) -> Any:
         "attempts": 1,
         "download_started_at": NOW,
         "download_completed_at": None,
+        "warnings": None,
+        "rendition": None,
+        "revision": None,
+        "replaced_at": None,
     }
     return SimpleNamespace(**{**values, **more})
 
@@ -74,7 +86,9 @@ def test_a_failed_document_says_why_and_has_no_link() -> None:
 
 def test_a_case_has_the_same_fields_whether_it_was_read_or_not() -> None:
     columns = dict.fromkeys(unknown_case_view("n"))
-    row = SimpleNamespace(_mapping={**columns, "filed_at": NOW, "claim_value": Decimal("12.50"), "class": "c"})
+    row = SimpleNamespace(
+        _mapping={**columns, "filed_at": NOW, "claim_value": Decimal("12.50"), "class": "c", "related": []}
+    )
     view = case_view(row)
     assert list(view) == list(unknown_case_view("n"))
     assert (view["claim_value"], view["class"]) == (12.5, "c")
@@ -104,3 +118,30 @@ def test_the_body_is_the_one_of_the_contract(total: int, done: int, failed: int,
     assert {"job_id", "process_number", "status", "created_at", "completed_at", "process", "documents"} <= set(
         body["data"]
     )
+
+
+def test_a_document_tells_where_it_stands_and_what_is_odd_about_its_bytes() -> None:
+    stored = state("available", sha256="ab", warnings=["size_differs"], rendition="text", replaced_at=NOW)
+    view = document_view(document(), stored, default_status="pending", duplicate_of="c")
+    assert (view["source_id"], view["court"], view["degree"], view["position"]) == ("4711", "TJSP", "G1", 3)
+    assert (view["rendition"], view["warnings"], view["duplicate_of"]) == ("text", ["size_differs"], "c")
+    assert view["replaced_at"] == "2026-01-02T03:04:05.000000Z"
+    listed_anew = document()
+    listed_anew.revision = 2
+    assert document_view(listed_anew, stored, default_status="pending")["warnings"] == ["size_differs", "outdated"]
+    failed = document_view(document(), state("failed", warnings=["x"]), default_status="pending")
+    assert (failed["warnings"], failed["replaced_at"]) == ([], None)
+
+
+def test_the_first_of_the_same_bytes_is_the_original() -> None:
+    own = "processes/1/documents/{}"
+    listed = [(name, sha, own.format(name)) for name, sha in [("a", "1"), ("c", "2"), ("d", "1"), ("e", "1")]]
+    assert duplicates([*listed, ("b", None, None)]) == {"d": "a", "e": "a"}
+    other = "0b9c4f3e-58b5-5d0c-9a4e-8e1f0c6c1d55"
+    assert duplicates([("a", "1", own.format(other))]) == {"a": other}, "the other one is on another page"
+    assert duplicates([(other, "1", own.format(other) + "." + "ab" * 32)]) == {}
+
+
+def test_filing_times_of_whole_seconds_have_no_fraction() -> None:
+    view = document_view(document(), None, default_status="pending")
+    assert view["filed_at"] == "2026-01-02T03:04:05Z"

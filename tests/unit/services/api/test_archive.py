@@ -18,7 +18,9 @@ MADE_AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def entry(index: int, size: int) -> Entry:
-    return Entry(f"{index:08d}-0000", f"key/{index}", "Petição.pdf", "application/pdf", size, "00" * 32, index, MADE_AT)
+    return Entry(
+        f"{index:08d}-0000", f"key/{index}", "Petição.pdf", "application/pdf", size, "00" * 32, index, MADE_AT, index
+    )
 
 
 async def test_no_more_than_a_few_chunks_are_held_whatever_the_size() -> None:

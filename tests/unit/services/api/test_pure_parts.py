@@ -108,8 +108,10 @@ def test_a_cursor_beside_the_calendar_is_a_problem(moment: str) -> None:
         cursors.decode(cursor)
 
 
-def entry(name: str, identity: str = "0b9c4f3e-58b5", size: int = 3, filed_at: datetime | None = NOW) -> Entry:
-    return Entry(identity, f"key/{identity}", name, "application/pdf", size, "ab" * 32, 1, filed_at)
+def entry(
+    name: str, identity: str = "0b9c4f3e-58b5", size: int = 3, filed_at: datetime | None = NOW, position: int = 1
+) -> Entry:
+    return Entry(identity, f"key/{identity}", name, "application/pdf", size, "ab" * 32, 1, filed_at, position)
 
 
 _HOSTILE = [
@@ -139,7 +141,7 @@ _HOSTILE = [
 
 @given(st.lists(st.one_of(st.text(max_size=30), st.sampled_from(_HOSTILE)), max_size=20))
 def test_names_in_an_archive_are_safe_and_unique(names: list[str]) -> None:
-    made = archive_names([entry(name) for name in names])
+    made = archive_names([entry(name, position=place) for place, name in enumerate(names, 1)])
     # As file systems compare them that know neither case nor composed characters.
     assert len({unicodedata.normalize("NFD", name).casefold() for name in [*made, MANIFEST]}) == len(names) + 1
     assert made == sorted(made)
@@ -150,6 +152,11 @@ def test_names_in_an_archive_are_safe_and_unique(names: list[str]) -> None:
         assert not name.endswith((".", " ")) and len(name.encode()) < 256
         assert not {unicodedata.category(character) for character in name} & {"Cc", "Cs", "Zl", "Zp"}
         assert not any("\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069" for character in name)
+
+
+def test_files_are_numbered_by_their_place_in_the_case_whatever_is_missing() -> None:
+    made = archive_names([entry("a", position=2), entry("b", position=1200)])
+    assert made == ["0002 a.pdf", "1200 b.pdf"]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +200,7 @@ async def test_an_archive_is_whole_and_has_a_manifest() -> None:
         yield key.encode()
         yield b"!" * 300_000
 
-    entries = [entry("Petição.pdf", f"id{index}") for index in range(3)]
+    entries = [entry("Petição.pdf", f"id{index}", position=index + 1) for index in range(3)]
     parts = [part async for part in stream_archive("number", entries, open_object, NOW)]
     assert max(len(part) for part in parts) < 700_000
     with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:

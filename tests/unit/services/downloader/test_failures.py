@@ -19,7 +19,7 @@ from shared.pdpj.errors import (
     DocumentNotFound,
     EmptyBody,
     NoAccess,
-    NotADocument,
+    NoAddress,
     PermanentError,
     ProcessNotFound,
     ShortBody,
@@ -31,7 +31,7 @@ from shared.pdpj.errors import (
 )
 
 DELAYS = (5.0, 30.0, 120.0)
-PERMANENT = [NoAccess(), DocumentNotFound(), NotADocument()]
+PERMANENT = [NoAccess(), DocumentNotFound(), NoAddress()]
 ANSWERS = [SourceServerError(), ShortBody(), EmptyBody()]
 OUTAGES = [SourceUnavailable(), SourceTimeout(), SourceThrottled(retry_after=30.0), CredentialsRefused()]
 

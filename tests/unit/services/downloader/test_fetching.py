@@ -16,7 +16,8 @@ from services.downloader.fetching import Fetcher, FetchTask
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.reports import Reports
 from services.downloader.starts import GATHER_SECONDS, Starts
-from services.downloader.transfer import Transfer, Transferred
+from services.downloader.stored import StoredDocument
+from services.downloader.transfer import Terms, Transfer, Transferred
 from shared.db.engine import Database
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.errors import InfrastructureAway
@@ -30,7 +31,7 @@ from tests.support import wait_until_async
 JOB = "11111111-1111-4111-8111-111111111111"
 DOCUMENT = "22222222-2222-4222-8222-222222222222"
 NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
-STORED = Transferred("ab" * 32, 7, "application/pdf")
+STORED = Transferred("ab" * 32, 7, "application/pdf", "k", ("size_differs",))
 
 
 class FakeTransfer:
@@ -38,10 +39,14 @@ class FakeTransfer:
 
     def __init__(self, *endings: Transferred | Exception) -> None:
         self._endings = list(endings)
+        self.last: bool | None = None
         self.turned: asyncio.Future[None] | None = None
         self.waiting: asyncio.Event | None = None
 
-    async def run(self, request: DocumentRequested, started: Callable[[], None], turn: Turn) -> Transferred:
+    async def run(
+        self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
+    ) -> Transferred:
+        self.last = terms.last
         if self.turned is not None:
             await turn.wait(self.turned)
         started()
@@ -283,3 +288,35 @@ async def test_a_held_document_asks_for_nothing_yet_and_one_of_a_cancelled_job_n
         await bench.handle(asking())
     bench.cancellations.note([JOB], {JOB})
     assert await bench.handle(asking()) == []
+
+
+async def test_what_is_odd_about_a_document_is_told_and_only_the_last_attempt_keeps_a_doubtful_one() -> None:
+    bench = Bench(STORED, STORED)
+    *_, (_, told) = await bench.handle(task())
+    assert (told["warnings"], told["rendition"], told["revision"], told["replaced_at"]) == (
+        ["size_differs"],
+        "binary",
+        1,
+        None,
+    )
+    assert bench.transfer.last is False
+    await bench.handle(task(attempt=3))
+    assert bench.transfer.last is True
+
+
+@pytest.mark.parametrize(("before", "replaced"), [("cd" * 32, True), ("ab" * 32, False)])
+async def test_bytes_that_take_the_place_of_others_are_told_with_the_time(before: str, replaced: bool) -> None:
+    bench = Bench(STORED)
+    again = task()
+    again.replaces = StoredDocument("available", "k", before, 5, "application/pdf", None, None, 1)
+    *_, (_, told) = await bench.handle(again)
+    assert (told["replaced_at"] is not None) is replaced
+
+
+async def test_a_document_without_an_address_fails_by_name_and_nobody_is_asked() -> None:
+    bench = Bench()
+    unaddressed = task()
+    unaddressed.request = unaddressed.request.model_copy(update={"source_path": ""})
+    told = [event for _, event in await bench.handle(unaddressed)]
+    assert [event["error_code"] for event in told] == ["no_address", "no_address"]
+    assert all("address" in event["error_message"] for event in told)

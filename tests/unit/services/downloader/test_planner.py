@@ -36,10 +36,10 @@ REQUEST = ProcessRequested(job_id=str(uuid.uuid4()), process_number=NUMBER, clie
 PLAN = str(uuid.uuid4())
 
 
-def document(state: str | None = None, code: str | None = None) -> CatalogDocument:
+def document(state: str | None = None, code: str | None = None, revision: int = 1) -> CatalogDocument:
     document_id = str(uuid.uuid4())
     path = f"/processos/{NUMBER}/documentos/{document_id}/binario"
-    return CatalogDocument(document_id, path, "Petição", 100, state, code)
+    return CatalogDocument(document_id, path, "Petição", 100, state, code, revision=revision)
 
 
 documents = st.lists(
@@ -81,7 +81,28 @@ def test_what_failed_for_good_fails_again_for_this_job_unless_it_is_to_be_tried_
         error_code="no_access",
         error_message="no standing",
         attempts=1,
+        revision=1,
     )
+
+
+def test_what_the_source_did_not_have_is_asked_for_again() -> None:
+    for code in ("document_not_found", "not_a_document", "no_address", "source_route"):
+        assert need(document("failed", code), again=False) is Need.DOWNLOAD
+
+
+def test_a_document_without_an_address_is_requested_without_one() -> None:
+    unaddressed = document()._replace(source_path=None)
+    assert need(unaddressed, again=False) is Need.DOWNLOAD
+    assert [asked.source_path for asked in requests(REQUEST, [unaddressed])] == [""]
+
+
+def test_a_changed_listing_asks_again_whatever_the_last_verdict_was() -> None:
+    for state, code in (("available", None), ("failed", "no_access"), ("failed", "document_too_large")):
+        changed = document(state, code, revision=2)
+        assert need(changed, again=False) is Need.DOWNLOAD
+        assert need(changed._replace(state_revision=2), again=False) is not Need.DOWNLOAD
+    gone = document("available", revision=2)._replace(source_path=None)
+    assert need(gone, again=False) is Need.NOTHING, "the bytes of before are better than none"
 
 
 def test_what_failed_for_a_passing_reason_or_is_under_way_for_another_job_is_requested() -> None:

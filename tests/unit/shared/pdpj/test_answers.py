@@ -24,7 +24,12 @@ JSON = {"content-type": "application/json"}
         (403, HTML, "<html>Request Rejected", "source_unavailable", Verdict.SOURCE_AWAY),
         (403, {}, "", "source_unavailable", Verdict.SOURCE_AWAY),
         (403, JSON, '{"m":"Forbidden"}', "unexpected_answer", Verdict.RETRY),
-        (404, JSON, "{}", "document_not_found", Verdict.PERMANENT),
+        (404, JSON, '{"code":404,"message":"documento inexistente"}', "document_not_found", Verdict.PERMANENT),
+        (404, JSON, "[]", "document_not_found", Verdict.PERMANENT),
+        (404, JSON, "{}", "source_route", Verdict.RETRY),
+        (404, HTML, "<html>404 Not Found", "source_route", Verdict.RETRY),
+        (404, {}, "404 page not found", "source_route", Verdict.RETRY),
+        (202, {"retry-after": "3"}, "", "not_ready", Verdict.RETRY),
         (429, JSON, "{}", "source_throttled", Verdict.SOURCE_AWAY),
         (500, JSON, "{}", "source_error", Verdict.RETRY),
         (501, JSON, "{}", "source_error", Verdict.RETRY),
@@ -44,8 +49,24 @@ def test_refusal(status: int, headers: dict[str, str], body: str, code: str, ver
     assert (error.code, error.verdict) == (code, verdict)
 
 
-def test_not_found_of_a_case() -> None:
-    assert refusal(404, {}, b"", Wanted.CASE).code == "process_not_found"
+@pytest.mark.parametrize(
+    ("body", "own"),
+    [
+        ('{"code":404,"message":"Não foram encontrados registros"}', True),
+        ('{"status":404,"error":"Not Found","message":"Processo não encontrado","path":"/x"}', True),
+        ('{"codigo":"404","mensagem":"não encontrado"}', True),
+        ("", False),
+        ("404 page not found", False),
+        ("<html><h1>404 Not Found</h1><hr>nginx", False),
+        ("default backend - 404", False),
+        ('{"message":"no Route matched with those values"}', False),
+        ('{"code":404,"message":"404 Route Not Found"}', False),
+        ('{"message":"Not Found"}', False),
+        ("null", False),
+    ],
+)
+def test_a_404_means_absent_only_in_the_platforms_own_words(body: str, own: bool) -> None:
+    assert refusal(404, {}, body.encode(), Wanted.CASE).code == ("process_not_found" if own else "source_route")
 
 
 @pytest.mark.parametrize(
@@ -98,9 +119,16 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
         (JSON, b"{", Wanted.DOCUMENT, "unexpected_answer"),
         ({"content-type": "application/problem+json"}, b"{}", Wanted.DOCUMENT, "unexpected_answer"),
         (HTML, b"<html>", Wanted.DOCUMENT, None),
-        ({}, b"[]", Wanted.DOCUMENT, None),
-        (HTML, b"<html><app-root>", Wanted.CASE, "unexpected_answer"),
-        ({}, b"  <html>", Wanted.CASE, "unexpected_answer"),
+        ({}, b"[]", Wanted.DOCUMENT, "document_not_found"),
+        ({}, b'{"code":404,"message":"x"}', Wanted.DOCUMENT, "document_not_found"),
+        ({"content-type": "application/pdf"}, b' {"error": "x"}', Wanted.DOCUMENT, "unexpected_answer"),
+        ({"content-type": "application/pdf"}, '{"m": "não possui acesso"}'.encode(), Wanted.DOCUMENT, "no_access"),
+        ({"content-type": "application/rtf"}, b"{\\rtf1\\ansi", Wanted.DOCUMENT, None),
+        (JSON, b"%PDF-1.7", Wanted.DOCUMENT, None),
+        (HTML, b"<html><app-root>", Wanted.CASE, "source_unavailable"),
+        ({}, b"  <html>", Wanted.CASE, "source_unavailable"),
+        (JSON, "Sistema em manutenção".encode(), Wanted.CASE, "source_unavailable"),
+        (JSON, b"[" * 20, Wanted.CASE, None),
         (JSON, b"[]", Wanted.CASE, None),
     ],
 )

@@ -99,7 +99,11 @@ async def test_a_source_that_wants_no_requests_is_not_asked_for_the_case(error: 
 
 @pytest.mark.parametrize(
     "case",
-    [replace(CASE, documents=[]), replace(CASE, unaddressed=1), replace(CASE, unlisted=True)],
+    [
+        replace(CASE, documents=[]),
+        replace(CASE, documents=[replace(DOCUMENT, source_path=None)]),
+        replace(CASE, unlisted=True),
+    ],
     ids=["no documents", "some cannot be read", "no list"],
 )
 async def test_a_case_with_gaps_is_read_again_next_time(case: Case) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import time
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,14 @@ from shared.pdpj.errors import EmptyBody, NotADocument
 from shared.pdpj.signatures import sniff
 
 SHELL = b"<!doctype html><html><head><title>x</title></head><body><app-root></app-root></body></html>"
+
+
+def stored_zip(**files: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()
 
 
 def inspect(declared: str | None, *pieces: bytes) -> Content:
@@ -26,7 +36,8 @@ def inspect(declared: str | None, *pieces: bytes) -> Content:
     ("head", "expected"),
     [
         (b"%PDF-1.7\n", "application/pdf"),
-        (b"\n\n garbage before %PDF-1.4", "application/pdf"),
+        (b"\xef\xbb\xbf\r\n%PDF-1.4", "application/pdf"),
+        (b"\x00\x01 garbage before %PDF-1.4", None),
         (b"\x89PNG\r\n\x1a\n....", "image/png"),
         (b"\xff\xd8\xff\xe0..", "image/jpeg"),
         (b"GIF89a..", "image/gif"),
@@ -40,16 +51,22 @@ def inspect(declared: str | None, *pieces: bytes) -> Content:
         (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav"),
         (b"OggS\x00", "audio/ogg"),
         (b"PK\x03\x04\x14\x00\x00\x00", "application/zip"),
+        (stored_zip(mimetype=b"application/vnd.oasis.opendocument.text"), "application/vnd.oasis.opendocument.text"),
         (
-            b"PK\x03\x04" + b"\x00" * 26 + b"mimetypeapplication/vnd.oasis.opendocument.textPK",
-            "application/vnd.oasis.opendocument.text",
-        ),
-        (
-            b"PK\x03\x04 [Content_Types].xml word/document.xml",
+            stored_zip(**{"[Content_Types].xml": b"<x/>", "word/document.xml": b"<x/>"}),
             "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         ),
+        (stored_zip(**{"contrato.pdf": b"%PDF-1.4", "word/x": b""}), "application/zip"),
+        (b"Certid\xc3\xa3o: o arquivo %PDF-1.4 juntado", "text/plain"),
+        (b"<html>%PDF-1.4", "text/html"),
+        (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", "video/webm"),
+        (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x88matroska", "video/x-matroska"),
+        (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c00"), "video/x-ms-asf"),
+        (b"#!AMR\n\x00", "audio/amr"),
+        (b"fLaC\x00", "audio/flac"),
+        (b"\x00\x00\x01\xba\x44", "video/mpeg"),
         (b"{\\rtf1\\ansi", "application/rtf"),
-        (bytes.fromhex("308004 06092a864886f70d010702 a080"), "application/pkcs7-signature"),
+        (bytes.fromhex("3080 06092a864886f70d010702 a080"), "application/pkcs7-signature"),
         (bytes.fromhex("30820a1b06092a864886f70d010702a0820a0c"), "application/pkcs7-signature"),
         (b"-----BEGIN PKCS7-----\nMII", "application/pkcs7-signature"),
         (b"<?xml version='1.0'?><nota/>", "application/xml"),
@@ -82,7 +99,7 @@ def test_types_by_their_first_bytes(head: bytes, expected: str | None) -> None:
         ("TEXT/HTML;CHARSET=\"utf-8\"", b"<p>x</p>", "text/html; charset=utf-8", False),
         ("text/html", b'<html><meta charset="windows-1252">', "text/html; charset=windows-1252", False),
         ("text/html", b"a fragment without tags", "text/html", False),
-        ("application/vnd.oasis.opendocument.text", b"PK\x03\x04..", "application/vnd.oasis.opendocument.text", False),
+        ("application/vnd.ms-word.x", b"PK\x03\x04" + b"." * 40, "application/vnd.ms-word.x", False),
         ("application/msword", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/msword", False),
         ("audio/mp4", b"\x00\x00\x00\x18ftypisom\x00", "audio/mp4", False),
     ],

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 import httpx
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.pdpj.body import Body
-from shared.pdpj.errors import DocumentTooLarge, EmptyBody, ShortBody, SourceTimeout
+from shared.pdpj.errors import DocumentTooLarge, EmptyBody, ShortBody, SourceError, SourceTimeout
+from shared.pdpj.judgement import Listed
 from shared.pdpj.stream import DocumentStream, Pace, StreamLimits
 
 LIMITS = StreamLimits(max_bytes=100_000, min_bytes_per_second=1_000, pace_seconds=2.0)
@@ -92,3 +94,46 @@ def test_only_the_time_over_which_the_pace_is_taken_counts() -> None:
     patient.note(2.0, 1_000_000)
     with pytest.raises(SourceTimeout):
         patient.note(2.0, 1_000)
+
+
+async def open_text(body: bytes, content_type: str) -> DocumentStream:
+    response = httpx.Response(200, headers={"content-type": content_type})
+    scripted = Scripted(body, length=len(body))
+    return await DocumentStream.open(response, cast(Body, scripted), LIMITS, Listed("application/pdf", 9, "text"))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("Decisão: não há".encode(), "text/plain"),
+        ("Decisão: não há".encode(), "text/plain; charset=iso-8859-1"),
+        (orjson.dumps("Decisão: não há"), "application/json"),
+        (b' "Decis\\u00e3o: n\\u00e3o h\\u00e1" ', "text/plain"),
+    ],
+)
+async def test_a_text_is_the_text_whatever_it_comes_as(body: bytes, content_type: str) -> None:
+    stream = await open_text(body, content_type)
+    assert b"".join([piece async for piece in stream.aiter_bytes()]).decode() == "Decisão: não há"
+    assert stream.content_type == "text/plain; charset=utf-8"
+    assert stream.judgement.warnings == ()
+
+
+@pytest.mark.parametrize("body", [b'{"error": "x"}', b'"broken', b'""', b"", b"<html><app-root>"])
+async def test_what_is_no_text_is_refused(body: bytes) -> None:
+    with pytest.raises(SourceError):
+        await open_text(body, "application/json")
+
+
+async def test_controls_in_a_text_leave_it_a_text() -> None:
+    stream = await open_text(b"Decis\xc3\xa3o\x00 de " + b"x" * 200 + b"\x1a", "text/plain")
+    assert b"".join([piece async for piece in stream.aiter_bytes()])
+    assert stream.content_type == "text/plain; charset=utf-8"
+
+
+async def test_the_charset_is_that_of_the_whole_body() -> None:
+    head = b"<html><p>" + b"x" * 70_000
+    response = httpx.Response(200, headers={"content-type": "text/html; charset=utf-8"})
+    body = Scripted(head, "não".encode("latin-1"))
+    stream = await DocumentStream.open(response, cast(Body, body), LIMITS)
+    assert b"".join([piece async for piece in stream.aiter_bytes()])
+    assert stream.content_type == "text/html; charset=iso-8859-1"

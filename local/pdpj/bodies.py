@@ -65,6 +65,11 @@ class Body:
         return digest.hexdigest()
 
 
+_PDF_END = b"%%EOF\n"
+_SMALLEST_PDF = 16
+"""Bytes; below it there is no room for a beginning and an end."""
+
+
 class BodyFactory:
     """Makes the bodies of documents. Holds the shared block (1 MiB of base64 text, the same on every machine)."""
 
@@ -90,7 +95,8 @@ class BodyFactory:
                 head, tail = _mp4(label, document.size)
         padding = document.size - len(head) - len(tail)
         if padding < 0:  # too small for the whole frame: its first bytes, which still tell the type
-            return Body((head + tail)[: document.size], 0, b"", self._block)
+            end = _PDF_END if document.kind is ContentKind.PDF and document.size >= _SMALLEST_PDF else b""
+            return Body((head + tail)[: document.size - len(end)] + end, 0, b"", self._block)
         return Body(head, padding, tail, self._block)
 
 

@@ -22,6 +22,7 @@ SIZE_DIFFERS: Final = "size_differs"
 NO_END: Final = "pdf_without_end"
 
 _PDF: Final = "application/pdf"
+_SMALLEST_PDF: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +64,7 @@ def judge(media_type: str, received: int, tail: bytes, listed: Listed) -> Judgem
     if not ends and listed.size is not None and received < listed.size:
         raise ShortBody("the document ends before its listed size, without the end of a PDF")
     type_differs = not agrees(listed.content_type, media_type)
+    # What has no room for a beginning and an end has lost nothing on the way.
+    cut = not ends and received >= _SMALLEST_PDF
     found = ((TYPE_DIFFERS, type_differs), (NO_END, not ends), (SIZE_DIFFERS, size_differs))
-    return Judgement(tuple(name for name, is_so in found if is_so), doubtful=type_differs or not ends)
+    return Judgement(tuple(name for name, is_so in found if is_so), doubtful=type_differs or cut)

@@ -126,12 +126,12 @@ async def test_a_small_case_passes_ten_large_ones_in_its_partition(bench: Bench)
 
 async def test_all_that_failed_for_good_is_tried_again_when_the_jobs_row_says_so(bench: Bench) -> None:
     number = bench.fresh_number()
-    failures = [Failure(kind=FailureKind.NOT_FOUND_404, document=index, times=1) for index in range(40)]
+    failures = [Failure(kind=FailureKind.NO_ACCESS_403, document=index, times=1) for index in range(40)]
     bench.pdpj.put_case(number, documents=40, size=10, failures=failures)
     async with bench.worker(download_window=WINDOW):
         job = await bench.ask(number)
         ended = await bench.ended(job)
-        assert set(ended.values()) == {"document_not_found"}
+        assert set(ended.values()) == {"no_access"}
         for event in bench.told(job, "document.failed"):
             await bench.sql(
                 "INSERT INTO progress.documents"
@@ -143,7 +143,7 @@ async def test_all_that_failed_for_good_is_tried_again_when_the_jobs_row_says_so
                 c=event["error_code"],
             )
         plain = await bench.ask(number, discover=False)
-        assert set((await bench.ended(plain)).values()) == {"document_not_found"}
+        assert set((await bench.ended(plain)).values()) == {"no_access"}
         assert set(bench.pdpj.case_metrics(number).document_requests.values()) == {1}, "told again, not asked for"
         one = await bench.ask(number, discover=False, scope=next(iter(ended)))
         assert await bench.ended(one) == {next(iter(ended)): "available"}

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from shared import cnj
@@ -16,6 +17,11 @@ from tests.support import Servers
 
 if TYPE_CHECKING:
     from tests.product import Product
+
+
+# A machine that does other work at the same time makes any example slow now and then; that is no finding.
+hypothesis.settings.register_profile("autos", deadline=None)
+hypothesis.settings.load_profile("autos")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.context import kafka_config, read_stack
+from cli.context import fail, kafka_config, read_stack
 from cli.deep import look, report, storage_settings
 
 _PACKAGES = (
@@ -46,8 +46,21 @@ def doctor(
     settle: Annotated[
         float, typer.Option(min=0, help="With --deep: seconds that a thing may be on its way.", metavar="SECONDS")
     ] = 60.0,
+    source: Annotated[
+        bool, typer.Option("--source", help="Try the source step by step: name, TCP, TLS, token, case, document.")
+    ] = False,
+    number: Annotated[
+        str | None, typer.Argument(metavar="[NUMERO]", help="With --source: a case that the account may see.")
+    ] = None,
 ) -> None:
     """Check this machine, and the stack or the servers that the settings name."""
+    if source:
+        from cli.source.run import check_source
+
+        check_source(number)
+        return
+    if number is not None:
+        raise fail("a case number goes with --source")
     if deep:
         bad = report(look(hashes=hashes, hours=hours, settle=settle))
         if bad:

@@ -299,10 +299,14 @@ def build_source(settings: PdpjSettings, *, credentials: Credentials, limiter: S
     With ``limiter`` every request takes its own slot, so the caller takes none. Without it nothing is limited.
     """
     transport = SourceTransport(settings)
-    base = settings.pdpj_base_url
-    if settings.pdpj_api is Api.PORTAL:
-        return PortalSource(f"{base}/api/v2", transport, credentials, settings, limiter)
-    return DataLakeSource(f"{base}/processo-api/api/v1", transport, credentials, settings, limiter)
+    made = PortalSource if settings.pdpj_api is Api.PORTAL else DataLakeSource
+    return made(root_of(settings), transport, credentials, settings, limiter)
+
+
+def root_of(settings: PdpjSettings) -> str:
+    """The address that the paths of the chosen API are below."""
+    below = "/api/v2" if settings.pdpj_api is Api.PORTAL else "/processo-api/api/v1"
+    return f"{settings.pdpj_base_url}{below}"
 
 
 def _port(url: httpx.URL) -> int | None:

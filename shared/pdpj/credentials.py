@@ -13,7 +13,7 @@ from shared.pdpj.credential_store import Credential, CredentialStore, MemoryCred
 from shared.pdpj.errors import CredentialsRefused, SourceError, TokenRejected
 from shared.pdpj.renewal import RenewedToken
 from shared.pdpj.settings import Grant, PdpjSettings
-from shared.pdpj.token_endpoint import TokenEndpoint, Tokens
+from shared.pdpj.token_endpoint import LogInRefused, TokenEndpoint, Tokens
 from shared.pdpj.tokens import Acceptance, Token, unheard, usable
 from shared.pdpj.transport import SourceTransport
 
@@ -127,12 +127,13 @@ def build_credentials(
     read_only: bool = False,
     clock: Clock = utc_now,
     on_refused: Callable[[], None] = unheard,
+    on_reason: Callable[[str], None] | None = None,
 ) -> Credentials:
     """The credentials that are set. ``store`` is what the processes share (None: this one is alone).
 
     ``read_only`` is for a process that may not write the store: a refresh token, which works once, is then left to
     those that may, and their access token is used. Other log-ins it makes for itself. ``on_refused`` hears of each time
-    that the source refuses us.
+    that the source refuses us, ``on_reason`` of each OAuth 2 error code that a log-in is refused with.
     """
     grant = settings.pdpj_grant
     if grant is Grant.FIXED:
@@ -157,9 +158,14 @@ def build_credentials(
     )
 
     async def log_in(kept: Credential) -> Tokens:
-        if grant is Grant.CLIENT_CREDENTIALS or kept.refresh_token is None:
-            return await endpoint.log_in()
-        return await endpoint.refresh(kept.refresh_token)
+        try:
+            if grant is Grant.CLIENT_CREDENTIALS or kept.refresh_token is None:
+                return await endpoint.log_in()
+            return await endpoint.refresh(kept.refresh_token)
+        except LogInRefused as refusal:
+            if on_reason is not None:
+                on_reason(refusal.reason)
+            raise
 
     renewed = RenewedToken(store, name, log_in, seed=_seed(settings), clock=clock, on_refused=on_refused)
     return _OwnedTransport(renewed, transport)

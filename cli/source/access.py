@@ -168,13 +168,33 @@ async def _answer(settings: SourceSettings, transport: SourceTransport, token: s
     fields = with_fields(_ASKS, settings.pdpj_user_agent, settings.added_fields)
     target = root.raw_path.decode("ascii").rstrip("/") + path
     headers = [*fields, ("authorization", f"Bearer {token}")]
+    answer, moved_to = await _one_answer(transport, root, target, headers)
+    if moved_to is not None:  # as the product does: once, within the origin
+        answer, _ = await _one_answer(transport, root, moved_to, headers)
+    return answer
+
+
+async def _one_answer(
+    transport: SourceTransport, root: httpx.URL, target: str, headers: list[tuple[str, str]]
+) -> tuple[Answer, str | None]:
+    """The answer, and where it leads to within the origin."""
     async with aclosing(await transport.ask("GET", root, target, headers, within=CASE_SECONDS)) as response:
         try:
             head = await transport.read_at_most(response, _HEAD_BYTES)
         except SourceError:
             head = b""  # the status says enough
-        moved = "openid-connect" in response.headers.get("location", "")
-        return Answer(response.status_code, head, moved)
+        location = response.headers.get("location", "") if 300 <= response.status_code < 400 else ""
+        return Answer(response.status_code, head, "openid-connect" in location), _within(root, target, location)
+
+
+def _within(root: httpx.URL, target: str, location: str) -> str | None:
+    asked = root.copy_with(raw_path=target.encode("ascii"))
+    try:
+        found = asked.join(location)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    same = (found.scheme, found.netloc) == (asked.scheme, asked.netloc) and not found.userinfo
+    return found.raw_path.decode("ascii") if same and location and found.raw_path != asked.raw_path else None
 
 
 async def ask_document(settings: SourceSettings, token: str, number: str) -> Verdict:
@@ -183,10 +203,10 @@ async def ask_document(settings: SourceSettings, token: str, number: str) -> Ver
     try:
         async with asyncio.timeout(DOCUMENT_SECONDS):
             case = await source.fetch_case(number)
-            document = next((each for each in case.documents if each.source_path), None)
-            if document is None:
+            path = next((each.source_path for each in case.documents if each.source_path), None)
+            if path is None:
                 return Verdict(None, "the case lists no document that has an address: try another case")
-            async with source.open_document(document.source_path) as stream:
+            async with source.open_document(path) as stream:
                 read = 0
                 async for piece in stream.aiter_bytes():
                     read += len(piece)

@@ -136,6 +136,11 @@ def kind_of(answer: Answer) -> Kind:
     return Kind.FAILED if status >= 500 else Kind.ODD
 
 
+_PARTS_OF_A_CASE: Final = frozenset(
+    {"numeroProcesso", "content", "id", "tramitacaoAtual", "tramitacoes", "documentos", "dadosBasicos"}
+)
+
+
 def _kind_of_json(head: bytes) -> Kind:
     try:
         value = read_json(head)
@@ -144,7 +149,7 @@ def _kind_of_json(head: bytes) -> Kind:
     if value == [] or (isinstance(value, dict) and "content" in value and not value["content"]):
         return Kind.ABSENT
     told = as_dict(value)
-    if told and not told.keys() & {"numeroProcesso", "content", "id"}:
+    if told and not told.keys() & _PARTS_OF_A_CASE:
         return Kind.ABSENT if 404 in (told.get("code"), told.get("status")) else Kind.ODD
     return Kind.CASE
 
@@ -197,7 +202,7 @@ def of_answer(answer: Answer, *, api: Api, grant: Grant, given: bool) -> Verdict
         Kind.REFUSED: f"the token is refused: {_RENEW[grant]}",
         Kind.FORBIDDEN: "the source forbids this account or client the interface: a role or a grant of CNJ is missing",
         Kind.ROUTE: f"the gateway's 404, not the platform's: a wrong route; {_BASE_URL[api]}",
-        Kind.MOVED: f"a redirect: http:// in place of https://, or a wrong host; {_BASE_URL[api]}",
+        Kind.MOVED: f"a redirect away: http:// in place of https://, or a wrong host; {_BASE_URL[api]}",
         Kind.THROTTLED: "throttled: the source asks for fewer requests; wait, and lower AUTOS_SOURCE_CONCURRENCY",
         Kind.AWAY: "the source is away behind its gateway; nothing to set, Autos goes on by itself when it is back",
         Kind.FAILED: "the source failed on this request; try another case before you conclude anything",

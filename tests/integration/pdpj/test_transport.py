@@ -164,6 +164,13 @@ async def test_a_redirect_that_leads_nowhere_is_no_document(server: Server, make
     assert len(server.requests) == 1
 
 
+async def test_added_headers_follow_a_redirect_within_the_origin(server: Server, make) -> None:
+    answering(server, b"HTTP/1.1 302 Found\r\nLocation: /elsewhere", b"HTTP/1.1 200 OK")
+    assert await read(make(pdpj_headers={"X-Gateway-Key": "k"}, pdpj_user_agent="Mozilla/5.0 (Test)")) == PDF
+    assert [b"x-gateway-key: k\r\nauth" in head.lower() for head in server.requests] == [True, True]
+    assert [b"user-agent: mozilla/5.0 (test)\r\n" in head.lower() for head in server.requests] == [True, True]
+
+
 async def test_a_redirect_is_followed_once(server: Server, make) -> None:
     answering(server, b"HTTP/1.1 302 Found\r\nLocation: /a", b"HTTP/1.1 302 Found\r\nLocation: /b", b"HTTP/1.1 200 OK")
     assert await code_of(read(make())) == "unexpected_answer"

@@ -18,7 +18,7 @@ from services.status.metrics import StatusMetrics
 from shared.kafka.metrics import KafkaMetrics
 
 ROOT = Path(__file__).parents[3]
-PAGES = ("security.md", "operations.md", "scaling.md")
+PAGES = ("security.md", "operations.md", "scaling.md", "how-to/connect-to-pdpj.md", "reference/pdpj.md")
 _SAID = re.compile(r'_log\.(?:warning|error|exception)\(\s*"([^"]+)"')
 
 
@@ -38,7 +38,7 @@ def test_every_file_that_is_named_exists(name: str) -> None:
     for path in re.findall(r"`((?:deploy|shared|services|local|tests|docs|requirements)/[\w./-]+\.\w+)`", page(name)):
         assert (ROOT / path).is_file(), path
     for target in re.findall(r"\]\(([^)#:]+)\)", page(name)):
-        assert (ROOT / "docs" / target).exists(), target
+        assert ((ROOT / "docs" / name).parent / target).exists(), target
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import set_aside
 from cli.context import fail, kafka_config, setting
 
 if TYPE_CHECKING:
     from shared.dead_letters import DeadLetter
 
 app = typer.Typer(
-    help="Dead letters: documents and cases that are not tried again by themselves.", no_args_is_help=True
+    help="Dead letters, and events that the broker will never take: what is not tried again by itself.",
+    no_args_is_help=True,
 )
 
 _PROJECTION = "progress.dead_letters"
 _TOPICS = ("document.dead", "process.dead", "webhook.dead", _PROJECTION)
+_LISTED = (*_TOPICS, set_aside.OUTBOX)
 
 
 def _read(topic: str, partition: int | None = None, offset: int | None = None) -> list[DeadLetter]:
@@ -63,13 +66,17 @@ def _one(letter_id: str) -> DeadLetter:
 
 @app.command("list")
 def list_(
-    topic: Annotated[str | None, typer.Option(help=f"Only of one: {', '.join(_TOPICS)}.")] = None,
+    topic: Annotated[str | None, typer.Option(help=f"Only of one: {', '.join(_LISTED)}.")] = None,
     process_number: Annotated[str | None, typer.Option("--process", help="Only of this case.")] = None,
     last: Annotated[int, typer.Option(help="So many of the newest.")] = 100,
 ) -> None:
-    """List the dead letters of all topics, oldest first: id, time, case, document, reason."""
-    if topic is not None and topic not in _TOPICS:
-        raise fail(f"there is no dead topic {topic} ({', '.join(_TOPICS)})", status=2)
+    """List the dead letters of all topics and the events set aside, oldest first: id, time, case, document, reason."""
+    if topic is not None and topic not in _LISTED:
+        raise fail(f"there is no dead topic {topic} ({', '.join(_LISTED)})", status=2)
+    if topic in (None, set_aside.OUTBOX):
+        _list_set_aside(process_number, last)
+    if topic == set_aside.OUTBOX:
+        return
     names = _TOPICS if topic is None else (topic,)
     letters = [letter for name in names for letter in _read(name) if process_number in (None, letter.case)]
     letters.sort(key=lambda letter: letter.at)
@@ -79,9 +86,20 @@ def list_(
     typer.echo(f"{len(letters)} dead letter(s)")
 
 
+def _list_set_aside(process_number: str | None, last: int) -> None:
+    aside = set_aside.all_set_aside(process_number)
+    for each in aside[-last:]:
+        typer.echo(set_aside.line(each))
+    if aside:
+        typer.echo(f"{len(aside)} event(s) set aside by the outboxes")
+
+
 @app.command()
 def show(letter_id: str) -> None:
     """Show one dead letter: its headers, its reason, its value."""
+    if set_aside.is_outbox_id(letter_id):
+        typer.echo("\n".join(set_aside.show(letter_id)))
+        return
     letter = _one(letter_id)
     typer.echo(f"{letter.id}  {letter.at.isoformat()}")
     typer.echo(f"reason: {letter.error_code}: {letter.error_message}")
@@ -101,9 +119,14 @@ def replay(
     from shared.kafka.errors import KafkaRuntimeError
     from shared.kafka.producer import Producer
 
-    letters = [_one(letter_id) for letter_id in letter_ids or ()]
+    events = [letter_id for letter_id in letter_ids or () if set_aside.is_outbox_id(letter_id)]
+    letters = [_one(letter_id) for letter_id in letter_ids or () if letter_id not in events]
     if process_number:
         letters += [letter for letter in _read("document.dead") if letter.case == process_number and letter.event]
+    if events:
+        typer.echo(f"{set_aside.replay(events)} event(s) are published again; a job that has ended keeps its end")
+        if not letters:
+            return
     if not letters:
         raise fail("nothing to replay: name ids, or --process", status=2)
     try:

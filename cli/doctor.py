@@ -89,6 +89,7 @@ def _findings() -> Iterator[Finding]:
         ("api", os.environ.get("AUTOS_API_URL") or stack.get("api_url"), _api),
         ("kafka", os.environ.get("AUTOS_KAFKA_BOOTSTRAP_SERVERS") or stack.get("kafka"), _kafka),
         ("postgresql", os.environ.get("AUTOS_DATABASE_URL") or stack.get("database_url"), _postgres),
+        ("outboxes", os.environ.get("AUTOS_DATABASE_URL") or stack.get("database_url"), _outboxes),
         ("s3", os.environ.get("AUTOS_S3_ENDPOINT_URL") or stack.get("s3", {}).get("endpoint"), _s3(stack)),
     )
     for subject, place, check in checks:
@@ -166,6 +167,23 @@ def _postgres(url: str) -> str:
             f"PostgreSQL {number}, but its tables differ from the migrations' ({len(found)} differences)"
         )
     return f"PostgreSQL {number}, migrated"
+
+
+def _outboxes(url: str) -> str:
+    from shared.db.engine import make_engine
+    from shared.outbox.operating import standings
+
+    engine = make_engine(url, application_name="autos-doctor", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            found = standings(connection)
+    finally:
+        engine.dispose()
+    wrong = [f"{one.schema}: the oldest event waits for {one.seconds:.0f} s" for one in found if one.stalled]
+    wrong += [f"{one.schema}: {one.set_aside} set aside (`autos dead list`)" for one in found if one.set_aside]
+    if wrong:
+        raise RuntimeError("; ".join(wrong))
+    return f"{', '.join(one.schema for one in found)}: nothing waits"
 
 
 def _s3(stack: dict[str, Any]) -> Callable[[str], str]:

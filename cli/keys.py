@@ -1,7 +1,8 @@
-"""``autos keys``: make, list and revoke API keys. Talks to the database as its owner."""
+"""``autos keys``: make, list and revoke API keys. Talks to the database as the role autos_keys, or as its owner."""
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Annotated
 
@@ -12,8 +13,9 @@ from cli.context import fail, setting
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
 
-def _owner_url() -> str:
-    return setting("AUTOS_DATABASE_URL", "database_url")
+def _database_url() -> str:
+    """AUTOS_KEYS_DATABASE_URL (the role autos_keys, which can do this and nothing else), else as the other commands."""
+    return os.environ.get("AUTOS_KEYS_DATABASE_URL") or setting("AUTOS_DATABASE_URL", "database_url")
 
 
 @app.command()
@@ -30,7 +32,7 @@ def create(
     expires_at = utc_now() + timedelta(days=days) if days else None
     try:
         key_id, key = create_key(
-            _owner_url(), client, name=name, scopes=tuple(scope) if scope else SCOPES, expires_at=expires_at
+            _database_url(), client, name=name, scopes=tuple(scope) if scope else SCOPES, expires_at=expires_at
         )
     except ValueError as error:
         raise fail(str(error), status=2) from error
@@ -43,7 +45,7 @@ def list_() -> None:
     """List the keys (never the keys themselves)."""
     from shared.clients import list_keys
 
-    for key in list_keys(_owner_url()):
+    for key in list_keys(_database_url()):
         state = "revoked" if key.revoked_at else "works"
         expiry = f" until {key.expires_at:%Y-%m-%d}" if key.expires_at else ""
         typer.echo(f"{key.key_id}  {key.client_id}  {key.prefix}…  {','.join(key.scopes)}  {state}{expiry}  {key.name}")
@@ -54,6 +56,6 @@ def revoke(key_id: str) -> None:
     """End a key; every replica refuses it within 5 seconds."""
     from shared.clients import revoke_key
 
-    if not revoke_key(_owner_url(), key_id):
+    if not revoke_key(_database_url(), key_id):
         raise fail(f"no working key has the id {key_id}")
     typer.echo("revoked")

@@ -50,6 +50,8 @@ def up(
 
 
 def _up_detached(directory: Path, scale: list[str]) -> None:
+    from local.keepsakes import read_json
+    from local.server import private
     from local.state import Phase, StateFiles
 
     files = StateFiles(directory)
@@ -57,7 +59,8 @@ def _up_detached(directory: Path, scale: list[str]) -> None:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     arguments = [sys.executable, "-m", "local.stack", "--data-dir", str(directory)]
     arguments += [part for value in scale for part in ("--scale", value)]
-    with log_path.open("wb") as log:
+    log_path.unlink(missing_ok=True)
+    with open(log_path, "wb", opener=private) as log:
         supervisor = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -77,8 +80,9 @@ def _up_detached(directory: Path, scale: list[str]) -> None:
     except KeyboardInterrupt:
         _end(supervisor)
         raise fail("interrupted; the stack was stopped", status=130) from None
-    # The supervisor's greeting: the addresses and the development key.
+    # The supervisor's greeting, and the development key, which its log does not hold.
     typer.echo(log_path.read_text(errors="replace").strip())
+    typer.echo(f"  API key  {read_json(files.stack_file).get('api_key', '')}")
     # It outlives this command on purpose: nobody waits for it here.
     supervisor.returncode = 0
 

@@ -24,7 +24,7 @@ class StackSecrets:
 
 def secrets_of(keepsakes: Keepsakes) -> StackSecrets:
     """The kept ones; made the first time."""
-    roles = [f"autos_{service}" for service in SERVICES]
+    roles = [*(f"autos_{service}" for service in SERVICES), "autos_keys"]
     passwords = {role: keepsakes.secret(f"{role}_password") for role in roles}
     # The shape of shared.clients.new_api_key, without its imports.
     return StackSecrets(keepsakes.secret("api_key", prefix="autos_sk_"), passwords)

@@ -82,11 +82,18 @@ def _launched(command: Command) -> tuple[list[str], dict[str, str]]:
     return argv, dict(command.env) if command.bare else {**os.environ, **command.env}
 
 
+def private(path: str, flags: int) -> int:
+    """Opens a log as its owner's alone, also one that an earlier release left for everybody."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 def start(command: Command) -> subprocess.Popen[bytes]:
     """Start it, its output appended to its log. Call it from the main thread: the kernel ties a child to its thread."""
     argv, env = _launched(command)
     command.log.parent.mkdir(parents=True, exist_ok=True)
-    with command.log.open("ab") as log:
+    with open(command.log, "ab", opener=private) as log:
         # A session of its own, so that Ctrl-C in the terminal reaches the supervisor alone.
         return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env, start_new_session=True
@@ -102,7 +109,7 @@ def run(command: Command, timeout: float = 60) -> None:
         )
     except subprocess.TimeoutExpired:
         raise StartError(f"{Path(command.argv[0]).name} did not end within {timeout:g} s") from None
-    with command.log.open("a") as log:
+    with open(command.log, "a", opener=private) as log:
         log.write(done.stdout + done.stderr)
     if done.returncode != 0:
         raise StartError(f"{Path(command.argv[0]).name} failed: {last_line(done.stderr or done.stdout)}")

@@ -58,13 +58,17 @@ class Interrupted(Exception):
 class Stack:
     """One embedded stack in one data directory."""
 
-    def __init__(self, options: Options, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, options: Options, environ: Mapping[str, str], say: Callable[[str], None], *, says_key: bool = True
+    ) -> None:
+        """``says_key``: whether what is said goes to a person, and not into a log, which holds no secret."""
         self._options = options
         self._data_dir = options.data_dir
         # As the services read it: the environment wins over .env.
         from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
         self._environ = {**from_file, **environ}
         self._say = say
+        self._says_key = says_key
         self._files = StateFiles(self._data_dir)
         self._keepsakes = Keepsakes(self._data_dir)
         bucket = self._environ.get("AUTOS_S3_BUCKET") or "autos"
@@ -276,7 +280,7 @@ class Stack:
                 f"Autos is ready ({seconds:.1f} s)",
                 f"  API      {connections.api_url}  (documentation: {connections.api_url}/docs)",
                 *(f"  replica  {url}" for url in self._api_urls[1:]),
-                f"  API key  {connections.api_key}",
+                *([f"  API key  {connections.api_key}"] if self._says_key else []),
                 f"  details  {self._files.stack_file}",
             )
         )
@@ -293,7 +297,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = Options(chosen.data_dir, composition.parse_scale(chosen.scale), chosen.servers_only)
     except WrongScale as error:
         parser.error(str(error))
-    return Stack(options, os.environ, lambda text: print(text, flush=True)).run()
+    return Stack(options, os.environ, lambda text: print(text, flush=True), says_key=False).run()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Prepare what the services need: schemas, roles with passwords, topics, bucket; ``python -m shared.provision``.
 
 Everything here can be repeated. AUTOS_DATABASE_URL is the owner's; AUTOS_ROLE_PASSWORD, when set, becomes the
-password of the four service roles, which may then log in.
+password of the four service roles, AUTOS_KEYS_ROLE_PASSWORD that of autos_keys, which may then log in. The role that
+makes API keys has a password of its own: no service may know it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from shared.storage import ensure_bucket, ensure_parts_expire
 from shared.telemetry import configure_logging
 
 ROLES: Final = ("autos_api", "autos_downloader", "autos_status", "autos_notifier")
+KEYS_ROLE: Final = "autos_keys"
+"""Who makes API keys: `autos keys`, and no service."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +33,13 @@ class ProvisionSettings(DatabaseSettings, KafkaSettings, StorageSettings):
     """The owner's connection and the password that the service roles get."""
 
     role_password: SecretStr | None = None
+    keys_role_password: SecretStr | None = None
     kafka_replication_factor: int = -1
     """Replicas of each topic; -1 is the broker's default."""
 
 
 def let_roles_log_in(owner_url: str, passwords: Mapping[str, str]) -> None:
-    """Give service roles a password and LOGIN. Raises KeyError for a role that is not one of :data:`ROLES`."""
+    """Give service roles a password and LOGIN. Raises KeyError for a role that is none of ours."""
     engine = make_engine(owner_url, application_name="autos-provision", pool_size=1)
     try:
         with engine.begin() as connection:
@@ -44,7 +48,7 @@ def let_roles_log_in(owner_url: str, passwords: Mapping[str, str]) -> None:
                 raise RuntimeError("the connection has no driver connection")
             with driver.cursor() as cursor:
                 for role, password in passwords.items():
-                    if role not in ROLES:
+                    if role not in (*ROLES, KEYS_ROLE):
                         raise KeyError(role)
                     statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
                     cursor.execute(statement.format(sql.Identifier(role), sql.Literal(password)))
@@ -58,6 +62,8 @@ def provision(settings: ProvisionSettings) -> None:
     if settings.role_password is not None:
         secret = settings.role_password.get_secret_value()
         let_roles_log_in(settings.database_url, dict.fromkeys(ROLES, secret))
+    if settings.keys_role_password is not None:
+        let_roles_log_in(settings.database_url, {KEYS_ROLE: settings.keys_role_password.get_secret_value()})
     ensure_topics(
         settings.kafka_bootstrap_servers,
         TOPICS,

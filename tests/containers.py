@@ -13,12 +13,13 @@ import pytest
 from local.keepsakes import free_port
 from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics
-from shared.provision import ROLES, let_roles_log_in
+from shared.provision import KEYS_ROLE, ROLES, let_roles_log_in
 from shared.settings import StorageSettings
 from shared.storage import ensure_bucket, ensure_parts_expire
 from tests.support import Servers, wait_until
 
 _PASSWORD = "test-only"
+_ROLES = (*ROLES, KEYS_ROLE)
 _KAFKA_IMAGE = "apache/kafka:4.4.0"
 _POSTGRES_IMAGE = "postgres:18"
 _S3_IMAGE = "chrislusf/seaweedfs:4.48"
@@ -41,14 +42,14 @@ def container_servers() -> Iterator[Servers]:
         servers = Servers(
             bootstrap_servers=f"127.0.0.1:{kafka_port}",
             owner_url=f"postgresql://postgres:{_PASSWORD}@{place}",
-            role_urls={role.removeprefix("autos_"): f"postgresql://{role}:{_PASSWORD}@{place}" for role in ROLES},
+            role_urls={role.removeprefix("autos_"): f"postgresql://{role}:{_PASSWORD}@{place}" for role in _ROLES},
             s3_endpoint_url=f"http://127.0.0.1:{s3_port}",
             s3_bucket="autos",
             s3_access_key_id="autos",
             s3_secret_access_key=_PASSWORD,
         )
         wait_until(lambda: _accepts(lambda: upgrade(servers.owner_url)), 60, "PostgreSQL")
-        let_roles_log_in(servers.owner_url, dict.fromkeys(ROLES, _PASSWORD))
+        let_roles_log_in(servers.owner_url, dict.fromkeys(_ROLES, _PASSWORD))
         wait_until(lambda: _accepts(lambda: ensure_topics(servers.bootstrap_servers, TOPICS, {})), 60, "Kafka")
         settings = StorageSettings.model_validate(
             {

@@ -77,7 +77,7 @@ def servers_of(stack: Mapping[str, Any], data_dir: Path) -> Servers:
         owner_url=stack["database_url"],
         role_urls={
             service: f"postgresql://autos_{service}:{secrets[f'autos_{service}_password']}@{place}"
-            for service in ("api", "downloader", "status", "notifier")
+            for service in ("api", "downloader", "status", "notifier", "keys")
         },
         s3_endpoint_url=stack["s3"]["endpoint"],
         s3_bucket=stack["s3"]["bucket"],

@@ -51,7 +51,7 @@ class Servers:
     bootstrap_servers: str
     owner_url: str
     role_urls: Mapping[str, str]
-    """By service: api, downloader, status, notifier."""
+    """By service: api, downloader, status, notifier; and keys, of `autos keys`."""
     s3_endpoint_url: str
     s3_bucket: str
     s3_access_key_id: str

@@ -24,7 +24,7 @@ from services.api.docs import docs_router
 from services.api.documents import routes as document_routes
 from services.api.head import HeadAsGet
 from services.api.health import routes as health_routes
-from services.api.health.checks import Check, Readiness
+from services.api.health.checks import Check, NotWell, Readiness
 from services.api.jobs import routes as job_routes
 from services.api.jobs.repository import release_ended_jobs
 from services.api.jobs.service import JobService
@@ -44,6 +44,7 @@ from services.api.processes.service import CaseService
 from services.api.processes.source import CaseReader
 from services.api.ratelimit import BULK, Limit
 from services.api.resources import Resources
+from services.api.set_aside import end_of_job
 from services.api.settings import ApiSettings
 from services.api.webhooks import routes as webhook_routes
 from services.api.webhooks.service import WebhookService
@@ -53,7 +54,10 @@ from shared.db.catalog import jobs, outbox
 from shared.db.engine import Database
 from shared.kafka.config import common_config
 from shared.kafka.errors import InfrastructureAway
-from shared.outbox.relay import OutboxRelay, Publisher
+from shared.outbox.metrics import OutboxMetrics
+from shared.outbox.operating import standings
+from shared.outbox.publishing import Publisher
+from shared.outbox.relay import OutboxRelay
 from shared.pdpj.changes import TellsChanges
 from shared.presigning import make_links
 from shared.storage import make_store
@@ -89,10 +93,14 @@ def create_app(
     """
     parts = _make_parts(settings, source, clock, registry or CollectorRegistry(), resolver or Lookups())
     resources, reader, caller = parts
+    outbox_metrics = OutboxMetrics(str(outbox.schema), resources.metrics.registry)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        relay = OutboxRelay(resources.database.engine, outbox, publisher) if publisher is not None else None
+        relay = None
+        if publisher is not None:
+            engine = resources.database.engine
+            relay = OutboxRelay(engine, outbox, publisher, metrics=outbox_metrics, on_set_aside=end_of_job)
         resources.changes.start()
         if relay is not None:
             relay.start()
@@ -156,7 +164,7 @@ def _make_parts(
 ) -> tuple[Resources, CaseReader, WebhookCaller]:
     metrics = ApiMetrics(registry)
     database = Database.connect(
-        settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size, beside=1
+        settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size, beside=True
     )
     changes = Changes(settings.database_url)
     links = LinkCache(make_links(settings, clock), clock, settings.api_public_url)
@@ -177,6 +185,11 @@ def _make_parts(
         # A table of ours: before the migrations no request can be answered.
         await database.read(lambda connection: connection.execute(select(jobs.c.job_id).limit(1)))
 
+    async def ask_outboxes() -> None:
+        stalled = [one for one in await database.read(standings) if one.stalled]
+        if stalled:
+            raise NotWell("; ".join(f"{one.schema}: the oldest event waits for {one.seconds:.0f} s" for one in stalled))
+
     async def ask_store() -> None:
         # An empty prefix: an answer means that the bucket is there and the keys are right.
         async for _ in store.list("health/", chunk_size=1):
@@ -192,7 +205,12 @@ def _make_parts(
         changes=changes,
         metrics=metrics,
         readiness=Readiness(
-            {"database": ask_database, "broker": _broker_check(settings), "object_store": ask_store},
+            {
+                "database": ask_database,
+                "broker": _broker_check(settings),
+                "object_store": ask_store,
+                "outbox": ask_outboxes,
+            },
             needed={"database"},
         ),
         urls=urls,

@@ -16,6 +16,7 @@ from services.notifier.dispatcher import Dispatcher
 from services.notifier.intake import Intake
 from services.notifier.lanes import Lanes, Limits
 from services.notifier.metrics import NotifierMetrics
+from services.notifier.outbox_alerts import OutboxAlerter
 from services.notifier.sending import Sender, SendingPolicy
 from services.notifier.settings import NotifierSettings
 from services.notifier.state import RetryPolicy
@@ -36,6 +37,7 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
 from shared.kafka.sinks import ProducerSink
+from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.relay import OutboxRelay
 from shared.presigning import make_links
 from shared.webhooks.dial import WebhookCaller
@@ -61,7 +63,13 @@ class Notifier:
             settings.database_url, application_name="autos-notifier", pool_size=settings.database_pool_size
         )
         self._producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
-        self._relay = OutboxRelay(self.database.engine, delivery.outbox, self._producer, gather_seconds=_GATHER_SECONDS)
+        self._relay = OutboxRelay(
+            self.database.engine,
+            delivery.outbox,
+            self._producer,
+            gather_seconds=_GATHER_SECONDS,
+            metrics=OutboxMetrics(delivery.SCHEMA, registry),
+        )
         metrics = NotifierMetrics(registry)
         policy = RetryPolicy(
             delays=settings.webhook_retry_delays, lease=settings.webhook_timeout_seconds + _LEASE_MARGIN
@@ -113,6 +121,9 @@ class Notifier:
             teller=self._teller,
             interval=timedelta(seconds=settings.alert_interval_seconds),
             clock=clock,
+        )
+        self._outbox_alerter = OutboxAlerter(
+            self.database, self._teller, interval=timedelta(seconds=settings.alert_interval_seconds), clock=clock
         )
         kafka_metrics = KafkaMetrics(registry)
         self._runtimes: list[ConsumerRuntime[Any]] = [
@@ -183,6 +194,7 @@ class Notifier:
             self.dispatcher.run(),
             self._sweeper.run(ending),
             self._alerter.run(ending, self.dispatcher.on_trouble),
+            self._outbox_alerter.run(ending),
         ]
         tasks = [asyncio.create_task(part) for part in parts]
         stopped = asyncio.create_task(stop.wait())

@@ -17,6 +17,7 @@ from shared.db import progress
 from shared.db.engine import Database
 from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.producer import Producer
+from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.relay import OutboxRelay
 from shared.service import run_service
 
@@ -33,7 +34,7 @@ async def main(settings: StatusSettings, stop: asyncio.Event, *, topic: str = DO
         settings.database_url, application_name="autos-status", pool_size=settings.database_pool_size
     )
     producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
-    relay = OutboxRelay(database.engine, progress.outbox, producer)
+    relay = OutboxRelay(database.engine, progress.outbox, producer, metrics=OutboxMetrics(progress.SCHEMA))
     metrics = StatusMetrics()
     worker = StatusWorker(settings, BatchWriter(database, Projection(), utc_now, metrics), metrics, topic=topic)
     relay.start()

@@ -131,4 +131,13 @@ attempts = Table(
     schema=SCHEMA,
 )
 
+outbox_alerts = Table(
+    "outbox_alerts",
+    METADATA,
+    # The schema of an outbox that people were told about, and from when on they may be told again.
+    Column("outbox", Text, primary_key=True),
+    moment("due_at", nullable=False),
+    schema=SCHEMA,
+)
+
 outbox = outbox_table(SCHEMA)

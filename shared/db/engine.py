@@ -96,7 +96,8 @@ def _told_apart() -> Iterator[None]:
 class Database:
     """A connection pool and a thread for each of its connections.
 
-    ``beside`` is another pool, for :meth:`aside`: were it the same, all threads could wait there for one another.
+    ``beside`` is another pool of as many connections, for :meth:`aside`: were it the same, or smaller, threads that
+    hold a case's lock would wait there for one another.
     """
 
     def __init__(self, engine: Engine, *, threads: int = 10, beside: Engine | None = None) -> None:
@@ -106,9 +107,12 @@ class Database:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
 
     @classmethod
-    def connect(cls, url: str, *, application_name: str, pool_size: int = 10, beside: int = 0) -> Database:
-        """A database of ``pool_size`` connections, and ``beside`` more for :meth:`aside`; nothing is dialled yet."""
-        more = make_engine(url, application_name=application_name, pool_size=beside) if beside else None
+    def connect(cls, url: str, *, application_name: str, pool_size: int = 10, beside: bool = False) -> Database:
+        """A database of ``pool_size`` connections and, with ``beside``, another for each thread for :meth:`aside`.
+
+        Nothing is dialled before it is needed.
+        """
+        more = make_engine(url, application_name=application_name, pool_size=pool_size) if beside else None
         return cls(
             make_engine(url, application_name=application_name, pool_size=pool_size), threads=pool_size, beside=more
         )
@@ -158,7 +162,8 @@ class Database:
     def aside(self) -> Iterator[Connection]:
         """A second connection for a thread that is in a transaction, without one: every statement commits at once.
 
-        Whoever waits for it holds another, so what is done with it must be short. Raises as :meth:`transaction`, and
+        Each thread has one of its own, so nobody waits for it. What is done with it must be short: the other is held
+        meanwhile. Raises as :meth:`transaction`, and
         ValueError when the database was made without such connections.
         """
         if self._beside is None:

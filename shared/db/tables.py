@@ -33,7 +33,7 @@ def outbox_table(schema: str) -> Table:
 
     ``aggregatetype`` is the topic and ``aggregateid`` the record's key; ``payload`` is the exact JSON text of the
     value; ``headers`` are the record's headers. ``seq`` is the order of publishing; ``published_at`` is set after
-    the broker's acknowledgement.
+    the broker's acknowledgement, ``set_aside_at`` and ``reason`` when the broker will never take it.
     """
     return Table(
         "outbox",
@@ -47,7 +47,14 @@ def outbox_table(schema: str) -> Table:
         Column("headers", JSONB, nullable=False),
         moment("created_at", nullable=False, server_default=text("now()")),
         moment("published_at"),
-        Index(f"ix_{schema}_outbox_unpublished", "seq", postgresql_where=text("published_at IS NULL")),
+        moment("set_aside_at"),
+        Column("reason", Text),
+        Index(
+            f"ix_{schema}_outbox_unpublished",
+            "seq",
+            postgresql_where=text("published_at IS NULL AND set_aside_at IS NULL"),
+        ),
+        Index(f"ix_{schema}_outbox_set_aside", "seq", postgresql_where=text("set_aside_at IS NOT NULL")),
         Index(f"ix_{schema}_outbox_published", "published_at", postgresql_where=text("published_at IS NOT NULL")),
         schema=schema,
     )

@@ -118,7 +118,9 @@ class DatabaseReader:
         """Each outbox that has unpublished rows."""
         found = []
         for schema in SCHEMAS_WITH_OUTBOX:
-            statement = f"SELECT count(*), min(created_at) FROM {schema}.outbox WHERE published_at IS NULL"  # noqa: S608
+            # Set aside ones wait for an operator: `autos doctor` and `autos dead list` show them.
+            waiting = "published_at IS NULL AND set_aside_at IS NULL"
+            statement = f"SELECT count(*), min(created_at) FROM {schema}.outbox WHERE {waiting}"  # noqa: S608
             (row,) = self._rows(statement, {})
             if row[0]:
                 found.append(Unpublished(schema, row[0], row[1]))

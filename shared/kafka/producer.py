@@ -39,10 +39,22 @@ _REFUSED: Final = frozenset(
         KafkaError._INVALID_ARG,
     }
 )
+_TOPIC_AWAY: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
 
 
 class RecordRefused(KafkaRuntimeError):
     """The broker will never take this record (too large, malformed, against its policy)."""
+
+
+class TopicAway(InfrastructureAway):
+    """The topic is missing, or we may not write to it: an operator can mend that, and other topics are as before."""
 
 
 class ProducerFailed(KafkaRuntimeError):
@@ -50,11 +62,13 @@ class ProducerFailed(KafkaRuntimeError):
 
 
 def failure_of(error: KafkaError) -> KafkaRuntimeError:
-    """A librdkafka error as ours: ProducerFailed, RecordRefused or InfrastructureAway."""
+    """A librdkafka error as ours: ProducerFailed, RecordRefused, TopicAway or InfrastructureAway."""
     if error.fatal():
         return ProducerFailed(error.name())
     if error.code() in _REFUSED:
         return RecordRefused(error.name())
+    if error.code() in _TOPIC_AWAY:
+        return TopicAway(f"kafka: {error.name()}")
     return InfrastructureAway(f"kafka: {error.name()}")
 
 
@@ -143,23 +157,59 @@ class Producer:
 
         Raises InfrastructureAway also when the time is over: the records may still be written later.
         """
+        for failure in self.send_each(records, timeout):
+            if failure is not None:
+                raise failure
+
+    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[KafkaRuntimeError | None]:
+        """Write the records in order, from a thread; of each None when it is acknowledged, else why not.
+
+        Raises ProducerFailed, and InfrastructureAway when ``timeout`` (seconds) is over: they may still be written.
+        """
         deadline = time.monotonic() + timeout
         done: Future[None] = Future()
-        batch = _Batch(lambda failure: done.set_exception(failure) if failure else done.set_result(None))
-        try:
-            for record in records:
-                while not self._produce(record, batch):
+        failures: list[KafkaRuntimeError | None] = [None] * len(records)
+        batch = _Batch(lambda _: done.set_result(None))
+
+        def reporting(index: int) -> Callable[[KafkaError | None, object], None]:
+            def report(error: KafkaError | None, _message: object) -> None:
+                failures[index] = None if error is None else failure_of(error)
+                batch.close(None)
+
+            return report
+
+        for index, record in enumerate(records):
+            try:
+                while not self._produce(record, batch, reporting(index)):
                     if time.monotonic() > deadline:
                         raise InfrastructureAway("kafka: the producer's queue is full")
                     time.sleep(_QUEUE_FULL_WAIT_SECONDS)
-        except KafkaRuntimeError as refused:
-            batch.close(refused)
-            raise
+            except (RecordRefused, TopicAway) as refused:
+                failures[index] = refused
         batch.close(None)
         try:
             done.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             raise InfrastructureAway("kafka: no acknowledgement in time") from None
+        for failure in failures:
+            if isinstance(failure, ProducerFailed):
+                raise failure
+        return failures
+
+    def topic_problem(self, topic: str, timeout: float) -> KafkaRuntimeError | None:
+        """What the broker says of a topic: None, or why it cannot be written to. ``timeout`` in seconds.
+
+        Raises InfrastructureAway when no broker answers.
+        """
+        try:
+            found = self._client.list_topics(topic, timeout=timeout).topics.get(topic)
+        except KafkaException as error:
+            raise failure_of(error.args[0]) from error
+        except (ValueError, UnicodeError):
+            return RecordRefused(KafkaError(KafkaError.TOPIC_EXCEPTION).name())
+        if found is None:
+            return TopicAway(f"kafka: no word of {topic}")
+        return None if found.error is None else failure_of(found.error)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything sent is acknowledged; False when the time (seconds) is over before."""
@@ -173,8 +223,13 @@ class Producer:
         self._closing.set()
         self._thread.join(timeout=5.0)
 
-    def _produce(self, record: OutgoingRecord, batch: _Batch) -> bool:
-        """Queue one record; False when the queue is full."""
+    def _produce(
+        self,
+        record: OutgoingRecord,
+        batch: _Batch,
+        report: Callable[[KafkaError | None, object], None] | None = None,
+    ) -> bool:
+        """Queue one record; False when the queue is full. ``report`` closes the batch's share, as its own does."""
         batch.add()
         try:
             self._client.produce(
@@ -182,7 +237,7 @@ class Producer:
                 value=record.value,
                 key=record.key,
                 headers=list(record.headers.items()),
-                on_delivery=batch.report,
+                on_delivery=report or batch.report,
             )
         except BufferError:
             batch.close(None)
@@ -190,6 +245,10 @@ class Producer:
         except KafkaException as error:
             batch.close(None)
             raise failure_of(error.args[0]) from error
+        # A topic's name with a NUL, or that is no UTF-8.
+        except ValueError as error:
+            batch.close(None)
+            raise RecordRefused(KafkaError(KafkaError.TOPIC_EXCEPTION).name()) from error
         return True
 
     def _serve(self) -> None:

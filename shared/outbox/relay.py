@@ -15,7 +15,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select
 from sqlalchemy.exc import DBAPIError
@@ -24,17 +24,15 @@ from shared.clock import Clock, utc_now
 from shared.db.channels import OUTBOX, Listener
 from shared.kafka.producer import ProducerFailed
 from shared.kafka.records import OutgoingRecord
+from shared.outbox.metrics import OutboxMetrics
+from shared.outbox.publishing import LOOK_EVERY_SECONDS, PATIENCE_SECONDS, Publisher, Publishing
+from shared.outbox.rows import OutboxRow, OutboxRows
+from shared.outbox.write import write
 
 _log = logging.getLogger(__name__)
 
 _PURGE_EVERY: Final = timedelta(minutes=10)
-
-
-class Publisher(Protocol):
-    """What the relay needs of a producer."""
-
-    def send_blocking(self, records: Sequence[OutgoingRecord], timeout: float) -> None:
-        """Write the records in order and return when the broker has acknowledged every one."""
+_MEASURE_EVERY_SECONDS: Final = 5.0
 
 
 class OutboxRelay:
@@ -43,7 +41,9 @@ class OutboxRelay:
     ``poll_seconds`` is the fallback when a notification is lost; ``gather_seconds`` is the least time between two
     looks that are not full, so that under load many rows share a round trip, while the first after a pause goes at
     once; ``keep`` is how long published rows stay;
-    ``on_unusable`` is called when the producer can never send again, and ends the process unless given.
+    ``on_set_aside`` makes the events that follow from a row that is set aside; ``on_unusable`` is called when the
+    producer can never send again, and ends the process unless given. ``patience_seconds`` and
+    ``look_seconds`` are about topics that are away, see Publishing.
     """
 
     def __init__(
@@ -58,12 +58,20 @@ class OutboxRelay:
         send_timeout: float = 30.0,
         keep: timedelta = timedelta(days=2),
         clock: Clock = utc_now,
+        metrics: OutboxMetrics | None = None,
         on_published: Callable[[int], None] | None = None,
+        on_set_aside: Callable[[OutboxRow, str], Sequence[OutgoingRecord]] | None = None,
         on_unusable: Callable[[], None] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+        look_seconds: float = LOOK_EVERY_SECONDS,
     ) -> None:
         self._engine = engine
         self._outbox = outbox
-        self._publisher = publisher
+        self._rows = OutboxRows(outbox)
+        self._publishing = Publishing(
+            publisher, send_timeout=send_timeout, patience_seconds=patience_seconds, look_seconds=look_seconds
+        )
+        self._metrics = metrics
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
         self._gather_seconds = gather_seconds
@@ -71,13 +79,8 @@ class OutboxRelay:
         self._keep = keep
         self._clock = clock
         self._on_published = on_published
+        self._on_set_aside = on_set_aside
         self._on_unusable = on_unusable or _end_process
-        # Built once: under load they run a few times a second for a batch each.
-        self._read = f"""
-        SELECT seq, aggregatetype, aggregateid, payload, headers FROM {outbox.fullname}
-         WHERE published_at IS NULL ORDER BY seq LIMIT %(most)s
-        """  # noqa: S608 - the name of one of our own tables
-        self._mark = f"UPDATE {outbox.fullname} SET published_at = %(at)s WHERE seq = ANY (%(seqs)s)"  # noqa: S608
         self._lock_id = zlib.crc32(f"autos-outbox-{outbox.schema}".encode())
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -85,6 +88,7 @@ class OutboxRelay:
         url = engine.url.render_as_string(hide_password=False)
         self._listener = Listener(url, OUTBOX, self._on_notify)
         self._next_purge: datetime | None = None
+        self._next_measure = 0.0
 
     def start(self) -> None:
         self._listener.start()
@@ -131,6 +135,7 @@ class OutboxRelay:
         locked = connection.execute(select(func.pg_try_advisory_lock(self._lock_id))).scalar_one()
         connection.commit()
         if not locked:
+            self._measure(connection)
             self._stopping.wait(self._poll_seconds)
             return
         try:
@@ -138,29 +143,63 @@ class OutboxRelay:
                 stopping = self._stopping.is_set()
                 began = time.monotonic()
                 self._woken.clear()
-                while self._publish_batch(connection) == self._batch_size:
+                while self._publish_batch(connection):
                     pass
                 if stopping:
                     return
+                self._measure(connection)
                 self._purge(connection)
                 self._woken.wait(self._poll_seconds)
                 self._stopping.wait(max(0.0, began + self._gather_seconds - time.monotonic()))
         finally:
             self._unlock(connection)
 
-    def _publish_batch(self, connection: Connection) -> int:
-        """Publish the oldest rows not yet published; the number of them."""
-        rows = connection.exec_driver_sql(self._read, {"most": self._batch_size}).all()
+    def _publish_batch(self, connection: Connection) -> bool:
+        """Publish the oldest rows not yet published; whether there may be more. Raises InfrastructureAway."""
+        rows = self._rows.read(connection, self._batch_size, self._publishing.held)
         # No transaction stays open while the broker is waited for.
         connection.commit()
         if not rows:
-            return 0
-        self._publisher.send_blocking([_record(row) for row in rows], self._send_timeout)
-        connection.exec_driver_sql(self._mark, {"at": self._clock(), "seqs": [row.seq for row in rows]})
+            return False
+        done = self._publishing.publish(rows)
+        now = self._clock()
+        if done.acknowledged:
+            self._rows.mark_published(connection, done.acknowledged, now)
+        for row in rows:
+            if row.seq in done.refused:
+                self._set_aside(connection, row, done.refused[row.seq], now)
         connection.commit()
-        if self._on_published is not None:
-            self._on_published(len(rows))
-        return len(rows)
+        if self._on_published is not None and done.acknowledged:
+            self._on_published(len(done.acknowledged))
+        if done.away is not None:
+            raise done.away
+        # A batch is cut by its bytes too, so one that is not full says nothing.
+        return len(done.acknowledged) + len(done.refused) > 0 or len(rows) == self._batch_size
+
+    def _set_aside(self, connection: Connection, row: OutboxRow, reason: str, now: datetime) -> None:
+        if not self._rows.set_aside(connection, row.seq, reason, now):
+            return
+        _log.error(
+            "Event set aside, the broker will never take it; replay it when its cause is mended",
+            extra={"schema": self._outbox.schema, "seq": row.seq, "type": row.type[:100], "reason": reason},
+        )
+        if self._metrics is not None:
+            self._metrics.set_aside.labels(self._outbox.schema, reason).inc()
+        try:
+            follow = self._on_set_aside(row, reason) if self._on_set_aside is not None else ()
+        # What follows is made of the row, which may hold anything; that it is set aside must be kept all the same.
+        except Exception as error:  # noqa: BLE001
+            said = {"schema": self._outbox.schema, "seq": row.seq, "error": type(error).__name__}
+            _log.warning("No end can be made for what waits for an event set aside", extra=said)
+            return
+        write(connection, self._outbox, follow, now=now)
+
+    def _measure(self, connection: Connection) -> None:
+        if self._metrics is None or time.monotonic() < self._next_measure:
+            return
+        self._next_measure = time.monotonic() + _MEASURE_EVERY_SECONDS
+        self._metrics.show(str(self._outbox.schema), self._rows.waiting(connection))
+        connection.commit()
 
     def _purge(self, connection: Connection) -> None:
         now = self._clock()
@@ -183,12 +222,3 @@ class OutboxRelay:
 def _end_process() -> None:
     """An orderly end: whoever supervises the process starts it again, with a new producer."""
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _record(row: Any) -> OutgoingRecord:
-    return OutgoingRecord(
-        topic=row.aggregatetype,
-        key=row.aggregateid.encode(),
-        value=row.payload.encode(),
-        headers={name: value.encode() for name, value in row.headers.items()},
-    )

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -129,6 +130,9 @@ def test_detached_it_runs_until_down(tmp_path: Path) -> None:
         assert stack["api_url"] in printed
         assert stack["api_key"] in printed
         assert is_ready(stack["api_url"])
+        for log in (data_dir / "logs").iterdir():
+            assert stat.S_IMODE(log.stat().st_mode) == 0o600, log
+            assert stack["api_key"] not in log.read_text(errors="replace"), log
         listed = autos("ps", "--data-dir", str(data_dir))
         assert listed.returncode == 0
         assert all(re.search(rf"^\s+{name}\s+\d+\s+running", listed.stdout, re.MULTILINE) for name in NAMES)

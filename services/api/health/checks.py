@@ -14,6 +14,12 @@ Check = Callable[[], Awaitable[None]]
 """Returns when the thing answers, raises whatever otherwise."""
 
 OK: Final = "ok"
+
+
+class NotWell(Exception):
+    """A check's own words for what is wrong; they are shown to everybody, so they hold nothing secret."""
+
+
 _KEEP_SECONDS: Final = 1.0
 
 
@@ -63,6 +69,8 @@ class Readiness:
                 await check()
         except TimeoutError:
             return "timeout"
+        except NotWell as wrong:
+            return str(wrong)
         # The edge of a health check: whatever it is, the thing is away; the kind is all that is told.
         except Exception as error:  # noqa: BLE001
             return type(error).__name__

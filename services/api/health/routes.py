@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from services.api.answers import Json
 from services.api.resources import Parts
 from shared.db.catalog import outbox
 from shared.kafka.errors import InfrastructureAway
+from shared.outbox.rows import OutboxRows
+
+_ROWS: Final = OutboxRows(outbox)
 
 router = APIRouter(tags=["health"])
 
@@ -45,10 +48,10 @@ async def live() -> Response:
     },
 )
 async def ready(parts: Parts) -> Response:
-    """Whether requests can be answered, which needs the database; broker and object store are told besides.
+    """Whether requests can be answered, which needs the database; the rest is told besides.
 
     While the broker is away requests are accepted and their events kept; while the store is away documents cannot be
-    fetched through the API.
+    fetched through the API. `outbox` names the outbox whose events have waited for more than 30 s, and how long.
     """
     health = await parts.readiness.look()
     return Json({"status": health.status, "checks": health.checks}, 503 if health.status == "unavailable" else 200)
@@ -71,12 +74,5 @@ async def metrics(parts: Parts) -> Response:
 
 
 def _outbox(connection: Connection) -> tuple[float, float]:
-    row = connection.execute(
-        select(
-            func.count().label("rows"),
-            func.coalesce(func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.created_at)), 0).label(
-                "lag"
-            ),
-        ).where(outbox.c.published_at.is_(None))
-    ).one()
-    return float(row.rows), max(0.0, float(row.lag))
+    waiting = _ROWS.waiting(connection)
+    return float(waiting.rows), waiting.seconds

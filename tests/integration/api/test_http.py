@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from sqlalchemy import Engine, text
 
 from shared import clients
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
@@ -282,11 +284,17 @@ async def test_a_fault_of_ours_is_a_problem_without_its_text(
 
 
 async def test_ready_means_that_requests_are_answered_and_tells_what_is_away(
-    make_app: MakeApp, api: httpx.AsyncClient
+    make_app: MakeApp, api: httpx.AsyncClient, owner: Engine
 ) -> None:
+    with owner.begin() as connection:
+        # No relay runs here: what other tests asked for would wait.
+        connection.execute(text("TRUNCATE catalog.outbox, progress.outbox, delivery.outbox"))
     good = await api.get("/health/ready")
     assert good.status_code == 200, good.text
-    assert good.json() == {"status": "ok", "checks": {"database": "ok", "broker": "ok", "object_store": "ok"}}
+    assert good.json() == {
+        "status": "ok",
+        "checks": {"database": "ok", "broker": "ok", "object_store": "ok", "outbox": "ok"},
+    }
     for missing, setting in (
         ("object_store", {"s3_endpoint_url": "http://127.0.0.1:9"}),
         ("broker", {"kafka_bootstrap_servers": "127.0.0.1:9"}),
@@ -295,10 +303,34 @@ async def test_ready_means_that_requests_are_answered_and_tells_what_is_away(
         async with client_of(make_app(**setting), "") as client:
             answer = await client.get("/health/ready")
         checks = answer.json()["checks"]
-        assert [name for name, outcome in checks.items() if outcome != "ok"] == [missing]
+        # Without the database nobody knows how the outboxes stand.
+        also = {"outbox"} if missing == "database" else set()
+        assert {name for name, outcome in checks.items() if outcome != "ok"} == {missing} | also
         needed = missing == "database"
         assert answer.status_code == (503 if needed else 200)
         assert answer.json()["status"] == ("unavailable" if needed else "degraded")
+
+
+async def test_an_outbox_that_stands_still_is_degraded_and_says_since_when(make_app: MakeApp, owner: Engine) -> None:
+    old = "now() - interval '2 minutes'"
+    with owner.begin() as connection:
+        connection.execute(text("TRUNCATE catalog.outbox, progress.outbox, delivery.outbox"))
+        (seq,) = connection.execute(
+            text(
+                "INSERT INTO catalog.outbox (id, aggregatetype, aggregateid, type, payload, headers, created_at)"
+                f" VALUES (gen_random_uuid(), 'no.topic', 'k', 't', '', '{{}}', {old}) RETURNING seq"
+            )
+        ).one()
+    try:
+        async with client_of(make_app(), "") as client:
+            answer = await client.get("/health/ready")
+            backlog = (await client.get("/metrics")).text
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text("DELETE FROM catalog.outbox WHERE seq = :seq"), {"seq": seq})
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert re.fullmatch(r"catalog: the oldest event waits for 1[2-9]\d s", answer.json()["checks"]["outbox"])
+    assert re.search(r"^autos_api_outbox_lag_seconds 1[2-9]\d\.", backlog, re.M)
 
 
 async def test_requests_are_accepted_while_the_broker_is_away(

@@ -22,7 +22,7 @@ from tests.support import Servers
 @pytest.fixture(scope="module")
 def database(servers: Servers) -> Iterator[Database]:
     """As the api's own role, which may do what is needed and no more."""
-    made = Database.connect(servers.role_urls["api"], application_name="test-limits", pool_size=1, beside=1)
+    made = Database.connect(servers.role_urls["api"], application_name="test-limits", pool_size=1, beside=True)
     yield made
     made.close()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, bindparam, func, select, text
@@ -94,6 +96,21 @@ async def test_a_read_is_no_transaction(database: Database) -> None:
     assert await database.run(times) is True
     assert await database.read(times) is False
     assert await database.run(times) is True
+
+
+def test_every_thread_that_is_in_a_transaction_has_a_connection_aside(servers: Servers) -> None:
+    """All of them use it at once: with fewer, one would hold its locks until another is done."""
+    database = Database.connect(servers.owner_url, application_name="test-engine", pool_size=4, beside=True)
+    together = threading.Barrier(4)
+
+    def work(_: int) -> int:
+        with database.transaction(), database.aside() as beside:
+            together.wait(10)
+            return int(beside.execute(_PID).scalar_one())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(work, range(4)))) == 4
+    database.close()
 
 
 async def test_a_prepared_statement_is_planned_once_a_connection_and_anew_on_a_new_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -11,26 +12,35 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer
-from sqlalchemy import Engine, delete, func, select, text
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from shared.clock import utc_now
 from shared.db.engine import make_engine
 from shared.db.progress import outbox
 from shared.kafka.admin import TopicSpec, ensure_topics
 from shared.kafka.config import consumer_config
-from shared.kafka.errors import InfrastructureAway
-from shared.kafka.producer import Producer, ProducerFailed
+from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
+from shared.kafka.producer import Producer, ProducerFailed, RecordRefused, TopicAway
 from shared.kafka.records import OutgoingRecord
+from shared.outbox import operating
+from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.relay import OutboxRelay
+from shared.outbox.rows import LARGEST_PAYLOAD, OutboxRow, OutboxRows, Waiting
 from shared.outbox.write import write
 from tests.integration.db.fresh import FreshDatabase
 from tests.support import Servers, wait_until
 
 
 class Recorder:
-    """A publisher that remembers; it can fail, and it can be held in the middle of a send."""
+    """A publisher that remembers; it can fail, refuse, and be held in the middle of a send."""
 
     def __init__(self) -> None:
+        self.answers: dict[str, KafkaRuntimeError] = {}
+        """By value: what becomes of a record."""
+        self.in_company: set[str] = set()
+        """Values whose whole batch is refused."""
+        self.topics: dict[str, KafkaRuntimeError] = {}
         self.sent: list[OutgoingRecord] = []
         self.failure: Exception | None = None
         self.calls = 0
@@ -38,13 +48,21 @@ class Recorder:
         self.gate = threading.Event()
         self.gate.set()
 
-    def send_blocking(self, records: Sequence[OutgoingRecord], timeout: float) -> None:
+    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[KafkaRuntimeError | None]:
         self.calls += 1
         self.entered.set()
         assert self.gate.wait(timeout)
         if self.failure is not None:
             raise self.failure
-        self.sent += records
+        values = [(record.value or b"").decode() for record in records]
+        if len(records) > 1 and self.in_company.intersection(values):
+            return [RecordRefused("MSG_SIZE_TOO_LARGE")] * len(records)
+        answers = [self.answers.get(value) for value in values]
+        self.sent += [record for record, answer in zip(records, answers, strict=True) if answer is None]
+        return answers
+
+    def topic_problem(self, topic: str, timeout: float) -> KafkaRuntimeError | None:
+        return self.topics.get(topic)
 
     @property
     def values(self) -> list[str]:
@@ -240,6 +258,196 @@ def test_published_rows_are_purged_when_they_are_old(engine: Engine, start: Star
             return list(connection.execute(select(outbox.c.payload)).scalars())
 
     wait_until(lambda: values() == ["young"])
+
+
+def set_aside_rows(engine: Engine) -> list[tuple[str, str]]:
+    """Payload and reason of what is set aside, by seq."""
+    with engine.begin() as connection:
+        statement = select(outbox.c.payload, outbox.c.reason).where(outbox.c.set_aside_at.is_not(None))
+        return [(row.payload, row.reason) for row in connection.execute(statement.order_by(outbox.c.seq))]
+
+
+def left(engine: Engine) -> int:
+    """Rows that still wait: neither published nor set aside."""
+    with engine.begin() as connection:
+        return standing_of(connection).rows
+
+
+def standing_of(connection: Connection) -> Waiting:
+    return OutboxRows(outbox).waiting(connection)
+
+
+def test_one_bad_row_among_500_is_set_aside_and_the_others_go(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    recorder.answers["bad"] = RecordRefused("MSG_SIZE_TOO_LARGE")
+    # As a broker does: the whole batch that the client happened to send is refused with it.
+    recorder.in_company.add("bad")
+    good = [f"n{index}" for index in range(499)]
+    metrics = OutboxMetrics("progress", CollectorRegistry())
+    assert metrics.set_aside.labels("progress", "too_large")._value.get() == 0
+    put(engine, *good[:250], "bad", *good[250:])
+    start(recorder, metrics=metrics)
+    wait_until(lambda: left(engine) == 0)
+    assert recorder.values == good
+    assert set_aside_rows(engine) == [("bad", "too_large")]
+    assert metrics.set_aside.labels("progress", "too_large")._value.get() == 1
+    # Later rows of the same key go on.
+    put(engine, "later")
+    wait_until(lambda: recorder.values[-1] == "later")
+
+
+def test_what_cannot_be_a_record_is_set_aside(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    recorder.topics["no topic!"] = RecordRefused("TOPIC_EXCEPTION")
+    recorder.answers["policy"] = RecordRefused("POLICY_VIOLATION")
+    put(engine, "list", "number", "values", "policy")
+    put(engine, "named", topic="no topic!")
+    put(engine, "good")
+    with engine.begin() as connection:
+        for payload, headers in (("list", "[1]"), ("number", "7"), ("values", '{"ce_id": {"a": null}}')):
+            connection.execute(update(outbox).where(outbox.c.payload == payload).values(headers=text(f"'{headers}'")))
+    start(recorder)
+    wait_until(lambda: left(engine) == 0)
+    assert recorder.values == ["good"]
+    assert dict(set_aside_rows(engine)) == {
+        "list": "unencodable",
+        "number": "unencodable",
+        "values": "unencodable",
+        "policy": "refused",
+        "named": "invalid_topic",
+    }
+
+
+def test_a_payload_beyond_all_limits_is_not_even_read(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    put(engine, "x" * (LARGEST_PAYLOAD + 1), *["y" * 3_000_000 for _ in range(8)], "good")
+    start(recorder)
+    wait_until(lambda: left(engine) == 0)
+    assert [len(value) for value in recorder.values] == [3_000_000] * 8 + [4]
+    assert [(len(payload), reason) for payload, reason in set_aside_rows(engine)] == [
+        (LARGEST_PAYLOAD + 1, "too_large")
+    ]
+
+
+def test_a_topic_that_is_away_holds_its_own_rows_in_their_order(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    recorder.topics["process.completed"] = TopicAway("kafka: TOPIC_AUTHORIZATION_FAILED")
+    held = [f"held{index}" for index in range(5)]
+    put(engine, *held[:3], topic="process.completed")
+    put(engine, "one", "two")
+    put(engine, *held[3:], topic="process.completed")
+    start(recorder, look_seconds=0.1)
+    wait_until(lambda: recorder.values == ["one", "two"])
+    put(engine, "three")
+    wait_until(lambda: recorder.values == ["one", "two", "three"])
+    assert left(engine) == 5
+    recorder.topics.clear()
+    wait_until(lambda: left(engine) == 0)
+    assert recorder.values[3:] == held
+    assert set_aside_rows(engine) == []
+
+
+def test_a_topic_that_is_none_of_ours_and_does_not_come_is_none(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    recorder.topics["no.such.topic"] = TopicAway("kafka: UNKNOWN_TOPIC_OR_PART")
+    put(engine, "lost", "lost too", topic="no.such.topic")
+    put(engine, "good")
+    start(recorder, look_seconds=0.05, patience_seconds=0.3)
+    wait_until(lambda: left(engine) == 0)
+    assert recorder.values == ["good"]
+    assert set_aside_rows(engine) == [("lost", "unknown_topic"), ("lost too", "unknown_topic")]
+
+
+def test_a_wrong_clock_is_no_fault_of_a_row(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    recorder.answers["one"] = RecordRefused("INVALID_TIMESTAMP")
+    put(engine, "one")
+    start(recorder)
+    wait_until(lambda: recorder.calls >= 3)
+    assert left(engine) == 1
+    recorder.answers.clear()
+    wait_until(lambda: recorder.values == ["one"])
+
+
+def test_rows_behind_one_of_their_key_that_is_left_come_after_it(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    recorder.answers["first"] = InfrastructureAway("kafka: _MSG_TIMED_OUT")
+    put(engine, "first", "second")
+    start(recorder)
+    wait_until(lambda: recorder.calls >= 2)
+    recorder.answers.clear()
+    wait_until(lambda: left(engine) == 0)
+    assert recorder.values[-2:] == ["first", "second"]
+
+
+def test_what_follows_from_a_row_set_aside_is_written_with_it(engine: Engine, start: Start) -> None:
+    recorder = Recorder()
+    recorder.answers |= {"bad": RecordRefused("MSG_SIZE_TOO_LARGE"), "worse": RecordRefused("INVALID_RECORD")}
+
+    def follow(row: OutboxRow, reason: str) -> list[OutgoingRecord]:
+        if row.payload == "worse":
+            raise ValueError("cannot be read")
+        return [record(f"the end of {row.payload}: {reason}")]
+
+    put(engine, "bad", "worse")
+    start(recorder, on_set_aside=follow)
+    wait_until(lambda: recorder.values == ["the end of bad: too_large"])
+    assert set_aside_rows(engine) == [("bad", "too_large"), ("worse", "refused")]
+
+
+def test_what_is_set_aside_is_listed_and_can_be_replayed(engine: Engine, database: FreshDatabase, start: Start) -> None:
+    recorder = Recorder()
+    recorder.answers["bad"] = RecordRefused("MSG_SIZE_TOO_LARGE")
+    put(engine, "bad")
+    start(recorder, poll_seconds=60.0)
+    wait_until(lambda: len(set_aside_rows(engine)) == 1)
+    owner = make_engine(database.owner_url, application_name="test-owner", pool_size=1)
+    with owner.begin() as connection:
+        (found,) = operating.set_aside(connection, "progress")
+        assert (found.topic, found.reason, found.bytes) == ("some.topic", "too_large", 3)
+        (standing,) = [one for one in operating.standings(connection) if one.schema == "progress"]
+        assert (standing.set_aside, standing.seconds, standing.stalled) == (1, 0.0, False)
+    recorder.answers.clear()
+    with owner.begin() as connection:
+        assert operating.replay(connection, "progress", [found.seq]) == 1
+        assert operating.replay(connection, "progress", [found.seq]) == 0
+    owner.dispose()
+    wait_until(lambda: recorder.values == ["bad"], 10)
+    assert set_aside_rows(engine) == []
+
+
+def test_an_outbox_that_stands_still_says_since_when(engine: Engine, database: FreshDatabase) -> None:
+    put(engine, "one", "two")
+    with engine.begin() as connection:
+        connection.execute(update(outbox).values(created_at=text("now() - interval '2 minutes'")))
+        assert 119 < standing_of(connection).seconds < 200
+    owner = make_engine(database.owner_url, application_name="test-owner", pool_size=1)
+    with owner.begin() as connection:
+        assert [one.schema for one in operating.standings(connection) if one.stalled] == ["progress"]
+    owner.dispose()
+
+
+def test_the_real_broker_refuses_one_and_takes_the_others(servers: Servers, engine: Engine, start: Start) -> None:
+    """Too large for the client and for the topic, names that no topic can have, and a topic that comes later."""
+    mark = uuid.uuid4().hex[:8]
+    small, compact, late = f"test.small.{mark}", f"test.compact.{mark}", f"test.late.{mark}"
+    specs = [TopicSpec(small, 1, {"max.message.bytes": "2000"}), TopicSpec(compact, 1, {"cleanup.policy": "compact"})]
+    ensure_topics(servers.bootstrap_servers, specs, None, 1)
+    producer = Producer(servers.bootstrap_servers)
+    noise = [random.Random(seed).randbytes(1_000).hex() for seed in range(6)]
+    put(engine, noise[0][:500], "big" + "".join(noise), noise[1][:500], topic=small)
+    put(engine, "x" * 1_100_000, "good", topic=compact)
+    put(engine, "y", topic="no/topic")
+    put(engine, "z", topic="x" * 300)
+    put(engine, "waits", topic=late)
+    start(producer, look_seconds=0.2)
+    wait_until(lambda: left(engine) == 1, 30)
+    found = {payload[:3]: reason for payload, reason in set_aside_rows(engine)}
+    assert found == {"big": "too_large", "xxx": "too_large", "y": "invalid_topic", "z": "invalid_topic"}
+    ensure_topics(servers.bootstrap_servers, [TopicSpec(late, 1)], None, 1)
+    wait_until(lambda: left(engine) == 0, 30)
+    assert len(set_aside_rows(engine)) == 4
+    producer.close()
 
 
 def test_through_the_real_producer(servers: Servers, engine: Engine, start: Start) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -16,6 +17,7 @@ import psycopg2
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from local.server import Command, run
 from local.state import StateFiles
 from shared.settings import StorageSettings
 from shared.storage import make_client
@@ -23,6 +25,16 @@ from tests.embedded import embedded_servers
 from tests.support import Servers, wait_until
 
 TOPIC = "process.completed"
+
+
+def test_a_log_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Also one that an earlier release left open to everybody."""
+    log = tmp_path / "logs" / "some.log"
+    log.parent.mkdir()
+    log.touch(0o644)
+    run(Command((sys.executable, "-c", "print('said')"), log))
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert "said" in log.read_text()
 
 
 def put_data(servers: Servers, label: str) -> None:

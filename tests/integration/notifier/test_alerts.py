@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -14,13 +15,19 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
+from sqlalchemy import text
 
+from services.notifier import outbox_alerts
 from services.notifier.alert import Alert
-from shared.alerts import AlertFailed, Mail
+from services.notifier.outbox_alerts import OutboxAlerter
+from shared.alerts import AlertFailed, Mail, Teller
+from shared.db.engine import Database
+from shared.outbox.operating import Standing
 from shared.settings import AlertSettings
+from tests.integration.db.fresh import fresh_database
 from tests.integration.notifier.test_dial import certificate
-from tests.integration.notifier.world import Running, World, always, receiving
-from tests.support import wait_until_async
+from tests.integration.notifier.world import Call, Running, World, always, receiving, status
+from tests.support import Servers, wait_until_async
 
 
 class Mailbox:
@@ -82,7 +89,7 @@ async def test_people_are_told_once_an_hour_by_mail_and_by_post(
     assert receiver.url.encode() in text
     assert b"secret" not in text
     assert about[0]["To"] == "ops@example.com"
-    posted = [call.data for call in operations.calls if call.data["client_id"] == client]
+    posted = [call.data for call in operations.calls if call.data.get("client_id") == client]
     assert [found["url"] for found in posted] == [receiver.url, f"{receiver.url}/other"]
     assert posted[0]["reason"] == "exhausted"
 
@@ -96,9 +103,52 @@ async def test_an_alert_that_does_not_get_out_is_kept(world: World, running: Run
     ):
         gone = await world.start(receiver.url, client)
         await world.until(gone, "gone")
-        await wait_until_async(lambda: len([c for c in operations.calls if c.data["client_id"] == client]) >= 3)
+        await wait_until_async(lambda: len([c for c in operations.calls if c.data.get("client_id") == client]) >= 3)
         await wait_until_async(lambda: world.endpoint(gone).alerted_at is None)
         assert world.endpoint(gone).alert_reason == "disabled"
+
+
+async def test_people_are_told_of_an_outbox_once_by_whichever_replica(servers: Servers) -> None:
+    """Rows set aside in another service's outbox; two tellers, one of them with a way that does not work at first."""
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    with fresh_database(servers) as fresh:
+        database = Database.connect(fresh.role_urls["notifier"], application_name="test-alerts", pool_size=2)
+        owner = Database.connect(fresh.owner_url, application_name="test-alerts", pool_size=1)
+        with owner.transaction() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO catalog.outbox (id, aggregatetype, aggregateid, type, payload, headers, set_aside_at)"
+                    " VALUES (gen_random_uuid(), 'process.requested', 'k', 't', 'who it is about', '{}', now())"
+                )
+            )
+        codes = itertools.chain([500] * 3, itertools.repeat(200))
+
+        async def answer(_: Call) -> bytes:
+            return status(next(codes))
+
+        async with receiving(answer) as operations:
+            settings = AlertSettings(_env_file=None, alert_webhook_url=operations.url)
+            tellers = [Teller(settings, lambda way, outcome: None) for _ in range(2)]
+            first, second = (
+                OutboxAlerter(database, teller, interval=timedelta(hours=1), clock=lambda: now) for teller in tellers
+            )
+            # It did not get out, so it is due at once; then nobody is told again for an hour.
+            assert await first.tell_due() == 0
+            assert [await second.tell_due(), await first.tell_due(), await second.tell_due()] == [1, 0, 0]
+            now += timedelta(hours=1)
+            # Who claims it and dies before it is told keeps it from the others for minutes, not for an hour.
+            with database.transaction() as connection:
+                assert outbox_alerts._claim(connection, Standing("catalog", 0.0, 1), now)
+            assert await second.tell_due() == 0
+            now += timedelta(minutes=6)
+            assert await second.tell_due() == 1
+            for teller in tellers:
+                await teller.aclose()
+        told = operations.calls[-1].data
+        assert (told["outbox"], told["set_aside"]) == ("catalog", 1)
+        assert all(b"who it is about" not in call.body for call in operations.calls)
+        database.close()
+        owner.close()
 
 
 async def test_mail_goes_over_tls_with_a_password_and_only_to_a_server_that_is_known(

@@ -1,0 +1,124 @@
+"""Tells people, by e-mail and by a POST, that a service's outbox stands still or has events set aside.
+
+The notifier is who tells, so it looks at the others' outboxes too: when and why, never at what is in them. One alert an
+outbox in ``interval``, from whichever replica claims it. Who claims holds it for some minutes: when the process ends
+before people are told, another tells them then; one that did not get out is due again at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+import orjson
+from sqlalchemy import Connection, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.alerts import Teller
+from shared.clock import Clock, rfc3339
+from shared.db.delivery import outbox_alerts
+from shared.db.engine import Database
+from shared.kafka.errors import InfrastructureAway
+from shared.outbox.operating import Standing, standings
+
+_LOOK_EVERY: Final = 15.0
+_LEASE: Final = timedelta(minutes=5)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxAlert:
+    """How one outbox stands."""
+
+    standing: Standing
+    at: datetime
+
+    @property
+    def title(self) -> str:
+        if self.standing.set_aside:
+            return f"Autos: {self.standing.set_aside} events of {self.standing.schema} are set aside"
+        return f"Autos: the outbox of {self.standing.schema} stands still"
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.title}.\n\nThe oldest event that waits: {self.standing.seconds:.0f} s\n"
+            f"Events that the broker will never take: {self.standing.set_aside}\n\n"
+            "Nothing is lost. autos doctor says what is wrong, autos dead list names what is set aside,\n"
+            "and autos dead replay sends it again when its cause is mended.\n"
+        )
+
+    def json(self) -> bytes:
+        return orjson.dumps(
+            {
+                "type": "outbox.alert",
+                "timestamp": rfc3339(self.at),
+                "text": self.title,
+                "data": {
+                    "outbox": self.standing.schema,
+                    "waiting_seconds": round(self.standing.seconds),
+                    "set_aside": self.standing.set_aside,
+                },
+            }
+        )
+
+
+class OutboxAlerter:
+    """``interval`` is the least time between two alerts about one outbox."""
+
+    def __init__(self, database: Database, teller: Teller, *, interval: timedelta, clock: Clock) -> None:
+        self._database = database
+        self._teller = teller
+        self._interval = interval
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look every 15 s until ``stop``."""
+        while not stop.is_set():
+            try:
+                await self.tell_due()
+            except InfrastructureAway:
+                _log.debug("the database is away, alerts wait")
+            try:
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def tell_due(self) -> int:
+        """Send the alerts that are due; how many got out. Raises InfrastructureAway."""
+        told = 0
+        for standing in await self._database.read(standings):
+            if not standing.stalled and not standing.set_aside:
+                continue
+            now = self._clock()
+            if not await self._database.run(partial(_claim, standing=standing, now=now)):
+                continue
+            _log.warning(
+                "Outbox in trouble, people are told",
+                extra={"schema": standing.schema, "seconds": round(standing.seconds), "set_aside": standing.set_aside},
+            )
+            out = await self._teller.tell(OutboxAlert(standing, now))
+            due = now + self._interval if out else now
+            await self._database.run(partial(_put_off, standing=standing, claimed=now, due=due))
+            told += out
+        return told
+
+
+def _claim(connection: Connection, standing: Standing, now: datetime) -> bool:
+    """Whether it is this process that tells."""
+    mine = insert(outbox_alerts).values(outbox=standing.schema, due_at=now + _LEASE)
+    due = mine.on_conflict_do_update(
+        index_elements=["outbox"], set_={"due_at": now + _LEASE}, where=outbox_alerts.c.due_at <= now
+    )
+    return connection.execute(due).rowcount == 1
+
+
+def _put_off(connection: Connection, standing: Standing, claimed: datetime, due: datetime) -> None:
+    mine = (outbox_alerts.c.outbox == standing.schema, outbox_alerts.c.due_at == claimed + _LEASE)
+    connection.execute(update(outbox_alerts).where(*mine).values(due_at=due))

@@ -86,7 +86,8 @@ class Worker:
             credentials=build_credentials(settings, store=store, clock=clock, on_refused=self._on_refused),
         )
         # Without it nothing tells an outage from a few bad cases.
-        self._gate.control = self._control = SourceControl(self._source)
+        self._control = SourceControl(self._source)
+        self._gate.probe_with(self._control)
         self._cancellations = Cancellations(self._database)
         self._sharing = Sharing(
             f"{socket.gethostname()}/{settings.replica}/{uuid.uuid4().hex[:8]}",

@@ -14,14 +14,12 @@ from shared.pdpj.evidence import Evidence, Failure, Judgement
 from shared.pdpj.line import Line
 from shared.pdpj.outcome import Outcome
 from shared.pdpj.patience import Patience
+from shared.pdpj.pauses import Pauses
 from shared.pdpj.standing import Standing, Standings
 from shared.pdpj.ticket import NOBODY, Asker, Counts, Ticket
 
 T = TypeVar("T")
 
-_FIRST_PAUSE: Final = 5.0
-_LONGEST_PAUSE: Final = 60.0
-_REFUSED_PAUSE: Final = 30.0
 _NEW_AT_ONCE: Final = 2
 """Requests of a case without a success yet, while more than half of the places are taken."""
 _QUIET_429: Final = 2
@@ -50,8 +48,7 @@ class Admission(Generic[T]):
         """Whether there is a control request: then it concludes outages and probes, and not the run of failures."""
         self._clock = clock
         self._counts = Counts()
-        self._paused_until = 0.0
-        self._next_pause = _FIRST_PAUSE
+        self._pauses = Pauses(clock)
         self._late: dict[str, float] = {}
 
     @property
@@ -62,7 +59,7 @@ class Admission(Generic[T]):
     @property
     def paused_for(self) -> float:
         """Seconds that nobody may ask."""
-        return max(0.0, self._paused_until - self._clock())
+        return self._pauses.left
 
     def wait(self) -> float | None:
         """Seconds until somebody may ask: 0 now, None when only the end of a request can tell."""
@@ -134,10 +131,10 @@ class Admission(Generic[T]):
             return Judgement.OUTAGE
         return self.evidence.judge(failure)
 
-    def conclude(self, retry_after: float | None = None) -> None:
-        """The source is away."""
+    def conclude(self, retry_after: float | None = None) -> float | None:
+        """The source is away; the seconds of the pause that it asks for, if it does."""
         self.breaker.open()
-        self._asked_pause(retry_after)
+        return self._pauses.asked(retry_after)
 
     def is_back(self, permit: Permit) -> None:
         """Something was answered: where that was a probe, what failed before was the source's."""
@@ -148,7 +145,7 @@ class Admission(Generic[T]):
 
     def pause(self, seconds: float) -> None:
         """Nobody may ask for so long; a longer pause that is on stays."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        self._pauses.pause(seconds)
 
     def _ticket(self, permit: Permit, asker: Asker, lane: Standing) -> Ticket:
         limit, total = self.adaptive.limit, self._counts.total
@@ -196,7 +193,7 @@ class Admission(Generic[T]):
             case Outcome.SUCCEEDED:
                 self._is_there(ticket)
                 if ticket.era == self.adaptive.era:
-                    self._next_pause = _FIRST_PAUSE
+                    self._pauses.over()
                 return None
             case Outcome.THROTTLED:
                 self.breaker.abandoned(ticket.permit)
@@ -204,12 +201,9 @@ class Admission(Generic[T]):
             case Outcome.TIMED_OUT | Outcome.FAILED:
                 self._failed(ticket, case, timed_out=outcome is Outcome.TIMED_OUT)
                 return None
-            case Outcome.REFUSED:
+            case Outcome.REFUSED | Outcome.ABANDONED:
                 self.breaker.abandoned(ticket.permit)
-                return self._asked_pause(_REFUSED_PAUSE if retry_after is None else retry_after)
-            case Outcome.ABANDONED:
-                self.breaker.abandoned(ticket.permit)
-                return None
+                return self._pauses.refused(retry_after) if outcome is Outcome.REFUSED else None
 
     def _is_there(self, ticket: Ticket) -> None:
         asker = ticket.asker
@@ -251,16 +245,5 @@ class Admission(Generic[T]):
         if ticket.asker.throttled >= _QUIET_429:
             return None
         first = self.adaptive.overloaded(ticket.era)
-        if retry_after is not None:
-            return self._asked_pause(retry_after)
-        if not first:  # one of many that were in flight: the pause for them has begun
-            return None
-        seconds = self._next_pause
-        self._next_pause = min(_LONGEST_PAUSE, 2 * seconds)
-        return self._asked_pause(seconds)
-
-    def _asked_pause(self, seconds: float | None) -> float | None:
-        if seconds is None or seconds <= 0:
-            return None
-        self.pause(seconds)
-        return seconds
+        # Without a wish, one of many that were in flight: the pause for them has begun.
+        return self._pauses.throttled(retry_after) if first or retry_after is not None else None

@@ -20,19 +20,16 @@ from typing import Final
 
 from shared.pdpj.admission import Admission
 from shared.pdpj.breaker import BreakerPolicy, BreakerState
-from shared.pdpj.control import Control, Finding
+from shared.pdpj.control import Control
 from shared.pdpj.evidence import Failure, Judgement
 from shared.pdpj.outcome import Outcome, outcome_of
+from shared.pdpj.probing import Prober
 from shared.pdpj.ticket import NOBODY, Asker, GateSnapshot, Ticket
 from shared.pdpj.turn import LeftLine, Place, Slot, Turn
 
 __all__ = ["Asker", "Failure", "GateSnapshot", "Judgement", "LeftLine", "Outcome", "Slot", "SourceGate", "Turn"]
 
 _EARLY: Final = 0.001  # a timer may fire a little before its time by another clock
-_CONTROL_SECONDS: Final = 0.5
-"""The least from one control request to the next while the breaker is closed and a failure is to be judged."""
-_DOUBT_SECONDS: Final = 5.0
-"""The same while nothing is, but different cases were too slow."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +38,7 @@ class SourceGate:
     """One for each process and source. ``limit`` can be changed at any time (the share of this worker).
 
     ``on_pause`` is called with the seconds of each pause that an answer of the source begins, so that it can be told to
-    the other workers; their pauses come in by :meth:`pause`. With :attr:`control` set, a request that is nobody's tells
-    an outage from a bad case, and probes a source that is away.
+    the other workers; their pauses come in by :meth:`pause`.
     """
 
     def __init__(
@@ -57,9 +53,7 @@ class SourceGate:
         self._clock = clock
         self._on_pause = on_pause
         self._timer: asyncio.TimerHandle | None = None
-        self._control: Control | None = None
-        self._asking: asyncio.Task[None] | None = None
-        self._asked_at = float("-inf")
+        self._prober: Prober | None = None
         self._judged: list[asyncio.Future[None]] = []
         self.documents = 0
         """Requests for documents that the source has answered."""
@@ -74,15 +68,10 @@ class SourceGate:
         self._admission.adaptive.ceiling = value
         self._serve()
 
-    @property
-    def control(self) -> Control | None:
-        """What is asked when cases fail."""
-        return self._control
-
-    @control.setter
-    def control(self, control: Control) -> None:
-        self._control = control
+    def probe_with(self, control: Control) -> None:
+        """From now on ``control`` tells an outage from a bad case, and probes a source that is away."""
         self._admission.neutral = True
+        self._prober = Prober(self._admission, control, self._clock, self._probed)
 
     def snapshot(self) -> GateSnapshot:
         """How things stand."""
@@ -128,13 +117,13 @@ class SourceGate:
         turn = turn or Turn()
         while True:
             judgement = self._admission.judge(failure)
-            if judgement is None and self._control is None:
+            if judgement is None and self._prober is None:
                 judgement = Judgement.OUTAGE if self._admission.evidence.cases - {failure.case} else Judgement.DOUBT
             if judgement is not None:
                 return judgement
             news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._judged.append(news)
-            self._ask_control()
+            self._serve()
             # Whoever leaves stays in the list until the next news: its future is done then.
             await turn.wait(news)
 
@@ -153,9 +142,8 @@ class SourceGate:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+        if self._prober is not None:
+            await self._prober.aclose()
 
     async def _enter(self, asker: Asker, turn: Turn) -> Ticket:
         place = Place(asyncio.get_running_loop().create_future())
@@ -210,7 +198,8 @@ class SourceGate:
             self._timer.cancel()
             self._timer = None
         admission = self._admission
-        self._ask_control()
+        if self._prober is not None:
+            self._prober.ask(judging=bool(self._judged))
         while len(admission.line) and (found := admission.next()) is not None:
             place, ticket = found
             if place.future.done():  # it gave up, and is about to leave by itself
@@ -227,65 +216,12 @@ class SourceGate:
         waits = [admission.wait(), admission.paused_for]
         if admission.breaker.state is not BreakerState.CLOSED:
             waits.append(admission.breaker.fresh_wait())
-        elif self._control is not None and self._asking is None:
-            waits.append(self._control_due())
-        known = [each for each in waits if each is not None and 0 < each < float("inf")]
+        elif self._prober is not None:
+            waits.append(self._prober.due(judging=bool(self._judged)))
+        known = [each for each in waits if each is not None and each > 0]
         return min(known) if known else None
 
-    def _control_due(self) -> float:
-        """Seconds until the control request may be made while the breaker is closed; infinite when none is wanted."""
-        if self._judged:
-            every = _CONTROL_SECONDS
-        elif len(self._admission.line) and len(self._admission.evidence.cases) > 1:
-            every = _DOUBT_SECONDS
-        else:
-            return float("inf")
-        return max(self._asked_at + every - self._clock(), self._admission.paused_for)
-
-    def _ask_control(self) -> None:
-        """Begin the control request, when it is time for one."""
-        admission = self._admission
-        if self._control is None or self._asking is not None:
-            return
-        if admission.breaker.state is BreakerState.CLOSED and self._control_due() > 0:
-            return
-        ticket = admission.admit(Asker(control=True))
-        if ticket is None:
-            return
-        self._asked_at = self._clock()
-        failing = admission.evidence.cases
-        self._asking = asyncio.get_running_loop().create_task(self._ask(self._control, ticket, failing))
-
-    async def _ask(self, control: Control, ticket: Ticket, failing: frozenset[str | None]) -> None:
-        finding, retry_after = Finding.NOTHING, None
-        try:
-            finding, retry_after = await control.ask(failing)
-        # The edge of a request that nobody waits for: without an answer it is asked again.
-        except Exception as error:  # noqa: BLE001
-            _log.warning(
-                "The control request could not be made, will be made again", extra={"error": type(error).__name__}
-            )
-        finally:
-            self._asking = None
-            self._found(ticket, finding, retry_after)
-
-    def _found(self, ticket: Ticket, finding: Finding, retry_after: float | None) -> None:
-        admission = self._admission
-        was = admission.breaker.state
-        match finding:
-            case Finding.AWAY:
-                admission.finish(ticket, Outcome.FAILED)
-                admission.conclude(retry_after)
-            case Finding.THROTTLED:
-                self._begin_pause(admission.finish(ticket, Outcome.THROTTLED, retry_after))
-            case Finding.NOTHING:
-                admission.finish(ticket, Outcome.ABANDONED)
-            case Finding.DOCUMENT | Finding.CASE:
-                if finding is Finding.DOCUMENT:
-                    admission.evidence.answered(ticket.began, about_case=False)
-                else:
-                    admission.evidence.doubtful(ticket.began)
-                admission.is_back(ticket.permit)
-                admission.finish(ticket, Outcome.SUCCEEDED)
+    def _probed(self, was: BreakerState, pause: float | None) -> None:
+        self._begin_pause(pause)
         self._tell(was)
         self._serve()

@@ -149,10 +149,10 @@ async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_m
 
 
 async def most_at_once(bench: Bench) -> int:
-    """Two workers that may ask for 8 together bring four cases: the most requests that the source has seen at once."""
-    numbers = [bench.fresh_number() for _ in range(4)]
+    """Two workers that may ask for 8 together bring twelve cases: the most requests that it has seen at once."""
+    numbers = [bench.fresh_number() for _ in range(12)]
     for number in numbers:
-        bench.pdpj.put_case(number, documents=60, size=2_000, latency=0.05)
+        bench.pdpj.put_case(number, documents=20, size=2_000, latency=0.05)
     settings = {"source_concurrency": 8, "download_concurrency": 8}
     async with (
         bench.worker(replica=f"{bench.prefix}.1", **settings) as one,

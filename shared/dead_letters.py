@@ -2,8 +2,9 @@
 
 A dead letter is either the event with ``error_code`` and ``error_message`` (its retries are spent, or the failure is
 permanent), or a poison record as it came, with ``autos_error`` in its headers. Only the former can be replayed: it
-goes back to the topic of its first request with ``attempt`` 1 and a new ``ce_id``. The document of a job that has
-ended becomes available for the case; the job's own counters stay what was told when it ended.
+goes back to the topic of its first request with ``attempt`` 1 and a new ``ce_id``. When that works,
+the document is available, and the counters and the status of a job that had ended are corrected; nothing is announced
+again. A job that was cancelled, or failed as a whole, stays as it was announced.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ from shared.db.catalog import jobs, outbox
 from shared.db.engine import Database
 from shared.kafka.config import common_config
 from shared.kafka.errors import InfrastructureAway
+from shared.object_sizes import ObjectSizes
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.operating import standings
 from shared.outbox.publishing import Publisher
@@ -202,6 +203,7 @@ def _make_parts(
         keys=Keys(database, clock),
         links=links,
         store=store,
+        objects=ObjectSizes(store),
         changes=changes,
         metrics=metrics,
         readiness=Readiness(

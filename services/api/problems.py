@@ -129,6 +129,12 @@ class DocumentNotAvailable(Problem):
     status, code, title = 404, "document_not_available", "The document is not available yet"
 
 
+class DocumentGone(Problem):
+    """The document was downloaded, and its object is not in the object store any more, or not whole."""
+
+    status, code, title = 404, "document_gone", "The document has gone from the object store"
+
+
 class JobNotFound(Problem):
     """There is no such job."""
 

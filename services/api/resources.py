@@ -26,6 +26,7 @@ from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.object_sizes import ObjectSizes
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Resources:
     keys: Keys
     links: LinkCache
     store: S3Store
+    objects: ObjectSizes
     changes: Changes
     metrics: ApiMetrics
     readiness: Readiness

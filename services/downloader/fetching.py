@@ -19,6 +19,7 @@ from services.downloader.cancellations import Cancellations
 from services.downloader.failures import GiveUp, TryAgain, after_failure
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.reports import Reports
+from services.downloader.shelf import Shelf
 from services.downloader.starts import Starts
 from services.downloader.stored import (
     DocumentKey,
@@ -60,10 +61,14 @@ class FetchTask:
     told_start: bool = False
     checked: bool = False
     """Whether the request was compared with the catalog, which says where the document is and how it is called."""
+    stored: StoredDocument | None = None
+    """What is said to be in the object store: an earlier delivery of this record or another job brought it."""
+    lost: bool = False
+    """It was said to be available, and is not in the object store as it was recorded."""
     turn: Turn = field(default_factory=Turn)
     """Its waiting at the gate."""
     replaces: StoredDocument | None = None
-    """What is stored of an earlier listing of the document."""
+    """What was stored of the document: of an earlier listing, or gone."""
 
     @property
     def group(self) -> str:
@@ -89,6 +94,7 @@ class Fetcher:
         self,
         database: Database,
         transfer: Transfer,
+        shelf: Shelf,
         *,
         reports: Reports,
         starts: Starts,
@@ -98,6 +104,7 @@ class Fetcher:
     ) -> None:
         self._database = database
         self._transfer = transfer
+        self._shelf = shelf
         self._reports = reports
         self._starts = starts
         self._cancellations = cancellations
@@ -105,8 +112,8 @@ class Fetcher:
         self._metrics = metrics
 
     async def prepare(self, tasks: Sequence[FetchTask]) -> list[Done | None]:
-        """Ask once for a batch what is available already, which jobs are cancelled and which requests are not ours to
-        fulfil: these need no handling. Raises InfrastructureAway.
+        """Ask once for a batch what is said to be available already, which jobs are cancelled and which requests are
+        not ours to fulfil: the last two need no handling. Raises InfrastructureAway.
         """
         keys = {_key(task.request) for task in tasks}
         wanted = {task.request.job_id for task in tasks}
@@ -133,7 +140,7 @@ class Fetcher:
         request = task.request
         if job is not None and job.process_number != request.process_number:
             return self._refused(task, "wrong_case", "the job is about another case")
-        if request.job_id in self._cancellations:
+        if self._is_cancelled(request):
             return self._cancelled()
         if listed is None:
             return self._refused(task, "unknown_document", "the case has no such document")
@@ -146,22 +153,29 @@ class Fetcher:
             }
         )
         task.checked = True
-        stored = listed.stored
-        if stored is None or stored.object_key is None or stored.sha256 is None:
+        task.stored = listed.stored
+        return None
+
+    async def _from_store(self, task: FetchTask, stored: StoredDocument) -> Done | None:
+        """Tell the end of what is there, so that nothing is downloaded; None when it is not there as recorded."""
+        request, key = task.request, stored.object_key
+        sha256, size, content_type = stored.sha256, stored.size, stored.content_type
+        if key is None or sha256 is None or size is None or content_type is None:
             return None
-        if stored.size is None or stored.content_type is None:
-            return None
-        if stored.revision < task.request.revision:
+        if stored.revision < request.revision:
             task.replaces = stored
             return None
-        # A redelivery, or another job brought it: its end is told for this job, and nothing is downloaded.
+        if request.refetch or not await self._shelf.has(key, size):
+            task.lost, task.replaces = True, stored
+            self._metrics.documents.labels("lost").inc()
+            return None
         self._metrics.documents.labels("already_available").inc()
         told = self._reports.available(
-            task.request,
-            object_key=stored.object_key,
-            sha256=stored.sha256,
-            size=stored.size,
-            content_type=stored.content_type,
+            request,
+            object_key=key,
+            sha256=sha256,
+            size=size,
+            content_type=content_type,
             attempts=max(1, stored.attempts),
             traceparent=task.traceparent,
             warnings=stored.warnings or (),
@@ -182,10 +196,18 @@ class Fetcher:
             (early,) = await self.prepare([task])
             if early is not None:
                 return early
-        if task.request.job_id in self._cancellations:
+        if self._is_cancelled(task.request):
             return self._cancelled()
-        with self._cancellations.watched(task.request.job_id, task.turn.leave):
+        found = await self._from_store(task, task.stored) if task.stored is not None else None
+        if found is not None:
+            return self._and_next(task, found)
+        leave = task.turn.leave if not task.request.refetch else _stay
+        with self._cancellations.watched(task.request.job_id, leave):
             return self._and_next(task, await self._fetch(task))
+
+    def _is_cancelled(self, request: DocumentRequested) -> bool:
+        """Not what is fetched to mend the store: it is the case's, whatever became of the job that asked first."""
+        return request.job_id in self._cancellations and not request.refetch
 
     def _cancelled(self) -> Done:
         # The job's end is told already: by api, with the cancellation.
@@ -233,6 +255,7 @@ class Fetcher:
                     warnings=stored.warnings,
                     revision=request.revision,
                     replaced_at=self._replaced_at(task, stored),
+                    lost=task.lost,
                 ),
             ]
         )
@@ -264,10 +287,14 @@ class Fetcher:
                 return Done(
                     [
                         *self._starts.take(request),
-                        self._reports.failed(request, code, message, traceparent),
+                        self._reports.failed(request, code, message, traceparent, lost=task.lost),
                         self._reports.document_dead(request, code, message, traceparent),
                     ]
                 )
+
+
+def _stay() -> None:
+    """What is fetched to mend the store stays when its job is cancelled."""
 
 
 def _key(request: DocumentRequested) -> DocumentKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 
 from services.downloader import plans
 from services.downloader.planner import (
+    AVAILABLE,
     FAILED,
+    LOST,
     CatalogDocument,
     Failure,
     Place,
@@ -50,23 +52,27 @@ class Decided:
     first: Sequence[CatalogDocument]
     place: Place | None = None
     gone: Sequence[str] = ()
+    lost: int = 0
 
 
-def decide(connection: Connection, asked: Asked, job: StoredJob | None, window: int) -> Decided:
+def decide(
+    connection: Connection, asked: Asked, job: StoredJob | None, window: int, sizes: Mapping[str, int] | None = None
+) -> Decided:
     """What the job needs; of a large one also kept, for the windows that follow.
 
+    ``sizes``: what the object store has, in bytes by key; None where that was not asked.
     A plan that is there already, because its request comes again, stays as it was decided: its windows may be on their
     way.
     """
     request = asked.request
     ids, again = wanted(request, job)
     rows = iterate_documents(connection, request.process_number, document_ids=ids)
-    needs = sort_out(map(_catalog_document, rows), again=again, window=window)
+    needs = sort_out((_catalog_document(row, sizes) for row in rows), again=again, window=window)
     if not needs.rest:
-        return Decided(needs.total, needs.available, needs.reminded, needs.first)
+        return Decided(needs.total, needs.available, needs.reminded, needs.first, lost=needs.lost)
     place = Place(asked.plan_id, 0, more=True)
     if plans.store_plan(connection, asked.plan_id, request.job_id, request.process_number, needs, window):
-        return Decided(needs.total, needs.available, needs.reminded, needs.first, place)
+        return Decided(needs.total, needs.available, needs.reminded, needs.first, place, lost=needs.lost)
     stored = plans.stored_plan(connection, asked.plan_id)
     found = plans.claim_window(connection, place, request.job_id, request.process_number, asked.origin)
     first, gone = (found.documents, found.gone) if found is not None else ([], [])
@@ -125,13 +131,14 @@ class Plan:
             yield self._reports.requested(event, trace)
 
 
-def _catalog_document(row: Any) -> CatalogDocument:
+def _catalog_document(row: Any, sizes: Mapping[str, int] | None) -> CatalogDocument:
+    lost = sizes is not None and row.state == AVAILABLE and sizes.get(row.state_object_key) != row.state_size
     return CatalogDocument(
         document_id=row.document_id,
         source_path=row.source_path,
         name=row.name,
         size=row.size,
-        state=row.state,
+        state=LOST if lost else row.state,
         error_code=row.state_error_code,
         content_type=row.content_type,
         rendition=row.rendition,

@@ -23,6 +23,8 @@ from shared.storage import object_key
 AVAILABLE: Final = "available"
 FAILED: Final = "failed"
 """Document states of the projection (docs/architecture.md, document status)."""
+LOST: Final = "lost"
+"""Said to be available, and not in the object store, or not with the size that was recorded."""
 
 _MARKS: Final = (0.5, 0.75)
 """Where in a window the documents stand that ask for the next: two, so that one that hangs does not stop the job."""
@@ -83,6 +85,7 @@ class Needs:
 
     total: int = 0
     available: int = 0
+    lost: int = 0
     reminded: list[str] = field(default_factory=list)
     first: list[CatalogDocument] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
@@ -96,6 +99,7 @@ def sort_out(documents: Iterable[CatalogDocument], *, again: bool, window: int) 
     needs = Needs()
     for document in documents:
         needs.total += 1
+        needs.lost += document.state == LOST
         match need(document, again=again):
             case Need.NOTHING:
                 needs.available += 1

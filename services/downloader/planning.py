@@ -7,7 +7,8 @@ leaves in the one Kafka transaction that has its offset. What is decided is in :
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,13 +26,16 @@ from shared.db.engine import Database
 from shared.events.document_events import JobAborted
 from shared.events.envelope import decoder, deterministic_id, header, traceparent
 from shared.events.process_requested import ProcessRequested
-from shared.kafka.errors import PoisonRecord
+from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.outcome import Done
 from shared.kafka.records import OutgoingRecord, Record
+from shared.object_sizes import ObjectSizes, ObjectStoreAway
 from shared.pdpj.errors import SourceError
 
 DISCOVERIES: Final = "discoveries"
 """The group of every request that must read the source first: they share their places, and leave some free."""
+
+_log = logging.getLogger(__name__)
 
 _decode = decoder(ProcessRequested)
 
@@ -85,6 +89,7 @@ class Planner:
         self,
         database: Database,
         discovery: Discovery,
+        objects: ObjectSizes,
         *,
         reports: Reports,
         delays: Sequence[float],
@@ -93,13 +98,16 @@ class Planner:
     ) -> None:
         self._database = database
         self._discovery = discovery
+        self._objects = objects
         self._reports = reports
         self._delays = tuple(delays)
         self._window = window
         self._metrics = metrics
 
     async def handle(self, task: PlanTask) -> Done:
-        """Raises InfrastructureAway when the database is away, and PoisonRecord for a job of another case."""
+        """Raises PoisonRecord for a job of another case, and InfrastructureAway when the database is away, or the
+        object store, if it is to be asked.
+        """
         request = task.request
         jobs = await self._database.read(lambda connection: find_jobs(connection, [request.job_id]))
         job = jobs.get(request.job_id)
@@ -119,9 +127,21 @@ class Planner:
             except CaseFails as fails:
                 return Done(self._after(task, fails.error, about_case=True))
         asked = Asked(request, task.traceparent, task.plan_id, task.origin)
-        decided = await self._database.run(lambda connection: decide(connection, asked, job, self._window))
+        sizes = await self._sizes(request.process_number) if request.verify else None
+        decided = await self._database.run(lambda connection: decide(connection, asked, job, self._window, sizes))
+        if decided.lost:
+            _log.warning(
+                "Available documents are not in the object store as recorded, and are fetched again",
+                extra={"job_id": request.job_id, "count": decided.lost},
+            )
         self._metrics.jobs.labels("planned").inc()
         return Done(Plan(self._database, self._reports, asked, decided))
+
+    async def _sizes(self, process_number: str) -> Mapping[str, int]:
+        try:
+            return await self._objects.of_case(process_number)
+        except ObjectStoreAway as away:
+            raise InfrastructureAway("object store") from away
 
     async def _release(self, task: PlanTask, plan_id: str, number: int) -> Done:
         """The next window; nothing when it was released already, or the plan is over."""

@@ -124,7 +124,9 @@ class Reports:
         rendition: str | None = None,
         revision: int = 1,
         replaced_at: datetime | None = None,
+        lost: bool = False,
     ) -> OutgoingRecord:
+        """``lost``: what was stored before was not there any more; other content is another event."""
         event = DocumentAvailable(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -140,15 +142,22 @@ class Reports:
             revision=revision,
             replaced_at=replaced_at,
         )
-        return self._told(event, "available", traceparent)
+        return self._told(event, f"available {sha256}" if lost else "available", traceparent)
 
     def now(self) -> datetime:
         """The time that events are given."""
         return self._clock()
 
     def failed(
-        self, request: DocumentRequested, error_code: str, error_message: str, traceparent: str | None
+        self,
+        request: DocumentRequested,
+        error_code: str,
+        error_message: str,
+        traceparent: str | None,
+        *,
+        lost: bool = False,
     ) -> OutgoingRecord:
+        """``lost``: it was available before."""
         event = DocumentFailed(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -158,8 +167,9 @@ class Reports:
             error_code=error_code,
             error_message=error_message,
             revision=request.revision,
+            lost=lost,
         )
-        return self._told(event, "failed", traceparent)
+        return self._told(event, "lost" if lost else "failed", traceparent)
 
     def reminded(self, event: DocumentFailed, traceparent: str | None) -> OutgoingRecord:
         """A failure of an earlier job, told again for this one."""

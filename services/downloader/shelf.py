@@ -16,6 +16,7 @@ from obstore.store import S3Store
 from services.downloader.budget import ByteBudget
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.errors import InfrastructureAway
+from shared.object_sizes import ObjectSizes, ObjectStoreAway
 from shared.pdpj.errors import RetryableError
 from shared.storage import object_key
 
@@ -80,6 +81,7 @@ class Shelf:
 
     def __init__(self, store: S3Store) -> None:
         self._store = store
+        self._sizes = ObjectSizes(store)
         self._budget = ByteBudget(_MEMORY_BYTES)
         self._away = False
 
@@ -104,14 +106,10 @@ class Shelf:
     async def has(self, key: str, size: int) -> bool:
         """Whether there is an object of so many bytes. Raises InfrastructureAway."""
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
-                found = await obstore.head_async(self._store, key)
-        except FileNotFoundError:
-            return False
-        except (BaseError, OSError) as error:
+            return await self._sizes.one(key) == size
+        except ObjectStoreAway as away:
             self._away = True
-            raise InfrastructureAway("object store") from error
-        return found["size"] == size
+            raise InfrastructureAway("object store") from away
 
     async def put(
         self,

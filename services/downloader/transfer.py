@@ -151,7 +151,8 @@ class Transfer:
     async def _store(self, spool: Spool, request: DocumentRequested, read: _Read, terms: Terms) -> Transferred:
         content = await spool.finish()
         begun = self._clock()
-        key = await self._copies.find(request, spool.sha256, spool.size)
+        # What is fetched because an object has the wrong bytes must not find just that one.
+        key = None if request.refetch else await self._copies.find(request, spool.sha256, spool.size)
         stored = Transferred(
             spool.sha256,
             spool.size,

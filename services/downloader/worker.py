@@ -38,6 +38,7 @@ from shared.kafka.producer import Producer
 from shared.kafka.runtime import ConsumerRuntime, kafka_consumer
 from shared.kafka.sinks import ProducerSink
 from shared.kafka.transactions import TransactionalSink
+from shared.object_sizes import ObjectSizes
 from shared.pdpj.client import CourtSource, build_source
 from shared.pdpj.control import SourceControl
 from shared.pdpj.credential_store import PostgresCredentialStore
@@ -99,6 +100,7 @@ class Worker:
             metrics=self._metrics,
         )
         self._starts = Starts(self._producer)
+        self._store = make_store(settings)
         self._ends = Ends(self._database, self._reports)
         self._planner = self._make_planner()
         self._fetcher = self._make_fetcher()
@@ -154,6 +156,7 @@ class Worker:
         planner = Planner(
             self._database,
             discovery,
+            ObjectSizes(self._store),
             reports=self._reports,
             delays=settings.download_retry_delays,
             window=settings.download_window,
@@ -185,7 +188,7 @@ class Worker:
 
     def _make_fetcher(self) -> ConsumerRuntime[FetchTask]:
         settings = self._settings
-        shelf = Shelf(make_store(settings))
+        shelf = Shelf(self._store)
         transfer = Transfer(
             self._source,
             self._gate,
@@ -199,6 +202,7 @@ class Worker:
         fetcher = Fetcher(
             self._database,
             transfer,
+            shelf,
             reports=self._reports,
             starts=self._starts,
             cancellations=self._cancellations,

@@ -29,10 +29,16 @@ from shared.webhooks.payload import Body, Documents, Form, completed_body
 
 _log = logging.getLogger(__name__)
 
+# A dead letter that was replayed corrects the counters of a job that had ended: what is sent again says so.
 _COMPLETIONS: Final = """
-SELECT c.job_id::text, c.process_number, c.status, c.total_documents, c.completed_documents, c.failed_documents,
+SELECT c.job_id::text, c.process_number, COALESCE(p.status, c.status) AS status, c.total_documents,
+       COALESCE(p.completed_documents, c.completed_documents) AS completed_documents,
+       COALESCE(p.failed_documents, c.failed_documents) AS failed_documents,
        c.error_code, c.error_message, c.created_at, c.completed_at, j.scope
-  FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id) WHERE c.job_id = ANY (%(jobs)s::uuid[])
+  FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id)
+  LEFT JOIN progress.jobs p ON p.job_id = c.job_id AND p.completed_documents > c.completed_documents
+       AND p.completed_documents + p.failed_documents = c.completed_documents + c.failed_documents
+ WHERE c.job_id = ANY (%(jobs)s::uuid[])
 """
 _CASES: Final = """
 SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,

@@ -4,9 +4,11 @@ A fold of one step an event, so any split of the same events into batches gives 
 
 * within a job a document only rises: started < failed < available. ``job_documents`` remembers how far it came, so a
   duplicate, a replay and a late Started change nothing;
-* between jobs an available document stays available; otherwise what happened later (the event's own time) counts;
-* a job ends once. What comes for it afterwards (a replayed dead letter, the rest of a cancelled job) still tells
-  about the documents, but the job's counters and its end stay as they were announced.
+* between jobs an available document stays available, until its object is found to be gone for good (``lost_at``);
+  otherwise what happened later (the event's own time) counts;
+* a job ends once. What comes for it afterwards still tells about the documents. A document that had failed and is
+  available after all (a replayed dead letter) corrects the counters and the status of a job that had ended by itself;
+  the moment of its end stays, and nothing is announced again. One that was cancelled or aborted stays as announced.
 
 All times are the events', not the projection's, so that a rebuild gives the same rows.
 """
@@ -96,17 +98,58 @@ def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at
     document = changes.documents.get(key) or state.documents.get(key)
     before = changes.job_documents.get(job_key) or state.job_documents.get(job_key)
     rank = _rank(event)
-    if before is not None and rank <= before:
-        again = rank == before and document is not None and document.job_id == event.job_id
-        if not again or document is None or event.attempts <= document.attempts:
-            return None
-        # The same outcome after more attempts: the row tells of the last one.
-        changes.documents[key] = _told(document, event, at)
+    risen = before is None or rank > before
+    after: Document | None
+    if isinstance(event, DocumentFailed) and event.lost:
+        after = _lost(document, event, at)
+    elif risen:
+        after = _told(document, event, at) if _takes_over(document, event.job_id, rank, at) else document
+    else:
+        after = _told(document, event, at) if _tells_more(document, event, before, at) else document
+    if after is not None and after != document:
+        changes.documents[key] = after
+    elif not risen:
+        return None
+    if not risen:
         return job
     changes.job_documents[job_key] = rank
-    if _takes_over(document, event.job_id, rank, at):
-        changes.documents[key] = _told(document, event, at)
     return _counted(job, before, rank, at)
+
+
+def _tells_more(document: Document | None, event: DocumentEvent, before: Rank | None, at: datetime) -> bool:
+    """Whether an outcome that this job has told before says something new of the document."""
+    rank = _rank(event)
+    if document is None or rank != before:
+        return False
+    if rank is Rank.AVAILABLE and at != document.since:
+        # Fetched again, because the object was gone or wrong; or found available again.
+        return _is_later(document, event.job_id, at) if _is_available(document) else not _is_past(document, at)
+    # The same outcome after more attempts: the row tells of the last one.
+    return document.job_id == event.job_id and event.attempts > document.attempts
+
+
+def _lost(document: Document | None, event: DocumentFailed, at: datetime) -> Document:
+    """The document's row once its object is known to be gone: what was told of it earlier counts no more."""
+    after = document
+    if document is None or _is_later(document, event.job_id, at):
+        after = _told(document, event, at)
+    assert after is not None
+    lost_at = at if after.lost_at is None else max(after.lost_at, at)
+    return after._replace(lost_at=lost_at)
+
+
+def _is_available(document: Document) -> bool:
+    return document.status == STATUS[Rank.AVAILABLE]
+
+
+def _is_past(document: Document, at: datetime) -> bool:
+    """Whether what was so at this time was undone by the loss of the object."""
+    return document.lost_at is not None and at <= document.lost_at
+
+
+def _is_later(document: Document, job_id: str, at: datetime) -> bool:
+    """Two jobs are in two partitions, in no order: the events' time decides, the same way in every replay."""
+    return document.since is None or (at, job_id) > (document.since, document.job_id)
 
 
 def _rank(event: DocumentEvent) -> Rank:
@@ -121,18 +164,22 @@ def _rank(event: DocumentEvent) -> Rank:
 
 def _takes_over(document: Document | None, job_id: str, rank: Rank, at: datetime) -> bool:
     """Whether a job's news, new to that job, is the news of the document as well."""
-    if document is None or document.job_id == job_id:
+    if document is None:
         return True
-    if (document.status == STATUS[Rank.AVAILABLE]) != (rank is Rank.AVAILABLE):
-        return rank is Rank.AVAILABLE
-    # Two jobs are in two partitions, in no order: the events' time decides, the same way in every replay.
-    return document.since is None or (at, job_id) > (document.since, document.job_id)
+    if rank is Rank.AVAILABLE and not _is_available(document):
+        return not _is_past(document, at)
+    if document.job_id == job_id:
+        return True
+    if _is_available(document) != (rank is Rank.AVAILABLE):
+        return False
+    return _is_later(document, job_id, at)
 
 
 def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Document:
     """The document's row as the event says it."""
     key = (event.process_number, event.document_id, event.job_id)
     same = document is not None and document.job_id == event.job_id
+    lost_at = document.lost_at if document is not None else None
     started = document.download_started_at if document is not None else None
     if started is not None and not same and started > at:
         started = None
@@ -151,18 +198,19 @@ def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Docu
             rendition=event.rendition,
             revision=event.revision,
             replaced_at=event.replaced_at,
+            lost_at=lost_at,
         )
     if isinstance(event, DocumentFailed):
         why = (_text(event.error_code), _text(event.error_message))
         failed = Document(*key, STATUS[Rank.FAILED], None, None, None, None, *why, event.attempts, started, at)
-        return failed._replace(revision=event.revision)
+        return failed._replace(revision=event.revision, lost_at=lost_at)
     began = (started if same else None) or at
-    return Document(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began)
+    return Document(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began, lost_at=lost_at)
 
 
 def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:
     if job.completed_at is not None:
-        return job
+        return _corrected(job) if rank is Rank.AVAILABLE and before is Rank.FAILED else job
     completed, failed = job.completed_documents, job.failed_documents
     room = job.total_documents is None or completed + failed < job.total_documents
     if rank is Rank.AVAILABLE and before is Rank.FAILED and failed:
@@ -179,17 +227,27 @@ def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:
     )
 
 
+def _corrected(job: Job) -> Job:
+    """An ended job of which a document that had failed is available after all. What cut it short stays as it was."""
+    if job.error_code is not None or not job.failed_documents:
+        return job
+    after = job._replace(completed_documents=job.completed_documents + 1, failed_documents=job.failed_documents - 1)
+    return after._replace(status=_outcome(after).value)
+
+
 def _ended(job: Job, at: datetime) -> Job:
     """The job with its end, when its last document has ended."""
     if job.completed_at is not None or job.total_documents is None:
         return job
     if job.completed_documents + job.failed_documents < job.total_documents:
         return job
+    return job._replace(status=_outcome(job).value, completed_at=max(at, job.started_at or at))
+
+
+def _outcome(job: Job) -> JobOutcome:
     if job.completed_documents == job.total_documents:
-        outcome = JobOutcome.COMPLETED
-    else:
-        outcome = JobOutcome.PARTIAL if job.completed_documents else JobOutcome.FAILED
-    return job._replace(status=outcome.value, completed_at=max(at, job.started_at or at))
+        return JobOutcome.COMPLETED
+    return JobOutcome.PARTIAL if job.completed_documents else JobOutcome.FAILED
 
 
 def completion(job: Job) -> ProcessCompleted:

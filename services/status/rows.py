@@ -67,6 +67,8 @@ class Document(NamedTuple):
     rendition: str | None = None
     revision: int | None = None
     replaced_at: datetime | None = None
+    lost_at: datetime | None = None
+    """When its object was found to be gone and could not be fetched again: what was told before is no longer so."""
 
     @property
     def since(self) -> datetime | None:

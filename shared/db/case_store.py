@@ -213,6 +213,8 @@ def iterate_documents(
             state.c.status.label("state"),
             state.c.error_code.label("state_error_code"),
             func.coalesce(state.c.revision, 1).label("state_revision"),
+            state.c.size.label("state_size"),
+            state.c.object_key.label("state_object_key"),
         )
         .join(
             state,

@@ -85,3 +85,5 @@ class DocumentFailed(DocumentEvent):
     error_message: Line
     revision: Revision | None = None
     """Of the listing that was asked for; None: the first."""
+    lost: bool = False
+    """It was available: its object is gone from the store, and could not be fetched again."""

@@ -31,6 +31,8 @@ class DocumentRequested(Event):
     attempt: Attempt = 1
     not_before: Timestamp | None = None
     last_error: Word | None = None
+    refetch: bool = False
+    """What is stored was found to be wrong: it is fetched even when it is there, and for a cancelled job too."""
     plan_id: Uuid | None = None
     release_after: Window | None = None
     """Whatever becomes of this document, the window of the plan after this one is to be requested next."""

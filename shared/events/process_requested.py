@@ -22,6 +22,8 @@ class ProcessRequested(Event):
     """Whether the case's metadata must be read from the source first."""
     created_at: Timestamp | None = None
     """When the job was created; travels to the projection with JobPlanned."""
+    verify: bool = False
+    """Whether what is said to be available is looked up in the object store, and fetched again when it is not there."""
     attempt: Attempt = 1
     not_before: Timestamp | None = None
     last_error: Word | None = None

@@ -35,6 +35,7 @@ _VALUES: Final[dict[str, object]] = {
     "job_id": _JOB,
     "last_error": "timeout",
     "listed_type": "application/pdf",
+    "lost": False,
     "name": "document",
     "next_attempt_at": _LATER,
     "not_before": _LATER,
@@ -42,6 +43,7 @@ _VALUES: Final[dict[str, object]] = {
     "plan_id": "8d9e0f1a-2b3c-4d5e-8f6a-7b8c9d0e1f2a",
     "process_number": _NUMBER,
     "reason": "gone",
+    "refetch": False,
     "release_after": 3,
     "rendition": "binary",
     "replaced_at": _LATER,
@@ -55,6 +57,7 @@ _VALUES: Final[dict[str, object]] = {
     "subscription_id": "7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
     "total_documents": 12,
     "url": "https://client.example/webhook",
+    "verify": False,
     "warnings": ["size_differs"],
 }
 

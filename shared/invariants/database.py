@@ -33,7 +33,8 @@ SELECT c.job_id::text, c.process_number, c.created_at, c.cancelled_at,
            count(*) FILTER (WHERE jd.status = 'failed') AS failed,
            count(*) FILTER (WHERE jd.status NOT IN ('available', 'failed')) AS open,
            count(*) FILTER (WHERE jd.status = 'available' AND d.download_completed_at > p.completed_at) AS healed,
-           count(*) FILTER (WHERE jd.status = 'available' AND d.status IS DISTINCT FROM 'available') AS unbacked
+           count(*) FILTER (WHERE jd.status = 'available' AND d.status IS DISTINCT FROM 'available'
+                          AND d.lost_at IS NULL) AS unbacked
       FROM progress.job_documents jd
       LEFT JOIN progress.documents d ON d.process_number = c.process_number AND d.document_id = jd.document_id
      WHERE jd.job_id = c.job_id) AS r

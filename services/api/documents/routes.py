@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
@@ -14,9 +13,11 @@ from starlette.responses import StreamingResponse
 from services.api.answers import matches, not_modified
 from services.api.auth import Reader
 from services.api.documents.archive import Entry, stream_archive
+from services.api.documents.gone import gone, is_gone, refuse_gone
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
 from services.api.parameters import DocumentId, Number
 from services.api.problems import (
+    DocumentGone,
     DocumentNotAvailable,
     DocumentNotFound,
     InvalidProcessNumber,
@@ -33,8 +34,6 @@ router = APIRouter(prefix="/processes", tags=["documents"])
 
 _CHUNK_BYTES: Final = 256 * 1024
 
-_log = logging.getLogger(__name__)
-
 # Any type: the document's own.
 _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
@@ -49,7 +48,7 @@ _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
         200: {"description": "The document (proxy=true)", "content": _BYTES},
         304: {"description": "Your copy is current (proxy=true and If-None-Match)"},
         206: {"description": "A part of the document (proxy=true and Range)", "content": _BYTES},
-        **described(InvalidProcessNumber, DocumentNotFound, DocumentNotAvailable, RangeNotSatisfiable),
+        **described(InvalidProcessNumber, DocumentNotFound, DocumentNotAvailable, DocumentGone, RangeNotSatisfiable),
     },
     summary="A document's content",
 )
@@ -72,16 +71,18 @@ async def get_content(
     if state is None or not document.available:
         raise DocumentNotAvailable
     if not proxy:
+        if await is_gone(parts.objects, document):
+            raise gone(numero, document_id)
         link = parts.links.get(state.object_key, document.listed.name, state.content_type)
         return Response(status_code=307, headers={"Location": link.url})
     tag = f'"{state.sha256}"'
     if matches(if_none_match, tag):
         return not_modified(tag)
-    return await _proxied(parts, document, tag, range_, if_range)
+    return await _proxied(parts, numero, document, tag, range_, if_range)
 
 
 async def _proxied(
-    parts: Resources, document: Document, tag: str, range_: str | None, if_range: str | None
+    parts: Resources, number: str, document: Document, tag: str, range_: str | None, if_range: str | None
 ) -> Response:
     state = document.state
     assert state is not None
@@ -92,7 +93,12 @@ async def _proxied(
             wanted = parse_range(range_, size)
         except NotSatisfiable:
             raise RangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"}) from None
-    content = await _open(parts.store, state.object_key, wanted)
+    try:
+        content = await _open(parts.store, state.object_key, wanted, size=size)
+    except ServiceUnavailable:
+        if await is_gone(parts.objects, document):
+            raise gone(number, document.listed.document_id) from None
+        raise
     content_type = state.content_type or "application/octet-stream"
     headers = {
         "Accept-Ranges": "bytes",
@@ -115,7 +121,7 @@ async def _proxied(
             "description": "The archive",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **described(InvalidProcessNumber, ProcessUnknown),
+        **described(InvalidProcessNumber, ProcessUnknown, DocumentGone),
     },
     summary="All available documents as one archive",
 )
@@ -128,6 +134,7 @@ async def get_archive(numero: Number, caller: Reader, parts: Parts) -> Response:
     )
     if documents is None:
         raise ProcessUnknown
+    await refuse_gone(parts.objects, numero, documents)
     entries = [_entry(document) for document in documents]
 
     async def open_object(key: str) -> AsyncIterator[bytes]:
@@ -157,16 +164,18 @@ def _entry(document: Document) -> Entry:
     )
 
 
-async def _open(store: S3Store, key: str, wanted: ByteRange | None) -> AsyncIterator[bytes]:
-    """The object's bytes, once the store has answered. Raises DocumentNotAvailable and ServiceUnavailable."""
+async def _open(store: S3Store, key: str, wanted: ByteRange | None, *, size: int | None = None) -> AsyncIterator[bytes]:
+    """The object's bytes, once the store has answered. Raises ServiceUnavailable when it has not ``size`` bytes, too:
+    why that is so is asked apart (:func:`services.api.documents.gone.is_gone`).
+    """
+    away = ServiceUnavailable("the object store is away, try again", headers={"Retry-After": "2"})
     try:
         options = {"range": (wanted.start, wanted.end)} if wanted is not None else {}
         result = await store.get_async(key, options=options)  # type: ignore[arg-type]
-    except FileNotFoundError:
-        _log.error("an available document is not in the object store", extra={"object_key": key})
-        raise DocumentNotAvailable("the document has gone from the object store; ask for it again") from None
     except (BaseError, OSError) as error:
-        raise ServiceUnavailable("the object store is away, try again", headers={"Retry-After": "2"}) from error
+        raise away from error
+    if size is not None and result.meta["size"] != size:
+        raise away
 
     async def chunks() -> AsyncIterator[bytes]:
         async for chunk in result.stream(min_chunk_size=_CHUNK_BYTES):

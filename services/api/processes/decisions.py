@@ -25,6 +25,8 @@ class Ask:
     document_id: str | None = None
     documents: bool = True
     """Show the documents in the answer."""
+    lost: bool = False
+    """The document is said to be available, and its object is not in the store as recorded."""
     defer: bool = False
     """Leave reading the source to the job: for many cases at once."""
 
@@ -123,6 +125,14 @@ def _decide_document(ask: Ask, known: Known) -> Decision:
     if known.fetched_at is not None and not known.document_known:
         return Decision(Step.UNKNOWN_DOCUMENT)
     last = known.last
-    if last is not None and (known.document_available or last.created_at >= ask.asked_at):
+    if last is not None and ((known.document_available and not ask.lost) or last.created_at >= ask.asked_at):
         return Decision(Step.ANSWER, last)
     return Decision(Step.START)
+
+
+def must_verify(ask: Ask, known: Known) -> bool:
+    """Whether a new job looks up in the object store what is said to be available.
+
+    Not the first job of a case, which finds nothing there: whoever asks again may have found something missing.
+    """
+    return ask.refresh or ask.retry_failed or ask.document_id is not None or known.last is not None

@@ -18,7 +18,9 @@ SOURCE: Final = "/autos/api"
 _NAMED_AT_MOST: Final = 500
 
 
-def requested(ask: Ask, job: Job, document_ids: Sequence[str] | None, now: datetime) -> OutgoingRecord:
+def requested(
+    ask: Ask, job: Job, document_ids: Sequence[str] | None, now: datetime, *, verify: bool = False
+) -> OutgoingRecord:
     """The job's ProcessRequested; ``document_ids`` None means what the job's row says.
 
     Raises ValueError for more ids than an event may name: no event grows with a case.
@@ -31,6 +33,7 @@ def requested(ask: Ask, job: Job, document_ids: Sequence[str] | None, now: datet
         client_id=ask.client_id,
         document_ids=list(document_ids) if document_ids is not None else None,
         discover=job.discover,
+        verify=verify,
         created_at=job.created_at,
     )
     return encode(

@@ -181,6 +181,11 @@ def documents_of(
     return [document for document in found if document.available] if available_only else found
 
 
+def find_available(connection: Connection, process_number: str, document_id: str) -> Document | None:
+    """The document of the case, when it is available."""
+    return next(iter(documents_of(connection, process_number, document_id=document_id, available_only=True)), None)
+
+
 def states_since(
     connection: Connection,
     process_number: str,

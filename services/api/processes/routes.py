@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from services.api.answers import Json, matches, not_modified, tagged
 from services.api.auth import Caller, Downloader, Reader, require_webhooks
+from services.api.documents.gone import is_gone
 from services.api.openapi import webhook_callback
 from services.api.parameters import DocumentId, Number, UrlText, WithDocuments
 from services.api.places import PlacedStream, TooManyStreams, TooManyWaits
@@ -29,7 +30,7 @@ from services.api.problems import (
 )
 from services.api.processes.decisions import Ask
 from services.api.processes.reading import read_files
-from services.api.processes.repository import was_asked_for
+from services.api.processes.repository import find_available, was_asked_for
 from services.api.processes.schemas import DownloadBody, FilesView, JobAnswer, ProcessView, StatusView
 from services.api.processes.views import seen_by
 from services.api.resources import Parts, Resources, Trace
@@ -86,7 +87,7 @@ async def get_process(
     trace: Trace,
     webhook_url: WebhookUrl = None,
     auto_download: Annotated[bool, Query(description="Start the download unless it runs or is done")] = True,
-    refresh: Annotated[bool, Query(description="Read the source again and download what is new")] = False,
+    refresh: Annotated[bool, Query(description="Read the source again; download what is new or gone")] = False,
     documents: WithDocuments = True,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -231,8 +232,14 @@ async def download_document(
     trace: Trace,
     documents: WithDocuments = True,
 ) -> Response:
-    """Joins the case's running job, or starts one for this document."""
-    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, document_id=document_id, documents=documents))
+    """Joins the case's running job, or starts one for this document; one that is available is only fetched again when
+    it is gone from the object store.
+    """
+    document = await parts.database.read(partial(find_available, process_number=numero, document_id=document_id))
+    lost = document is not None and await is_gone(parts.objects, document)
+    answer = await parts.cases.ask(
+        _ask(numero, caller, parts, trace, document_id=document_id, lost=lost, documents=documents)
+    )
     return Json(seen_by(caller, answer.view), 202, answer.headers)
 
 
@@ -252,7 +259,9 @@ async def download_all(
     body: DownloadBody | None = None,
     documents: WithDocuments = True,
 ) -> Response:
-    """Joins the case's running job, or starts one that tries every document that is not available."""
+    """Joins the case's running job, or starts one that tries every document that is not available, and those that are
+    gone from the object store.
+    """
     url = await _checked(parts, caller, body.webhook_url if body is not None else None)
     answer = await parts.cases.ask(
         _ask(numero, caller, parts, trace, webhook_url=url, retry_failed=True, documents=documents)

@@ -27,7 +27,7 @@ from services.api.problems import (
     TooManyActiveJobs,
 )
 from services.api.processes import events, repository
-from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read
+from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read, must_verify
 from services.api.processes.known import Seen, read_known, store_reading
 from services.api.processes.outcome import ACCEPTED, JOINED, STORED, Answer, Outcome, Payment, Rules, show_case
 from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading, Unchanged
@@ -231,7 +231,7 @@ class CaseService:
             now=now,
         )
         wanted = [ask.document_id] if ask.document_id is not None else None
-        return job, events.requested(ask, job, wanted, now)
+        return job, events.requested(ask, job, wanted, now, verify=must_verify(ask, known))
 
 
 def _nothing(_connection: Connection, _outcome: Outcome) -> None:

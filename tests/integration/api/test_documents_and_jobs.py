@@ -277,3 +277,67 @@ def unused_tcp_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+async def test_a_document_whose_object_is_gone_or_cut_says_what_to_do_and_that_is_true(
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    stored: Stored,
+    process_number: MakeNumber,
+) -> None:
+    number = process_number()
+    source.add(number, 3)
+    app = make_app()
+    store = app.state.resources.store
+    async with client_of(app, new_key()) as api:
+        view = (await api.get(f"/processes/{number}")).json()
+        gone, cut, whole = await put(store, view, progress)
+        first = view["job"]["job_id"]
+        untouched = await api.post(f"/processes/{number}/download-document/{gone}")
+        assert untouched.json()["job"]["job_id"] == first, "it is there: nothing is to be done"
+        await store.delete_async(object_key(number, gone))
+        await store.put_async(object_key(number, cut), BODY[:10])
+        for document in (gone, cut):
+            way = f"POST /processes/{number}/download-document/{document}"
+            for options in ({}, {"proxy": "true"}):
+                answer = await api.get(f"/processes/{number}/documents/{document}/content", params=options)
+                assert_problem(answer, 404, "document_gone")
+                assert way in answer.json()["detail"]
+            ranged = {"Range": "bytes=100-200"}
+            path = f"/processes/{number}/documents/{document}/content"
+            assert_problem(await api.get(path, params={"proxy": "true"}, headers=ranged), 404, "document_gone")
+        archive = await api.get(f"/processes/{number}/documents.zip")
+        assert_problem(archive, 404, "document_gone")
+        assert f"POST /processes/{number}/download-all-documents" in archive.json()["detail"]
+        assert (await api.get(f"/processes/{number}/documents/{whole}/content")).status_code == 307
+
+        started = await api.post(f"/processes/{number}/download-document/{gone}")
+        assert started.status_code == 202 and started.json()["job"]["job_id"] != first
+        again = await api.post(f"/processes/{number}/download-document/{gone}")
+        assert again.json()["job"]["job_id"] == started.json()["job"]["job_id"]
+        everything = await api.post(f"/processes/{number}/download-all-documents")
+        refreshed = await api.get(f"/processes/{number}", params={"refresh": "true"})
+    asked = {event["job_id"]: event["verify"] for event in stored.events(number, "autos.process.requested")}
+    jobs = {answer.json()["job"]["job_id"] for answer in (started, everything, refreshed)}
+    assert asked == {first: False, **dict.fromkeys(jobs, True)}
+
+
+async def test_a_store_that_is_away_does_not_make_a_document_gone(
+    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+) -> None:
+    number = process_number()
+    source.add(number, 1)
+    key = new_key()
+    app = make_app()
+    async with client_of(app, key) as api:
+        view = (await api.get(f"/processes/{number}")).json()
+        (document,) = await put(app.state.resources.store, view, progress)
+    async with client_of(make_app(s3_endpoint_url="http://127.0.0.1:9"), key) as api:
+        path = f"/processes/{number}/documents/{document}/content"
+        assert (await api.get(path)).status_code == 307
+        assert_problem(await api.get(path, params={"proxy": "true"}), 503, "service_unavailable")
+        assert_problem(await api.get(f"/processes/{number}/documents.zip"), 503, "service_unavailable")
+        answer = await api.post(f"/processes/{number}/download-document/{document}")
+        assert answer.json()["job"]["job_id"] == view["job"]["job_id"]

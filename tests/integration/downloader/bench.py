@@ -164,6 +164,7 @@ class Bench:
         document_ids: list[str] | None = None,
         scope: str = "all",
         retry_failed: bool = False,
+        verify: bool = False,
         times: int = 1,
     ) -> str:
         """Ask for a case as api does, whose relay may publish the same event several times; the job's id."""
@@ -175,6 +176,7 @@ class Bench:
             client_id="test",
             document_ids=document_ids,
             discover=discover,
+            verify=verify,
             created_at=datetime(2025, 1, 2, tzinfo=UTC),
         )
         event = encode(request, topics.PROCESS_REQUESTED, event_id=job_id, source="/autos/api", time=utc_now())
@@ -247,6 +249,13 @@ class Bench:
         found = self._store.get_object(Bucket=self.servers.s3_bucket, Key=key)
         with found["Body"] as body:
             return body.read(), found["Metadata"], found["ContentType"]
+
+    def spoil(self, key: str, content: bytes | None = None) -> None:
+        """Behind everybody's back: another content for an object, or none at all."""
+        if content is None:
+            self._store.delete_object(Bucket=self.servers.s3_bucket, Key=key)
+        else:
+            self._store.put_object(Bucket=self.servers.s3_bucket, Key=key, Body=content)
 
     def check_stored(self, number: ProcessNumber, job_id: str, *, but: Sequence[str] = ()) -> None:
         """Every document of the case is in the store with the SHA-256 that the source's copy has."""

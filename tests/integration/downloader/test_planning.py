@@ -13,6 +13,7 @@ from local.pdpj.control import Failure, FailureKind, Growth
 from shared.cnj import ProcessNumber
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
+from shared.storage import object_key
 from tests.integration.downloader.bench import Bench
 from tests.support import wait_until_async
 
@@ -20,14 +21,15 @@ LARGE = 10_000
 LARGE_SECONDS = 10.0
 
 
-async def put_available(bench: Bench, number: str, document_id: str, key: str = "k") -> None:
+async def put_available(bench: Bench, number: str, document_id: str, size: int = 7, key: str = "k") -> None:
     """As the projection would have it."""
     await bench.sql(
         "INSERT INTO progress.documents (process_number, document_id, job_id, status, object_key, sha256, size,"
-        " content_type, attempts, updated_at) VALUES (:n, :d, :j, 'available', :k, 'ab', 7, 'text/plain', 2, now())",
+        " content_type, attempts, updated_at) VALUES (:n, :d, :j, 'available', :k, 'ab', :s, 'text/plain', 2, now())",
         n=number,
         d=document_id,
         j=str(uuid.uuid4()),
+        s=size,
         k=key,
     )
 
@@ -246,7 +248,8 @@ async def test_a_document_that_another_job_brought_is_told_for_this_job_without_
     job = await bench.ask(number)
     async with bench.worker():
         await bench.ended(job)
-    await put_available(bench, number, known, key="stored-before")
+    size = bench.pdpj.case(number).documents[0].size
+    await put_available(bench, number, known, size=size, key=object_key(number, known))
     requested = [e for e in bench.heard if e.topic == topics.DOCUMENT_REQUESTED and e.value["document_id"] == known]
     bench.pdpj.reset_metrics()
     async with bench.worker():
@@ -254,9 +257,9 @@ async def test_a_document_that_another_job_brought_is_told_for_this_job_without_
         value = orjson.dumps(first.value)
         await bench.produce(OutgoingRecord(topics.DOCUMENT_REQUESTED, first.key or b"", value, first.headers))
         told = await wait_until_async(
-            lambda: [e for e in bench.told(job, "document.available") if e["object_key"] == "stored-before"], 10
+            lambda: [e for e in bench.told(job, "document.available") if e["sha256"] == "ab"], 10
         )
-    assert (told[0]["size"], told[0]["attempts"]) == (7, 2)
+    assert (told[0]["size"], told[0]["attempts"]) == (size, 2)
     assert bench.pdpj.case_metrics(number).document_requests == {}
 
 

@@ -15,6 +15,7 @@ from services.downloader.cancellations import Cancellations
 from services.downloader.fetching import Fetcher, FetchTask
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.reports import Reports
+from services.downloader.shelf import Shelf
 from services.downloader.starts import GATHER_SECONDS, Starts
 from services.downloader.stored import StoredDocument
 from services.downloader.transfer import Terms, Transfer, Transferred
@@ -69,6 +70,18 @@ class FakeProducer:
         self.sent.append(records)
 
 
+class FakeShelf:
+    """Has the document with so many bytes, or not at all (None); or the store's failure."""
+
+    def __init__(self) -> None:
+        self.size: int | Exception | None = None
+
+    async def has(self, key: str, size: int) -> bool:
+        if isinstance(self.size, Exception):
+            raise self.size
+        return self.size == size
+
+
 class Bench:
     """A fetcher with fakes around it."""
 
@@ -79,6 +92,7 @@ class Bench:
         gather_seconds: float = GATHER_SECONDS,
     ) -> None:
         self.transfer = FakeTransfer(*endings)
+        self.shelf = FakeShelf()
         self.producer = producer or FakeProducer()
         self.starts = Starts(cast(Producer, self.producer), gather_seconds=gather_seconds)
         self.cancellations = Cancellations(cast(Database, None))
@@ -88,6 +102,7 @@ class Bench:
         return Fetcher(
             cast(Database, None),
             cast(Transfer, self.transfer),
+            cast(Shelf, self.shelf),
             reports=Reports(lambda: NOW),
             starts=self.starts,
             cancellations=self.cancellations,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.events.topics import DOCUMENT_RETRY
-from shared.pdpj.errors import CaseUnreadable, SourceError, Verdict
+from shared.pdpj.errors import CaseUnreadable, SourceError, SourceRoute, Verdict
 
 GIVEN_UP_CODE = "source_error"
 """The job's error code when the source kept answering about the case, but never with the case."""
@@ -78,7 +78,7 @@ def after_discovery_failure(
     if error.verdict is Verdict.RETRY or about_case:
         answers += 1
         if answers > len(delays):
-            code = error.code if isinstance(error, CaseUnreadable) else GIVEN_UP_CODE
+            code = error.code if isinstance(error, CaseUnreadable | SourceRoute) else GIVEN_UP_CODE
             return Abort(code, error.message, dead=True)
     tiers = delays or (_LONGEST_WISH,)
     return PutOff(attempt + 1, answers, _delay(tiers[min(attempt, len(tiers)) - 1], error), error.code)

@@ -15,7 +15,7 @@ def is_met(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, Mapping) and set(wanted) == {"min"}:
         return found is not None and bool(found >= wanted["min"])
     if isinstance(wanted, list):
-        return any(is_met(one, found) for one in wanted)
+        return any(one == found if isinstance(one, list) else is_met(one, found) for one in wanted)
     return bool(wanted == found)
 
 

@@ -188,17 +188,20 @@ async def test_filters_of_documents(
             document,
             type=kinds[index % 3],
             type_code=str(index % 3),
+            degree=f"G{1 + index % 2}",
+            court="TJSP",
             filed_at=START + timedelta(days=index) if index else None,
         )
         for index, document in enumerate(case.documents)
     ]
     put(source, case, documents=listed)
     view = (await api.get(f"/processes/{number}")).json()
-    ids = [document["id"] for document in view["documents"]]
+    ids = [document.document_id for document in listed]
+    assert [ids.index(document["id"]) for document in view["documents"]] == [*range(1, 9), 0], "the undated one is last"
     path = f"/processes/{number}/documents"
 
     async def found(**parameters: Any) -> list[int]:
-        return [ids.index(one["id"]) for one in await walk(api, path, "documents", limit=2, **parameters)]
+        return sorted([ids.index(one["id"]) for one in await walk(api, path, "documents", limit=2, **parameters)])
 
     assert await found(status="processing") == list(range(9)) and await found(status="pending") == []
     progress.plan(view, 9)
@@ -216,6 +219,8 @@ async def test_filters_of_documents(
         assert all(one["status"] == status for one in page["documents"])
     assert await found(type="Sentença") == await found(type="1") == await found(type="sentença") == [1, 4, 7]
     assert await found(type="Sentença", status="available") == [1]
+    assert await found(degree="g2") == [1, 3, 5, 7] and await found(court="TJSP", degree="G1", type="1") == [4]
+    assert await found(court="STJ") == []
     assert await found(since="2020-01-08") == await found(since="2020-01-08T00:00:00Z") == [7, 8]
     assert await found(since="2020-01-07T21:00:01-03:00") == [8]
     assert await found(type="Nenhum") == []

@@ -7,6 +7,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ from cli.context import call, fail, target
 
 _ENDED = {"completed", "partial", "failed", "cancelled"}
 _MAX_STEM = 120
+_LINK_LEFT = 30
+"""Seconds that a link must still live when a file is begun."""
 
 
 def safe_name(position: int | None, name: str, document_id: str, content_type: str | None) -> str:
@@ -61,6 +64,15 @@ def follow(client: httpx.Client, numero: str, *, deadline: float | None = None) 
                 raise fail(f"{numero} is still {view.get('status', 'unknown')}")
 
 
+def _link(client: httpx.Client, number: str, document: dict[str, Any]) -> str:
+    """The document's link, or a new one where that ends soon: those of sealed documents live five minutes."""
+    left = datetime.fromisoformat(document["download_url_expires_at"]) - datetime.now(UTC)
+    if left > timedelta(seconds=_LINK_LEFT):
+        return str(document["download_url"])
+    answer = call(client, "GET", f"/processes/{number}/documents/{document['id']}/content")
+    return answer.headers["location"]
+
+
 def document_pages(client: httpx.Client, number: str, **wanted: str) -> Iterator[list[dict[str, Any]]]:
     """The documents of a case in its order, a page at a time."""
     cursor: str | None = None
@@ -73,7 +85,7 @@ def document_pages(client: httpx.Client, number: str, **wanted: str) -> Iterator
             return
 
 
-def download(documents: list[dict[str, Any]], out: Path) -> int:
+def download(client: httpx.Client, number: str, documents: list[dict[str, Any]], out: Path) -> int:
     """Save the available documents, checking each SHA-256; how many were saved."""
     out.mkdir(parents=True, exist_ok=True)
     saved = 0
@@ -84,7 +96,7 @@ def download(documents: list[dict[str, Any]], out: Path) -> int:
             path = out / safe_name(document["position"], document["name"], document["id"], document["content_type"])
             part = path.with_suffix(path.suffix + ".part")
             digest = hashlib.sha256()
-            with plain.stream("GET", document["download_url"]) as answer, part.open("wb") as file:
+            with plain.stream("GET", _link(client, number, document)) as answer, part.open("wb") as file:
                 answer.raise_for_status()
                 for chunk in answer.iter_bytes():
                     digest.update(chunk)
@@ -120,7 +132,10 @@ def fetch(
                 typer.echo(f"  {document['id']}  {document['error_code']}: {document['error_message']}")
         if out is not None:
             # A page at a time, so that the links of the last are as fresh as those of the first.
-            saved = sum(download(documents, out) for documents in document_pages(client, number, status="available"))
+            saved = sum(
+                download(client, number, documents, out)
+                for documents in document_pages(client, number, status="available")
+            )
             typer.echo(f"saved {saved} files in {out}")
     if view["status"] == "failed":
         raise typer.Exit(1)

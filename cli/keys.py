@@ -22,7 +22,10 @@ def _database_url() -> str:
 def create(
     client: Annotated[str, typer.Argument(help="The client's id; made when it is new.")],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
-    scope: Annotated[list[str] | None, typer.Option(help="read, download, webhooks, admin; all by default.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read, download, webhooks, sealed, admin (which is all of them); all by default."),
+    ] = None,
     days: Annotated[int | None, typer.Option(help="How long it works.")] = None,
 ) -> None:
     """Make a key; it is shown this once."""

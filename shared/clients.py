@@ -24,7 +24,7 @@ from shared.db.catalog import api_keys, clients
 from shared.db.engine import make_engine
 
 KEY_PREFIX: Final = "autos_sk_"
-SCOPES: Final = ("read", "download", "webhooks", "admin")
+SCOPES: Final = ("read", "download", "webhooks", "sealed", "admin")
 DEV_CLIENT: Final = "dev"
 _SHOWN: Final = len(KEY_PREFIX) + 6
 
@@ -122,7 +122,9 @@ def ensure_dev_client(owner_url: str, *, api_key: str | None = None) -> DevClien
     key = api_key or new_api_key()
     with _owner(owner_url) as connection:
         create_client(connection, DEV_CLIENT, "local development")
-        add_key(connection, DEV_CLIENT, key, name="local stack")
+        key_id = add_key(connection, DEV_CLIENT, key, name="local stack")
+        # A stack that was made by an older version keeps its key, which has every scope there is now.
+        connection.execute(update(api_keys).where(api_keys.c.key_id == key_id).values(scopes=list(SCOPES)))
         secret = connection.execute(
             select(clients.c.webhook_secret).where(clients.c.client_id == DEV_CLIENT)
         ).scalar_one()

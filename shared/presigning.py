@@ -36,11 +36,18 @@ class QuickLinks:
         self._day: tuple[str, bytes] | None = None
         self._second = _Second(-1, "", "", b"")
 
-    def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
-        """A link to ``key`` that works for LINK_SECONDS; the answer's headers are part of the signature."""
+    def make(
+        self,
+        key: str,
+        *,
+        content_disposition: str | None = None,
+        content_type: str | None = None,
+        seconds: int = LINK_SECONDS,
+    ) -> str:
+        """A link to ``key`` that works for ``seconds``; the answer's headers are part of the signature."""
         # Threads share this object; what they share of it is replaced as a whole.
         second = self._at(self._clock())
-        query = second.query
+        query = f"{second.query}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host"
         if content_disposition:
             query += f"&response-content-disposition={_quote(content_disposition)}"
         if content_type:
@@ -60,7 +67,7 @@ class QuickLinks:
         # In the order of the parameters' names, as the canonical request wants them; those of the answer come after.
         query = (
             f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={_quote(f'{self._access_key_id}/{scope}')}"
-            f"&X-Amz-Date={moment}&X-Amz-Expires={LINK_SECONDS}&X-Amz-SignedHeaders=host"
+            f"&X-Amz-Date={moment}"
         )
         signed = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n"
         second = self._second = _Second(epoch, query, signed, self._signing_key(day))

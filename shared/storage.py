@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ObjectKey = NewType("ObjectKey", str)
 
+SEALED_LINK_SECONDS: Final = 300
+"""How long a link to a sealed document works."""
 LINK_SECONDS: Final = 3600
 """How long a presigned link works."""
 
@@ -139,18 +141,25 @@ def make_store(settings: StorageSettings) -> S3Store:
 
 
 class PresignedLinks:
-    """Makes links that let whoever has them read one object for :data:`LINK_SECONDS`."""
+    """Makes links that let whoever has them read one object for some time."""
 
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
-    def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
-        """A link to ``key``; the answer's headers are part of the signature."""
+    def make(
+        self,
+        key: str,
+        *,
+        content_disposition: str | None = None,
+        content_type: str | None = None,
+        seconds: int = LINK_SECONDS,
+    ) -> str:
+        """A link to ``key`` that works for ``seconds``; the answer's headers are part of the signature."""
         parameters = {"Bucket": self._bucket, "Key": key}
         if content_disposition:
             parameters["ResponseContentDisposition"] = content_disposition
         if content_type:
             parameters["ResponseContentType"] = content_type
-        link: str = self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=LINK_SECONDS)
+        link: str = self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)
         return link

@@ -78,6 +78,9 @@ class CaseSetting(Strict):
     kind: ContentKind | None = None
     degrees: Literal[1, 2] | None = None
     secrecy_level: int | None = Field(default=None, ge=0, le=5)
+    """Public unless it is given."""
+    sealed_percent: int = Field(default=0, ge=0, le=100)
+    """How many of the documents that say nothing of their own are sealed."""
     latency: Latency | None = None
     bytes_per_second: PositiveFloat | None = None
     """Paces each document's body."""

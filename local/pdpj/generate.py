@@ -48,9 +48,8 @@ def generate(number: ProcessNumber, setting: CaseSetting, extra_documents: int =
     degrees = setting.degrees or (2 if dice.chance(50) else 1)
     appeal_is_current = dice.chance(60)
     default_count = dice.between(3, 40)
-    secrecy_level = (
-        dice.pick((0, 0, 0, 0, 0, 0, 0, 1, 1, 2)) if setting.secrecy_level is None else setting.secrecy_level
-    )
+    dice.below(10)  # what once decided about secrecy: the draws behind it stay those of their case
+    secrecy_level = setting.secrecy_level or 0
     explicit = setting.documents if isinstance(setting.documents, list) else []
     if isinstance(setting.documents, list):
         count = len(setting.documents)
@@ -155,7 +154,7 @@ def _document(
         name=name if wanted is None or wanted.name is None else wanted.name,
         type_name=document_type.name,
         type_code=None if dice.chance(15) else document_type.code,
-        secrecy=(wanted and wanted.secrecy) or _secrecy(dice),
+        secrecy=(wanted and wanted.secrecy) or _secrecy(dice, setting.sealed_percent),
         kind=kind,
         content_type=(wanted and wanted.served_as) or kind.content_type,
         size=size,
@@ -181,8 +180,8 @@ def _size(setting: CaseSetting, dice: Dice) -> int:
             return dice.between(min(low, high), max(low, high))
 
 
-def _secrecy(dice: Dice) -> str:
-    return SECRECY[0] if dice.chance(85) else dice.pick(SECRECY[1:])
+def _secrecy(dice: Dice, sealed_percent: int) -> str:
+    return SECRECY[0] if not dice.chance(sealed_percent) else dice.pick(SECRECY[1:])
 
 
 def person_name(dice: Dice) -> str:

@@ -178,6 +178,7 @@ def _make_parts(
         ttl_seconds=settings.process_ttl_seconds,
         limit=Limit(BULK, settings.rate_limit_bulk, settings.rate_limit_burst),
         max_active_jobs=settings.max_active_jobs,
+        share=settings.share_cases,
     )
 
     cases = CaseService(database, reader, links, clock, rules, metrics)

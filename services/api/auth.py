@@ -21,6 +21,7 @@ from shared.clock import Clock
 from shared.db.catalog import api_keys, clients
 from shared.db.engine import Database
 from shared.kafka.errors import InfrastructureAway
+from shared.secrecy import Viewer
 
 CACHE_SECONDS: Final = 4.0
 """How long a key's row is believed: a revocation works everywhere within 5 s."""
@@ -60,6 +61,11 @@ class Caller:
     def may(self, scope: str) -> bool:
         """Whether the key has ``scope``; ``admin`` has them all."""
         return scope in self.scopes or "admin" in self.scopes
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who looks at cases with this key."""
+        return Viewer(self.client_id, self.may("sealed"))
 
     def require(self, scope: str, detail: str = "") -> None:
         """Raise InsufficientScope unless the key has ``scope``."""
@@ -139,9 +145,16 @@ class Keys:
             raise Unauthorized("this key is not known, or it has expired or been revoked")
         return known.caller
 
-    async def holds(self, caller: Caller) -> bool:
-        """Whether the caller's key is still good: for what goes on after the request was let in."""
-        return await self._find(caller.key) is not None
+    async def again(self, caller: Caller, scope: str) -> Caller:
+        """The caller as its key is now: for what goes on after the request was let in.
+
+        Raises Unauthorized when the key is no longer good, and InsufficientScope when it has lost ``scope``.
+        """
+        known = await self._find(caller.key)
+        if known is None:
+            raise Unauthorized("the key has expired or been revoked")
+        known.caller.require(scope)
+        return known.caller
 
     async def _find(self, digest: bytes) -> _Known | None:
         known = self._known.get(digest)

@@ -11,10 +11,14 @@ from typing import Final, Protocol, TypeVar
 
 from shared.clock import Clock
 from shared.pdpj.disposition import content_disposition
-from shared.storage import LINK_SECONDS
+from shared.storage import LINK_SECONDS, SEALED_LINK_SECONDS
 
 RENEW_SECONDS: Final = 300
 """A link with less time left than this is made anew (docs/architecture.md): whoever gets one can use it that long."""
+SEALED_RENEW_SECONDS: Final = 60
+"""An entity tag of a view with links of sealed documents holds for so long: the links have four minutes left then."""
+_NAMELESS: Final = "attachment"
+"""What the link of a sealed document says of its file: it is saved, not shown, and has no name."""
 _CACHE_SIZE: Final = 200_000
 _SMALL: Final = 100
 """A view of so many documents is made on the event loop: changing threads would take nearly as long as it does."""
@@ -33,8 +37,15 @@ class Link:
 class Signer(Protocol):
     """What makes links (:func:`shared.presigning.make_links`)."""
 
-    def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
-        """A link to ``key`` that works for LINK_SECONDS."""
+    def make(
+        self,
+        key: str,
+        *,
+        content_disposition: str | None = None,
+        content_type: str | None = None,
+        seconds: int = LINK_SECONDS,
+    ) -> str:
+        """A link to ``key`` that works for ``seconds``."""
 
 
 class LinkCache:
@@ -48,9 +59,14 @@ class LinkCache:
         self._lock = threading.Lock()
         self._links: dict[tuple[str, str, str | None], Link] = {}
 
-    def get(self, key: str, name: str, content_type: str | None) -> Link:
-        """A link with at least :data:`RENEW_SECONDS` left."""
+    def get(self, key: str, name: str, content_type: str | None, *, sealed: bool) -> Link:
+        """A link with at least :data:`RENEW_SECONDS` left; to a ``sealed`` document a new one, short and nameless."""
         now = self._clock()
+        if sealed:
+            url = self._signer.make(
+                key, content_disposition=_NAMELESS, content_type=content_type, seconds=SEALED_LINK_SECONDS
+            )
+            return Link(url, now + timedelta(seconds=SEALED_LINK_SECONDS))
         wanted = (key, name, content_type)
         held = self._links.get(wanted)
         if held is not None and (held.expires_at - now).total_seconds() >= RENEW_SECONDS:

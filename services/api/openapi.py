@@ -17,6 +17,12 @@ Documents of Brazilian court cases, by CNJ number. Ask for a case: what is known
 downloaded in the background, and your webhook is called when all of them are done. Without a webhook poll the status,
 or follow the events live.
 
+A key has scopes: `read`, `download`, `webhooks`, `sealed`, and `admin`, which has them all. A case is yours once you
+asked for it; its other routes answer 404 `process_unknown` before that. What is above PUBLICO, or of unknown secrecy,
+is there for a key with `sealed` whose client asked for the case with such a key: for any other it does not exist, and
+it is never listed or counted. Links to sealed documents live five minutes, and webhooks leave those documents out:
+`documents_url` leads to them.
+
 Errors are `application/problem+json` (RFC 9457) with a stable `code`. Rate limits are told by `RateLimit-Policy` and
 `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10). Webhooks are signed as Standard Webhooks say.
 """

@@ -106,13 +106,13 @@ class NotFound(Problem):
 
 
 class ProcessNotFound(Problem):
-    """The source does not know the case."""
+    """The source does not know the case, or it does not exist for this key."""
 
     status, code, title = 404, "process_not_found", "The source does not know this case"
 
 
 class ProcessUnknown(Problem):
-    """Nobody has asked for the case yet."""
+    """This client has not asked for the case, or it does not exist for its key."""
 
     status, code, title = 404, "process_unknown", "This case was never asked for"
 
@@ -166,7 +166,7 @@ class JobFinished(Problem):
 
 
 class JobShared(Problem):
-    """Other clients wait for this job."""
+    """Other clients are on this job: they joined it, or will be called when it ends."""
 
     status, code, title = 409, "job_shared", "Other clients wait for this job"
 

@@ -51,6 +51,9 @@ class ApiSettings(
     api_cors_origins: Words = ()
     """Origins that browsers may call from; none by default."""
 
+    share_cases: bool = True
+    """Whether a client's first request for a case is answered with what another client brought. If not, the source is
+    read for it first; documents are stored once all the same."""
     process_ttl_seconds: float = Field(86400, ge=0)
     source_deadline_seconds: float = Field(10, gt=0, le=300)
 

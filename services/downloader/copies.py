@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from services.downloader.shelf import Shelf
 from shared.db.engine import Database
+from shared.db.visibility import public_text
 from shared.events.document_requested import DocumentRequested
 
 _CASES: Final = 1_000
@@ -17,13 +18,13 @@ _OF_A_CASE: Final = 5_000
 """What is remembered: cases, and documents of one. Beyond it the same bytes may be stored twice, which harms nobody."""
 
 _FIND = text(
-    """
+    f"""
     SELECT known.sha256, known.object_key FROM progress.documents AS known
     JOIN catalog.documents AS listed USING (process_number, document_id)
     WHERE known.process_number = :number AND known.status = 'available'
-      AND known.sha256 IS NOT NULL AND known.object_key IS NOT NULL
+      AND known.sha256 IS NOT NULL AND known.object_key IS NOT NULL AND {public_text("listed")}
     ORDER BY listed.position LIMIT :limit
-    """
+    """  # noqa: S608 - our own condition
 )
 
 
@@ -42,7 +43,12 @@ class Copies:
         return key if key is not None and await self._shelf.has(key, size) else None
 
     async def note(self, request: DocumentRequested, sha256: str, key: str) -> None:
-        """An object of the case has these bytes now."""
+        """An object of the case has these bytes now.
+
+        That of a sealed document (its name stays in the catalog) serves no other: links to it tell the document's id.
+        """
+        if request.name == request.document_id:
+            return
         known = await self._of_case(request.process_number)
         if len(known) < _OF_A_CASE:
             known.setdefault(sha256, key)

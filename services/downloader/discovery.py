@@ -11,11 +11,13 @@ from shared.clock import Clock
 from shared.cnj import ProcessNumber, parse
 from shared.db.case_store import confirm_case, find_process, find_version, lock_case, store_case
 from shared.db.engine import Database
+from shared.db.visibility import is_for_nobody
 from shared.pdpj.changes import FreshCase, UnchangedCase, read_changed
 from shared.pdpj.client import CourtSource
-from shared.pdpj.errors import SourceTimeout, SourceUnavailable
+from shared.pdpj.errors import ProcessNotFound, SourceTimeout, SourceUnavailable
 from shared.pdpj.limiter import Asker, Judgement, Slot, SourceGate
 from shared.pdpj.model import Case
+from shared.secrecy import is_public_case
 
 _MARGIN: Final = 0.95
 """A little less than the whole: the reading's own end comes before the end of all."""
@@ -44,6 +46,9 @@ class Discovery:
     async def run(self, process_number: str, *, again: bool = False) -> None:
         """Read and store the case, unless the source has nothing newer than what is stored.
 
+        A case that turns out to be sealed, and that only clients asked for who may not see it, is as one that the
+        source does not know: it is not stored, and nothing of it is downloaded.
+
         ``again``: the source was not there for it before. Raises SourceError, CaseFails, and InfrastructureAway when
         the database is away.
         """
@@ -52,19 +57,25 @@ class Discovery:
         reading = await self._read(process_number, known, again)
         fetched_at = self._clock()
 
-        def store(connection: Connection) -> None:
+        def store(connection: Connection) -> bool:
             # api may be storing the same case: one at a time, so that the rows of the two do not lock each other out.
             lock_case(connection, process_number)
+            stored = find_process(connection, process_number)
+            level = stored.secrecy_level if stored is not None else None
+            hidden = is_for_nobody(connection, process_number)
             match reading:
                 case UnchangedCase(version):
                     confirm_case(connection, process_number, version, fetched_at=fetched_at)
                 case FreshCase(case, version):
-                    stored = find_process(connection, process_number)
+                    level = case.secrecy_level
+                    may_be_kept = stored is not None or not hidden or is_public_case(level)
                     # What api has read since is newer.
-                    if stored is None or stored.fetched_at < fetched_at:
+                    if may_be_kept and (stored is None or stored.fetched_at < fetched_at):
                         store_case(connection, case, fetched_at=fetched_at, source_version=version)
+            return not hidden or is_public_case(level)
 
-        await self._database.run(store)
+        if not await self._database.run(store):
+            raise ProcessNotFound
 
     def _turn_back_while_away(self, process_number: str) -> None:
         """At a closed gate a document waits in line, but a discovery goes back to the retry topics.

@@ -28,6 +28,7 @@ from shared.db.case_store import iterate_documents
 from shared.db.engine import Database
 from shared.events.process_requested import ProcessRequested
 from shared.kafka.records import OutgoingRecord
+from shared.secrecy import is_public
 
 _CHUNK: Final = 1_000
 
@@ -136,7 +137,8 @@ def _catalog_document(row: Any, sizes: Mapping[str, int] | None) -> CatalogDocum
     return CatalogDocument(
         document_id=row.document_id,
         source_path=row.source_path,
-        name=row.name,
+        # The name of a sealed document stays in the catalog: events and objects do without.
+        name=row.name if is_public(row.case_level, row.secrecy_level) else row.document_id,
         size=row.size,
         state=LOST if lost else row.state,
         error_code=row.state_error_code,

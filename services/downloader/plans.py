@@ -10,16 +10,17 @@ from sqlalchemy import Connection, text
 
 from services.downloader.planner import CatalogDocument, Needs, Place, may_release, windows
 from shared.db.source import plan_windows
+from shared.db.visibility import travelling_name
 
 _DOCUMENTS: Final = text(
-    """
-    SELECT wanted.document_id::text, listed.source_path, listed.name, listed.size, listed.content_type,
+    f"""
+    SELECT wanted.document_id::text, listed.source_path, {travelling_name("listed")}, listed.size, listed.content_type,
            listed.rendition, listed.revision, listed.document_id IS NOT NULL AS is_listed
     FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (document_id, place)
     LEFT JOIN catalog.documents AS listed
         ON listed.process_number = :number AND listed.document_id = wanted.document_id
     ORDER BY wanted.place
-    """
+    """  # noqa: S608 - our own condition
 )
 _WINDOW: Final = text(
     """

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from shared.db.visibility import travelling_name
+
 _FIND = text(
     """
     SELECT documents.process_number, documents.document_id::text, status, object_key, sha256, size, content_type,
@@ -20,8 +22,8 @@ _FIND = text(
 )
 
 _LISTED = text(
-    """
-    SELECT listed.process_number, listed.document_id::text, listed.source_path, listed.name,
+    f"""
+    SELECT listed.process_number, listed.document_id::text, listed.source_path, {travelling_name("listed")},
            known.status, known.object_key, known.sha256, known.size, known.content_type, known.error_code,
            known.error_message, known.attempts, known.warnings, known.rendition, coalesce(known.revision, 1),
            known.replaced_at
@@ -31,7 +33,7 @@ _LISTED = text(
     LEFT JOIN progress.documents AS known
         ON known.process_number = listed.process_number AND known.document_id = listed.document_id
         AND known.status = 'available'
-    """
+    """  # noqa: S608 - our own condition
 )
 
 _JOBS = text(

@@ -13,17 +13,18 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
+from services.notifier.telling import Numbers, telling
 from shared.clock import Clock
+from shared.db.visibility import public_text, read_left_out, sealed_text
 from shared.pdpj.content import content_disposition
+from shared.secrecy import NOTHING_LEFT_OUT, LeftOut
 from shared.storage import LINK_SECONDS, object_key
 from shared.views import (
     AVAILABLE,
     MOST_DOCUMENTS,
-    case_view,
     document_view,
     documents_url,
     duplicates,
-    unknown_case_view,
 )
 from shared.webhooks.payload import Body, Documents, Form, completed_body
 
@@ -40,11 +41,13 @@ SELECT c.job_id::text, c.process_number, COALESCE(p.status, c.status) AS status,
        AND p.completed_documents + p.failed_documents = c.completed_documents + c.failed_documents
  WHERE c.job_id = ANY (%(jobs)s::uuid[])
 """
-_CASES: Final = """
+_CASES: Final = f"""
 SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
-       movements_total, parties_total, left_out, related, fetched_at
-  FROM catalog.processes WHERE process_number = ANY (%(numbers)s)
-"""
+       movements_total, parties_total, left_out, related, fetched_at,
+       EXISTS (SELECT FROM catalog.documents AS d WHERE d.process_number = p.process_number AND {sealed_text("d")})
+           AS has_sealed
+  FROM catalog.processes AS p WHERE process_number = ANY (%(numbers)s)
+"""  # noqa: S608
 
 
 class _State(NamedTuple):
@@ -66,20 +69,28 @@ class _State(NamedTuple):
     replaced_at: datetime | None
 
 
-# Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand.
+# Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand. What is
+# sealed never goes into a body.
 _DOCUMENTS: Final = f"""
 SELECT j.job_id, d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size,
        d.content_type, d.secrecy_level, d.source_id, d.rendition, d.court, d.degree, d.instance, d.position, d.revision,
        {", ".join(f"s.{name} AS state_{name}" for name in _State._fields)}
   FROM unnest(%(jobs)s::text[], %(numbers)s::text[], %(scopes)s::uuid[]) AS j (job_id, number, scope)
  CROSS JOIN LATERAL (
-       SELECT * FROM catalog.documents
-        WHERE process_number = j.number AND (j.scope IS NULL OR document_id = j.scope)
+       SELECT * FROM catalog.documents AS listed
+        WHERE process_number = j.number AND (j.scope IS NULL OR document_id = j.scope) AND {public_text("listed")}
         ORDER BY position, document_id LIMIT {MOST_DOCUMENTS + 1}) d
   LEFT JOIN progress.documents s USING (process_number, document_id)
  ORDER BY j.job_id, d.position, d.document_id
 """  # noqa: S608
 _COUNT: Final = "SELECT count(*) FROM catalog.documents WHERE process_number = %(number)s"
+_NUMBERS: Final = f"""
+SELECT count(*), count(*) FILTER (WHERE {public_text("d")}),
+       count(*) FILTER (WHERE {public_text("d")} AND s.status = 'available'),
+       count(*) FILTER (WHERE {public_text("d")} AND s.status = 'failed')
+  FROM catalog.documents AS d LEFT JOIN progress.documents AS s USING (process_number, document_id)
+ WHERE d.process_number = %(number)s AND (%(scope)s::uuid IS NULL OR d.document_id = %(scope)s::uuid)
+"""  # noqa: S608
 _FIRST_STATE: Final = 18
 _WHOLE_CASE: Final = "all"
 
@@ -96,10 +107,11 @@ class Links(Protocol):
 
 
 class BodyName(NamedTuple):
-    """Which body: of a job, in the form that its endpoint takes."""
+    """Which body: of a job, in the form that its endpoint takes, for a client that asked with the scope or without."""
 
     job_id: str
     form: Form = Form.FULL
+    sealed: bool = False
 
 
 class Bodies:
@@ -128,33 +140,43 @@ class Bodies:
         completions = {row.job_id: row for row in found}
         numbers = sorted({row.process_number for row in found})
         cases = {row.process_number: row for row in connection.exec_driver_sql(_CASES, {"numbers": numbers})}
-        full = [completions[name.job_id] for name in names if name.form is Form.FULL and name.job_id in completions]
-        documents = _documents(connection, full)
+        # Each job once: its bodies with and without what is sealed show the same documents.
+        full = {name.job_id for name in names if name.form is Form.FULL} & completions.keys()
+        documents = _documents(connection, [completions[job_id] for job_id in sorted(full)])
 
-        def renderer(completion: Any, form: Form) -> Callable[[], Body]:
+        def renderer(completion: Any, name: BodyName) -> Callable[[], Body]:
             rows = documents.get(completion.job_id, [])
-            total = len(rows)
-            if form is not Form.FULL or total > MOST_DOCUMENTS:
-                total = _count(connection, completion)
             case = cases.get(completion.process_number)
-            return lambda: self._render(completion, case, rows[:MOST_DOCUMENTS], total, form)
+            numbers = _numbers(connection, completion, case, len(rows) if name.form is Form.FULL else None)
+            left_out = _left_out(connection, case, name) if case is not None else NOTHING_LEFT_OUT
+            return lambda: self._render(completion, case, rows[:MOST_DOCUMENTS], numbers, left_out, name)
 
-        return {name: renderer(completions[name.job_id], name.form) for name in names if name.job_id in completions}
+        return {name: renderer(completions[name.job_id], name) for name in names if name.job_id in completions}
 
-    def _render(self, completion: Any, case: Any | None, rows: Sequence[Any], total: int, form: Form) -> Body:
-        number = completion.process_number
+    def _render(
+        self,
+        completion: Any,
+        case: Any | None,
+        rows: Sequence[Any],
+        numbers: Numbers,
+        left_out: LeftOut,
+        name: BodyName,
+    ) -> Body:
         url = self._public_url
-        shown = case_view(case, url) if case is not None else unknown_case_view(number, url)
+        told = telling(completion, case, numbers, sealed=name.sealed, public_url=url)
+        total = told.documents_total
         if _is_whole(completion):
-            total += shown["left_out"].get("documents", 0)
+            total += told.case["left_out"].get("documents", 0)
         expires_at = self._clock() + timedelta(seconds=LINK_SECONDS)
+        shown = rows if told.shows_documents else ()
 
         def views() -> list[dict[str, Any]]:
-            same = duplicates((row.document_id, row.state_sha256, row.state_object_key) for row in rows)
-            return [self._document(row, expires_at, same.get(row.document_id)) for row in rows]
+            same = duplicates((row.document_id, row.state_sha256, row.state_object_key) for row in shown)
+            made = [self._document(row, expires_at, same.get(row.document_id)) for row in shown]
+            return [left_out.applied(view) for view in made]
 
-        documents = Documents(total, documents_url(number, url), views)
-        return completed_body(completion, shown, documents, form=form, most_bytes=self._most_bytes)
+        documents = Documents(total, documents_url(completion.process_number, url), views)
+        return completed_body(told.end, told.case, documents, form=name.form, most_bytes=self._most_bytes)
 
     def _document(self, row: Any, expires_at: datetime, duplicate_of: str | None) -> dict[str, Any]:
         state = _State(*row[_FIRST_STATE:]) if row.state_status is not None else None
@@ -182,6 +204,24 @@ def _documents(connection: Connection, completions: Sequence[Any]) -> dict[str, 
         for row in connection.exec_driver_sql(_DOCUMENTS, wanted):
             found.setdefault(row.job_id, []).append(row)
     return found
+
+
+def _left_out(connection: Connection, case: Any, name: BodyName) -> LeftOut:
+    """What the documents of a body must not tell of: for who may see all, their places are those of the case."""
+    if not case.has_sealed:
+        return NOTHING_LEFT_OUT
+    found = read_left_out(connection, case.process_number)
+    return LeftOut(ids=found.ids) if name.sealed else found
+
+
+def _numbers(connection: Connection, completion: Any, case: Any | None, read: int | None) -> Numbers:
+    """How many documents a job is about; ``read`` is how many public ones were read, where they were."""
+    if case is not None and case.has_sealed:
+        scope = None if _is_whole(completion) else completion.scope
+        wanted = {"number": completion.process_number, "scope": scope}
+        return Numbers(*connection.exec_driver_sql(_NUMBERS, wanted).one())
+    total = read if read is not None and read <= MOST_DOCUMENTS else _count(connection, completion)
+    return Numbers(total, total, 0, 0)
 
 
 def _count(connection: Connection, completion: Any) -> int:

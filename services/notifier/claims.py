@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from services.notifier.body import BodyName
 from services.notifier.delivery_rows import COLUMNS, Written, delivery_of, held, write_deliveries, written
 from services.notifier.endpoint_state import form_now
 from services.notifier.lanes import Ticket
@@ -54,8 +55,9 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, d.status
 _CLAIM: Final = f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.previous_webhook_secret,
        c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
-       e.body_form, e.body_form_at
+       e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
+  LEFT JOIN delivery.subscriptions s ON s.subscription_id = d.subscription_id
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
@@ -89,6 +91,13 @@ class Claimed:
     secrets: tuple[str, ...]
     form: Form = Form.FULL
     """What its endpoint takes."""
+    sealed: bool = False
+    """Whether its client asked with a key of the scope ``sealed``."""
+
+    @property
+    def body(self) -> BodyName:
+        """Which body it sends: deliveries of one job share it."""
+        return BodyName(self.job_id, self.form, self.sealed)
 
 
 def due(
@@ -151,6 +160,7 @@ def claim(
                 lease_until=after.lease_until,
                 secrets=_secrets(row, now),
                 form=form_now(row.body_form, row.body_form_at, now),
+                sealed=row.sealed,
             )
         )
     write_deliveries(connection, writes)

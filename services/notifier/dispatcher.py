@@ -143,7 +143,7 @@ class Dispatcher:
         got = {found.ticket.delivery_id for found in claimed}
         self._put_back([ticket for ticket in tickets if ticket.delivery_id not in got])
         for found in claimed:
-            self._claimed[found.ticket.delivery_id] = (found, bodies.get(BodyName(found.job_id, found.form)))
+            self._claimed[found.ticket.delivery_id] = (found, bodies.get(found.body))
             self._lanes.claimed(found.ticket)
         for endpoint_id in {found.ticket.endpoint_id for found in claimed}:
             self._start(endpoint_id)
@@ -279,7 +279,7 @@ def _small_bodies(claimed: Sequence[Claimed]) -> list[BodyName]:
     for found in claimed:
         documents = found.documents if found.form is Form.FULL else 0
         if documents <= min(_SMALL_CASE, room):
-            chosen[BodyName(found.job_id, found.form)] = None
+            chosen[found.body] = None
             # A body costs something without any document too.
             room -= documents + 1
     return list(chosen)

@@ -41,11 +41,14 @@ SELECT job_id, process_number, status, total_documents, completed_documents, fai
     ON CONFLICT DO NOTHING
 """
 _ADD_SUBSCRIPTIONS: Final = """
-INSERT INTO delivery.subscriptions (subscription_id, job_id, process_number, client_id, url, created_at)
-SELECT subscription_id, job_id, process_number, client_id, url, %(now)s
+INSERT INTO delivery.subscriptions AS known (subscription_id, job_id, process_number, client_id, url, sealed,
+       created_at)
+SELECT DISTINCT ON (subscription_id) subscription_id, job_id, process_number, client_id, url, sealed, %(now)s
   FROM json_to_recordset(%(rows)s::json)
-    AS r (subscription_id uuid, job_id uuid, process_number text, client_id text, url text)
-    ON CONFLICT DO NOTHING
+    AS r (subscription_id uuid, job_id uuid, process_number text, client_id text, url text, sealed bool)
+ ORDER BY subscription_id, sealed DESC
+    ON CONFLICT (subscription_id) DO UPDATE SET sealed = true
+ WHERE excluded.sealed AND NOT known.sealed AND excluded.client_id = known.client_id AND excluded.url = known.url
 """
 _MISSING: Final = """
 SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, s.url
@@ -132,7 +135,7 @@ def add_completions(connection: Connection, found: Sequence[ProcessCompleted], n
 
 
 def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed], now: datetime) -> None:
-    """Remember who wants to be called; known ones stay as they are."""
+    """Remember who wants to be called; known ones stay as they are, or gain the scope ``sealed``."""
     rows = [
         {
             "subscription_id": event.subscription_id,
@@ -140,6 +143,7 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
             "process_number": event.process_number,
             "client_id": event.client_id,
             "url": event.url,
+            "sealed": event.sealed,
         }
         for event in found
     ]

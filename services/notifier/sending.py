@@ -75,7 +75,7 @@ class Sender:
         """Make the attempt; None when the lease is somebody else's by now."""
         if body is None:
             async with self._large.hold(claimed.ticket.origin):
-                return await self._attempt_with(claimed, await self._build(BodyName(claimed.job_id, claimed.form)))
+                return await self._attempt_with(claimed, await self._build(claimed.body))
         return await self._attempt_with(claimed, body)
 
     async def _attempt_with(self, claimed: Claimed, body: Body | None) -> Attempt | None:

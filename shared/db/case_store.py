@@ -202,7 +202,8 @@ def find_process(connection: Connection, process_number: str) -> Row[Any] | None
 def iterate_documents(
     connection: Connection, process_number: str, *, document_ids: Sequence[str] | None = None
 ) -> Iterator[Row[Any]]:
-    """The documents of a case in the source's order, each with its ``state`` in the projection (or None).
+    """The documents of a case in the source's order, each with its ``state`` in the projection (or None)
+    and the case's level of secrecy.
 
     ``document_ids`` keeps only these. Rows come in chunks from a server-side cursor: the memory is flat.
     """
@@ -215,7 +216,9 @@ def iterate_documents(
             func.coalesce(state.c.revision, 1).label("state_revision"),
             state.c.size.label("state_size"),
             state.c.object_key.label("state_object_key"),
+            processes.c.secrecy_level.label("case_level"),
         )
+        .join(processes, processes.c.process_number == documents.c.process_number)
         .join(
             state,
             and_(state.c.process_number == documents.c.process_number, state.c.document_id == documents.c.document_id),

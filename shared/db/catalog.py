@@ -112,6 +112,11 @@ documents = Table(
     moment("registered_at", nullable=False, server_default=text("now()")),
     ForeignKeyConstraint(["process_number"], ["catalog.processes.process_number"]),
     Index("ix_documents_position", "process_number", "position", "document_id"),
+    Index(
+        "ix_documents_sealed",
+        "process_number",
+        postgresql_where=text("secrecy_level IS NOT NULL AND secrecy_level <> 'PUBLICO' AND secrecy_level <> '0'"),
+    ),
     schema=SCHEMA,
 )
 
@@ -159,8 +164,21 @@ job_webhooks = Table(
     identifier("job_id", nullable=False, index=True),
     Column("client_id", Text, nullable=False),
     Column("url", Text, nullable=False),
+    # Whether it was asked for with a key of the scope 'sealed'.
+    Column("sealed", Boolean, nullable=False, server_default=text("false")),
     moment("created_at", nullable=False, server_default=text("now()")),
     ForeignKeyConstraint(["job_id"], ["catalog.jobs.job_id"]),
+    schema=SCHEMA,
+)
+
+job_clients = Table(
+    "job_clients",
+    METADATA,
+    # The clients that joined a job which another one started: it is theirs as well.
+    identifier("job_id", primary_key=True),
+    Column("client_id", Text, ForeignKey("catalog.clients.client_id"), primary_key=True),
+    moment("joined_at", nullable=False),
+    ForeignKeyConstraint(["job_id"], ["catalog.jobs.job_id"], ondelete="CASCADE"),
     schema=SCHEMA,
 )
 
@@ -171,6 +189,8 @@ process_requests = Table(
     Column("process_number", Text, primary_key=True),
     moment("first_requested_at", nullable=False),
     moment("last_requested_at", nullable=False),
+    # Whether the client ever asked with a key of the scope 'sealed' (shared/secrecy.py).
+    Column("sealed", Boolean, nullable=False, server_default=text("false")),
     Index("ix_process_requests_recent", "client_id", text("last_requested_at DESC"), "process_number"),
     schema=SCHEMA,
 )

@@ -20,6 +20,8 @@ subscriptions = Table(
     Column("process_number", Text, nullable=False),
     Column("client_id", Text, nullable=False),
     Column("url", Text, nullable=False),
+    # Whether it was asked for with a key of the scope 'sealed': what its webhook counts.
+    Column("sealed", Boolean, nullable=False, server_default=text("false")),
     moment("created_at", nullable=False, server_default=text("now()")),
     schema=SCHEMA,
 )

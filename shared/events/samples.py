@@ -49,6 +49,7 @@ _VALUES: Final[dict[str, object]] = {
     "replaced_at": _LATER,
     "resume_after": 3,
     "revision": 2,
+    "sealed": False,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "size": 102400,
     "source_path": f"/processos/{_NUMBER}/documentos/{_DOCUMENT}/binario",

@@ -28,6 +28,8 @@ class WebhookSubscribed(Event):
     process_number: MaskedNumber
     client_id: Word
     url: Annotated[str, AfterValidator(_plain)]
+    sealed: bool = False
+    """Whether it was asked for with a key of the scope ``sealed``: what is sealed counts in its webhook."""
 
     def key(self) -> str:
         return self.job_id

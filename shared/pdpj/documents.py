@@ -17,7 +17,8 @@ from shared.pdpj.addresses import Address, Rendition, address_of, content_path, 
 from shared.pdpj.fields import as_dict, byte_count, count, integer, text
 from shared.pdpj.model import CaseDocument
 from shared.pdpj.moments import moment
-from shared.pdpj.secrecy import word_of
+from shared.pdpj.secrecy import stricter, word_of
+from shared.secrecy import listed_level
 
 __all__ = ["Listing", "binary_path", "is_source_path", "listed_in", "read_documents"]
 
@@ -107,7 +108,7 @@ def _document(item: Json, listing: Listing, process_number: str, unnamed: Counte
         pages=count(file.get("quantidadePaginas")),
         size=byte_count(file.get("tamanho")) or None,
         content_type=_file_type(file.get("tipo")),
-        secrecy_level=word_of(item.get("nivelSigilo")),
+        secrecy_level=listed_level(item, word_of(item.get("nivelSigilo"))),
         source_path=_path(address),
         source_id=address.source_id if address is not None else text(item.get("id"), _NAME_LIMIT),
         rendition=address.rendition.value if address is not None else Rendition.BINARY.value,
@@ -143,17 +144,18 @@ def _nth(shadow: str, unnamed: Counter[str], process_number: str) -> str:
 
 
 def _filled(known: CaseDocument, other: CaseDocument) -> CaseDocument:
-    """``known`` with what it lacks; a binary wins over a text."""
+    """``known`` with what it lacks; a binary wins over a text, and the stricter level of secrecy over the other."""
     missing = {
         field.name: getattr(other, field.name)
         for field in dataclasses.fields(known)
         if getattr(known, field.name) is None and getattr(other, field.name) is not None
     }
+    missing["secrecy_level"] = stricter(known.secrecy_level, other.secrecy_level)
     if known.name == _NO_NAME and other.name != _NO_NAME:
         missing["name"] = other.name
     if known.rendition == Rendition.TEXT.value and other.rendition == Rendition.BINARY.value and other.source_path:
         missing |= {"rendition": other.rendition, "source_path": other.source_path}
-    return dataclasses.replace(known, **missing) if missing else known
+    return dataclasses.replace(known, **missing)
 
 
 def _without_shadows(found: dict[str, CaseDocument], places: Mapping[str, set[int]]) -> list[CaseDocument]:

@@ -58,6 +58,11 @@ def word_of(value: Any) -> str | None:
     return WORDS[level]
 
 
+def stricter(one: str | None, other: str | None) -> str | None:
+    """The stricter of two words for one document; a word that is not understood is the strictest."""
+    return max(one, other, key=lambda word: -1 if word is None else level_of(word) or 0)
+
+
 def _folded(value: Any) -> str:
     """``Segredo de Justiça`` as ``SEGREDO_DE_JUSTICA``; nothing for what is no text."""
     plain = unicodedata.normalize("NFKD", text(value, 100) or "")

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, select, tuple_
 
 from shared.db.delivery import attempts, deliveries, endpoints
+from shared.db.visibility import shown_number
+from shared.secrecy import Viewer
 
 
-def find(connection: Connection, client_id: str, delivery_id: str) -> Row[Any] | None:
-    """A delivery of this client, or None."""
-    return connection.execute(
-        select(deliveries).where(deliveries.c.delivery_id == delivery_id, deliveries.c.client_id == client_id)
-    ).one_or_none()
+def find(connection: Connection, viewer: Viewer, delivery_id: str) -> Row[Any] | None:
+    """A delivery of this client about a case that is not hidden from it, or None."""
+    return connection.execute(select(deliveries).where(deliveries.c.delivery_id == delivery_id, *_of(viewer))).first()
+
+
+def _of(viewer: Viewer) -> tuple[ColumnElement[bool], ...]:
+    return deliveries.c.client_id == viewer.client_id, shown_number(viewer, deliveries.c.process_number)
 
 
 def attempts_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
@@ -32,7 +36,7 @@ def attempts_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str
 
 def page(
     connection: Connection,
-    client_id: str,
+    viewer: Viewer,
     *,
     process_number: str | None,
     status: str | None,
@@ -42,7 +46,7 @@ def page(
     """A client's deliveries, newest first, those older than ``before``."""
     statement = (
         select(deliveries)
-        .where(deliveries.c.client_id == client_id)
+        .where(*_of(viewer))
         .order_by(deliveries.c.created_at.desc(), deliveries.c.delivery_id.desc())
         .limit(limit)
     )

@@ -42,7 +42,7 @@ async def list_deliveries(
 ) -> Response:
     """Newest first."""
     number = case_number(process_number, "query.process_number") if process_number is not None else None
-    return Json(await parts.deliveries.page(caller.client_id, Filter(number, status, cursor, limit)))
+    return Json(await parts.deliveries.page(caller.viewer, Filter(number, status, cursor, limit)))
 
 
 @router.get(
@@ -53,7 +53,7 @@ async def list_deliveries(
 )
 async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, parts: Parts) -> Response:
     """What was sent when, to which address, and what was answered."""
-    return Json(await parts.deliveries.show(caller.client_id, delivery_id))
+    return Json(await parts.deliveries.show(caller.viewer, delivery_id))
 
 
 @router.post(
@@ -65,7 +65,7 @@ async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, parts: Parts
 )
 async def redeliver(delivery_id: DeliveryId, caller: Subscriber, parts: Parts, trace: Trace) -> Response:
     """Starts a new round of attempts, with the same webhook-id and links made anew."""
-    return Json(await parts.deliveries.redeliver(caller.client_id, delivery_id, trace), 202)
+    return Json(await parts.deliveries.redeliver(caller.viewer, delivery_id, trace), 202)
 
 
 @router.get(

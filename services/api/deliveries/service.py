@@ -21,6 +21,7 @@ from shared.events import topics
 from shared.events.envelope import Event, encode
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
 from shared.outbox.write import write
+from shared.secrecy import Viewer
 from shared.views import ANSWER_BYTES, fitting
 
 _PAGE_BYTES: Final = ANSWER_BYTES - 1_000
@@ -83,7 +84,7 @@ class DeliveryService:
         self._database = database
         self._clock = clock
 
-    async def page(self, client_id: str, wanted: Filter) -> dict[str, Any]:
+    async def page(self, viewer: Viewer, wanted: Filter) -> dict[str, Any]:
         """The DeliveryPage. Raises InvalidCursor."""
         before = None
         if wanted.cursor is not None:
@@ -94,7 +95,7 @@ class DeliveryService:
         def read(connection: Connection) -> dict[str, Any]:
             rows = repository.page(
                 connection,
-                client_id,
+                viewer,
                 process_number=wanted.process_number,
                 status=wanted.status,
                 before=before,
@@ -112,20 +113,20 @@ class DeliveryService:
 
         return await self._database.run(read)
 
-    async def show(self, client_id: str, delivery_id: str) -> dict[str, Any]:
+    async def show(self, viewer: Viewer, delivery_id: str) -> dict[str, Any]:
         """The DeliveryView. Raises DeliveryNotFound."""
-        return await self._database.run(lambda connection: _detail(connection, client_id, delivery_id))
+        return await self._database.run(lambda connection: _detail(connection, viewer, delivery_id))
 
-    async def redeliver(self, client_id: str, delivery_id: str, traceparent: str) -> dict[str, Any]:
+    async def redeliver(self, viewer: Viewer, delivery_id: str, traceparent: str) -> dict[str, Any]:
         """Have a delivery sent again in a new round of attempts. Raises DeliveryNotFound."""
 
         def request(connection: Connection) -> dict[str, Any]:
-            detail = _detail(connection, client_id, delivery_id)
+            detail = _detail(connection, viewer, delivery_id)
             event = RedeliveryRequested(
                 delivery_id=delivery_id,
                 job_id=detail["job_id"],
                 process_number=detail["process_number"],
-                client_id=client_id,
+                client_id=viewer.client_id,
             )
             self._publish(connection, event, traceparent)
             return detail
@@ -180,8 +181,8 @@ def endpoint_view(row: Row[Any]) -> dict[str, Any]:
     return {"id": row.endpoint_id, **_fields(row, _ENDPOINT)}
 
 
-def _detail(connection: Connection, client_id: str, delivery_id: str) -> dict[str, Any]:
-    row = repository.find(connection, client_id, delivery_id)
+def _detail(connection: Connection, viewer: Viewer, delivery_id: str) -> dict[str, Any]:
+    row = repository.find(connection, viewer, delivery_id)
     if row is None:
         raise DeliveryNotFound
     return delivery_view(row, repository.attempts_of(connection, [row.delivery_id])[row.delivery_id])

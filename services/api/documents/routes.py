@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Query, Response
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
+from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
 from services.api.answers import matches, not_modified
@@ -26,9 +27,11 @@ from services.api.problems import (
     ServiceUnavailable,
     described,
 )
-from services.api.processes.repository import Document, documents_of, was_asked_for
+from services.api.processes.reading import sight_for
+from services.api.processes.repository import Document, documents_of
 from services.api.resources import Parts, Resources
 from shared.pdpj.disposition import content_disposition
+from shared.secrecy import Sight
 
 router = APIRouter(prefix="/processes", tags=["documents"])
 
@@ -48,7 +51,14 @@ _BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
         200: {"description": "The document (proxy=true)", "content": _BYTES},
         304: {"description": "Your copy is current (proxy=true and If-None-Match)"},
         206: {"description": "A part of the document (proxy=true and Range)", "content": _BYTES},
-        **described(InvalidProcessNumber, DocumentNotFound, DocumentNotAvailable, DocumentGone, RangeNotSatisfiable),
+        **described(
+            InvalidProcessNumber,
+            ProcessUnknown,
+            DocumentNotFound,
+            DocumentNotAvailable,
+            DocumentGone,
+            RangeNotSatisfiable,
+        ),
     },
     summary="A document's content",
 )
@@ -62,8 +72,16 @@ async def get_content(
     if_range: Annotated[str | None, Header(description="The ETag that the range is of")] = None,
     if_none_match: Annotated[str | None, Header(description="The ETag of the copy you have (proxy=true)")] = None,
 ) -> Response:
-    """Redirects to a link that works for an hour; `proxy=true` is for clients that cannot reach the object store."""
-    found = await parts.database.read(lambda connection: documents_of(connection, numero, document_id=document_id))
+    """Redirects to a link that works for an hour (a sealed document's: five minutes).
+
+    `proxy=true` is for clients that cannot reach the object store.
+    """
+
+    def read(connection: Connection) -> tuple[Sight, list[Document]]:
+        sight = sight_for(connection, caller.viewer, numero)
+        return sight, documents_of(connection, numero, sight, document_id=document_id)
+
+    sight, found = await parts.database.read(read)
     if not found:
         raise DocumentNotFound
     document = found[0]
@@ -73,7 +91,8 @@ async def get_content(
     if not proxy:
         if await is_gone(parts.objects, document):
             raise gone(numero, document_id)
-        link = parts.links.get(state.object_key, document.listed.name, state.content_type)
+        sealed = sight.is_sealed(document.listed.secrecy_level)
+        link = parts.links.get(state.object_key, document.listed.name, state.content_type, sealed=sealed)
         return Response(status_code=307, headers={"Location": link.url})
     tag = f'"{state.sha256}"'
     if matches(if_none_match, tag):
@@ -127,15 +146,14 @@ async def _proxied(
 )
 async def get_archive(numero: Number, caller: Reader, parts: Parts) -> Response:
     """Streamed while the object store is read. `manifest.json` in it has each file's SHA-256."""
-    documents = await parts.database.read(
-        lambda connection: (
-            documents_of(connection, numero, available_only=True) if was_asked_for(connection, numero) else None
-        )
-    )
-    if documents is None:
-        raise ProcessUnknown
+
+    def read(connection: Connection) -> tuple[Sight, list[Document]]:
+        sight = sight_for(connection, caller.viewer, numero)
+        return sight, documents_of(connection, numero, sight, available_only=True)
+
+    sight, documents = await parts.database.read(read)
     await refuse_gone(parts.objects, numero, documents)
-    entries = [_entry(document) for document in documents]
+    entries = [_entry(document, sight) for document in documents]
 
     async def open_object(key: str) -> AsyncIterator[bytes]:
         async for chunk in await _open(parts.store, key, None):
@@ -148,7 +166,7 @@ async def get_archive(numero: Number, caller: Reader, parts: Parts) -> Response:
     )
 
 
-def _entry(document: Document) -> Entry:
+def _entry(document: Document, sight: Sight) -> Entry:
     listed, state = document.listed, document.state
     assert state is not None
     return Entry(
@@ -160,7 +178,7 @@ def _entry(document: Document) -> Entry:
         state.sha256,
         listed.sequence,
         listed.filed_at,
-        listed.position,
+        sight.left_out.place(listed.position),
     )
 
 

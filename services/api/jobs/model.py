@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -25,6 +25,21 @@ class JobStatus(StrEnum):
 
 
 ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED})
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many documents of a job a viewer sees, and how far those are."""
+
+    total: int
+    available: int
+    failed: int
+
+    def ended(self) -> JobStatus:
+        """The status of a job that has ended with these documents."""
+        if not self.failed:
+            return JobStatus.COMPLETED
+        return JobStatus.PARTIAL if self.available else JobStatus.FAILED
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,25 @@ class Job:
         if self.cancelled_at is not None:
             return JobStatus.CANCELLED
         return JobStatus.PENDING if self.progress is None else JobStatus.PROCESSING
+
+    def as_counted(self, counts: Counts) -> Job:
+        """The job as one of these documents alone: what it says of others is left out, in its status too."""
+        told = self.progress
+        if told is None:
+            return self
+        whole = told.completed_at is not None and told.error_code is None
+        # What was listed since the end is not of this job.
+        total = counts.available + counts.failed if whole else counts.total
+        return replace(
+            self,
+            progress=replace(
+                told,
+                status=counts.ended() if whole else told.status,
+                total_documents=total if told.total_documents is not None else None,
+                completed_documents=counts.available,
+                failed_documents=counts.failed,
+            ),
+        )
 
     def includes(self, document_id: str) -> bool:
         return self.scope in (ALL, document_id)

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, func, literal, select, update
+from sqlalchemy import Connection, Text, and_, bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.api.jobs.model import ALL, Job, Progress
+from services.api.jobs.model import ALL, Counts, Job, Progress
 from shared.db import progress
-from shared.db.catalog import job_webhooks, jobs
+from shared.db.catalog import jobs
 from shared.db.prepared import Prepared
-from shared.events.webhook_subscribed import subscription_id
+from shared.db.visibility import SHOWN_JOB, public_counts
+from shared.secrecy import Sight
 
 _known: Final = progress.jobs
 
@@ -43,10 +44,13 @@ COLUMNS: Final = (
 # Statements are made once: making one takes longer than most of them take to run.
 _JOBS: Final = select(*COLUMNS).join(_known, _known.c.job_id == jobs.c.job_id, isouter=True)
 _BY_ID: Final = _JOBS.where(jobs.c.job_id == bindparam("job_id"))
+_IS_SHOWN: Final = select(jobs.c.job_id).where(jobs.c.job_id == bindparam("job_id"), SHOWN_JOB)
 LAST_OF_CASE: Final = (
-    _JOBS.where(jobs.c.process_number == bindparam("number")).order_by(jobs.c.created_at.desc()).limit(literal(1))
+    _JOBS.where(jobs.c.process_number == bindparam("number"), SHOWN_JOB)
+    .order_by(jobs.c.created_at.desc())
+    .limit(literal(1))
 )
-"""The newest job of a case, of any scope."""
+"""The newest job of a case, of any scope, that is shown."""
 LAST_OF_SCOPE: Final = LAST_OF_CASE.where(jobs.c.scope == bindparam("scope"))
 """The newest job of a scope: the active one when there is one."""
 # The same rule as Job.ended.
@@ -55,7 +59,7 @@ _RUNS_FOR_ALL: Final = and_(
 )
 _SHOWN: Final = Prepared(
     "autos_shown_job",
-    _JOBS.where(jobs.c.process_number == bindparam("number"))
+    _JOBS.where(jobs.c.process_number == bindparam("number"), SHOWN_JOB)
     .order_by(_RUNS_FOR_ALL.desc(), jobs.c.created_at.desc())
     .limit(literal(1)),
 )
@@ -90,15 +94,9 @@ _CREATE: Final = insert(jobs).values(
         )
     }
 )
-_ATTACH: Final = (
-    insert(job_webhooks)
-    .values({name: bindparam(name) for name in ("subscription_id", "job_id", "client_id", "url", "created_at")})
-    .on_conflict_do_nothing()
+_COUNTS: Final = Prepared(
+    "autos_public_counts", public_counts(bindparam("number", type_=Text), bindparam("scope", type_=Text))
 )
-_ANY_WEBHOOK: Final = (
-    select(job_webhooks.c.job_id).where(job_webhooks.c.job_id == bindparam("job_id")).limit(literal(1))
-)
-_IS_ATTACHED: Final = select(job_webhooks.c.job_id).where(job_webhooks.c.subscription_id == bindparam("identity"))
 
 
 def job_of(values: Sequence[Any]) -> Job | None:
@@ -115,9 +113,30 @@ def find_job(connection: Connection, job_id: str) -> Job | None:
     return _one(connection.execute(_BY_ID, {"job_id": job_id}).one_or_none())
 
 
-def shown_job(connection: Connection, process_number: str) -> Job | None:
-    """The job that a view of the case shows: the running one for the whole case, else the newest."""
-    return _one(_SHOWN.run(connection, {"number": str(process_number)}).one_or_none())
+def shown_job(connection: Connection, process_number: str, sight: Sight) -> Job | None:
+    """The job that a view of the case shows: the running one for the whole case, else the newest.
+
+    As ``sight`` sees it: not that of a document that is left out, and without those in its counts.
+    """
+    wanted = {"number": str(process_number), "sealed": sight.sealed}
+    job = _one(_SHOWN.run(connection, wanted).one_or_none())
+    return as_seen(connection, job, sight) if job is not None else None
+
+
+def is_shown(connection: Connection, job: Job, sight: Sight) -> bool:
+    """Whether the job is one that ``sight`` sees: not that of a document which is left out."""
+    if not sight.hides or job.scope == ALL:
+        return True
+    found = connection.execute(_IS_SHOWN, {"job_id": job.job_id, "sealed": sight.sealed})
+    return found.first() is not None
+
+
+def as_seen(connection: Connection, job: Job, sight: Sight) -> Job:
+    """A job as ``sight`` sees it: without the documents that are left out."""
+    if not sight.hides or job.progress is None:
+        return job
+    row = _COUNTS.run(connection, {"number": str(job.process_number), "scope": job.scope}).one()
+    return job.as_counted(Counts(*row))
 
 
 def _one(row: Sequence[Any] | None) -> Job | None:
@@ -173,35 +192,6 @@ def cancel(connection: Connection, job_id: str, now: datetime) -> bool:
         update(jobs).where(jobs.c.job_id == job_id, jobs.c.active).values(active=False, cancelled_at=now)
     )
     return result.rowcount == 1
-
-
-def attach_webhook(connection: Connection, job: Job, client_id: str, url: str, now: datetime) -> tuple[str, bool]:
-    """Record a URL to be called when the job ends: its subscription's id, and whether it is new."""
-    identity = subscription_id(job.job_id, client_id, url)
-    row = {"subscription_id": identity, "job_id": job.job_id, "client_id": client_id, "url": url, "created_at": now}
-    result = connection.execute(_ATTACH, row)
-    return identity, result.rowcount == 1
-
-
-def is_attached(connection: Connection, job: Job, client_id: str, url: str) -> bool:
-    """Whether the URL of this client will be called when the job ends, or was."""
-    identity = subscription_id(job.job_id, client_id, url)
-    return connection.execute(_IS_ATTACHED, {"identity": identity}).first() is not None
-
-
-def has_webhook(connection: Connection, job_id: str) -> bool:
-    """Whether anybody will be called when the job ends."""
-    return connection.execute(_ANY_WEBHOOK, {"job_id": job_id}).first() is not None
-
-
-def other_subscribers(connection: Connection, job_id: str, client_id: str) -> bool:
-    """Whether another client will be called when the job ends."""
-    found = connection.execute(
-        select(job_webhooks.c.job_id)
-        .where(and_(job_webhooks.c.job_id == job_id, job_webhooks.c.client_id != client_id))
-        .limit(1)
-    ).first()
-    return found is not None
 
 
 def release_ended_jobs(connection: Connection, limit: int = 1000) -> int:

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 )
 async def get_job(job_id: JobId, caller: Reader, parts: Parts, documents: WithDocuments = True) -> Response:
     """The job and the documents that it is about."""
-    return Json(await parts.jobs.show(job_id, documents=documents))
+    return Json(await parts.jobs.show(job_id, caller.viewer, documents=documents))
 
 
 @router.post(
@@ -35,8 +35,9 @@ async def get_job(job_id: JobId, caller: Reader, parts: Parts, documents: WithDo
     summary="Cancel a job",
 )
 async def cancel_job(job_id: JobId, caller: Downloader, parts: Parts, trace: Trace) -> Response:
-    """Ends a job that you started and that nobody else waits for. What was downloaded stays."""
-    view = await parts.jobs.cancel(job_id, caller.client_id, trace)
+    """Ends a job that you started. While another client is on it, one that joined it or gave a webhook, that is
+    refused with `job_shared`. What was downloaded stays."""
+    view = await parts.jobs.cancel(job_id, caller.viewer, trace)
     if not caller.may("read"):
         del view["documents"]
     return Json(view)

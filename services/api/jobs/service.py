@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from services.api.changes import announce
 from services.api.jobs import repository
 from services.api.jobs.model import Job
+from services.api.jobs.participants import is_shared
 from services.api.links import LinkCache
 from services.api.problems import JobFinished, JobNotFound, JobShared, NotYourJob
 from services.api.processes.events import SOURCE
@@ -17,10 +18,12 @@ from shared.clock import Clock
 from shared.db import catalog
 from shared.db.case_store import lock_case
 from shared.db.engine import Database
+from shared.db.visibility import read_sight
 from shared.events import topics
 from shared.events.document_events import JobAborted
 from shared.events.envelope import deterministic_id, encode
 from shared.outbox.write import write
+from shared.secrecy import Sight, Viewer
 
 
 class JobService:
@@ -31,32 +34,35 @@ class JobService:
         self._links = links
         self._clock = clock
 
-    async def show(self, job_id: str, *, documents: bool = True) -> dict[str, Any]:
-        """The StatusView of a job, with or without its documents. Raises JobNotFound."""
-        parts = await self._database.read(lambda connection: _parts(connection, job_id, documents=documents))
+    async def show(self, job_id: str, viewer: Viewer, *, documents: bool = True) -> dict[str, Any]:
+        """The StatusView of a job, with or without its documents.
+
+        Raises JobNotFound, also for a job of a case that the viewer does not see.
+        """
+        parts = await self._database.read(lambda connection: _parts(connection, job_id, viewer, documents=documents))
         return await self._links.build(parts.status, len(parts.documents))
 
-    async def cancel(self, job_id: str, client_id: str, traceparent: str) -> dict[str, Any]:
+    async def cancel(self, job_id: str, viewer: Viewer, traceparent: str) -> dict[str, Any]:
         """End a job; what is being downloaded now may still become available.
 
-        Raises JobNotFound, NotYourJob, JobShared (another client waits for it), JobFinished. A job that was cancelled
+        Raises JobNotFound, NotYourJob, JobShared (another client is on it), JobFinished. A job that was cancelled
         before is shown as it is.
         """
-        parts = await self._database.run(lambda connection: self._cancel(connection, job_id, client_id, traceparent))
+        parts = await self._database.run(lambda connection: self._cancel(connection, job_id, viewer, traceparent))
         return await self._links.build(parts.status, len(parts.documents))
 
-    def _cancel(self, connection: Connection, job_id: str, client_id: str, traceparent: str) -> CaseParts:
-        lock_case(connection, _find(connection, job_id).process_number)
-        job = _find(connection, job_id)
-        if job.client_id != client_id:
+    def _cancel(self, connection: Connection, job_id: str, viewer: Viewer, traceparent: str) -> CaseParts:
+        lock_case(connection, _find(connection, job_id, viewer)[0].process_number)
+        job, _ = _find(connection, job_id, viewer)
+        if job.client_id != viewer.client_id:
             raise NotYourJob
         if job.cancelled_at is None:
             if job.ended:
                 raise JobFinished
-            if repository.other_subscribers(connection, job_id, job.client_id):
+            if is_shared(connection, job_id, job.client_id):
                 raise JobShared
             self._abort(connection, job, traceparent)
-        return _parts(connection, job_id)
+        return _parts(connection, job_id, viewer)
 
     def _abort(self, connection: Connection, job: Job, traceparent: str) -> None:
         now = self._clock()
@@ -80,13 +86,16 @@ class JobService:
         announce(connection, job.process_number)
 
 
-def _find(connection: Connection, job_id: str) -> Job:
+def _find(connection: Connection, job_id: str, viewer: Viewer) -> tuple[Job, Sight]:
+    """A job of a case that the viewer sees, unless it is that of a document which it does not see."""
     job = repository.find_job(connection, job_id)
-    if job is None:
+    sight = read_sight(connection, viewer, job.process_number) if job is not None else None
+    if job is None or sight is None or not repository.is_shown(connection, job, sight):
         raise JobNotFound
-    return job
+    return job, sight
 
 
-def _parts(connection: Connection, job_id: str, *, documents: bool = True) -> CaseParts:
-    job = _find(connection, job_id)
-    return read_status(connection, job.process_number, job, documents=documents)
+def _parts(connection: Connection, job_id: str, viewer: Viewer, *, documents: bool = True) -> CaseParts:
+    job, sight = _find(connection, job_id, viewer)
+    seen = repository.as_seen(connection, job, sight)
+    return read_status(connection, job.process_number, sight, seen, documents=documents)

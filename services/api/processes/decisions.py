@@ -8,6 +8,7 @@ from enum import Enum
 
 from services.api.jobs.model import ALL, Job
 from shared.cnj import ProcessNumber
+from shared.secrecy import Viewer, is_public_case
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Ask:
     """What a client wants of a case. ``document_id`` None means the whole case."""
 
     number: ProcessNumber
-    client_id: str
+    viewer: Viewer
     asked_at: datetime
     traceparent: str
     webhook_url: str | None = None
@@ -29,6 +30,10 @@ class Ask:
     """The document is said to be available, and its object is not in the store as recorded."""
     defer: bool = False
     """Leave reading the source to the job: for many cases at once."""
+
+    @property
+    def client_id(self) -> str:
+        return self.viewer.client_id
 
     @property
     def scope(self) -> str:
@@ -46,6 +51,13 @@ class Known:
     document_available: bool = False
     source_version: str | None = None
     """The source's own version of what is stored, where it tells one."""
+    secrecy_level: int | None = None
+    asked_before: bool = True
+    """Whether the client asked for the case before."""
+
+    def hides_from(self, viewer: Viewer) -> bool:
+        """Whether what is stored says that the case does not exist for this viewer."""
+        return self.fetched_at is not None and not is_public_case(self.secrecy_level) and not viewer.sealed
 
     @property
     def running(self) -> Job | None:
@@ -86,12 +98,23 @@ def is_stale(fetched_at: datetime | None, now: datetime, ttl_seconds: float) -> 
     return fetched_at is not None and now - fetched_at > timedelta(seconds=ttl_seconds)
 
 
-def must_read(ask: Ask, known: Known, ttl_seconds: float) -> bool:
+def needs_own_reading(known: Known, *, share: bool) -> bool:
+    """Whether the client has to be shown by the source that it may see what another one brought.
+
+    ``share`` is AUTOS_SHARE_CASES: with it, what is stored will do.
+    """
+    return not share and not known.asked_before and known.fetched_at is not None
+
+
+def must_read(ask: Ask, known: Known, ttl_seconds: float, *, share: bool = True) -> bool:
     """Whether the source has to be read before the request can be decided.
 
     Not while a job runs that the request joins: that job's documents are fixed, and when it does the discovery itself
-    the source was away a moment ago.
+    the source was away a moment ago. What is stored and hidden from the client is read as what was never stored: it
+    costs the same and takes as long, and a case that was opened is found.
     """
+    if known.hides_from(ask.viewer) or needs_own_reading(known, share=share):
+        return True
     if known.running is not None:
         return False
     if ask.document_id is not None and known.document_known:

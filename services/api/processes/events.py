@@ -54,11 +54,14 @@ def subscribed(ask: Ask, job: Job, subscription_id: str, url: str, now: datetime
         process_number=ask.number,
         client_id=ask.client_id,
         url=url,
+        sealed=ask.viewer.sealed,
     )
+    # A subscription that gains the scope is told again, under another id.
+    names = ("webhook.subscribed", subscription_id, *(("sealed",) if ask.viewer.sealed else ()))
     return encode(
         event,
         topics.WEBHOOK_SUBSCRIBED,
-        event_id=deterministic_id("webhook.subscribed", subscription_id),
+        event_id=deterministic_id(*names),
         source=SOURCE,
         time=now,
         traceparent=ask.traceparent,

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 
 from services.api.changes import Changes
 from services.api.jobs.model import ALL, Job, job_view
-from services.api.jobs.repository import has_webhook, shown_job
+from services.api.jobs.participants import has_webhook
+from services.api.jobs.repository import shown_job
 from services.api.links import LinkCache
 from services.api.processes.repository import Document, listed_documents, states_since
 from services.api.processes.views import documents_view
@@ -26,6 +27,8 @@ from services.api.single_flight import SingleFlight
 from shared.db import progress
 from shared.db.catalog import documents
 from shared.db.engine import Database
+from shared.db.visibility import SHOWN_DOCUMENT, read_sight
+from shared.secrecy import Sight, Viewer
 
 PAGE_DOCUMENTS: Final = 250
 _KEEP_SECONDS: Final = 0.5
@@ -39,7 +42,9 @@ OVERLAP: Final = timedelta(seconds=5)
 _NEWEST: Final = select(func.max(progress.documents.c.updated_at)).where(
     progress.documents.c.process_number == bindparam("number")
 )
-_LISTED: Final = select(func.count()).select_from(documents).where(documents.c.process_number == bindparam("number"))
+_LISTED: Final = (
+    select(func.count()).select_from(documents).where(documents.c.process_number == bindparam("number"), SHOWN_DOCUMENT)
+)
 
 
 class Place(NamedTuple):
@@ -48,6 +53,15 @@ class Place(NamedTuple):
     job_id: str
     since: datetime
     after: str
+
+
+class _View(NamedTuple):
+    """What is shared: a case at its last change, as those who listen see it."""
+
+    number: str
+    change: int
+    """The number of the case's last change: nothing older is given to whoever was woken by it."""
+    sight: Sight
 
 
 @dataclass(frozen=True)
@@ -89,41 +103,50 @@ class CaseFeed:
         self._changes = changes
         self._links = links
         self._turn = asyncio.Semaphore(_AT_ONCE)
-        # The number of the case's last change is part of the key: nothing older is given to whoever was woken by it.
-        self._states: SingleFlight[tuple[str, int], State] = SingleFlight(self._state, keep_seconds=_KEEP_SECONDS)
-        self._pages: SingleFlight[tuple[str, int, Place], Page] = SingleFlight(self._page, keep_seconds=_KEEP_SECONDS)
+        self._sights: SingleFlight[tuple[str, int, Viewer], Sight | None] = SingleFlight(
+            self._sight, keep_seconds=_KEEP_SECONDS
+        )
+        self._states: SingleFlight[_View, State] = SingleFlight(self._state, keep_seconds=_KEEP_SECONDS)
+        self._pages: SingleFlight[tuple[_View, Place], Page] = SingleFlight(self._page, keep_seconds=_KEEP_SECONDS)
 
-    async def state(self, process_number: str) -> State:
-        """Where the case stands now; call it while watching the case."""
-        return await self._states.get((process_number, self._changes.number_of(process_number)))
+    async def sight(self, process_number: str, viewer: Viewer) -> Sight | None:
+        """What a viewer sees of the case; None: nothing."""
+        return await self._sights.get((process_number, self._changes.number_of(process_number), viewer))
 
-    async def page(self, process_number: str, job: Job, since: datetime, after: str | None) -> Page:
-        """The changes from ``since`` on, behind the document ``after`` (None: from the first)."""
-        place = Place(job.job_id, since, after or _FIRST_ID)
-        return await self._pages.get((process_number, self._changes.number_of(process_number), place))
+    async def state(self, process_number: str, sight: Sight) -> State:
+        """Where the case stands now, as it is seen; call it while watching the case."""
+        return await self._states.get(_View(process_number, self._changes.number_of(process_number), sight))
 
-    async def _state(self, key: tuple[str, int]) -> State:
+    async def page(self, process_number: str, sight: Sight, job: Job, since: datetime, after: str | None) -> Page:
+        """The changes that are seen from ``since`` on, behind the document ``after`` (None: from the first)."""
+        view = _View(process_number, self._changes.number_of(process_number), sight)
+        return await self._pages.get((view, Place(job.job_id, since, after or _FIRST_ID)))
+
+    async def _sight(self, key: tuple[str, int, Viewer]) -> Sight | None:
+        return await self._database.read(lambda connection: read_sight(connection, key[2], key[0]))
+
+    async def _state(self, view: _View) -> State:
         async with self._turn:
-            return await self._database.read(lambda connection: _read_state(connection, key[0]))
+            return await self._database.read(lambda connection: _read_state(connection, view))
 
-    async def _page(self, key: tuple[str, int, Place]) -> Page:
-        number, _, place = key
+    async def _page(self, key: tuple[_View, Place]) -> Page:
         async with self._turn:
-            return await self._database.read(lambda connection: self._read_page(connection, number, place))
+            return await self._database.read(lambda connection: self._read_page(connection, *key))
 
-    def _read_page(self, connection: Connection, number: str, place: Place) -> Page:
-        job = shown_job(connection, number)
+    def _read_page(self, connection: Connection, view: _View, place: Place) -> Page:
+        number, sight = view.number, view.sight
+        job = shown_job(connection, number, sight)
         if job is None or job.job_id != place.job_id:
             # Another job: the sweep's end, and the next one begins anew.
             return Page((), None)
         one = job.scope if job.scope != ALL else None
         rows = states_since(connection, number, place.since, place.after, PAGE_DOCUMENTS, document_id=one)
-        listed = listed_documents(connection, number, [row.document_id for row in rows])
+        listed = listed_documents(connection, number, sight, [row.document_id for row in rows])
         states = {row.document_id: row for row in rows}
         # In the source's order, as far as a page goes.
         found = [Document(row, states[row.document_id]) for row in listed]
         told = not job.ended and has_webhook(connection, job.job_id)
-        views = documents_view(found, job, self._links, has_webhook=told)
+        views = documents_view(found, job, self._links, sight, has_webhook=told)
         changes = [_change(document, view) for document, view in zip(found, views, strict=True)]
         return Page(changes, rows[-1].document_id if len(rows) == PAGE_DOCUMENTS else None)
 
@@ -140,13 +163,14 @@ def _change(document: Document, view: dict[str, Any]) -> Change:
     return Change(document.listed.document_id, state.updated_at, message("document", orjson.dumps(view)))
 
 
-def _read_state(connection: Connection, number: str) -> State:
+def _read_state(connection: Connection, view: _View) -> State:
+    number, sight = view.number, view.sight
     wanted = {"number": str(number)}
     # Before the job: what a document's event changed in the job is told at the latest with that document.
     newest = connection.execute(_NEWEST, wanted).scalar_one() or BEGINNING
-    job = shown_job(connection, number)
+    job = shown_job(connection, number, sight)
     if job is None:
         return State(None, newest, b"")
     is_planned = job.progress is not None and job.progress.total_documents is not None
-    listed = 0 if is_planned else connection.execute(_LISTED, wanted).scalar_one()
+    listed = 0 if is_planned else connection.execute(_LISTED, {**wanted, "sealed": sight.sealed}).scalar_one()
     return State(job, newest, orjson.dumps({**job_view(job, listed), "process_number": number}))

@@ -6,7 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Uuid, bindparam, func, literal, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+)
 
 from services.api import ratelimit
 from services.api.jobs.model import ALL
@@ -17,6 +29,8 @@ from services.api.processes.source import Found, Unchanged
 from shared.db import catalog, progress
 from shared.db.case_store import confirm_case, store_case
 from shared.db.prepared import Prepared
+from shared.db.visibility import SHOWN_DOCUMENT, sealed_document_of
+from shared.secrecy import Knowledge, Sight, is_public_document
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,9 @@ class Seen:
     marker: Marker
     noted_at: datetime | None
     """When it was last noted that the client asked for the case."""
+    asked_sealed: bool
+    """Whether the client ever asked with a key of the scope ``sealed``."""
+    has_sealed_documents: bool
     tat: datetime | None
     now: datetime
     """The client's theoretical arrival time (:mod:`services.api.ratelimit`), and the database's clock."""
@@ -34,13 +51,38 @@ class Seen:
     def after_storing(self, reading: Found | Unchanged, ask: Ask) -> Seen:
         """The same once ``reading`` is stored: the case's row is new, and documents of it may be."""
         known = replace(self.known, fetched_at=reading.fetched_at, source_version=reading.version)
+        sealed = self.has_sealed_documents
         if isinstance(reading, Found):
-            listed = any(document.document_id == ask.document_id for document in reading.case.documents)
-            known = replace(known, document_known=known.document_known or listed)
-        return replace(self, known=known, marker=self.marker.after(reading.fetched_at, None))
+            case = reading.case
+            shown = {one.document_id for one in case.documents if is_public_document(one.secrecy_level)}
+            hidden = {one.document_id for one in case.documents} - shown
+            listed = ask.document_id in shown or (ask.viewer.sealed and ask.document_id in hidden)
+            # A document of which the level is new is known or not by that.
+            was_known = known.document_known and ask.document_id not in hidden
+            known = replace(known, secrecy_level=case.secrecy_level, document_known=listed or was_known)
+            # One that is no longer listed stays in the case.
+            sealed = sealed or bool(hidden)
+        return replace(
+            self,
+            known=known,
+            marker=self.marker.after(reading.fetched_at, None),
+            has_sealed_documents=sealed,
+        )
+
+    def sight(self, ask: Ask) -> Sight | None:
+        """What the client sees of the case once its request is noted."""
+        known = self.known
+        knowledge = Knowledge(
+            asked=True,
+            asked_sealed=self.asked_sealed or ask.viewer.sealed,
+            stored=known.fetched_at is not None,
+            level=known.secrecy_level,
+            has_sealed_documents=self.has_sealed_documents,
+        )
+        return knowledge.sight(ask.viewer)
 
 
-_MOMENTS: Final = 5
+_MOMENTS: Final = 8
 _TOTALS: Final = len(TOTALS)
 _JOB: Final = len(COLUMNS)
 
@@ -53,7 +95,10 @@ def _statement(other: Select[Any] | None = None, *document: ColumnElement[Any]) 
     columns: list[ColumnElement[Any]] = [
         process.c.fetched_at,
         process.c.source_version,
+        process.c.secrecy_level,
         request.c.last_requested_at,
+        func.coalesce(request.c.sealed, literal_column("false")).label("asked_sealed"),
+        sealed_document_of(bindparam("number", type_=Text)).label("has_sealed_documents"),
         ratelimit.tat_of(bindparam("client_id"), bindparam("limit")).label("tat"),
         func.clock_timestamp(),
         *totals.c,
@@ -86,7 +131,7 @@ _DOCUMENT: Final = Prepared(
     "autos_known_document",
     _statement(
         LAST_OF_CASE.where(catalog.jobs.c.scope == bindparam("document_scope")),
-        select(literal(True)).where(*_NAMED).scalar_subquery().label("document_known"),
+        select(literal(True)).where(*_NAMED, SHOWN_DOCUMENT).scalar_subquery().label("document_known"),
         select(progress.documents.c.status)
         .where(
             progress.documents.c.process_number == bindparam("number"),
@@ -100,7 +145,14 @@ _DOCUMENT: Final = Prepared(
 
 def read_known(connection: Connection, ask: Ask, limit: str) -> Seen:
     """When the source was read, the jobs that concern the request, the document asked for; and the client's side."""
-    wanted: dict[str, Any] = {"number": str(ask.number), "client_id": ask.client_id, "limit": limit, "scope": ALL}
+    wanted: dict[str, Any] = {
+        "number": str(ask.number),
+        "client_id": ask.client_id,
+        "limit": limit,
+        "scope": ALL,
+        # With a key of the scope this very request is what the client asks with.
+        "sealed": ask.viewer.sealed,
+    }
     statement = _CASE if ask.download else _ANY_JOB
     if ask.document_id is not None:
         statement = _DOCUMENT
@@ -115,8 +167,10 @@ def read_known(connection: Connection, ask: Ask, limit: str) -> Seen:
         document_known=statement is _DOCUMENT and bool(row.document_known),
         document_available=statement is _DOCUMENT and bool(row.document_known) and row.document_status == "available",
         source_version=row[1],
+        secrecy_level=row[2],
+        asked_before=row[3] is not None,
     )
-    return Seen(known, marker_of(row[0], row[_MOMENTS:jobs_at]), *row[2:_MOMENTS])
+    return Seen(known, marker_of(row[0], row[_MOMENTS:jobs_at]), *row[3:_MOMENTS])
 
 
 def store_reading(connection: Connection, reading: Found | Unchanged, known: Known) -> bool:

@@ -36,7 +36,7 @@ async def ask_for_many(body: BatchBody, caller: Downloader, parts: Parts, trace:
     """
     require_webhooks(caller, body.webhook_url)
     url = (await parts.urls.check(body.webhook_url, "body.webhook_url")).url if body.webhook_url is not None else None
-    like = Ask(ProcessNumber(""), caller.client_id, parts.clock(), trace, webhook_url=url)
+    like = Ask(ProcessNumber(""), caller.viewer, parts.clock(), trace, webhook_url=url)
     entries, headers = await parts.batches.ask(body.process_numbers, like, request.state.request_id)
     return Json({"entries": entries}, 202, headers)
 
@@ -55,4 +55,4 @@ async def list_cases(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """The latest asked for first."""
-    return Json(await parts.listing.page(caller.client_id, Wanted(status, cursor, limit)))
+    return Json(await parts.listing.page(caller.viewer, Wanted(status, cursor, limit)))

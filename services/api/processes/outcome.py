@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -13,6 +14,8 @@ from services.api.processes import repository
 from services.api.processes.decisions import Ask
 from services.api.processes.markers import Marker
 from services.api.processes.reading import CaseParts, read_case
+from shared.db.visibility import with_left_out
+from shared.secrecy import Sight
 
 ACCEPTED: Final = "accepted"
 """A job was started."""
@@ -29,6 +32,8 @@ class Rules:
     ttl_seconds: float
     limit: ratelimit.Limit
     max_active_jobs: int
+    share: bool = True
+    """AUTOS_SHARE_CASES."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,24 @@ class Outcome:
     """Whether what is stored should have been read again, but could not be."""
     subscription_id: str | None
     allowance: ratelimit.Allowance | None
+    sight: Sight
+    """What the client sees of the case."""
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What a look at the case leaves to do: read the source (again: it is stored, of this version), and decide."""
+
+    read: bool
+    again: bool = False
+    version: str | None = None
+    defer: bool = False
+    """The source is left to the job."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """The case does not exist for the client: what was read of it is stored, where it was stored before."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +95,29 @@ class Answer:
     headers: dict[str, str]
 
 
+Shown = TypeVar("Shown")
+
+Show = Callable[[Connection, Outcome], Shown]
+"""Reads what is shown of a case, in the transaction of the outcome."""
+
+
+def show_nothing(_connection: Connection, _outcome: Outcome) -> None:
+    """For a request whose answer has no case in it."""
+
+
 def show_case(connection: Connection, outcome: Outcome, ask: Ask) -> CaseParts:
     """What the ProcessView of an outcome is made of."""
     is_told, webhook = _webhooks(connection, outcome, ask)
     stale = outcome.stale and outcome.stored
     return read_case(
-        connection, ask.number, outcome.job, webhook, is_told=is_told, stale=stale, documents=ask.documents
+        connection,
+        ask.number,
+        with_left_out(connection, ask.number, outcome.sight),
+        outcome.job,
+        webhook,
+        is_told=is_told,
+        stale=stale,
+        documents=ask.documents,
     )
 
 

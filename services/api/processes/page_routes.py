@@ -50,7 +50,7 @@ async def list_documents(
     only at the end.
     """
     wanted = Wanted(status, type_, degree, court, _moment(since), cursor, limit)
-    return Json(await parts.pages.documents(numero, wanted))
+    return Json(await parts.pages.documents(caller.viewer, numero, wanted))
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def list_movements(
     numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """The newest first. A cursor stays right while the source adds movements."""
-    return Json(await parts.pages.movements(numero, cursor, limit))
+    return Json(await parts.pages.movements(caller.viewer, numero, cursor, limit))
 
 
 @router.get(
@@ -76,7 +76,7 @@ async def list_parties(
     numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """In the source's order."""
-    return Json(await parts.pages.parties(numero, cursor, limit))
+    return Json(await parts.pages.parties(caller.viewer, numero, cursor, limit))
 
 
 def _moment(since: datetime | date | None) -> datetime | None:

@@ -14,17 +14,20 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, false, func, or_, select, true, tuple_
 
 from services.api import cursors
-from services.api.jobs import repository as jobs
 from services.api.jobs.model import ALL, Job
+from services.api.jobs.participants import has_webhook
+from services.api.jobs.repository import shown_job
 from services.api.links import LinkCache
-from services.api.problems import ProcessUnknown
 from services.api.processes import repository
-from services.api.processes.repository import Document, was_asked_for
+from services.api.processes.reading import sight_for
+from services.api.processes.repository import Document
 from services.api.processes.views import default_document_status, documents_view
 from shared.db import progress
 from shared.db.case_lists import Part, read_movements, read_parties
 from shared.db.catalog import documents
 from shared.db.engine import Database
+from shared.db.visibility import PUBLIC_DOCUMENT
+from shared.secrecy import Sight, Viewer
 from shared.views import ANSWER_BYTES, fitting
 
 MOST: Final = 500
@@ -52,6 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class _Found:
+    sight: Sight
     documents: Sequence[Document]
     total: int
     job: Job | None
@@ -59,52 +63,53 @@ class _Found:
 
 
 class CasePages:
-    """Reads pages of a case that somebody asked for."""
+    """Reads pages of a case, as the viewer sees it."""
 
     def __init__(self, database: Database, links: LinkCache) -> None:
         self._database = database
         self._links = links
 
-    async def documents(self, process_number: str, wanted: Wanted) -> dict[str, Any]:
+    async def documents(self, viewer: Viewer, process_number: str, wanted: Wanted) -> dict[str, Any]:
         """The DocumentPage. Raises InvalidCursor and ProcessUnknown."""
         after = cursors.decode_place(wanted.cursor, "documents") if wanted.cursor is not None else None
-        found = await self._database.read(lambda connection: _documents(connection, process_number, wanted, after))
+
+        def read(connection: Connection) -> _Found:
+            return _documents(connection, sight_for(connection, viewer, process_number), process_number, wanted, after)
+
+        found = await self._database.read(read)
 
         def page(links: LinkCache) -> dict[str, Any]:
             listed = found.documents[: wanted.limit]
-            views = documents_view(listed, found.job, links, has_webhook=found.has_webhook)
+            views = documents_view(listed, found.job, links, found.sight, has_webhook=found.has_webhook)
             shown = fitting(views, _PAGE_BYTES)
             last = listed[len(shown) - 1].listed if shown and len(shown) < len(found.documents) else None
-            cursor = cursors.encode_place("documents", last.position, last.document_id) if last is not None else None
+            cursor = None
+            if last is not None:
+                place = found.sight.left_out.place(last.position)
+                cursor = cursors.encode_place("documents", place, last.document_id)
             return {"documents": shown, "next_cursor": cursor, "total": found.total}
 
         return await self._links.build(page, len(found.documents))
 
-    async def movements(self, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
+    async def movements(self, viewer: Viewer, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """The MovementPage. Raises InvalidCursor and ProcessUnknown."""
         below = cursors.decode_place(cursor, "movements")[0] if cursor is not None else None
 
         def read(connection: Connection) -> Part | None:
-            _refuse_unknown(connection, process_number)
+            sight_for(connection, viewer, process_number)
             return read_movements(connection, process_number, below=below, limit=limit)
 
         return _page("movements", await self._database.read(read))
 
-    async def parties(self, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
+    async def parties(self, viewer: Viewer, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """The PartyPage. Raises InvalidCursor and ProcessUnknown."""
         after = cursors.decode_place(cursor, "parties")[0] if cursor is not None else None
 
         def read(connection: Connection) -> Part | None:
-            _refuse_unknown(connection, process_number)
+            sight_for(connection, viewer, process_number)
             return read_parties(connection, process_number, after=after, limit=limit)
 
         return _page("parties", await self._database.read(read))
-
-
-def _refuse_unknown(connection: Connection, process_number: str) -> None:
-    """Raises ProcessUnknown when nobody has asked for the case."""
-    if not was_asked_for(connection, process_number):
-        raise ProcessUnknown
 
 
 def _page(kind: str, part: Part | None) -> dict[str, Any]:
@@ -116,11 +121,14 @@ def _page(kind: str, part: Part | None) -> dict[str, Any]:
     return {kind: shown, "next_cursor": cursor, "total": part.total}
 
 
-def _documents(connection: Connection, process_number: str, wanted: Wanted, after: tuple[int, str] | None) -> _Found:
-    _refuse_unknown(connection, process_number)
-    job = jobs.shown_job(connection, process_number)
-    told = job is not None and not job.ended and jobs.has_webhook(connection, job.job_id)
+def _documents(
+    connection: Connection, sight: Sight, process_number: str, wanted: Wanted, after: tuple[int, str] | None
+) -> _Found:
+    job = shown_job(connection, process_number, sight)
+    told = job is not None and not job.ended and has_webhook(connection, job.job_id)
     rules = [documents.c.process_number == str(process_number), *_filters(wanted, job, told=told)]
+    if not sight.sealed:
+        rules.append(PUBLIC_DOCUMENT)
     place = tuple_(documents.c.position, documents.c.document_id)
     page = (
         select(*repository.LISTED)
@@ -130,13 +138,13 @@ def _documents(connection: Connection, process_number: str, wanted: Wanted, afte
         .limit(wanted.limit + 1)
     )
     if after is not None:
-        page = page.where(place > tuple_(*after))
+        page = page.where(place > tuple_(sight.left_out.position(after[0]), after[1]))
     listed = connection.execute(page).all()
     counted = select(func.count()).select_from(documents)
     if wanted.status is not None:
         counted = counted.join(_state, _HERE, isouter=True)
     total: int = connection.execute(counted.where(*rules)).scalar_one()
-    return _Found(repository.with_states(connection, process_number, listed), total, job, told)
+    return _Found(sight, repository.with_states(connection, process_number, listed), total, job, told)
 
 
 def _filters(wanted: Wanted, job: Job | None, *, told: bool) -> list[ColumnElement[bool]]:

@@ -10,10 +10,14 @@ from sqlalchemy import Connection, Row
 
 from services.api.jobs import repository as jobs
 from services.api.jobs.model import ALL, Job
+from services.api.jobs.participants import has_webhook
 from services.api.links import LinkCache
+from services.api.problems import ProcessUnknown
 from services.api.processes import repository
 from services.api.processes.views import Shown, documents_view, files_view, process_view, status_view
 from shared.db.case_store import find_process
+from shared.db.visibility import read_sight
+from shared.secrecy import Sight, Viewer
 from shared.views import MOST_DOCUMENTS
 
 
@@ -22,6 +26,7 @@ class CaseParts:
     """What is stored of a case, as one client may see it."""
 
     process_number: str
+    sight: Sight
     case: Row[Any] | None
     documents: Sequence[repository.Document]
     documents_total: int
@@ -54,12 +59,21 @@ class CaseParts:
         return files_view(self.process_number, shown, public_url=links.public_url)
 
     def _documents(self, links: LinkCache) -> list[dict[str, Any]]:
-        return documents_view(self.documents, self.job, links, has_webhook=self.has_webhook)
+        return documents_view(self.documents, self.job, links, self.sight, has_webhook=self.has_webhook)
+
+
+def sight_for(connection: Connection, viewer: Viewer, process_number: str) -> Sight:
+    """What the viewer sees of the case. Raises ProcessUnknown when that is nothing: it is as one never asked for."""
+    sight = read_sight(connection, viewer, process_number)
+    if sight is None:
+        raise ProcessUnknown
+    return sight
 
 
 def read_case(
     connection: Connection,
     process_number: str,
+    sight: Sight,
     job: Job | None,
     webhook: repository.Webhook | None,
     *,
@@ -68,41 +82,44 @@ def read_case(
     documents: bool = True,
 ) -> CaseParts:
     """A case for the ProcessView; ``is_told``: whether anybody is called when the job ends."""
-    rows, total = _first_documents(connection, process_number, documents=documents)
+    rows, total = _first_documents(connection, process_number, sight, documents=documents)
     return CaseParts(
         process_number,
+        sight,
         find_process(connection, process_number),
         rows,
         total,
-        job,
+        jobs.as_seen(connection, job, sight) if job is not None else None,
         webhook,
         is_told and job is not None and not job.ended,
         stale,
     )
 
 
-def read_status(connection: Connection, process_number: str, job: Job | None, *, documents: bool = True) -> CaseParts:
-    """A case or one document of it, as far as the job goes, for the StatusView."""
+def read_status(
+    connection: Connection, process_number: str, sight: Sight, job: Job | None, *, documents: bool = True
+) -> CaseParts:
+    """A case or one document of it, as far as the job goes, for the StatusView. The job is as ``sight`` sees it."""
     rows: Sequence[repository.Document]
     if job is not None and job.scope != ALL:
-        rows = repository.documents_of(connection, process_number, document_id=job.scope)
+        rows = repository.documents_of(connection, process_number, sight, document_id=job.scope)
         total = len(rows)
         rows = rows if documents else []
     else:
-        rows, total = _first_documents(connection, process_number, documents=documents)
-    told = job is not None and not job.ended and jobs.has_webhook(connection, job.job_id)
-    return CaseParts(process_number, None, rows, total, job, None, told)
+        rows, total = _first_documents(connection, process_number, sight, documents=documents)
+    told = job is not None and not job.ended and has_webhook(connection, job.job_id)
+    return CaseParts(process_number, sight, None, rows, total, job, None, told)
 
 
-def read_files(connection: Connection, process_number: str) -> CaseParts:
+def read_files(connection: Connection, process_number: str, sight: Sight) -> CaseParts:
     """The available documents of a case, the first of them."""
-    rows, total = repository.available_of(connection, process_number, MOST_DOCUMENTS)
-    return CaseParts(process_number, None, rows, total, None, None, False)
+    rows, total = repository.available_of(connection, process_number, sight, MOST_DOCUMENTS)
+    return CaseParts(process_number, sight, None, rows, total, None, None, False)
 
 
 def _first_documents(
-    connection: Connection, process_number: str, *, documents: bool
+    connection: Connection, process_number: str, sight: Sight, *, documents: bool
 ) -> tuple[Sequence[repository.Document], int]:
     if documents:
-        return repository.first_documents_of(connection, process_number, MOST_DOCUMENTS)
-    return [], repository.count_documents(connection, process_number)
+        return repository.first_documents_of(connection, process_number, sight, MOST_DOCUMENTS)
+    return [], repository.count_documents(connection, process_number, sight)

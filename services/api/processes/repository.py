@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -21,18 +21,15 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    or_,
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import delivery, progress
-from shared.db.catalog import documents, job_webhooks, jobs, process_requests, processes
+from shared.db.catalog import documents, job_webhooks
 from shared.db.prepared import Prepared
-
-_RECORD_EVERY: Final = timedelta(seconds=60)
-
+from shared.db.visibility import SHOWN_DOCUMENT
+from shared.secrecy import Sight, Viewer
 
 # Ids as text: of a case of a thousand documents a fifth of the time went into making UUIDs and taking them apart.
 LISTED: Final = (
@@ -48,14 +45,16 @@ _STATE: Final = (
 # Statements are made once: making one takes longer than most of them take to run.
 _LISTING: Final = (
     select(*LISTED)
-    .where(documents.c.process_number == bindparam("number"))
+    .where(documents.c.process_number == bindparam("number"), SHOWN_DOCUMENT)
     .order_by(documents.c.position, documents.c.document_id)
 )
 _ALL_LISTED: Final = Prepared("autos_documents", _LISTING)
 _FIRST_LISTED: Final = Prepared("autos_first_documents", _LISTING.limit(bindparam("most", type_=Integer)))
 _COUNT_LISTED: Final = Prepared(
     "autos_count_documents",
-    select(func.count()).select_from(documents).where(documents.c.process_number == bindparam("number")),
+    select(func.count())
+    .select_from(documents)
+    .where(documents.c.process_number == bindparam("number"), SHOWN_DOCUMENT),
 )
 _ONE_LISTED: Final = Prepared("autos_document", _LISTING.where(documents.c.document_id == bindparam("document_id")))
 _STATES: Final = select(*_STATE).where(progress.documents.c.process_number == bindparam("number"))
@@ -78,7 +77,7 @@ _COUNT_AVAILABLE: Final = Prepared(
     "autos_count_available",
     select(func.count())
     .select_from(documents.join(progress.documents, and_(*_AVAILABLE)))
-    .where(documents.c.process_number == bindparam("number")),
+    .where(documents.c.process_number == bindparam("number"), SHOWN_DOCUMENT),
 )
 _ONE_STATE: Final = Prepared("autos_state", _STATES.where(progress.documents.c.document_id == bindparam("document_id")))
 _SINCE: Final = (
@@ -90,12 +89,6 @@ _SINCE: Final = (
 )
 _ONE_SINCE: Final = _SINCE.where(progress.documents.c.document_id == bindparam("document_id"))
 _SOME_LISTED: Final = _LISTING.where(documents.c.document_id.in_(bindparam("ids", expanding=True)))
-_ASKED: Final = select(
-    or_(
-        exists().where(processes.c.process_number == bindparam("number")),
-        exists().where(jobs.c.process_number == bindparam("number")),
-    )
-)
 _OWN: Final = (
     select(job_webhooks.c.url, job_webhooks.c.subscription_id, delivery.deliveries.c.status)
     .join(
@@ -116,16 +109,6 @@ _OWN: Final = (
 _TOLD: Final = select(exists().where(job_webhooks.c.job_id == bindparam("job_id")).label("told")).subquery("anybody")
 _WEBHOOKS: Final = Prepared(
     "autos_webhooks", select(_TOLD.c.told, *_OWN.c).select_from(_TOLD.join(_OWN, true(), isouter=True))
-)
-_NEW_REQUEST: Final = insert(process_requests).values(
-    client_id=bindparam("client_id"),
-    process_number=bindparam("number"),
-    first_requested_at=bindparam("now"),
-    last_requested_at=bindparam("now"),
-)
-_RECORD: Final = _NEW_REQUEST.on_conflict_do_update(
-    index_elements=["client_id", "process_number"],
-    set_={"last_requested_at": _NEW_REQUEST.excluded.last_requested_at},
 )
 
 
@@ -168,22 +151,30 @@ class Document:
 
 
 def documents_of(
-    connection: Connection, process_number: str, *, document_id: str | None = None, available_only: bool = False
+    connection: Connection,
+    process_number: str,
+    sight: Sight,
+    *,
+    document_id: str | None = None,
+    available_only: bool = False,
 ) -> list[Document]:
-    """The documents of a case in the source's order; all, or the one, or the available ones."""
+    """The documents of a case that are seen, in the source's order; all, or the one, or the available ones."""
     wanted: dict[str, str] = {"number": str(process_number)}
     listed, states = _ALL_LISTED, _ALL_STATES
     if document_id is not None:
         listed, states = _ONE_LISTED, _ONE_STATE
         wanted["document_id"] = document_id
     by_id = {row.document_id: row for row in states.run(connection, wanted).all()}
-    found = [Document(row, by_id.get(row.document_id)) for row in listed.run(connection, wanted).all()]
+    rows = listed.run(connection, {**wanted, "sealed": sight.sealed}).all()
+    found = [Document(row, by_id.get(row.document_id)) for row in rows]
     return [document for document in found if document.available] if available_only else found
 
 
-def find_available(connection: Connection, process_number: str, document_id: str) -> Document | None:
-    """The document of the case, when it is available."""
-    return next(iter(documents_of(connection, process_number, document_id=document_id, available_only=True)), None)
+def find_available(connection: Connection, viewer: Viewer, process_number: str, document_id: str) -> Document | None:
+    """The document of a case that the viewer asks for with this request, when it is available."""
+    sight = Sight(viewer.sealed)
+    found = documents_of(connection, process_number, sight, document_id=document_id, available_only=True)
+    return next(iter(found), None)
 
 
 def states_since(
@@ -202,19 +193,24 @@ def states_since(
     return list(connection.execute(_SINCE if document_id is None else _ONE_SINCE, wanted))
 
 
-def listed_documents(connection: Connection, process_number: str, document_ids: Sequence[str]) -> list[Row[Any]]:
-    """These documents of a case as the source lists them, in its order."""
+def listed_documents(
+    connection: Connection, process_number: str, sight: Sight, document_ids: Sequence[str]
+) -> list[Row[Any]]:
+    """Those of these documents that are seen, as the source lists them, in its order."""
     if not document_ids:
         return []
-    return list(connection.execute(_SOME_LISTED, {"number": str(process_number), "ids": list(document_ids)}))
+    wanted = {"number": str(process_number), "ids": list(document_ids), "sealed": sight.sealed}
+    return list(connection.execute(_SOME_LISTED, wanted))
 
 
-def first_documents_of(connection: Connection, process_number: str, most: int) -> tuple[list[Document], int]:
-    """The first documents of a case in the source's order, at most ``most``, and how many there are in all."""
-    wanted = {"number": str(process_number)}
+def first_documents_of(
+    connection: Connection, process_number: str, sight: Sight, most: int
+) -> tuple[list[Document], int]:
+    """The first documents of a case that are seen, at most ``most`` in the source's order, and how many there are."""
+    wanted = {"number": str(process_number), "sealed": sight.sealed}
     listed = _FIRST_LISTED.run(connection, {**wanted, "most": most + 1}).all()
     if len(listed) <= most:
-        states, total = _ALL_STATES.run(connection, wanted), len(listed)
+        states, total = _ALL_STATES.run(connection, {"number": str(process_number)}), len(listed)
     else:
         total = _COUNT_LISTED.run(connection, wanted).scalar_one()
         return with_states(connection, process_number, listed[:most]), total
@@ -229,9 +225,9 @@ def with_states(connection: Connection, process_number: str, listed: Sequence[Ro
     return [Document(row, by_id.get(row.document_id)) for row in listed]
 
 
-def available_of(connection: Connection, process_number: str, most: int) -> tuple[list[Document], int]:
-    """The first available documents of a case, at most ``most``, and how many are available."""
-    wanted = {"number": str(process_number)}
+def available_of(connection: Connection, process_number: str, sight: Sight, most: int) -> tuple[list[Document], int]:
+    """The first available documents of a case that are seen, at most ``most``, and how many of them there are."""
+    wanted = {"number": str(process_number), "sealed": sight.sealed}
     listed = _FIRST_AVAILABLE.run(connection, {**wanted, "most": most + 1}).all()
     total = len(listed)
     if total > most:
@@ -239,9 +235,10 @@ def available_of(connection: Connection, process_number: str, most: int) -> tupl
     return with_states(connection, process_number, listed[:most]), total
 
 
-def count_documents(connection: Connection, process_number: str) -> int:
-    """How many documents of a case are listed."""
-    counted: int = _COUNT_LISTED.run(connection, {"number": str(process_number)}).scalar_one()
+def count_documents(connection: Connection, process_number: str, sight: Sight) -> int:
+    """How many documents of a case are seen."""
+    wanted = {"number": str(process_number), "sealed": sight.sealed}
+    counted: int = _COUNT_LISTED.run(connection, wanted).scalar_one()
     return counted
 
 
@@ -253,19 +250,3 @@ def webhooks_of(
     row = _WEBHOOKS.run(connection, wanted).one()
     mine = Webhook(row.url, row.subscription_id, row.status) if row.subscription_id is not None else None
     return row.told, mine
-
-
-def was_asked_for(connection: Connection, process_number: str) -> bool:
-    """Whether anybody has ever asked for the case."""
-    asked: bool = connection.execute(_ASKED, {"number": str(process_number)}).scalar_one()
-    return asked
-
-
-def is_noted(noted_at: datetime | None, now: datetime) -> bool:
-    """Whether a client's request for a case need not be noted again: once a minute, so that reading stays reading."""
-    return noted_at is not None and now - noted_at < _RECORD_EVERY
-
-
-def record_request(connection: Connection, client_id: str, process_number: str, now: datetime) -> None:
-    """Note that a client asked for a case."""
-    connection.execute(_RECORD, {"client_id": client_id, "number": str(process_number), "now": now})

@@ -17,6 +17,7 @@ from services.api.problems import (
     CaseTooLarge,
     CaseUnreadable,
     DocumentNotFound,
+    InsufficientScope,
     InvalidProcessNumber,
     InvalidWebhookUrl,
     NoAccess,
@@ -29,12 +30,13 @@ from services.api.problems import (
     described,
 )
 from services.api.processes.decisions import Ask
-from services.api.processes.reading import read_files
-from services.api.processes.repository import find_available, was_asked_for
+from services.api.processes.reading import read_files, sight_for
+from services.api.processes.repository import find_available
 from services.api.processes.schemas import DownloadBody, FilesView, JobAnswer, ProcessView, StatusView
 from services.api.processes.views import seen_by
 from services.api.resources import Parts, Resources, Trace
 from shared.cnj import ProcessNumber
+from shared.secrecy import Viewer
 
 router = APIRouter(prefix="/processes", tags=["processes"])
 
@@ -98,21 +100,14 @@ async def get_process(
     """
     if auto_download:
         caller.require("download", "starting a download needs a key with the scope 'download'; or auto_download=false")
-    ask = _ask(
-        numero,
-        caller,
-        parts,
-        trace,
-        webhook_url=await _checked(parts, caller, webhook_url),
-        download=auto_download,
-        refresh=refresh,
-        documents=documents,
-    )
-    answer = await parts.cases.ask(ask)
-    if not answer.outcome.stored:
-        return Json(answer.view, 202, answer.headers)
-    tag = parts.follower.tag(answer.outcome.marker, answer.view["webhook"], answer.view["stale"], documents)
-    if answer.outcome.kind != "accepted" and matches(if_none_match, tag):
+    url = await _checked(parts, caller, webhook_url)
+    wishes = {"webhook_url": url, "download": auto_download, "refresh": refresh, "documents": documents}
+    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, **wishes))
+    outcome, view = answer.outcome, answer.view
+    if not outcome.stored:
+        return Json(view, 202, answer.headers)
+    tag = parts.follower.tag(outcome.marker, outcome.sight, view["webhook"], view["stale"], documents)
+    if outcome.kind != "accepted" and matches(if_none_match, tag):
         return not_modified(tag)
     return tagged(answer.view, tag, headers=answer.headers)
 
@@ -136,17 +131,19 @@ async def get_status(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The job and its documents. With `wait` the answer comes at the next change, or when the time is over."""
+    sight = await parts.follower.sight(caller.viewer, numero)
     if wait > 0:
         with parts.waits.taken(caller.client_id):
             marker = await parts.follower.wait(numero, wait, if_none_match)
-        if not await parts.keys.holds(caller):
-            raise Unauthorized("the key has expired or been revoked")
+        caller = await parts.keys.again(caller, "read")
     else:
         marker = await parts.follower.marker(numero)
-    tag = parts.follower.tag(marker) if documents else parts.follower.tag(marker, documents)
+    more = () if documents else (documents,)
+    tag = parts.follower.tag(marker, sight, *more)
     if matches(if_none_match, tag):
         return not_modified(tag)
-    return tagged(await parts.follower.status(numero, documents=documents), tag)
+    sight, view = await parts.follower.status(caller.viewer, numero, documents=documents)
+    return tagged(view, parts.follower.tag(marker, sight, *more))
 
 
 @router.get(
@@ -166,12 +163,19 @@ async def get_events(
     last_event_id: Annotated[str | None, Header(description="Where to go on")] = None,
 ) -> Response:
     """Server-Sent Events: `document` for each change of a document, `progress`, and `completed` at the end."""
-    await parts.follower.marker(numero)
-    if await parts.follower.over(numero, last_event_id):
+    sight = await parts.follower.sight(caller.viewer, numero)
+    if await parts.follower.over(numero, sight, last_event_id):
         return Response(status_code=204)
+
+    async def listener() -> Viewer | None:
+        try:
+            return (await parts.keys.again(caller, "read")).viewer
+        except (Unauthorized, InsufficientScope):
+            return None
+
     place = parts.streams.take(caller.client_id)
     return PlacedStream(
-        parts.follower.events(numero, last_event_id, partial(parts.keys.holds, caller)),
+        parts.follower.events(numero, last_event_id, listener),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     ).placed(place)
@@ -186,10 +190,8 @@ async def get_events(
 async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
     """The documents that have been downloaded; each has a link that needs no key."""
     found = await parts.database.read(
-        lambda connection: read_files(connection, numero) if was_asked_for(connection, numero) else None
+        lambda connection: read_files(connection, numero, sight_for(connection, caller.viewer, numero))
     )
-    if found is None:
-        raise ProcessUnknown
     return Json(await parts.links.build(found.files, len(found.documents)))
 
 
@@ -235,7 +237,9 @@ async def download_document(
     """Joins the case's running job, or starts one for this document; one that is available is only fetched again when
     it is gone from the object store.
     """
-    document = await parts.database.read(partial(find_available, process_number=numero, document_id=document_id))
+    document = await parts.database.read(
+        partial(find_available, viewer=caller.viewer, process_number=numero, document_id=document_id)
+    )
     lost = document is not None and await is_gone(parts.objects, document)
     answer = await parts.cases.ask(
         _ask(numero, caller, parts, trace, document_id=document_id, lost=lost, documents=documents)
@@ -277,4 +281,4 @@ async def _checked(parts: Resources, caller: Caller, url: str | None) -> str | N
 
 
 def _ask(numero: ProcessNumber, caller: Caller, parts: Resources, trace: str, **wishes: Any) -> Ask:
-    return Ask(numero, caller.client_id, parts.clock(), trace, **wishes)
+    return Ask(numero, caller.viewer, parts.clock(), trace, **wishes)

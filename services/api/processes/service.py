@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from sqlalchemy import Connection
 
 from services.api import ratelimit
 from services.api.changes import announce
-from services.api.jobs import repository as jobs
+from services.api.jobs import participants
 from services.api.jobs.model import ALL, Job
 from services.api.links import LinkCache
 from services.api.metrics import ApiMetrics
@@ -20,17 +19,40 @@ from services.api.problems import (
     CaseTooLarge,
     CaseUnreadable,
     DocumentNotFound,
-    NoAccess,
-    ProcessNotFound,
     ServiceUnavailable,
     SourceUnavailable,
-    TooManyActiveJobs,
 )
-from services.api.processes import events, repository
-from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read, must_verify
+from services.api.processes import events
+from services.api.processes.checks import is_hidden, is_settled, not_found, refuse
+from services.api.processes.decisions import (
+    Ask,
+    Decision,
+    Known,
+    Step,
+    decide,
+    is_stale,
+    must_read,
+    needs_own_reading,
+)
 from services.api.processes.known import Seen, read_known, store_reading
-from services.api.processes.outcome import ACCEPTED, JOINED, STORED, Answer, Outcome, Payment, Rules, show_case
-from services.api.processes.source import Away, CaseReader, Forbidden, Found, Missing, Reading, Unchanged
+from services.api.processes.outcome import (
+    ACCEPTED,
+    JOINED,
+    STORED,
+    Answer,
+    Hidden,
+    Outcome,
+    Payment,
+    Rules,
+    Show,
+    Shown,
+    Todo,
+    show_case,
+    show_nothing,
+)
+from services.api.processes.requests import is_noted, record_request
+from services.api.processes.source import Away, CaseReader, Found, Reading, Unchanged
+from services.api.processes.starting import start_job
 from shared.clock import Clock
 from shared.db import catalog
 from shared.db.case_store import lock_case
@@ -38,25 +60,11 @@ from shared.db.engine import Database
 from shared.events.webhook_subscribed import subscription_id
 from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
+from shared.secrecy import Sight
 
 _ROUNDS: Final = 4
 _ANSWERS: Final = {problem.code: problem for problem in (CaseTooLarge, CaseUnreadable)}
 """What is told at once of an answer that cannot be used, where no job will tell it later."""
-
-
-@dataclass(frozen=True)
-class _Todo:
-    """What a look at the case leaves to do: read the source (again: it is stored, of this version), and decide."""
-
-    read: bool
-    again: bool = False
-    version: str | None = None
-
-
-Shown = TypeVar("Shown")
-
-Show = Callable[[Connection, Outcome], Shown]
-"""Reads what is shown of a case, in the transaction of the outcome."""
 
 
 class CaseService:
@@ -88,28 +96,31 @@ class CaseService:
 
     async def accept(self, ask: Ask) -> Outcome:
         """Carry out a request without showing the case. Raises as :meth:`ask`."""
-        return (await self._settle(ask, _nothing))[0]
+        return (await self._settle(ask, show_nothing))[0]
 
     async def _settle(self, ask: Ask, show: Show[Shown]) -> tuple[Outcome, Shown]:
         payment = Payment()
         for _ in range(_ROUNDS):
             todo = await self._database.read(partial(self._look, ask=ask, show=show))
-            if not isinstance(todo, _Todo):
+            if not isinstance(todo, Todo):
                 return todo
             reading: Reading | None = None
             if todo.read:
                 # Outside of any transaction: the source may take its whole deadline.
                 reading, payment = await self._read(ask, todo, payment)
-            _refuse(ask, reading, self.limit_headers(payment.allowance))
+            headers = self.limit_headers(payment.allowance)
+            refuse(ask, reading, headers)
             done = await self._database.run(partial(self._commit, ask=ask, reading=reading, payment=payment, show=show))
+            if isinstance(done, Hidden):
+                raise not_found(ask, headers)
             if done is not None:
                 if done[0].kind == ACCEPTED:
                     self._metrics.jobs_started.labels("all" if ask.scope == ALL else "document").inc()
                 return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})
 
-    async def _read(self, ask: Ask, todo: _Todo, payment: Payment) -> tuple[Reading, Payment]:
-        if ask.defer:
+    async def _read(self, ask: Ask, todo: Todo, payment: Payment) -> tuple[Reading, Payment]:
+        if todo.defer:
             return Away("deferred"), payment
         allowance = payment.allowance
 
@@ -122,25 +133,31 @@ class CaseService:
         read = await self._reader.read(ask.number, ask.client_id, pay, again=todo.again, stored=todo.version)
         return read.reading, Payment(allowance, has_job=payment.has_job or read.client_id == ask.client_id)
 
-    def _look(self, connection: Connection, ask: Ask, show: Show[Shown]) -> _Todo | tuple[Outcome, Shown]:
+    def _look(self, connection: Connection, ask: Ask, show: Show[Shown]) -> Todo | tuple[Outcome, Shown]:
         """What is to be done; most requests find what they want, change nothing and end here.
 
         Raises RateLimited where no read will do so.
         """
         seen = read_known(connection, ask, self._rules.limit.name)
         known = seen.known
-        if must_read(ask, known, self._rules.ttl_seconds):
+        if must_read(ask, known, self._rules.ttl_seconds, share=self._rules.share):
             if ask.defer:
                 allowance = ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=1)
                 if not allowance.allowed:
                     raise ratelimit.refusal(self._rules.limit, allowance)
-            return _Todo(read=True, again=known.fetched_at is not None, version=known.source_version)
+            if known.hides_from(ask.viewer):
+                # As what was never stored.
+                return Todo(read=True, defer=ask.defer)
+            own = needs_own_reading(known, share=self._rules.share)
+            version = None if own else known.source_version
+            return Todo(read=True, again=known.fetched_at is not None, version=version, defer=ask.defer and not own)
         decision = self._decide(ask, known, None)
-        if not _is_settled(connection, ask, decision):
-            return _Todo(read=False)
+        sight = seen.sight(ask)
+        if sight is None or not is_settled(connection, ask, decision):
+            return Todo(read=False)
         now = self._clock()
         self._note(connection, ask, seen, now)
-        outcome = self._outcome(ask, seen, decision.job, None, now)
+        outcome = self._outcome(ask, seen, sight, decision.job, None, now)
         if decision.job is not None and ask.webhook_url is not None:
             identity = subscription_id(decision.job.job_id, ask.client_id, ask.webhook_url)
             outcome = replace(outcome, subscription_id=identity)
@@ -148,7 +165,7 @@ class CaseService:
 
     def _commit(
         self, connection: Connection, ask: Ask, reading: Reading | None, payment: Payment, show: Show[Shown]
-    ) -> tuple[Outcome, Shown] | None:
+    ) -> tuple[Outcome, Shown] | Hidden | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again.
 
         What is still to be paid is taken last, beside the transaction: whatever is refused before has cost nothing
@@ -156,23 +173,37 @@ class CaseService:
         """
         lock_case(connection, ask.number)
         seen = read_known(connection, ask, self._rules.limit.name)
+        if isinstance(reading, Found) and seen.known.fetched_at is None and is_hidden(reading.case, ask):
+            # Nobody who may see the case has asked for it: nothing of it is kept.
+            return Hidden()
         if isinstance(reading, Found | Unchanged) and store_reading(connection, reading, seen.known):
             seen = seen.after_storing(reading, ask)
-        if reading is None and must_read(ask, seen.known, self._rules.ttl_seconds):
+        if reading is None and must_read(ask, seen.known, self._rules.ttl_seconds, share=self._rules.share):
             return None
+        sight = seen.sight(ask)
+        if sight is None:
+            return Hidden()
+        if isinstance(reading, Away) and needs_own_reading(seen.known, share=self._rules.share):
+            raise SourceUnavailable(headers={"Retry-After": "30"})
         decision = self._decide(ask, seen.known, reading)
         now = self._clock()
         self._note(connection, ask, seen, now)
-        outcome = self._outcome(ask, seen, decision.job, reading, now)
+        outcome = self._outcome(ask, seen, sight, decision.job, reading, now)
         records: list[OutgoingRecord] = []
         attaches = False
         if decision.step is Step.START:
-            job, requested = self._start(connection, ask, seen.known, away=isinstance(reading, Away), now=now)
+            job, requested = start_job(
+                connection, ask, seen.known, self._rules, away=isinstance(reading, Away), now=now
+            )
             outcome = replace(outcome, kind=ACCEPTED, job=job, marker=seen.marker.after(seen.known.fetched_at, job))
             records.append(requested)
+        elif ask.download and decision.job is not None and not decision.job.ended:
+            participants.join(connection, decision.job, ask.client_id, now)
         if ask.webhook_url is not None and outcome.job is not None:
             job = outcome.job
-            identity, attaches = jobs.attach_webhook(connection, job, ask.client_id, ask.webhook_url, now)
+            identity, attaches = participants.attach_webhook(
+                connection, job, ask.client_id, ask.webhook_url, sealed=ask.viewer.sealed, now=now
+            )
             outcome = replace(outcome, subscription_id=identity)
             if attaches:
                 records.append(events.subscribed(ask, job, identity, ask.webhook_url, now))
@@ -196,10 +227,13 @@ class CaseService:
         return decision
 
     def _note(self, connection: Connection, ask: Ask, seen: Seen, now: datetime) -> None:
-        if not repository.is_noted(seen.noted_at, now):
-            repository.record_request(connection, ask.client_id, ask.number, now)
+        gains = ask.viewer.sealed and not seen.asked_sealed
+        if gains or not is_noted(seen.noted_at, now):
+            record_request(connection, ask.viewer, ask.number, now)
 
-    def _outcome(self, ask: Ask, seen: Seen, job: Job | None, reading: Reading | None, now: datetime) -> Outcome:
+    def _outcome(
+        self, ask: Ask, seen: Seen, sight: Sight, job: Job | None, reading: Reading | None, now: datetime
+    ) -> Outcome:
         fetched_at = seen.known.fetched_at
         return Outcome(
             JOINED if job is not None and not job.ended else STORED,
@@ -209,47 +243,5 @@ class CaseService:
             stale=isinstance(reading, Away) or is_stale(fetched_at, now, self._rules.ttl_seconds),
             subscription_id=None,
             allowance=ratelimit.decide(self._rules.limit, seen.tat, seen.now, cost=0),
+            sight=sight,
         )
-
-    def _start(
-        self, connection: Connection, ask: Ask, known: Known, *, away: bool, now: datetime
-    ) -> tuple[Job, OutgoingRecord]:
-        if jobs.count_active(connection, ask.client_id) >= self._rules.max_active_jobs:
-            raise TooManyActiveJobs(
-                f"a client may have {self._rules.max_active_jobs} active jobs", headers={"Retry-After": "30"}
-            )
-        if known.last is not None:
-            jobs.release_ended(connection, ask.number)
-        job = jobs.create_job(
-            connection,
-            process_number=ask.number,
-            client_id=ask.client_id,
-            scope=ask.scope,
-            discover=away,
-            retry_failed=ask.retry_failed,
-            webhook_url=ask.webhook_url,
-            now=now,
-        )
-        wanted = [ask.document_id] if ask.document_id is not None else None
-        return job, events.requested(ask, job, wanted, now, verify=must_verify(ask, known))
-
-
-def _nothing(_connection: Connection, _outcome: Outcome) -> None:
-    """Shows nothing."""
-
-
-def _is_settled(connection: Connection, ask: Ask, decision: Decision) -> bool:
-    """Whether the request changes nothing: no job to start, no webhook to attach. Then it need not hold the case."""
-    if decision.step is not Step.ANSWER:
-        return False
-    if ask.webhook_url is None or decision.job is None:
-        return True
-    return jobs.is_attached(connection, decision.job, ask.client_id, ask.webhook_url)
-
-
-def _refuse(ask: Ask, reading: Reading | None, headers: Mapping[str, str]) -> None:
-    """What the source says definitively is passed on, whatever is stored: the case may have become secret."""
-    if isinstance(reading, Missing):
-        raise ProcessNotFound(f"the source does not know the case {ask.number}", headers=headers)
-    if isinstance(reading, Forbidden):
-        raise NoAccess(headers=headers)

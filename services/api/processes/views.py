@@ -14,6 +14,7 @@ from services.api.auth import Caller
 from services.api.jobs.model import Job, job_view
 from services.api.links import LinkCache
 from services.api.processes.repository import Document, Webhook
+from shared.secrecy import Sight
 from shared.views import (
     ANSWER_BYTES,
     case_view,
@@ -37,9 +38,9 @@ def default_document_status(job: Job | None, document_id: str, *, has_webhook: b
 
 
 def documents_view(
-    documents: Iterable[Document], job: Job | None, links: LinkCache, *, has_webhook: bool
+    documents: Iterable[Document], job: Job | None, links: LinkCache, sight: Sight, *, has_webhook: bool
 ) -> list[dict[str, Any]]:
-    """A DocumentView for each document, with a link where it is available."""
+    """A DocumentView for each document, with a link where it is available: ``sight`` has left out what is not seen."""
     shown = []
     documents = list(documents)
     same = duplicates((one.listed.document_id, one.sha256, one.object_key) for one in documents)
@@ -47,7 +48,8 @@ def documents_view(
         listed, state = document.listed, document.state
         link = None
         if state is not None and document.available:
-            link = links.get(state.object_key, listed.name, state.content_type)
+            sealed = sight.is_sealed(listed.secrecy_level)
+            link = links.get(state.object_key, listed.name, state.content_type, sealed=sealed)
         shown.append(
             document_view(
                 listed,
@@ -58,7 +60,7 @@ def documents_view(
                 duplicate_of=same.get(listed.document_id),
             )
         )
-    return shown
+    return [sight.left_out.applied(view) for view in shown] if sight.hides else shown
 
 
 def process_links(process_number: str) -> dict[str, str]:

@@ -52,7 +52,10 @@ class CompletedData(View):
     created_at: datetime
     completed_at: datetime
     process: dict[str, Any] = Field(description="The case fields of ProcessView")
-    documents: list[DocumentView]
+    documents: list[DocumentView] = Field(description="Those that everybody may see; sealed ones are left out")
+    documents_total: int
+    documents_truncated: bool = Field(description="There are more: `documents_url` has them")
+    documents_url: str
 
 
 class ProcessCompletedWebhook(View):

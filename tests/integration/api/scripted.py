@@ -44,7 +44,7 @@ class ScriptedSource:
         await asyncio.sleep(self.delay)
         if self.failing is not None:
             raise self.failing
-        if number in self.missing:
+        if number in self.missing or number not in self.cases:
             raise ProcessNotFound
         return self.cases[number]
 

@@ -257,7 +257,10 @@ async def test_an_unknown_document_is_a_404(
     unknown = "11111111-2222-4333-8444-555555555555"
     answer = await api.post(f"/processes/{number}/download-document/{unknown}")
     assert answer.status_code == 404 and answer.json()["code"] == "document_not_found"
-    assert (await api.get(f"/processes/{number}/documents/{unknown}/content")).json()["code"] == "document_not_found"
+    content = f"/processes/{number}/documents/{unknown}/content"
+    assert (await api.get(content)).json()["code"] == "process_unknown"
+    await api.get(f"/processes/{number}")
+    assert (await api.get(content)).json()["code"] == "document_not_found"
 
 
 async def test_download_all_says_in_the_jobs_row_that_what_failed_for_good_is_tried_again(

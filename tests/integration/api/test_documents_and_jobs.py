@@ -117,8 +117,9 @@ async def test_a_cancelled_job_is_told_to_the_projection(
     view = (await api.get(f"/processes/{number}", params={"webhook_url": HOOK})).json()
     job_id = view["job"]["job_id"]
     async with client_of(make_app(), new_key()) as other:
+        assert_problem(await other.post(f"/jobs/{job_id}/cancel"), 404, "job_not_found")
+        await other.get(f"/processes/{number}", params={"webhook_url": HOOK, "auto_download": False})
         assert_problem(await other.post(f"/jobs/{job_id}/cancel"), 403, "not_your_job")
-        await other.get(f"/processes/{number}", params={"webhook_url": HOOK})
     assert_problem(await api.post(f"/jobs/{job_id}/cancel"), 409, "job_shared")
 
     number = process_number()

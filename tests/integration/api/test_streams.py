@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 from sqlalchemy import Engine, event, text
 
 from services.api.processes.feed import PAGE_DOCUMENTS
+from shared.secrecy import Viewer
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
 from tests.integration.api.test_http import assert_problem
 from tests.integration.api.test_waiting import serving
@@ -40,8 +41,11 @@ def seed(owner: Engine, number: str, job_id: str) -> None:
             connection.execute(text(statement), values)
 
 
-async def always() -> bool:
-    return True
+def listener(client_id: str) -> Callable[[], Awaitable[Viewer]]:
+    async def always() -> Viewer:
+        return Viewer(client_id, sealed=True)
+
+    return always
 
 
 async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_changed(
@@ -55,7 +59,7 @@ async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_ch
     number = process_number()
     source.add(number, 1)
     resources = (app := make_app()).state.resources
-    async with client_of(app, new_key()) as api:
+    async with client_of(app, new_key(client := f"client-{uuid.uuid4().hex[:8]}")) as api:
         view = (await api.get(f"/processes/{number}")).json()
     await asyncio.to_thread(seed, owner, number, view["job"]["job_id"])
     read: list[int] = []
@@ -63,7 +67,7 @@ async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_ch
     received = [bytearray() for _ in range(STREAMS)]
 
     async def listen(into: bytearray) -> None:
-        async for chunk in resources.follower.events(number, None, always):
+        async for chunk in resources.follower.events(number, None, listener(client)):
             into += chunk
 
     resources.changes.start()
@@ -97,14 +101,14 @@ async def test_a_stream_goes_on_where_it_was_and_tells_a_change_behind_its_curso
     number = process_number()
     case = source.add(number, PAGE_DOCUMENTS + 50)
     resources = (app := make_app()).state.resources
-    async with client_of(app, new_key()) as api:
+    async with client_of(app, new_key(client := f"client-{uuid.uuid4().hex[:8]}")) as api:
         view = (await api.get(f"/processes/{number}")).json()
     identities = sorted(document.document_id for document in case.documents)
     progress.plan(view, len(identities) + 1)
     progress.failed(view, *identities)
     resources.changes.start()
     try:
-        stream = resources.follower.events(number, None, always)
+        stream = resources.follower.events(number, None, listener(client))
         assert await anext(stream) == b"retry: 2000\n\n"
         first = await anext(stream)
         assert first.count(b"event: document") == PAGE_DOCUMENTS
@@ -119,7 +123,7 @@ async def test_a_stream_goes_on_where_it_was_and_tells_a_change_behind_its_curso
         assert identities[0].encode() in changed and b'"available"' in changed
         await stream.aclose()
         # Again from the last id that was told: nothing is lost, however much comes twice.
-        resumed = resources.follower.events(number, identity, always)
+        resumed = resources.follower.events(number, identity, listener(client))
         await anext(resumed)
         async with asyncio.timeout(10):
             assert identities[0].encode() in await anext(resumed) + await anext(resumed)
@@ -157,7 +161,8 @@ async def test_a_client_has_so_many_streams_and_leaves_their_places(
         client(new_key(mine)) as again,
         client(new_key(other)) as they,
     ):
-        await api.get(f"/processes/{number}")
+        for one in (api, they):
+            await one.get(f"/processes/{number}")
         path = f"/processes/{number}/events"
         async with listening(api, number) as first:
             assert first.status_code == 200

@@ -57,6 +57,38 @@ async def test_an_unknown_case_aborts_the_job(bench: Bench) -> None:
     assert bench.pdpj.case_metrics(number).case_requests == 1
 
 
+async def put_asked(bench: Bench, number: str, *, sealed: bool) -> None:
+    await bench.sql(
+        "INSERT INTO catalog.process_requests VALUES ('test', :n, now(), now(), :s)"
+        " ON CONFLICT (client_id, process_number) DO UPDATE SET sealed = excluded.sealed",
+        n=number,
+        s=sealed,
+    )
+
+
+async def test_a_sealed_case_is_downloaded_for_those_who_may_see_it_and_else_unknown(bench: Bench) -> None:
+    """Clients that left the reading to the job: nothing is kept unless one of them asked with the scope."""
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=2, secrecy_level=2)
+    stored = "SELECT secrecy_level FROM catalog.processes WHERE process_number = :n"
+    async with bench.worker():
+        await put_asked(bench, number, sealed=False)
+        assert await bench.aborted(await bench.ask(number)) == "process_not_found"
+        assert await bench.sql(stored, n=number) == []
+        await put_asked(bench, number, sealed=True)
+        job = await bench.ask(number)
+        await wait_until_async(lambda: bench.told(job, "job.planned"), 10)
+        assert [row.secrecy_level for row in await bench.sql(stored, n=number)] == [2]
+        # Stored once: what is known of its secrecy is kept up to date, and shown to nobody.
+        await put_asked(bench, number, sealed=False)
+        bench.pdpj.put_case(number, documents=2, secrecy_level=5)
+        assert await bench.aborted(await bench.ask(number)) == "process_not_found"
+        assert [row.secrecy_level for row in await bench.sql(stored, n=number)] == [5]
+    requested = [event.value for event in bench.listen() if event.topic == topics.DOCUMENT_REQUESTED]
+    mine = [value for value in requested if value["process_number"] == number]
+    assert len(mine) == 2 and all(value["name"] == value["document_id"] for value in mine)
+
+
 async def test_a_case_that_is_closed_to_us_aborts_the_job(bench: Bench) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, failures=[Failure(kind=FailureKind.NO_ACCESS_401, on="case")])

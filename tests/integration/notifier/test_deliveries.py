@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import quote
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import update
 
@@ -403,3 +404,38 @@ async def test_a_dead_endpoint_delays_nobody_else(world: World, running: Running
             await wait_until_async(lambda wanted=delivery: healthy.of(wanted))
             assert healthy.of(delivery)[0].at - started < 1.0
         assert dead.most_in_flight == 4
+
+
+@pytest.mark.parametrize(("level", "sealed"), [(0, 1), (3, 0), (None, 0)])
+async def test_nothing_sealed_travels_and_only_those_hear_of_it_who_may(
+    world: World, running: Running, level: int | None, sealed: int
+) -> None:
+    """Two subscriptions to one job, asked for with a key of the scope and without: each has a body of its own."""
+    client, secret = world.client()
+    async with receiving() as receiver, running():
+        job = world.job(client, documents=3, level=level, sealed=sealed)
+        urls = {True: f"{receiver.url}/sealed", False: f"{receiver.url}/plain"}
+        await world.publish(*(job.subscribed(url, sealed=asked) for asked, url in urls.items()), job.completed())
+        for url in urls.values():
+            await world.until(job.delivery(url), "delivered")
+        told = {asked: receiver.of(job.delivery(url))[0].verify(secret)["data"] for asked, url in urls.items()}
+        # A subscription that gains the scope is told anew what it may know.
+        await world.publish(job.subscribed(urls[False], sealed=True))
+        again = RedeliveryRequested(
+            delivery_id=job.delivery(urls[False]),
+            job_id=job.job_id,
+            process_number=job.process_number,
+            client_id=client,
+        )
+        await world.publish(again)
+        await wait_until_async(lambda: len(receiver.of(job.delivery(urls[False]))) == 2)
+        gained = receiver.of(job.delivery(urls[False]))[1].verify(secret)["data"]
+    public = 0 if level != 0 else 3 - sealed
+    for data in told.values():
+        assert [document["id"] for document in data["documents"]] == list(job.documents[:public])
+        assert not any(document in str(data) for document in job.documents[public:])
+        assert data["documents_url"].startswith(f"/processes/{job.process_number}/")
+    assert told[True]["total_documents"] == 3 and told[True]["documents_truncated"]
+    assert told[False]["total_documents"] == public and not told[False]["documents_truncated"]
+    assert (told[False]["error_code"] == "process_not_found") is (level != 0)
+    assert gained == {**told[True], "documents": gained["documents"]}

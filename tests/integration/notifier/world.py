@@ -161,13 +161,14 @@ class Job:
     client_id: str
     documents: tuple[str, ...]
 
-    def subscribed(self, url: str) -> WebhookSubscribed:
+    def subscribed(self, url: str, *, sealed: bool = False) -> WebhookSubscribed:
         return WebhookSubscribed(
             subscription_id=subscription_id(self.job_id, self.client_id, url),
             job_id=self.job_id,
             process_number=self.process_number,
             client_id=self.client_id,
             url=url,
+            sealed=sealed,
         )
 
     def delivery(self, url: str) -> str:
@@ -204,8 +205,17 @@ class World:
             )
         return client_id, secret
 
-    def job(self, client_id: str, *, documents: int = 2, failed: int = 0, scope: str | None = None) -> Job:
-        """A job whose documents have ended; the first ``failed`` of them badly."""
+    def job(
+        self,
+        client_id: str,
+        *,
+        documents: int = 2,
+        failed: int = 0,
+        scope: str | None = None,
+        level: int | None = 0,
+        sealed: int = 0,
+    ) -> Job:
+        """A job whose documents have ended; the first ``failed`` of them badly, and the last ``sealed`` are sealed."""
         number, job_id, now = str(self._numbers()), str(uuid.uuid4()), datetime.now(UTC)
         ids = [str(uuid.uuid4()) for _ in range(documents)]
         with self.engine.begin() as connection:
@@ -217,6 +227,7 @@ class World:
                     parties=[],
                     movements=[],
                     claim_value="1234.56",
+                    secrecy_level=level,
                     fetched_at=now,
                     filed_at=now,
                 )
@@ -240,6 +251,7 @@ class World:
                             "document_id": document,
                             "position": position,
                             "name": f"Petição {position}",
+                            "secrecy_level": "PUBLICO" if position < documents - sealed else "SIGILO_ABSOLUTO",
                             "source_path": "/x",
                         }
                         for position, document in enumerate(ids)

@@ -40,13 +40,14 @@ def parts(link: str) -> tuple[str, str, str, dict[str, list[str]]]:
     [
         {},
         {"content_type": "application/pdf"},
+        {"content_disposition": "attachment", "seconds": 300},
         {
             "content_type": "text/html; charset=utf-8",
             "content_disposition": "attachment; filename=\"a b.pdf\"; filename*=UTF-8''Peti%C3%A7%C3%A3o.pdf",
         },
     ],
 )
-def test_a_quick_link_is_the_one_that_botocore_makes(place: dict[str, str], headers: dict[str, str]) -> None:
+def test_a_quick_link_is_the_one_that_botocore_makes(place: dict[str, str], headers: dict[str, Any]) -> None:
     chosen = settings(**place)
     key = "processes/10001459120238260597/documents/6f1c9a0e-6d0b-5a53-9a55-2f4a5f0f7a11"
     slow = PresignedLinks(make_client(chosen, public=True), chosen.s3_bucket).make(key, **headers)

@@ -60,7 +60,7 @@ def test_a_case_that_grows_keeps_what_it_had() -> None:
 
 
 def test_oddities_of_the_source_all_occur() -> None:
-    case = generate(NUMBER, CaseSetting(documents=800, degrees=2))
+    case = generate(NUMBER, CaseSetting(documents=800, degrees=2, sealed_percent=15))
     documents = case.documents
     assert {document.degree for document in documents} == {1, 2}
     assert {document.kind for document in documents} == set(ContentKind)
@@ -70,6 +70,13 @@ def test_oddities_of_the_source_all_occur() -> None:
     names = [document.name for document in documents]
     assert len(set(names)) < len(names)
     assert any(not name.isascii() for name in names) and any('"' in name for name in names)
+
+
+def test_a_case_is_public_unless_it_is_said_otherwise() -> None:
+    for setting in (CaseSetting(), CaseSetting(documents=300)):
+        case = generate(NUMBER, setting)
+        assert case.secrecy_level == 0 and {document.secrecy for document in case.documents} == {"PUBLICO"}
+    assert generate(NUMBER, CaseSetting(secrecy_level=3)).secrecy_level == 3
 
 
 def test_the_two_uuids_of_one_filing_share_everything_but_the_degree() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from services.api.jobs.model import ALL, Job, Progress
-from services.api.processes.decisions import Ask, Decision, Known, Step, decide, is_stale, must_read
+from services.api.processes import decisions
+from services.api.processes.decisions import Ask, Decision, Step, decide, is_stale, must_read
 from shared.cnj import parse
+from shared.secrecy import Viewer
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 DAY = 86400.0
-ASK = Ask(parse("1000145-91.2023.8.26.0597"), "client", NOW, "00-trace")
+Known = partial(decisions.Known, secrecy_level=0)
+ASK = Ask(parse("1000145-91.2023.8.26.0597"), Viewer("client", sealed=False), NOW, "00-trace")
 DOCUMENT = "0b9c4f3e-58b5-5d0c-9a4e-8e1f0c6c1d55"
 ENDED = Progress("completed", 1, 1, 0, None, NOW, None, None, 3)
 
@@ -42,8 +46,25 @@ OLD = NOW - timedelta(days=2)
         (replace(ASK, document_id=DOCUMENT), Known(OLD, None), True),
     ],
 )
-def test_when_the_source_is_read(ask: Ask, known: Known, due: bool) -> None:
+def test_when_the_source_is_read(ask: Ask, known: decisions.Known, due: bool) -> None:
     assert must_read(ask, known, DAY) is due
+
+
+@pytest.mark.parametrize("level", [1, 5, None])
+def test_what_is_hidden_is_read_as_what_was_never_stored(level: int | None) -> None:
+    """A case that is stored and sealed costs a key without the scope what an absent one costs: a reading."""
+    for known in (Known(FRESH, None, secrecy_level=level), Known(FRESH, job(), secrecy_level=level)):
+        assert must_read(ASK, known, DAY)
+        assert must_read(replace(ASK, document_id=DOCUMENT), replace(known, document_known=True), DAY)
+        assert not must_read(replace(ASK, viewer=Viewer("client", sealed=True)), known, DAY)
+
+
+def test_without_sharing_the_first_request_of_a_client_reads_the_source() -> None:
+    new, old = Known(FRESH, job(), asked_before=False), Known(FRESH, job())
+    assert must_read(ASK, new, DAY, share=False) and not must_read(ASK, new, DAY)
+    assert not must_read(ASK, old, DAY, share=False)
+    # The job that runs reads it anyway.
+    assert not must_read(ASK, Known(None, job(), asked_before=False), DAY, share=False)
 
 
 def test_nothing_stored_is_not_stale() -> None:

@@ -11,10 +11,11 @@ from services.api.jobs.model import ALL, Job
 from services.api.processes.decisions import Ask
 from services.api.processes.events import requested
 from shared.cnj import parse
+from shared.secrecy import Viewer
 
 NUMBER = parse("1000145-91.2023.8.26.0597")
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-ASK = Ask(NUMBER, "acme", NOW, "00-0-0-01")
+ASK = Ask(NUMBER, Viewer("acme", sealed=False), NOW, "00-0-0-01")
 JOB = Job(str(uuid.uuid4()), NUMBER, "acme", ALL, False, True, NOW, None)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.api.jobs.model import ALL, Job, JobStatus, Progress, job_view, percentage
+from services.api.jobs.model import ALL, Counts, Job, JobStatus, Progress, job_view, percentage
 from services.api.processes.views import Shown, default_document_status, process_links, process_view, status_view
 
 NOW = datetime(2025, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
@@ -37,6 +37,28 @@ def test_an_empty_case_is_whole_once_planned() -> None:
 def test_percentages_stay_within_bounds(total: int) -> None:
     shares = [percentage(total, done, known=True) for done in range(total + 2)]
     assert shares == sorted(shares) and shares[0] == 0.0 and shares[-1] == 100.0
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        (Counts(2, 2, 0), "completed"),
+        (Counts(2, 1, 1), "partial"),
+        (Counts(2, 0, 2), "failed"),
+        (Counts(0, 0, 0), "completed"),
+    ],
+)
+def test_a_job_of_which_documents_are_left_out_is_told_by_the_others(counts: Counts, status: str) -> None:
+    running = replace(JOB, progress=STARTED).as_counted(counts)
+    view = job_view(running, 2)
+    assert view["status"] == "processing" and view["total_documents"] == counts.total
+    ended = replace(JOB, progress=replace(STARTED, status="partial", completed_at=NOW)).as_counted(counts)
+    view = job_view(ended, 2)
+    assert (view["status"], view["progress_percentage"]) == (status, 100.0)
+    assert view["total_documents"] == view["completed_documents"] + view["failed_documents"]
+    aborted = replace(STARTED, status="failed", completed_at=NOW, error_code="no_access")
+    assert replace(JOB, progress=aborted).as_counted(counts).status is JobStatus.FAILED
+    assert JOB.as_counted(counts) is JOB
 
 
 def test_a_cancelled_job_says_so_before_the_projection_does() -> None:

@@ -1,0 +1,86 @@
+"""Who is on a job: the clients that joined it, and the webhooks that are called when it ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, and_, bindparam, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from services.api.jobs.model import Job
+from shared.db.catalog import job_clients, job_webhooks
+from shared.events.webhook_subscribed import subscription_id
+
+_NEW_WEBHOOK: Final = insert(job_webhooks).values(
+    {name: bindparam(name) for name in ("subscription_id", "job_id", "client_id", "url", "sealed", "created_at")}
+)
+# One that is there is written again only when it gains the scope.
+_ATTACH: Final = _NEW_WEBHOOK.on_conflict_do_update(
+    index_elements=["subscription_id"],
+    set_={"sealed": True},
+    where=and_(_NEW_WEBHOOK.excluded.sealed, ~job_webhooks.c.sealed),
+)
+_ANY_WEBHOOK: Final = (
+    select(job_webhooks.c.job_id).where(job_webhooks.c.job_id == bindparam("job_id")).limit(literal(1))
+)
+_IS_ATTACHED: Final = select(job_webhooks.c.sealed).where(job_webhooks.c.subscription_id == bindparam("identity"))
+_HAS_JOINED: Final = select(job_clients.c.job_id).where(
+    job_clients.c.job_id == bindparam("job_id"), job_clients.c.client_id == bindparam("client_id")
+)
+_JOIN: Final = (
+    insert(job_clients)
+    .values({name: bindparam(name) for name in ("job_id", "client_id", "joined_at")})
+    .on_conflict_do_nothing()
+)
+
+
+def attach_webhook(
+    connection: Connection, job: Job, client_id: str, url: str, *, sealed: bool, now: datetime
+) -> tuple[str, bool]:
+    """Record a URL to be called when the job ends: its subscription's id, and whether it says something new."""
+    identity = subscription_id(job.job_id, client_id, url)
+    row = {
+        "subscription_id": identity,
+        "job_id": job.job_id,
+        "client_id": client_id,
+        "url": url,
+        "sealed": sealed,
+        "created_at": now,
+    }
+    result = connection.execute(_ATTACH, row)
+    return identity, result.rowcount == 1
+
+
+def is_attached(connection: Connection, job: Job, client_id: str, url: str, *, sealed: bool) -> bool:
+    """Whether the URL of this client will be called when the job ends, or was; counting what is ``sealed`` if it is."""
+    identity = subscription_id(job.job_id, client_id, url)
+    found = connection.execute(_IS_ATTACHED, {"identity": identity}).scalar_one_or_none()
+    return found is not None and (found or not sealed)
+
+
+def has_joined(connection: Connection, job: Job, client_id: str) -> bool:
+    """Whether the job is the client's: it started it, or has joined it."""
+    if job.client_id == client_id:
+        return True
+    return connection.execute(_HAS_JOINED, {"job_id": job.job_id, "client_id": client_id}).first() is not None
+
+
+def join(connection: Connection, job: Job, client_id: str, now: datetime) -> None:
+    """Note that a running job is this client's too. The caller holds the case's lock."""
+    if job.client_id != client_id:
+        connection.execute(_JOIN, {"job_id": job.job_id, "client_id": client_id, "joined_at": now})
+
+
+def has_webhook(connection: Connection, job_id: str) -> bool:
+    """Whether anybody will be called when the job ends."""
+    return connection.execute(_ANY_WEBHOOK, {"job_id": job_id}).first() is not None
+
+
+def is_shared(connection: Connection, job_id: str, client_id: str) -> bool:
+    """Whether another client is on the job: it has joined it, or will be called when the job ends."""
+    others = (
+        select(table.c.job_id).where(table.c.job_id == job_id, table.c.client_id != client_id).limit(1)
+        for table in (job_clients, job_webhooks)
+    )
+    return any(connection.execute(other).first() is not None for other in others)

@@ -1,0 +1,201 @@
+"""The rule of :mod:`shared.secrecy` in SQL: whatever shows a case, a job or a document uses one of these."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+
+from shared.db import progress
+from shared.db.catalog import documents, jobs, process_requests, processes
+from shared.db.prepared import Prepared
+from shared.secrecy import PUBLIC_LEVEL, PUBLIC_WORDS, Knowledge, LeftOut, Sight, Viewer
+
+# Written out and not as parameters: a plan with parameters cannot use the index of the sealed documents.
+_PUBLIC_WORDS: Final = [literal_column(f"'{word}'", Text) for word in PUBLIC_WORDS]
+
+SEALED: Final = bindparam("sealed", type_=Boolean)
+"""The parameter of statements: whether what is sealed is shown (:attr:`shared.secrecy.Sight.sealed`)."""
+
+PUBLIC_DOCUMENT: Final[ColumnElement[bool]] = or_(
+    documents.c.secrecy_level.is_(None), *(documents.c.secrecy_level == word for word in _PUBLIC_WORDS)
+)
+"""Whether a row of ``catalog.documents`` is as open as its case."""
+
+# A name of its own, so that it is never taken for the documents of a statement around it.
+_sealed: Final = documents.alias("sealed_documents")
+# As the condition of the index ix_documents_sealed says it.
+_SEALED_DOCUMENT: Final[ColumnElement[bool]] = and_(
+    _sealed.c.secrecy_level.is_not(None), *(_sealed.c.secrecy_level != word for word in _PUBLIC_WORDS)
+)
+
+SHOWN_DOCUMENT: Final[ColumnElement[bool]] = or_(SEALED, PUBLIC_DOCUMENT)
+"""Whether a row of ``catalog.documents`` is shown, with the parameter ``sealed``."""
+
+
+def public_text(alias: str) -> str:
+    """:data:`PUBLIC_DOCUMENT` as text, of the row ``alias`` of ``catalog.documents``."""
+    words = ", ".join(f"'{word}'" for word in PUBLIC_WORDS)
+    return f"({alias}.secrecy_level IS NULL OR {alias}.secrecy_level IN ({words}))"
+
+
+def sealed_text(alias: str) -> str:
+    """The opposite, as the condition of the index ix_documents_sealed says it."""
+    words = "".join(f" AND {alias}.secrecy_level <> '{word}'" for word in PUBLIC_WORDS)
+    return f"({alias}.secrecy_level IS NOT NULL{words})"
+
+
+def travelling_name(alias: str) -> str:
+    """The SQL text of the name that a row of ``catalog.documents`` has in events and in the object store.
+
+    The name of a sealed document stays in the catalog: its id stands for it.
+    """
+    case = (
+        f"EXISTS (SELECT FROM catalog.processes AS its WHERE its.process_number = {alias}.process_number"
+        f" AND its.secrecy_level = {PUBLIC_LEVEL})"
+    )
+    return f"CASE WHEN {public_text(alias)} AND {case} THEN {alias}.name ELSE {alias}.document_id::text END AS name"
+
+
+def sealed_document_of(process_number: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a case has a sealed document."""
+    return exists().where(_sealed.c.process_number == process_number, _SEALED_DOCUMENT).correlate_except(_sealed)
+
+
+def shown_job_in(sees_sealed: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a row of ``catalog.jobs`` is shown where ``sees_sealed`` says what is: not one of a sealed document."""
+    of_sealed_document = (
+        exists()
+        .where(
+            _sealed.c.process_number == jobs.c.process_number,
+            cast(_sealed.c.document_id, Text) == jobs.c.scope,
+            _SEALED_DOCUMENT,
+        )
+        .correlate_except(_sealed)
+    )
+    return or_(sees_sealed, jobs.c.scope == literal_column("'all'", Text), not_(of_sealed_document))
+
+
+SHOWN_JOB: Final[ColumnElement[bool]] = shown_job_in(SEALED)
+"""Whether a row of ``catalog.jobs`` is shown, with the parameter ``sealed``: not the job of one sealed document."""
+
+
+def public_case() -> ColumnElement[bool]:
+    """Whether a row of ``catalog.processes``, outer joined, is of an open case, or there is none yet. Never null."""
+    unknown = -1
+    level = func.coalesce(processes.c.secrecy_level, literal_column(str(unknown)))
+    return or_(processes.c.process_number.is_(None), level == literal_column(str(PUBLIC_LEVEL)))
+
+
+def shown_case(viewer: Viewer) -> ColumnElement[bool]:
+    """Whether ``viewer`` sees the case of a row of ``process_requests`` of its own, outer joined with ``processes``."""
+    return or_(public_case(), and_(literal(viewer.sealed), process_requests.c.sealed))
+
+
+def shown_number(viewer: Viewer, process_number: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether what a client has of a case of this number (a delivery) is shown: not while the case is hidden."""
+    sealed = exists().where(processes.c.process_number == process_number, not_(public_case()))
+    granted = exists().where(
+        process_requests.c.client_id == viewer.client_id,
+        process_requests.c.process_number == process_number,
+        process_requests.c.sealed,
+    )
+    return or_(not_(sealed), and_(literal(viewer.sealed), granted))
+
+
+_KNOWLEDGE: Final = Prepared(
+    "autos_sight",
+    select(
+        process_requests.c.sealed,
+        processes.c.process_number.is_not(None).label("stored"),
+        processes.c.secrecy_level,
+        sealed_document_of(process_requests.c.process_number).label("has_sealed"),
+    )
+    .select_from(
+        process_requests.join(processes, processes.c.process_number == process_requests.c.process_number, isouter=True)
+    )
+    .where(
+        process_requests.c.client_id == bindparam("client_id"),
+        process_requests.c.process_number == bindparam("number"),
+    ),
+)
+
+
+_LEFT_OUT: Final = (
+    select(_sealed.c.position, cast(_sealed.c.document_id, Text).label("document_id"))
+    .where(_sealed.c.process_number == bindparam("number"), _SEALED_DOCUMENT)
+    .order_by(_sealed.c.position)
+)
+
+
+def read_sight(connection: Connection, viewer: Viewer, process_number: str) -> Sight | None:
+    """What ``viewer`` sees of a case; None: nothing, as of one that it never asked for."""
+    wanted = {"client_id": viewer.client_id, "number": str(process_number)}
+    row = _KNOWLEDGE.run(connection, wanted).one_or_none()
+    sight = Knowledge(True, *row).sight(viewer) if row is not None else None
+    return with_left_out(connection, process_number, sight) if sight is not None else None
+
+
+def with_left_out(connection: Connection, process_number: str, sight: Sight) -> Sight:
+    """The same sight, knowing the documents that are left out, if there are any."""
+    return replace(sight, left_out=read_left_out(connection, process_number)) if sight.hides else sight
+
+
+def read_left_out(connection: Connection, process_number: str) -> LeftOut:
+    """The sealed documents of a case."""
+    rows = connection.execute(_LEFT_OUT, {"number": str(process_number)}).all()
+    return LeftOut(tuple(row.position for row in rows), frozenset(row.document_id for row in rows))
+
+
+def is_for_nobody(connection: Connection, process_number: str) -> bool:
+    """Whether clients have asked for the case, and none with a key of the scope ``sealed``: were it sealed, then.
+
+    A case that no client asked for is an operator's: nobody sees it before asking for it.
+    """
+    granted = select(func.bool_or(process_requests.c.sealed)).where(
+        process_requests.c.process_number == str(process_number)
+    )
+    return connection.execute(granted).scalar_one() is False
+
+
+def public_counts(process_number: ColumnElement[str], scope: ColumnElement[str]) -> Any:
+    """A SELECT of ``total, available, failed`` of the public documents of a job: those that everybody may count."""
+    state = progress.documents
+    return (
+        select(
+            func.count().label("total"),
+            func.count().filter(state.c.status == literal_column("'available'", Text)).label("available"),
+            func.count().filter(state.c.status == literal_column("'failed'", Text)).label("failed"),
+        )
+        .select_from(
+            documents.join(
+                state,
+                and_(
+                    state.c.process_number == documents.c.process_number,
+                    state.c.document_id == documents.c.document_id,
+                ),
+                isouter=True,
+            )
+        )
+        .where(
+            documents.c.process_number == process_number,
+            PUBLIC_DOCUMENT,
+            or_(scope == literal_column("'all'", Text), cast(documents.c.document_id, Text) == scope),
+        )
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -20,19 +21,31 @@ from shared.settings import load
 
 def check_source(number: str | None) -> None:
     """Print each step. Exits with 1 after a step that fails, with 2 for wrong settings."""
-    logging.getLogger("shared").setLevel(logging.CRITICAL)  # what it would say is said here in words
     try:
         case = None if number is None else str(cnj.parse(number))
     except ValueError as error:
         raise fail(f"{number} is no case number: {error}") from error
     settings = load(SourceSettings)
     typer.echo(f"source: {settings.pdpj_api.value} at {settings.pdpj_base_url}, log-in by {settings.pdpj_grant.value}")
-    for step, verdict in _steps(settings, case):
-        mark = {True: "ok ", False: "BAD", None: "-  "}[verdict.good]
-        typer.echo(f"{mark} {step:<20}{verdict.words}")
-        if verdict.good is False:
-            raise fail(f"the step {step!r} fails; what follows it was not tried")
+    with _quiet():
+        for step, verdict in _steps(settings, case):
+            mark = {True: "ok ", False: "BAD", None: "-  "}[verdict.good]
+            typer.echo(f"{mark} {step:<20}{verdict.words}")
+            if verdict.good is False:
+                raise fail(f"the step {step!r} fails; what follows it was not tried")
     typer.echo("the source can be reached" + ("" if case else "; give a case's number to try it and a document"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No log lines of the client meanwhile: what they would say is said here in words."""
+    logger = logging.getLogger("shared")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _steps(settings: SourceSettings, case: str | None) -> Iterator[tuple[str, Verdict]]:

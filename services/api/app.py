@@ -50,6 +50,7 @@ from services.api.webhooks import routes as webhook_routes
 from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
 from shared.clock import Clock, utc_now
+from shared.db import source_forbidden
 from shared.db.catalog import jobs, outbox
 from shared.db.engine import Database
 from shared.kafka.config import common_config
@@ -192,6 +193,14 @@ def _make_parts(
         if stalled:
             raise NotWell("; ".join(f"{one.schema}: the oldest event waits for {one.seconds:.0f} s" for one in stalled))
 
+    async def ask_source() -> None:
+        try:
+            forbidden = await database.read(source_forbidden.forbidden_for)
+        except InfrastructureAway:
+            return  # the check of the database says so
+        if forbidden is not None:
+            raise NotWell(f"source_forbidden: a firewall has forbidden everything for {forbidden:.0f} s")
+
     async def ask_store() -> None:
         # An empty prefix: an answer means that the bucket is there and the keys are right.
         async for _ in store.list("health/", chunk_size=1):
@@ -213,6 +222,7 @@ def _make_parts(
                 "broker": _broker_check(settings),
                 "object_store": ask_store,
                 "outbox": ask_outboxes,
+                "source": ask_source,
             },
             needed={"database"},
         ),

@@ -1,4 +1,4 @@
-"""Tells people that the source refuses our credentials: nothing else that goes wrong here waits for a person."""
+"""Tells people that the source refuses us, our credentials or everything: nothing else here waits for a person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import monotonic
 
 import orjson
 
-from shared.alerts import Teller
+from shared.alerts import Notice, Teller
 from shared.clock import Clock, rfc3339
 
 
@@ -46,7 +46,39 @@ class CredentialsAlert:
         )
 
 
-class CredentialsAlarm:
+@dataclass(frozen=True, slots=True)
+class ForbiddenAlert:
+    """A firewall before the source has answered everything with a 403 for long."""
+
+    at: datetime
+    source: str
+    """The base URL."""
+
+    @property
+    def title(self) -> str:
+        return "Autos: a firewall before PDPJ forbids everything"
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.title}.\n\nSource: {self.source}\n\n"
+            "Every request is answered with a 403 that is not the platform's own. Documents wait; none has an attempt\n"
+            "counted. The firewall may ask for other headers (AUTOS_PDPJ_USER_AGENT, AUTOS_PDPJ_HEADERS), or\n"
+            "refuse the address that we come from. `autos doctor --source` tells more.\n"
+        )
+
+    def json(self) -> bytes:
+        return orjson.dumps(
+            {
+                "type": "source.alert",
+                "timestamp": rfc3339(self.at),
+                "text": self.title,
+                "data": {"source": self.source, "reason": "source_forbidden"},
+            }
+        )
+
+
+class SourceAlarm:
     """At most one alert in ``interval`` seconds from this worker; one that did not get out does not count."""
 
     def __init__(
@@ -57,7 +89,9 @@ class CredentialsAlarm:
         interval: float,
         clock: Clock,
         seconds: Callable[[], float] = monotonic,
+        alert: Callable[[datetime, str], Notice] = CredentialsAlert,
     ) -> None:
+        self._alert = alert
         self._teller = teller
         self._source = source
         self._interval = interval
@@ -81,7 +115,7 @@ class CredentialsAlarm:
 
     async def _tell(self) -> None:
         try:
-            if await self._teller.tell(CredentialsAlert(self._clock(), self._source)):
+            if await self._teller.tell(self._alert(self._clock(), self._source)):
                 self._quiet_until = self._seconds() + self._interval
         finally:
             self._telling = None

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from services.downloader import fetching, planning
-from services.downloader.alarm import CredentialsAlarm
+from services.downloader.alarm import CredentialsAlert, ForbiddenAlert, SourceAlarm
 from services.downloader.cancellations import Cancellations
 from services.downloader.copies import Copies
 from services.downloader.discovery import Discovery
 from services.downloader.ends import Ends
 from services.downloader.fetching import Fetcher, FetchTask
+from services.downloader.forbidden_watch import ForbiddenWatch
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planning import Planner, PlanTask
 from services.downloader.reports import Reports
@@ -26,7 +28,7 @@ from services.downloader.shelf import Shelf
 from services.downloader.starts import GATHER_SECONDS, Starts
 from services.downloader.transfer import Transfer
 from services.downloader.upkeep import Upkeep
-from shared.alerts import Teller
+from shared.alerts import Notice, Teller
 from shared.clock import Clock, utc_now
 from shared.db.engine import Database
 from shared.events import topics
@@ -76,22 +78,23 @@ class Worker:
         )
         # Without the gate: a transfer takes its own slot, to know when its turn has come.
         store = PostgresCredentialStore(self._database, clock=clock)
-        self._alarm = CredentialsAlarm(
-            Teller(settings, lambda way, outcome: self._metrics.alerts.labels(way, outcome).inc()),
-            source=settings.pdpj_base_url,
-            interval=settings.alert_interval_seconds,
-            clock=clock,
+        self._alarm = self._make_alarm(CredentialsAlert)
+        self._forbidden_alarm = self._make_alarm(ForbiddenAlert)
+        worker_id = f"{socket.gethostname()}/{settings.replica}/{uuid.uuid4().hex[:8]}"
+        self._forbidden = ForbiddenWatch(
+            self._database, worker_id, self._forbidden_alarm, seconds=settings.pdpj_forbidden_seconds
         )
         self._source: CourtSource = build_source(
             settings,
             credentials=build_credentials(settings, store=store, clock=clock, on_refused=self._on_refused),
+            heard=self._forbidden.heard,
         )
         # Without it nothing tells an outage from a few bad cases.
         self._control = SourceControl(self._source)
         self._gate.probe_with(self._control)
         self._cancellations = Cancellations(self._database)
         self._sharing = Sharing(
-            f"{socket.gethostname()}/{settings.replica}/{uuid.uuid4().hex[:8]}",
+            worker_id,
             self._database,
             self._gate,
             self._cancellations,
@@ -120,17 +123,19 @@ class Worker:
         runtimes = [asyncio.ensure_future(self._planner.run()), asyncio.ensure_future(self._fetcher.run())]
         heartbeat = asyncio.ensure_future(self._sharing.run())
         upkeep = asyncio.ensure_future(Upkeep(self._database, self._producer, self._reports).run())
+        watch = asyncio.ensure_future(self._forbidden.run())
         try:
-            await asyncio.wait({stopping, heartbeat, upkeep, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, heartbeat, upkeep, watch, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._planner.stop()
             self._fetcher.stop()
             await asyncio.wait(runtimes)
             heartbeat.cancel()
             upkeep.cancel()
-            await asyncio.wait({heartbeat, upkeep})
+            watch.cancel()
+            await asyncio.wait({heartbeat, upkeep, watch})
             await self._starts.settle()
-        for task in (*runtimes, heartbeat, upkeep):
+        for task in (*runtimes, heartbeat, upkeep, watch):
             if not task.cancelled():
                 task.result()
 
@@ -138,8 +143,19 @@ class Worker:
         await self._gate.aclose()
         await self._source.aclose()
         await self._alarm.aclose()
+        await self._forbidden_alarm.aclose()
         await asyncio.to_thread(self._producer.close)
         await asyncio.to_thread(self._database.close)
+
+    def _make_alarm(self, alert: Callable[[datetime, str], Notice]) -> SourceAlarm:
+        settings = self._settings
+        return SourceAlarm(
+            Teller(settings, lambda way, outcome: self._metrics.alerts.labels(way, outcome).inc()),
+            source=settings.pdpj_base_url,
+            interval=settings.alert_interval_seconds,
+            clock=self._clock,
+            alert=alert,
+        )
 
     def _on_refused(self) -> None:
         self._metrics.refusals.inc()

@@ -34,6 +34,10 @@ workers = Table(
     # One row a live worker: the source's concurrency is shared among them.
     Column("worker_id", Text, primary_key=True),
     moment("seen_at", nullable=False, server_default=text("now()")),
+    # Since when this worker finds everything forbidden by a firewall; null: it does not.
+    moment("forbidden_since"),
+    # When the source itself last answered this worker.
+    moment("answered_at"),
     schema=SCHEMA,
 )
 

@@ -24,6 +24,7 @@ from shared.pdpj.errors import (
     NotReady,
     ProcessNotFound,
     SourceError,
+    SourceForbidden,
     SourceRoute,
     SourceServerError,
     SourceThrottled,
@@ -63,7 +64,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, wanted: Wanted
     if status == 401:
         return TokenRejected()
     if status == 403:
-        return UnexpectedAnswer("the source forbids this without saying why") if _is_json(headers) else _firewall()
+        return (
+            UnexpectedAnswer("the source forbids this without saying why") if _is_json(headers) else SourceForbidden()
+        )
     if status == 404:
         return _absent(wanted) if is_platforms_own(body) else SourceRoute()
     if status == 202:
@@ -152,10 +155,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if sent is None:
         return None
     return min(max((due - sent).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _firewall() -> SourceUnavailable:
-    return SourceUnavailable("a firewall before the source refused the request")
 
 
 def _http_date(value: str) -> datetime | None:

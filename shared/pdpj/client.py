@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, asynccontextmanager, closing, nullcontext
 from typing import Final, Protocol
 
@@ -52,6 +52,8 @@ _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 
 _NUMBER: Final = re.compile(r"[0-9.-]{20,25}")
 
+Heard = Callable[[str, SourceError | None], None]
+
 _CONTENT: Final[Fields] = (("accept", "*/*"), ("accept-encoding", "identity"))
 _METADATA: Final[Fields] = (("accept", "application/json"), ("accept-encoding", "gzip"))
 _NO_GATE: Final = nullcontext(None)
@@ -93,7 +95,9 @@ class _HttpSource:
         credentials: Credentials,
         settings: PdpjSettings,
         gate: SourceGate | None,
+        heard: Heard,
     ) -> None:
+        self._heard = heard
         self._root = httpx.URL(root)
         self._path = self._root.raw_path.decode("ascii").rstrip("/")
         self._transport = transport
@@ -144,13 +148,21 @@ class _HttpSource:
                 raise await self._refused(response, Wanted.CASE)
             async with aclosing(self._transport.pieces(response)) as pieces:
                 body = await receive(pieces, self._max_metadata_bytes, self._reader.directory)
-        if (error := misplaced(response.headers, body.head, Wanted.CASE)) is not None:
-            body.close()
-            raise error
-        return body
+            if (error := misplaced(response.headers, body.head, Wanted.CASE)) is not None:
+                body.close()
+                raise error
+            return body
 
-    def _turn(self, case: str, *, about_case: bool = False) -> AbstractAsyncContextManager[Slot | None]:
-        return _NO_GATE if self._gate is None else self._gate.slot(Asker(case, about_case=about_case))
+    @asynccontextmanager
+    async def _turn(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
+        turn = _NO_GATE if self._gate is None else self._gate.slot(Asker(case, about_case=about_case))
+        try:
+            async with turn as slot:
+                yield slot
+        except SourceError as error:
+            self._heard(case, error)
+            raise
+        self._heard(case, None)
 
     async def _ask(self, method: str, path: str, headers: Fields, patience: float | None = None) -> httpx.Response:
         """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
@@ -293,14 +305,25 @@ class DataLakeSource(_HttpSource):
                 return version_in(response.headers, self._view)
 
 
-def build_source(settings: PdpjSettings, *, credentials: Credentials, limiter: SourceGate | None = None) -> CourtSource:
+def _unheard(case: str, error: SourceError | None) -> None:
+    """Nobody listens."""
+
+
+def build_source(
+    settings: PdpjSettings,
+    *,
+    credentials: Credentials,
+    limiter: SourceGate | None = None,
+    heard: Heard = _unheard,
+) -> CourtSource:
     """The source that the settings choose. It owns the credentials from here on: ``aclose`` closes them too.
 
     With ``limiter`` every request takes its own slot, so the caller takes none. Without it nothing is limited.
+    ``heard`` is called at the end of each request, with its case and how it failed, if it did.
     """
     transport = SourceTransport(settings)
     made = PortalSource if settings.pdpj_api is Api.PORTAL else DataLakeSource
-    return made(root_of(settings), transport, credentials, settings, limiter)
+    return made(root_of(settings), transport, credentials, settings, limiter, heard)
 
 
 def root_of(settings: PdpjSettings) -> str:

@@ -23,6 +23,7 @@
   + SourceAway                SOURCE_AWAY: perhaps about the source; wait, burn no attempt before that is known
     - SourceUnavailable       source_unavailable
       · SourceTimeout         source_unavailable
+      · SourceForbidden       source_unavailable
     - SourceThrottled         source_throttled
     - CredentialsRefused      credentials_refused
 
@@ -248,6 +249,15 @@ class SourceTimeout(SourceUnavailable):
     """Raised when the source does not connect, answer or go on in time. As its base; it also says: ask for less."""
 
     MESSAGE = "the source did not answer in time"
+
+
+class SourceForbidden(SourceUnavailable):
+    """Raised for a 403 that is not the platform's: a firewall before it. As its base.
+
+    Nothing but these for AUTOS_PDPJ_FORBIDDEN_SECONDS is ``source_forbidden``, which a person is told of.
+    """
+
+    MESSAGE = "a firewall before the source refused the request"
 
 
 class SourceThrottled(SourceAway):

@@ -49,6 +49,9 @@ class PdpjSettings(AutosSettings):
     pdpj_http2: bool = False
     """Offer HTTP/2 to the source. One lost connection then takes every download on it along."""
 
+    pdpj_forbidden_seconds: float = Field(600.0, gt=0, le=86_400)
+    """Of nothing but a firewall's 403, until a person is told and the service counts as degraded."""
+
     pdpj_connect_timeout: float = Field(10.0, gt=0, le=120)
     pdpj_read_timeout: float = Field(60.0, gt=0, le=600)
     """From one piece of an answer to the next. There is no limit on a whole document."""

@@ -51,7 +51,8 @@ async def ready(parts: Parts) -> Response:
     """Whether requests can be answered, which needs the database; the rest is told besides.
 
     While the broker is away requests are accepted and their events kept; while the store is away documents cannot be
-    fetched through the API. `outbox` names the outbox whose events have waited for more than 30 s, and how long.
+    fetched through the API. `outbox` names the outbox whose events have waited for more than 30 s, and how long;
+    `source` says when a firewall before the source forbids everything.
     """
     health = await parts.readiness.look()
     return Json({"status": health.status, "checks": health.checks}, 503 if health.status == "unavailable" else 200)

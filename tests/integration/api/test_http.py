@@ -291,10 +291,8 @@ async def test_ready_means_that_requests_are_answered_and_tells_what_is_away(
         connection.execute(text("TRUNCATE catalog.outbox, progress.outbox, delivery.outbox"))
     good = await api.get("/health/ready")
     assert good.status_code == 200, good.text
-    assert good.json() == {
-        "status": "ok",
-        "checks": {"database": "ok", "broker": "ok", "object_store": "ok", "outbox": "ok"},
-    }
+    assert good.json()["status"] == "ok"
+    assert good.json()["checks"] == dict.fromkeys(("database", "broker", "object_store", "outbox", "source"), "ok")
     for missing, setting in (
         ("object_store", {"s3_endpoint_url": "http://127.0.0.1:9"}),
         ("broker", {"kafka_bootstrap_servers": "127.0.0.1:9"}),
@@ -331,6 +329,21 @@ async def test_an_outbox_that_stands_still_is_degraded_and_says_since_when(make_
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert re.fullmatch(r"catalog: the oldest event waits for 1[2-9]\d s", answer.json()["checks"]["outbox"])
     assert re.search(r"^autos_api_outbox_lag_seconds 1[2-9]\d\.", backlog, re.M)
+
+
+async def test_a_source_that_forbids_everything_is_degraded_with_its_reason(make_app: MakeApp, owner: Engine) -> None:
+    with owner.begin() as connection:
+        connection.execute(
+            text("INSERT INTO source.workers (worker_id, forbidden_since) VALUES ('w', now() - interval '700 s')")
+        )
+    try:
+        async with client_of(make_app(), "") as client:
+            answer = await client.get("/health/ready")
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text("DELETE FROM source.workers WHERE worker_id = 'w'"))
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["source"].startswith("source_forbidden: ")
 
 
 async def test_requests_are_accepted_while_the_broker_is_away(

@@ -499,3 +499,25 @@ async def test_closing_twice_is_harmless(server: Server, make) -> None:
     source = make()
     await source.aclose()
     await source.aclose()
+
+
+async def test_how_each_request_ends_is_heard(server: Server) -> None:
+    heard: list[tuple[str, str | None]] = []
+    settings = PdpjSettings(_env_file=None, pdpj_base_url=server.url, pdpj_access_token=SecretStr("t"))
+    source = build_source(
+        settings,
+        credentials=build_credentials(settings),
+        heard=lambda case, error: heard.append((case, None if error is None else type(error).__name__)),
+    )
+    forbidden = b"HTTP/1.1 403 Forbidden\r\nContent-Type: "
+    answering(server, forbidden + b"text/html", forbidden + b"application/json", b"HTTP/1.1 200 OK")
+    for _ in range(2):
+        with pytest.raises(SourceError):
+            await read(source)
+    assert await read(source) == PDF
+    server.gives("HTTP/1.1 200 OK", "Content-Type: text/html", "Content-Length: 13", body=b"<html></html>")
+    with pytest.raises(SourceError):
+        await source.fetch_case(NUMBER)
+    ends = ["SourceForbidden", "UnexpectedAnswer", None, "SourceUnavailable"]
+    assert heard == [(NUMBER, end) for end in ends]
+    await source.aclose()

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import cast
 
-from services.downloader.alarm import CredentialsAlarm, CredentialsAlert
+from services.downloader.alarm import CredentialsAlert, ForbiddenAlert, SourceAlarm
 from shared.alerts import Notice, Teller
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -36,7 +36,7 @@ class World:
     def __init__(self) -> None:
         self.ear = Ear()
         self.now = 0.0
-        self.alarm = CredentialsAlarm(
+        self.alarm = SourceAlarm(
             cast(Teller, self.ear),
             source="https://pdpj.example",
             interval=60.0,
@@ -89,3 +89,9 @@ def test_it_says_what_and_where_and_no_secret() -> None:
         "data": {"source": "https://pdpj.example", "reason": "credentials_refused"},
     }
     assert "https://pdpj.example" in alert.text
+
+
+def test_a_source_that_forbids_everything_is_told_with_what_to_try() -> None:
+    alert = ForbiddenAlert(AT, "https://pdpj.example")
+    assert json.loads(alert.json())["data"] == {"source": "https://pdpj.example", "reason": "source_forbidden"}
+    assert "AUTOS_PDPJ_HEADERS" in alert.text

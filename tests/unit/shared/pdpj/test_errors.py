@@ -19,7 +19,8 @@ LEAVES = [
 def test_the_drawing_shows_every_error_with_its_code() -> None:
     assert errors.__doc__ is not None
     drawn = dict(re.findall(r"[-·] (\w+) +([a-z_]+)$", errors.__doc__, re.MULTILINE))
-    refined = {"SourceTimeout": "source_unavailable", "MalformedAnswer": "unexpected_answer"}
+    refined = dict.fromkeys(("SourceTimeout", "SourceForbidden"), "source_unavailable")
+    refined["MalformedAnswer"] = "unexpected_answer"
     assert drawn == {kind.__name__: kind.CODE for kind in LEAVES} | refined  # type: ignore[attr-defined]
 
 

@@ -1,0 +1,53 @@
+"""What live workers write of a source that forbids everything: each for itself, and what that makes together.
+
+Written by downloader, read by api. Times are the database's own; ages are seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, func, select, update
+
+from shared.db.source import workers
+
+_ALIVE_SECONDS: Final = 10.0
+"""A worker that has been silent for longer counts for dead."""
+
+
+def write(connection: Connection, worker_id: str, *, forbidden_for: float | None, answered_ago: float | None) -> None:
+    """This worker's word: since when it finds everything forbidden (None: it does not), and when it got an answer."""
+    values = {"forbidden_since": _ago(forbidden_for), "answered_at": _ago(answered_ago)}
+    connection.execute(update(workers).where(workers.c.worker_id == worker_id).values(values))
+
+
+def answered_elsewhere(connection: Connection, worker_id: str) -> float | None:
+    """Seconds since the source answered another live worker; None when it has not."""
+    age = connection.execute(
+        select(func.extract("epoch", func.now() - func.max(workers.c.answered_at))).where(
+            workers.c.worker_id != worker_id, _alive()
+        )
+    ).scalar()
+    return None if age is None else max(0.0, float(age))
+
+
+def forbidden_for(connection: Connection) -> float | None:
+    """Seconds for which the source has forbidden everything; None when it does not, or has answered since."""
+    row = connection.execute(
+        select(
+            func.extract("epoch", func.now() - func.min(workers.c.forbidden_since)).label("forbidden"),
+            func.extract("epoch", func.now() - func.max(workers.c.answered_at)).label("answered"),
+        ).where(_alive())
+    ).one()
+    if row.forbidden is None or (row.answered is not None and row.answered <= row.forbidden):
+        return None
+    return max(0.0, float(row.forbidden))
+
+
+def _alive() -> ColumnElement[bool]:
+    return workers.c.seen_at > func.now() - timedelta(seconds=_ALIVE_SECONDS)
+
+
+def _ago(seconds: float | None) -> ColumnElement[datetime] | None:
+    return None if seconds is None else func.now() - timedelta(seconds=seconds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import cases, dead, deliveries, demo, doctor, keys, projection, stack, topics
+from cli import cases, dead, deliveries, demo, doctor, keys, projection, repair, stack, topics
 
 app = typer.Typer(
     name="autos",
@@ -36,6 +36,7 @@ app.add_typer(dead.app, name="dead", rich_help_panel=_OPERATION)
 app.add_typer(projection.app, name="projection", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(topics.topics)
 app.command(rich_help_panel=_OPERATION)(doctor.doctor)
+app.command(rich_help_panel=_OPERATION)(repair.repair)
 
 
 def main() -> None:

@@ -99,57 +99,21 @@ def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at
     before = changes.job_documents.get(job_key) or state.job_documents.get(job_key)
     rank = _rank(event)
     risen = before is None or rank > before
-    after: Document | None
-    if isinstance(event, DocumentFailed) and event.lost:
-        after = _lost(document, event, at)
-    elif risen:
-        after = _told(document, event, at) if _takes_over(document, event.job_id, rank, at) else document
-    else:
-        after = _told(document, event, at) if _tells_more(document, event, before, at) else document
-    if after is not None and after != document:
-        changes.documents[key] = after
-    elif not risen:
-        return None
-    if not risen:
-        return job
-    changes.job_documents[job_key] = rank
-    return _counted(job, before, rank, at)
+    strong = rank is Rank.AVAILABLE or (isinstance(event, DocumentFailed) and event.lost)
+    told = (risen or strong) and _takes_over(document, event.job_id, strong, at)
+    # The same failure after more attempts: the row tells of the last one.
+    told |= not strong and rank == before and document is not None and _counts_on(document, event)
+    if told:
+        changes.documents[key] = _told(document, event, at)
+    if risen:
+        changes.job_documents[job_key] = rank
+        return _counted(job, before, rank, at)
+    return job if told else None
 
 
-def _tells_more(document: Document | None, event: DocumentEvent, before: Rank | None, at: datetime) -> bool:
-    """Whether an outcome that this job has told before says something new of the document."""
-    rank = _rank(event)
-    if document is None or rank != before:
-        return False
-    if rank is Rank.AVAILABLE and at != document.since:
-        # Fetched again, because the object was gone or wrong; or found available again.
-        return _is_later(document, event.job_id, at) if _is_available(document) else not _is_past(document, at)
-    # The same outcome after more attempts: the row tells of the last one.
-    return document.job_id == event.job_id and event.attempts > document.attempts
-
-
-def _lost(document: Document | None, event: DocumentFailed, at: datetime) -> Document:
-    """The document's row once its object is known to be gone: what was told of it earlier counts no more."""
-    after = document
-    if document is None or _is_later(document, event.job_id, at):
-        after = _told(document, event, at)
-    assert after is not None
-    lost_at = at if after.lost_at is None else max(after.lost_at, at)
-    return after._replace(lost_at=lost_at)
-
-
-def _is_available(document: Document) -> bool:
-    return document.status == STATUS[Rank.AVAILABLE]
-
-
-def _is_past(document: Document, at: datetime) -> bool:
-    """Whether what was so at this time was undone by the loss of the object."""
-    return document.lost_at is not None and at <= document.lost_at
-
-
-def _is_later(document: Document, job_id: str, at: datetime) -> bool:
-    """Two jobs are in two partitions, in no order: the events' time decides, the same way in every replay."""
-    return document.since is None or (at, job_id) > (document.since, document.job_id)
+def _counts_on(document: Document, event: DocumentEvent) -> bool:
+    same = document.job_id == event.job_id and document.status == STATUS[_rank(event)] and document.lost_at is None
+    return same and event.attempts > document.attempts
 
 
 def _rank(event: DocumentEvent) -> Rank:
@@ -162,24 +126,26 @@ def _rank(event: DocumentEvent) -> Rank:
     raise TypeError(f"no projection of {type(event).__name__}")
 
 
-def _takes_over(document: Document | None, job_id: str, rank: Rank, at: datetime) -> bool:
-    """Whether a job's news, new to that job, is the news of the document as well."""
+def _takes_over(document: Document | None, job_id: str, strong: bool, at: datetime) -> bool:
+    """Whether a job's news is the news of the document as well.
+
+    What is ``strong`` is about the object in the store: that it is there, or that it is gone for good. It counts more
+    than a start or another failure. Two jobs are in two partitions, in no order: between equals the events' time
+    decides, the same way in every replay.
+    """
     if document is None:
         return True
-    if rank is Rank.AVAILABLE and not _is_available(document):
-        return not _is_past(document, at)
-    if document.job_id == job_id:
+    if strong != (document.status == STATUS[Rank.AVAILABLE] or document.lost_at is not None):
+        return strong
+    if not strong and document.job_id == job_id:
         return True
-    if _is_available(document) != (rank is Rank.AVAILABLE):
-        return False
-    return _is_later(document, job_id, at)
+    return document.since is None or (at, job_id) > (document.since, document.job_id)
 
 
 def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Document:
     """The document's row as the event says it."""
     key = (event.process_number, event.document_id, event.job_id)
     same = document is not None and document.job_id == event.job_id
-    lost_at = document.lost_at if document is not None else None
     started = document.download_started_at if document is not None else None
     if started is not None and not same and started > at:
         started = None
@@ -198,14 +164,13 @@ def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Docu
             rendition=event.rendition,
             revision=event.revision,
             replaced_at=event.replaced_at,
-            lost_at=lost_at,
         )
     if isinstance(event, DocumentFailed):
         why = (_text(event.error_code), _text(event.error_message))
         failed = Document(*key, STATUS[Rank.FAILED], None, None, None, None, *why, event.attempts, started, at)
-        return failed._replace(revision=event.revision, lost_at=lost_at)
+        return failed._replace(revision=event.revision, lost_at=at if event.lost else None)
     began = (started if same else None) or at
-    return Document(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began, lost_at=lost_at)
+    return Document(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began)
 
 
 def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:

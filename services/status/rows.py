@@ -68,7 +68,7 @@ class Document(NamedTuple):
     revision: int | None = None
     replaced_at: datetime | None = None
     lost_at: datetime | None = None
-    """When its object was found to be gone and could not be fetched again: what was told before is no longer so."""
+    """Since when its object is known to be gone, and cannot be fetched again; None when that is not so."""
 
     @property
     def since(self) -> datetime | None:

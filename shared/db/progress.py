@@ -66,7 +66,7 @@ documents = Table(
     # The revision of the listing that the bytes are of; null means 1.
     Column("revision", Integer),
     moment("replaced_at"),
-    # When its object was found to be gone from the store and could not be fetched again.
+    # Since when its object is known to be gone from the store, and cannot be fetched again.
     moment("lost_at"),
     moment("updated_at", nullable=False),
     schema=SCHEMA,

@@ -286,7 +286,8 @@ events = st.one_of(
     st.builds(available, indexes, jobs, shas, at=moments, attempts=attempts),
     st.builds(failed, indexes, jobs, at=moments, attempts=attempts),
 )
-histories = st.lists(events, max_size=30).map(at_each_second)
+losses = st.builds(failed, indexes, jobs, at=moments, attempts=attempts, lost=st.just(True))
+histories = st.lists(events | losses, max_size=30).map(at_each_second)
 
 
 @given(histories, st.lists(st.integers(0, 30), max_size=8))
@@ -347,8 +348,8 @@ def test_counters_never_exceed_the_total_nor_go_down_and_jobs_end_once(history: 
     assert set(ended) == {job.job_id for job in state.jobs.values() if job.completed_at}
 
 
-@given(histories)
-def test_available_is_never_undone(history: list[Occurrence]) -> None:
+@given(st.lists(events, max_size=30).map(at_each_second))
+def test_available_is_never_undone_but_by_a_loss(history: list[Occurrence]) -> None:
     state = State()
     seen: set[tuple[str, str]] = set()
     for occurrence in history:

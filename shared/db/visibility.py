@@ -9,11 +9,11 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    Select,
     Text,
     and_,
     bindparam,
     cast,
-    exists,
     func,
     literal,
     literal_column,
@@ -73,21 +73,26 @@ def travelling_name(alias: str) -> str:
     return f"CASE WHEN {public_text(alias)} AND {case} THEN {alias}.name ELSE {alias}.document_id::text END AS name"
 
 
+def _any_sealed(*rules: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether there is a sealed document of these rules.
+
+    Not an EXISTS: the server may answer that from a table of all sealed documents of all cases, made for the question.
+    """
+    one: Select[Any] = (
+        select(literal_column("1")).select_from(_sealed).where(*rules, _SEALED_DOCUMENT).limit(literal_column("1"))
+    )
+    return one.correlate_except(_sealed).scalar_subquery().is_not(None)
+
+
 def sealed_document_of(process_number: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a case has a sealed document."""
-    return exists().where(_sealed.c.process_number == process_number, _SEALED_DOCUMENT).correlate_except(_sealed)
+    return _any_sealed(_sealed.c.process_number == process_number)
 
 
 def shown_job_in(sees_sealed: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether a row of ``catalog.jobs`` is shown where ``sees_sealed`` says what is: not one of a sealed document."""
-    of_sealed_document = (
-        exists()
-        .where(
-            _sealed.c.process_number == jobs.c.process_number,
-            cast(_sealed.c.document_id, Text) == jobs.c.scope,
-            _SEALED_DOCUMENT,
-        )
-        .correlate_except(_sealed)
+    of_sealed_document = _any_sealed(
+        _sealed.c.process_number == jobs.c.process_number, cast(_sealed.c.document_id, Text) == jobs.c.scope
     )
     return or_(sees_sealed, jobs.c.scope == literal_column("'all'", Text), not_(of_sealed_document))
 
@@ -110,13 +115,26 @@ def shown_case(viewer: Viewer) -> ColumnElement[bool]:
 
 def shown_number(viewer: Viewer, process_number: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether what a client has of a case of this number (a delivery) is shown: not while the case is hidden."""
-    sealed = exists().where(processes.c.process_number == process_number, not_(public_case()))
-    granted = exists().where(
-        process_requests.c.client_id == viewer.client_id,
-        process_requests.c.process_number == process_number,
-        process_requests.c.sealed,
+    # By their primary keys, row by row, and not from a table of all cases: see _any_sealed.
+    open_ = (
+        select(public_case())
+        .where(processes.c.process_number == process_number)
+        .correlate_except(processes)
+        .scalar_subquery()
     )
-    return or_(not_(sealed), and_(literal(viewer.sealed), granted))
+    granted = (
+        select(process_requests.c.sealed)
+        .where(
+            process_requests.c.client_id == viewer.client_id,
+            process_requests.c.process_number == process_number,
+        )
+        .correlate_except(process_requests)
+        .scalar_subquery()
+    )
+    return or_(
+        func.coalesce(open_, literal_column("true")),
+        and_(literal(viewer.sealed), func.coalesce(granted, literal_column("false"))),
+    )
 
 
 _KNOWLEDGE: Final = Prepared(

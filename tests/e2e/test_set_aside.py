@@ -44,6 +44,7 @@ def refused(product: Product, process_number: NumberFactory) -> Iterator[tuple[s
             " VALUES (%s, %s, 'dev', 'all', false, %s)",
             (job_id, number, datetime.now(UTC)),
         )
+        cursor.execute("INSERT INTO catalog.process_requests VALUES ('dev', %s, now(), now())", (number,))
         cursor.execute(
             "INSERT INTO catalog.outbox (id, aggregatetype, aggregateid, type, payload, headers)"
             " VALUES (%s, 'process.requested', %s, 'autos.process.requested', %s, '{}')",

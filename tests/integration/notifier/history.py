@@ -23,6 +23,7 @@ from services.notifier import claims, intake_store
 from services.notifier.lanes import Ticket
 from services.notifier.state import RetryPolicy
 from shared.db.engine import make_engine
+from shared.secrecy import Viewer
 from tests.integration.db.fresh import fresh_database
 from tests.support import Servers
 
@@ -96,10 +97,13 @@ def plans(engine: Engine, deliveries: int) -> list[Plan]:
     return found
 
 
+_VIEWER = Viewer(CLIENT, sealed=True)
+
+
 def _questions(deliveries: int) -> dict[str, Callable[[Connection], object]]:
     def page(**more: Any) -> Callable[[Connection], object]:
         wanted = {"process_number": None, "status": None, "before": None, "limit": 51, **more}
-        return lambda connection: repository.page(connection, CLIENT, **wanted)
+        return lambda connection: repository.page(connection, _VIEWER, **wanted)
 
     def identity(number: int) -> Callable[[Connection], str]:
         text = "SELECT md5('delivery' || %(n)s)::uuid::text"
@@ -120,7 +124,7 @@ def _questions(deliveries: int) -> dict[str, Callable[[Connection], object]]:
         "list by status, few, deep cursor": page(status="exhausted", before=deep),
         "list by status, none": page(status="gone"),
         "list by status, most": page(status="delivered"),
-        "one": lambda connection: repository.find(connection, CLIENT, identity(last)(connection)),
+        "one": lambda connection: repository.find(connection, _VIEWER, identity(last)(connection)),
         "attempts of a page": lambda connection: repository.attempts_of(
             connection, [identity(last - 2 * index)(connection) for index in range(50)]
         ),

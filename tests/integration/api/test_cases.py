@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from shared.pdpj.errors import NoAccess, ProcessNotFound, SourceThrottled, SourceUnavailable
+from shared.storage import object_key
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 
 HOOK = "http://127.0.0.1:8099/hook"
@@ -223,7 +224,12 @@ async def test_registering_downloads_nothing(
 
 
 async def test_one_document_gets_a_job_of_its_own_or_joins(
-    api: httpx.AsyncClient, source: ScriptedSource, stored: Stored, progress: Progress, process_number: MakeNumber
+    api: httpx.AsyncClient,
+    make_app: MakeApp,
+    source: ScriptedSource,
+    stored: Stored,
+    progress: Progress,
+    process_number: MakeNumber,
 ) -> None:
     number = process_number()
     documents = source.add(number).documents
@@ -240,6 +246,7 @@ async def test_one_document_gets_a_job_of_its_own_or_joins(
 
     progress.plan(view, 1)
     progress.available(view, documents[1].document_id)
+    await make_app().state.resources.store.put_async(object_key(number, documents[1].document_id), b"0123456789")
     stored_answer = await api.post(f"/processes/{number}/download-document/{documents[1].document_id}")
     assert stored_answer.status_code == 202 and stored_answer.json()["job"]["job_id"] == view["job"]["job_id"]
 

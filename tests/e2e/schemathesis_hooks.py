@@ -33,6 +33,12 @@ schemathesis.openapi.format(
     "uri", st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True).map(lambda path: f"{_RECEIVER}/fuzz/{path}")
 )
 schemathesis.openapi.format("cursor", st.builds(cursors.encode, _MOMENTS, st.uuids().map(str)))
+_PLACES = st.integers(0, 100_000)
+for _list in ("movements", "parties"):
+    schemathesis.openapi.format(f"cursor-{_list}", st.builds(cursors.encode_place, st.just(_list), _PLACES))
+schemathesis.openapi.format(
+    "cursor-documents", st.builds(cursors.encode_place, st.just("documents"), _PLACES, st.uuids().map(str))
+)
 
 
 @schemathesis.hook

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
 from services.api.answers import Json
 from services.api.auth import Reader
-from services.api.parameters import CursorText, Number
+from services.api.parameters import Number
 from services.api.problems import InvalidCursor, InvalidProcessNumber, ProcessUnknown, described
 from services.api.processes.pages import MOST, Wanted
 from services.api.processes.schemas import DocumentPage, DocumentStatusName, MovementPage, PartyPage
@@ -17,7 +18,11 @@ from services.api.resources import Parts
 
 router = APIRouter(prefix="/processes", tags=["processes"])
 
-Cursor = Annotated[CursorText | None, Query(description="next_cursor of the page before")]
+# A cursor belongs to its list: each kind of text has a format of its own in the OpenAPI document.
+_Next = Query(description="next_cursor of the page before")
+DocumentCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cursor-documents"})] | None, _Next]
+MovementCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cursor-movements"})] | None, _Next]
+PartyCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cursor-parties"})] | None, _Next]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Word = Annotated[str | None, Query(min_length=1, max_length=200)]
 
@@ -44,7 +49,7 @@ async def list_documents(
         datetime | date | None, Query(description="Only those filed then or later; a date begins at midnight UTC")
     ] = None,
     limit: Limit = 100,
-    cursor: Cursor = None,
+    cursor: DocumentCursor = None,
 ) -> Response:
     """In the order of the case. A page is shorter than `limit` where its texts are very long; `next_cursor` is null
     only at the end.
@@ -60,7 +65,7 @@ async def list_documents(
     summary="The movements of a case, page by page",
 )
 async def list_movements(
-    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: Cursor = None
+    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: MovementCursor = None
 ) -> Response:
     """The newest first. A cursor stays right while the source adds movements."""
     return Json(await parts.pages.movements(caller.viewer, numero, cursor, limit))
@@ -73,7 +78,7 @@ async def list_movements(
     summary="The parties of a case, page by page",
 )
 async def list_parties(
-    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: Cursor = None
+    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: PartyCursor = None
 ) -> Response:
     """In the source's order."""
     return Json(await parts.pages.parties(caller.viewer, numero, cursor, limit))

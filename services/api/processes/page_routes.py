@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from services.api.answers import Json
 from services.api.auth import Reader
@@ -25,6 +26,23 @@ MovementCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cu
 PartyCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cursor-parties"})] | None, _Next]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Word = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+def _since(value: object) -> object:
+    """A date, or a date and time, as text; kept in UTC, since PostgreSQL takes no offset of 16 hours or more.
+
+    Raises ValueError, also for numbers, which would count as seconds since 1970.
+    """
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("use a date as in 2024-05-31, or a date and time as in 2024-05-31T10:00:00Z")
+    if len(value) == 10:
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this time is outside of the calendar") from None
+
 
 _KNOWN = described(InvalidProcessNumber, ProcessUnknown, InvalidCursor)
 
@@ -46,7 +64,9 @@ async def list_documents(
     degree: Word = None,
     court: Word = None,
     since: Annotated[
-        datetime | date | None, Query(description="Only those filed then or later; a date begins at midnight UTC")
+        datetime | date | None,
+        BeforeValidator(_since),
+        Query(description="Only those filed then or later; a date begins at midnight UTC"),
     ] = None,
     limit: Limit = 100,
     cursor: DocumentCursor = None,

@@ -137,6 +137,16 @@ class StorageSettings(AutosSettings):
     aws_secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
 
 
+def base_address(value: str) -> str:
+    """An http(s) address that paths are added to, without its last slash. Raises ValueError."""
+    scheme, separator, rest = value.partition("://")
+    if separator == "" or scheme.lower() not in ("http", "https") or rest.strip("/") == "":
+        raise ValueError("must be an address that starts with http:// or https://")
+    if any(mark in rest for mark in "@?#") or any(char.isspace() for char in value):
+        raise ValueError("must have no user, query or fragment")
+    return value.rstrip("/")
+
+
 class PublicUrlSettings(AutosSettings):
     """Where clients reach the API: links in views and webhooks are whole with it, and relative to the API without."""
 
@@ -145,14 +155,7 @@ class PublicUrlSettings(AutosSettings):
     @field_validator("api_public_url")
     @classmethod
     def _public_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        scheme, separator, rest = value.partition("://")
-        if separator == "" or scheme.lower() not in ("http", "https") or rest.strip("/") == "":
-            raise ValueError("must be an address that starts with http:// or https://")
-        if any(mark in rest for mark in "@?#") or any(char.isspace() for char in value):
-            raise ValueError("must have no user, query or fragment")
-        return value.rstrip("/")
+        return None if value is None else base_address(value)
 
 
 class WebhookGuardSettings(AutosSettings):

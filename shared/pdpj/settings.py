@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.pdpj.bounds import CaseLimits
 from shared.pdpj.request_headers import Fields, checked_fields, checked_value, default_user_agent
-from shared.settings import AutosSettings
+from shared.settings import AutosSettings, base_address
 
 
 class Api(StrEnum):
@@ -74,14 +74,7 @@ class PdpjSettings(AutosSettings):
     @field_validator("pdpj_base_url", "pdpj_token_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        scheme, separator, rest = value.partition("://")
-        if separator == "" or scheme.lower() not in ("http", "https") or rest.strip("/") == "":
-            raise ValueError("must be an address that starts with http:// or https://")
-        if any(mark in rest for mark in "@?#") or any(char.isspace() for char in value):
-            raise ValueError("must have no user, query or fragment")
-        return value.rstrip("/")
+        return None if value is None else base_address(value)
 
     @field_validator("pdpj_access_token", "pdpj_refresh_token")
     @classmethod

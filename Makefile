@@ -56,24 +56,24 @@ unit: $(VENV)/.dev.stamp ## the tests without I/O
 	@$(BIN)/python -m pytest tests/unit
 
 bench: $(VENV)/.dev.stamp ## the benchmarks; ARGS="--quick", ARGS="pipeline memory", ARGS=--list
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m tools.bench $(ARGS)
 
 load: $(VENV)/.dev.stamp ## 100 cases at once through the public API; ARGS="--soak 20" goes on for 20 minutes
-	@$(BIN)/python -m bench.load $(ARGS)
+	@$(BIN)/python -m tools.bench.load $(ARGS)
 
 check: $(VENV)/.dev.stamp ## format, lint, types, layers, schemas
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m shared.events.schemas --check
+	@$(BIN)/python -m tools.schemas --check
 
 format: $(VENV)/.dev.stamp ## rewrite in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 schemas: $(VENV)/.dev.stamp ## write docs/events from the event models
-	@$(BIN)/python -m shared.events.schemas
+	@$(BIN)/python -m tools.schemas
 
 requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets
 	@for set in runtime local dev; do \

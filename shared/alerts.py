@@ -12,9 +12,9 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final, Protocol
 
+from shared.http.dial import WebhookCaller
+from shared.http.guard import AnyAddress
 from shared.settings import AlertSettings
-from shared.webhooks.dial import WebhookCaller
-from shared.webhooks.guard import AnyAddress
 
 _SMTP_SECONDS: Final = 10.0
 """For each word with the mail server."""

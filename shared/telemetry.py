@@ -55,5 +55,5 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for name in ("services", "shared", "local"):
+    for name in ("services", "shared", "sources", "ops", "autos"):
         logging.getLogger(name).setLevel(level)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from shared import cnj
-from shared.cnj import ProcessNumber
+from shared.domain import cnj
+from shared.domain.cnj import ProcessNumber
 from tests.support import Servers
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from local.keepsakes import free_port
+from autos.local.keepsakes import free_port
+from ops.provision import KEYS_ROLE, ROLES, let_roles_log_in
 from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics
-from shared.provision import KEYS_ROLE, ROLES, let_roles_log_in
 from shared.settings import StorageSettings
-from shared.storage import ensure_bucket, ensure_parts_expire
+from shared.storage.store import ensure_bucket, ensure_parts_expire
 from tests.support import Servers, wait_until
 
 _PASSWORD = "test-only"
@@ -31,7 +31,7 @@ def container_servers() -> Iterator[Servers]:
     trouble = _engine_trouble()
     if trouble is not None:
         pytest.skip(f"AUTOS_TEST_STACK=docker, but there is no Docker engine: {trouble}")
-    from shared.db.migrate import upgrade
+    from ops.migrations.run import upgrade
 
     kafka_port, s3_port = free_port(), free_port()
     with ExitStack() as stack:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.server import Command, start
-from local.state import Phase, StateFiles
+from autos.local.server import Command, start
+from autos.local.state import Phase, StateFiles
 from tests.support import Servers, wait_until
 
 _START_SECONDS = 150.0
@@ -21,7 +21,7 @@ _START_SECONDS = 150.0
 
 @contextmanager
 def running(arguments: Sequence[str], data_dir: Path, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Run a supervisor (``-m local.stack`` or ``-m cli.main up``) until its stack.json is there, and yield that."""
+    """Run a supervisor (``-m autos.local.stack``, ``-m autos.main up``) until stack.json is there, and yield that."""
     log = data_dir.with_name(f"{data_dir.name}.supervisor.log")
     command = Command(
         (sys.executable, *arguments),
@@ -63,7 +63,7 @@ def _clean_environment() -> dict[str, str]:
 @contextmanager
 def embedded_servers(data_dir: Path) -> Iterator[Servers]:
     """The three servers alone, provisioned."""
-    arguments = ("-m", "local.stack", "--servers-only", "--data-dir", str(data_dir))
+    arguments = ("-m", "autos.local.stack", "--servers-only", "--data-dir", str(data_dir))
     with running(arguments, data_dir, {}) as stack:
         yield servers_of(stack, data_dir)
 

@@ -15,8 +15,8 @@ from aiokafka.producer import message_accumulator, producer  # type: ignore[impo
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy  # type: ignore[import-untyped]
 
 from shared.events.envelope import payload
-from shared.events.samples import sample
 from shared.events.topics import EVENTS
+from tools.schemas.samples import sample
 
 TIMES: Final = (
     b"0001-01-01T00:00:00+01:00",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import psutil
 
-from local.pdpj.control import SimulatorControl
+from autos.local.pdpj.control import SimulatorControl
 from tests.embedded import running
 from tests.support import wait_until
 
@@ -145,7 +145,7 @@ def replica_urls(data_dir: Path, stack: Mapping[str, Any]) -> tuple[str, ...]:
 @contextmanager
 def running_product(data_dir: Path, settings: Mapping[str, str] | None = None, *arguments: str) -> Iterator[Product]:
     """``autos up`` in ``data_dir`` with :data:`SETTINGS` and ``settings``; everything has ended afterwards."""
-    command = ("-m", "cli.main", "up", "--data-dir", str(data_dir), *arguments)
+    command = ("-m", "autos.main", "up", "--data-dir", str(data_dir), *arguments)
     with running(command, data_dir, {**SETTINGS, **(settings or {})}) as stack:
         pids = [entry["pid"] for entry in stack["processes"].values()]
         receiver = Receiver(f"http://127.0.0.1:{port_of(stack, 'receiver')}")

@@ -12,10 +12,10 @@ from services.api.server import allow_files, serve
 from services.api.settings import ApiSettings
 from shared.db.engine import Database
 from shared.kafka.producer import Producer
-from shared.pdpj.client import build_source
-from shared.pdpj.credential_store import PostgresCredentialStore
-from shared.pdpj.credentials import build_credentials
 from shared.service import run_service
+from sources.pdpj.auth.credentials import build_credentials
+from sources.pdpj.auth.token_store import PostgresCredentialStore
+from sources.pdpj.client import build_source
 
 
 async def main(settings: ApiSettings, stop: asyncio.Event) -> None:

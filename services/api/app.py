@@ -14,37 +14,38 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 from starlette.middleware.cors import CORSMiddleware
 
-from services.api import failures, openapi
-from services.api.auth import Keys, authenticated
-from services.api.bounds import RequestBounds
-from services.api.changes import Changes
+from services.api import openapi
+from services.api.access.auth import Keys, authenticated
+from services.api.access.rate_limit import BULK, Limit
 from services.api.deliveries import routes as delivery_routes
 from services.api.deliveries.service import DeliveryService
 from services.api.docs import docs_router
 from services.api.documents import routes as document_routes
-from services.api.head import HeadAsGet
+from services.api.documents.links import LinkCache
 from services.api.health import routes as health_routes
 from services.api.health.checks import Check, NotWell, Readiness
+from services.api.http import failures
+from services.api.http.bounds import RequestBounds
+from services.api.http.head import HeadAsGet
+from services.api.http.middleware import RequestEdge
+from services.api.http.open_requests import Places, TooManyStreams, TooManyWaits
+from services.api.http.parameters import only_known_parameters
 from services.api.jobs import routes as job_routes
 from services.api.jobs.repository import release_ended_jobs
 from services.api.jobs.service import JobService
-from services.api.links import LinkCache
+from services.api.jobs.set_aside import end_of_job
 from services.api.metrics import ApiMetrics
-from services.api.middleware import RequestEdge
-from services.api.parameters import only_known_parameters
-from services.api.places import Places, TooManyStreams, TooManyWaits
 from services.api.processes import many_routes, page_routes
 from services.api.processes import routes as process_routes
-from services.api.processes.batch import BatchService
-from services.api.processes.follow import CaseFollower
-from services.api.processes.listing import CaseListing
-from services.api.processes.outcome import Rules
-from services.api.processes.pages import CasePages
-from services.api.processes.service import CaseService
-from services.api.processes.source import CaseReader
-from services.api.ratelimit import BULK, Limit
+from services.api.processes.follow.changes import Changes
+from services.api.processes.follow.follow import CaseFollower
+from services.api.processes.request.batch import BatchService
+from services.api.processes.request.discovery import CaseReader
+from services.api.processes.request.outcome import Rules
+from services.api.processes.request.service import CaseService
+from services.api.processes.view.listing import CaseListing
+from services.api.processes.view.pages import CasePages
 from services.api.resources import Resources
-from services.api.set_aside import end_of_job
 from services.api.settings import ApiSettings
 from services.api.webhooks import routes as webhook_routes
 from services.api.webhooks.service import WebhookService
@@ -53,19 +54,19 @@ from shared.clock import Clock, utc_now
 from shared.db import source_forbidden
 from shared.db.catalog import jobs, outbox
 from shared.db.engine import Database
+from shared.http.dial import WebhookCaller
+from shared.http.guard import GuardPolicy, Resolver
+from shared.http.lookups import Lookups
 from shared.kafka.config import common_config
 from shared.kafka.errors import InfrastructureAway
-from shared.object_sizes import ObjectSizes
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.operating import standings
 from shared.outbox.publishing import Publisher
 from shared.outbox.relay import OutboxRelay
-from shared.pdpj.changes import TellsChanges
-from shared.presigning import make_links
-from shared.storage import make_store
-from shared.webhooks.dial import WebhookCaller
-from shared.webhooks.guard import GuardPolicy, Resolver
-from shared.webhooks.lookups import Lookups
+from shared.storage.presigning import make_links
+from shared.storage.sizes import ObjectSizes
+from shared.storage.store import make_store
+from sources.pdpj.changes import TellsChanges
 
 _RELEASE_EVERY_SECONDS: Final = 10.0
 _BROKER_SECONDS: Final = 2.0

@@ -8,25 +8,25 @@ from typing import Annotated
 from fastapi import Depends, Request
 from obstore.store import S3Store
 
-from services.api.auth import Keys
-from services.api.changes import Changes
+from services.api.access.auth import Keys
 from services.api.deliveries.service import DeliveryService
+from services.api.documents.links import LinkCache
 from services.api.health.checks import Readiness
+from services.api.http.open_requests import Places
 from services.api.jobs.service import JobService
-from services.api.links import LinkCache
 from services.api.metrics import ApiMetrics
-from services.api.places import Places
-from services.api.processes.batch import BatchService
-from services.api.processes.follow import CaseFollower
-from services.api.processes.listing import CaseListing
-from services.api.processes.pages import CasePages
-from services.api.processes.service import CaseService
+from services.api.processes.follow.changes import Changes
+from services.api.processes.follow.follow import CaseFollower
+from services.api.processes.request.batch import BatchService
+from services.api.processes.request.service import CaseService
+from services.api.processes.view.listing import CaseListing
+from services.api.processes.view.pages import CasePages
 from services.api.settings import ApiSettings
 from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.object_sizes import ObjectSizes
+from shared.storage.sizes import ObjectSizes
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from services.api.bounds import RequestBounds
-from services.api.connection import BoundedConfig
+from services.api.http.bounds import RequestBounds
+from services.api.http.connection import BoundedConfig
 from services.api.resources import Resources
 from services.api.settings import ApiSettings
 

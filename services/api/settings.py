@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.pdpj.settings import PdpjSettings
 from shared.settings import (
     DatabaseSettings,
     KafkaSettings,
@@ -16,6 +15,7 @@ from shared.settings import (
     Words,
 )
 from shared.webhooks.settings import WebhookSigningSettings
+from sources.pdpj.settings import PdpjSettings
 
 
 class ApiSettings(

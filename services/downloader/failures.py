@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.events.topics import DOCUMENT_RETRY
-from shared.pdpj.errors import CaseUnreadable, SourceError, SourceRoute, Verdict
+from sources.errors import CaseUnreadable, SourceError, SourceRoute, Verdict
 
 GIVEN_UP_CODE = "source_error"
 """The job's error code when the source kept answering about the case, but never with the case."""

@@ -8,8 +8,8 @@ from typing import Annotated
 from annotated_types import Ge, Le
 from pydantic import Field, field_validator
 
-from shared.pdpj.settings import PdpjSettings
 from shared.settings import AlertSettings, DatabaseSettings, Delays, KafkaSettings, StorageSettings
+from sources.pdpj.settings import PdpjSettings
 
 _LONGEST_DELAY_SECONDS = 86_400.0
 

@@ -11,42 +11,43 @@ from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from services.downloader import fetching, planning
-from services.downloader.alarm import CredentialsAlert, ForbiddenAlert, SourceAlarm
 from services.downloader.cancellations import Cancellations
-from services.downloader.copies import Copies
-from services.downloader.discovery import Discovery
-from services.downloader.ends import Ends
-from services.downloader.fetching import Fetcher, FetchTask
-from services.downloader.forbidden_watch import ForbiddenWatch
+from services.downloader.fetcher import handler as fetching
+from services.downloader.fetcher.duplicates import Copies
+from services.downloader.fetcher.handler import Fetcher, FetchTask
+from services.downloader.fetcher.started import GATHER_SECONDS, Starts
+from services.downloader.fetcher.transfer import Transfer
+from services.downloader.fetcher.upload import Shelf
+from services.downloader.given_up import Ends
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.planning import Planner, PlanTask
-from services.downloader.reports import Reports
+from services.downloader.planner import handler as planning
+from services.downloader.planner.discovery import Discovery
+from services.downloader.planner.handler import Planner, PlanTask
+from services.downloader.planner.transactions import TransactionalSink
+from services.downloader.planner.upkeep import Upkeep
+from services.downloader.records import Reports
 from services.downloader.settings import DownloaderSettings
-from services.downloader.sharing import Sharing
-from services.downloader.shelf import Shelf
-from services.downloader.starts import GATHER_SECONDS, Starts
-from services.downloader.transfer import Transfer
-from services.downloader.upkeep import Upkeep
+from services.downloader.source_share.alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
+from services.downloader.source_share.forbidden_watch import ForbiddenWatch
+from services.downloader.source_share.heartbeat import Sharing
 from shared.alerts import Notice, Teller
 from shared.clock import Clock, utc_now
 from shared.db.engine import Database
 from shared.events import topics
-from shared.kafka import dead
 from shared.kafka.config import consumer_config
-from shared.kafka.due import longest_waits
+from shared.kafka.consumer import dead_letter as dead
+from shared.kafka.consumer.due import longest_waits
+from shared.kafka.consumer.runtime import ConsumerRuntime, kafka_consumer
+from shared.kafka.consumer.sinks import ProducerSink
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
-from shared.kafka.runtime import ConsumerRuntime, kafka_consumer
-from shared.kafka.sinks import ProducerSink
-from shared.kafka.transactions import TransactionalSink
-from shared.object_sizes import ObjectSizes
-from shared.pdpj.client import CourtSource, build_source
-from shared.pdpj.control import SourceControl
-from shared.pdpj.credential_store import PostgresCredentialStore
-from shared.pdpj.credentials import build_credentials
-from shared.pdpj.limiter import SourceGate
-from shared.storage import make_store
+from shared.storage.sizes import ObjectSizes
+from shared.storage.store import make_store
+from sources.gate.control import SourceControl
+from sources.gate.limiter import SourceGate
+from sources.pdpj.auth.credentials import build_credentials
+from sources.pdpj.auth.token_store import PostgresCredentialStore
+from sources.pdpj.client import CourtSource, build_source
 
 _PLANNER_READ_AHEAD: Final = 1_000
 _AT_THE_GATE: Final = 2_000

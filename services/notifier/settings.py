@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
+from services.notifier.sending.payload import BARE_BYTES
 from shared.settings import (
     AlertSettings,
     DatabaseSettings,
@@ -16,7 +17,6 @@ from shared.settings import (
     StorageSettings,
     WebhookGuardSettings,
 )
-from shared.webhooks.payload import BARE_BYTES
 from shared.webhooks.settings import WebhookSigningSettings
 
 _LONGEST_DELAY: Final = 6 * 3600.0

@@ -9,18 +9,18 @@ from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from services.notifier.alerts import Alerter
-from services.notifier.body import Bodies
-from services.notifier.breaker import BreakerPolicy
-from services.notifier.dispatcher import Dispatcher
-from services.notifier.intake import Intake
-from services.notifier.lanes import Lanes, Limits
+from services.notifier.alerts.outbox import OutboxAlerter
+from services.notifier.alerts.sender import Alerter
+from services.notifier.domain.breaker import BreakerPolicy
+from services.notifier.domain.delivery import RetryPolicy
+from services.notifier.domain.lanes import Lanes, Limits
+from services.notifier.intake.handlers import Intake
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.outbox_alerts import OutboxAlerter
-from services.notifier.sending import Sender, SendingPolicy
+from services.notifier.sending.attempt import Sender, SendingPolicy
+from services.notifier.sending.body import Bodies
+from services.notifier.sending.dispatcher import Dispatcher
+from services.notifier.sending.sweeper import Sweeper, SweepPolicy
 from services.notifier.settings import NotifierSettings
-from services.notifier.state import RetryPolicy
-from services.notifier.sweeper import Sweeper, SweepPolicy
 from shared.alerts import Teller
 from shared.clock import Clock, utc_now
 from shared.db import delivery
@@ -30,18 +30,18 @@ from shared.events.process_completed import ProcessCompleted
 from shared.events.topics import PROCESS_COMPLETED, WEBHOOK_DEAD, WEBHOOK_RETRY, WEBHOOK_SUBSCRIBED
 from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
+from shared.http.dial import WebhookCaller
+from shared.http.guard import GuardPolicy
 from shared.kafka.config import consumer_config
-from shared.kafka.dead import to_topic
-from shared.kafka.due import longest_waits
+from shared.kafka.consumer.dead_letter import to_topic
+from shared.kafka.consumer.due import longest_waits
+from shared.kafka.consumer.runtime import ConsumerRuntime, Done, kafka_consumer
+from shared.kafka.consumer.sinks import ProducerSink
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
-from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
-from shared.kafka.sinks import ProducerSink
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.relay import OutboxRelay
-from shared.presigning import make_links
-from shared.webhooks.dial import WebhookCaller
-from shared.webhooks.guard import GuardPolicy
+from shared.storage.presigning import make_links
 
 _LEASE_MARGIN: Final = 8.0
 """Seconds that a lease lasts longer than an attempt can: to make the body before it and to record it after."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from services.status.apply import Projection
 from services.status.batch import BatchWriter
-from services.status.credentials import UnsupportedKafkaConfig, credentials
+from services.status.faust_stream.credentials import UnsupportedKafkaConfig, credentials
+from services.status.faust_stream.log_filter import quieten_aiokafka
 from services.status.metrics import StatusMetrics
-from services.status.quiet import quieten_aiokafka
+from services.status.projection.apply import Projection
 from services.status.settings import StatusSettings
 from services.status.worker import StatusWorker
 from shared.clock import utc_now

@@ -17,9 +17,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
-from services.status.apply import Applied, Projection
 from services.status.metrics import StatusMetrics
-from services.status.rows import Occurrence
+from services.status.projection.apply import Applied, Projection
+from services.status.projection.rows import Occurrence
 from shared.clock import Clock, plausible, plausible_ms
 from shared.db import progress
 from shared.db.engine import Database
@@ -33,7 +33,7 @@ from shared.events.document_events import (
     JobPlanned,
 )
 from shared.events.envelope import decode, header
-from shared.kafka.dead import reason_of
+from shared.kafka.consumer.dead_letter import reason_of
 from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.records import Record
 

@@ -16,12 +16,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, MetaData, func, or_, select, text, update
 from sqlalchemy.schema import CreateSchema, DropSchema
 
-from services.status.apply import Projection, announce
 from services.status.batch import sort_out
-from services.status.projection import completion
+from services.status.projection.apply import Projection, announce
+from services.status.projection.project import completion
+from services.status.projection.rows import Job, Occurrence
+from services.status.projection.statements import REBUILD_LOCK
 from services.status.replay import Replay
-from services.status.rows import Job, Occurrence
-from services.status.statements import REBUILD_LOCK
 from shared.clock import Clock, utc_now
 from shared.db import progress
 from shared.db.channels import PROGRESS

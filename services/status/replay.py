@@ -10,8 +10,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaErr
 from confluent_kafka import admin as kafka_admin
 from confluent_kafka.admin import AdminClient
 
-from shared.kafka.client import record_of
 from shared.kafka.config import common_config, consumer_config
+from shared.kafka.consumer.client import record_of
 from shared.kafka.errors import InfrastructureAway
 from shared.kafka.records import Record
 

@@ -19,16 +19,16 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from services.status.batch import BatchWriter
+from services.status.faust_stream.app import StatusApp, make_app
+from services.status.faust_stream.driver import ReadCommittedConsumer
+from services.status.faust_stream.headers import UNREADABLE, read_leniently
 from services.status.gathering import Gatherer
-from services.status.lenient import UNREADABLE, read_leniently
 from services.status.metrics import StatusMetrics
-from services.status.outlook import Outlook
+from services.status.projection.urgency import Outlook
 from services.status.settings import StatusSettings
-from services.status.stream import StatusApp, make_app
-from services.status.transport import ReadCommittedConsumer
 from shared.events.topics import DOCUMENT_EVENTS
-from shared.kafka.client import UNREADABLE_HEADERS
 from shared.kafka.config import common_config
+from shared.kafka.consumer.client import UNREADABLE_HEADERS
 from shared.kafka.errors import InfrastructureAway
 from shared.kafka.records import Record
 

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Integer, Select, and_, bindparam, func, selec
 
 from shared.db.catalog import case_lists, processes
 from shared.db.prepared import Prepared
-from shared.pdpj.model import Case
-from shared.views import ANSWER_BYTES, MOST_MOVEMENTS, MOST_PARTIES, MOVEMENTS_BYTES, PARTIES_BYTES, fitting
+from shared.domain.case import Case
+from shared.domain.views import ANSWER_BYTES, MOST_MOVEMENTS, MOST_PARTIES, MOVEMENTS_BYTES, PARTIES_BYTES, fitting
 
 MOVEMENTS: Final = "movements"
 PARTIES: Final = "parties"

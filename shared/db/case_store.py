@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from shared.db import progress
 from shared.db.case_lists import inline, store_lists
 from shared.db.catalog import documents, processes
-from shared.pdpj.model import Case, CaseDocument
+from shared.domain.case import Case, CaseDocument
 
 _CHUNK: Final = 1000
 _LOCK_SPACE: Final = 0x6361  # "ca": advisory locks on a case
@@ -58,7 +58,7 @@ def lock_case(connection: Connection, process_number: str) -> None:
 def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:
     """Insert or update a case, its lists and its documents. A document that the source no longer lists stays.
 
-    ``source_version`` is what :func:`shared.pdpj.changes.read_changed` gave with the case.
+    ``source_version`` is what :func:`sources.pdpj.changes.read_changed` gave with the case.
     """
     movements, parties = inline(case)
     row = {

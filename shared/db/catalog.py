@@ -69,15 +69,17 @@ processes = Table(
     moment("filed_at"),
     Column("claim_value", Numeric(18, 2)),
     Column("secrecy_level", Integer),
-    # Of these two lists what a view shows (shared/views.py); the whole of a longer one is in case_lists. The totals are
-    # the source's, and left_out says of what not everything is kept (shared/pdpj/bounds.py): {"movements": 12, ...}.
+    # Of these two lists what a view shows (shared/domain/views.py); the whole of a longer one is in case_lists. The
+    # totals are
+    # the source's, and left_out says of what not everything is kept (sources/pdpj/parse/bounds.py): {"movements":
+    # 12, ...}.
     Column("movements", JSONB, nullable=False),
     Column("movements_total", Integer),
     Column("parties_total", Integer),
     Column("left_out", JSONB),
     Column("related", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     moment("fetched_at", nullable=False),
-    # What HEAD ultima-atualizacao said just before this was read, where the API has it (shared/pdpj/changes.py).
+    # What HEAD ultima-atualizacao said just before this was read, where the API has it (sources/pdpj/changes.py).
     Column("source_version", Text),
     schema=SCHEMA,
 )
@@ -189,7 +191,7 @@ process_requests = Table(
     Column("process_number", Text, primary_key=True),
     moment("first_requested_at", nullable=False),
     moment("last_requested_at", nullable=False),
-    # Whether the client ever asked with a key of the scope 'sealed' (shared/secrecy.py).
+    # Whether the client ever asked with a key of the scope 'sealed' (shared/domain/secrecy.py).
     Column("sealed", Boolean, nullable=False, server_default=text("false")),
     Index("ix_process_requests_recent", "client_id", text("last_requested_at DESC"), "process_number"),
     schema=SCHEMA,

@@ -62,7 +62,8 @@ endpoints = Table(
     moment("alerted_at"),
     # Set while somebody tells them; run out, people may be told again.
     moment("alert_lease_until"),
-    # How small its bodies have to be since it answered 413 (shared/webhooks/payload.py, Form), and when it did last.
+    # How small its bodies have to be since it answered 413 (services/notifier/sending/payload.py, Form), and when it
+    # did last.
     Column("body_form", Integer, nullable=False, server_default=text("0")),
     moment("body_form_at"),
     moment("created_at", nullable=False, server_default=text("now()")),

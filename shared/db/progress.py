@@ -60,7 +60,7 @@ documents = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     moment("download_started_at"),
     moment("download_completed_at"),
-    # Codes of what is odd about the stored bytes (shared/pdpj/judgement.py).
+    # Codes of what is odd about the stored bytes (sources/content/judgement.py).
     Column("warnings", ARRAY(Text)),
     Column("rendition", Text),
     # The revision of the listing that the bytes are of; null means 1.

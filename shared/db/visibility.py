@@ -1,4 +1,4 @@
-"""The rule of :mod:`shared.secrecy` in SQL: whatever shows a case, a job or a document uses one of these."""
+"""The rule of :mod:`shared.domain.secrecy` in SQL: whatever shows a case, a job or a document uses one of these."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from sqlalchemy import (
 from shared.db import progress
 from shared.db.catalog import documents, jobs, process_requests, processes
 from shared.db.prepared import Prepared
-from shared.secrecy import PUBLIC_LEVEL, PUBLIC_WORDS, Knowledge, LeftOut, Sight, Viewer
+from shared.domain.secrecy import PUBLIC_LEVEL, PUBLIC_WORDS, Knowledge, LeftOut, Sight, Viewer
 
 # Written out and not as parameters: a plan with parameters cannot use the index of the sealed documents.
 _PUBLIC_WORDS: Final = [literal_column(f"'{word}'", Text) for word in PUBLIC_WORDS]
 
 SEALED: Final = bindparam("sealed", type_=Boolean)
-"""The parameter of statements: whether what is sealed is shown (:attr:`shared.secrecy.Sight.sealed`)."""
+"""The parameter of statements: whether what is sealed is shown (:attr:`shared.domain.secrecy.Sight.sealed`)."""
 
 PUBLIC_DOCUMENT: Final[ColumnElement[bool]] = or_(
     documents.c.secrecy_level.is_(None), *(documents.c.secrecy_level == word for word in _PUBLIC_WORDS)

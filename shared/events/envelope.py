@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from shared.clock import plausible, rfc3339
-from shared.cnj import InvalidProcessNumber, parse
+from shared.domain.cnj import InvalidProcessNumber, parse
 from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import OutgoingRecord, Record
 

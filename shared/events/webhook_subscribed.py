@@ -12,7 +12,7 @@ _URL_LENGTH: Final = 2_048
 
 
 def _plain(url: str) -> str:
-    # Not cut: another address would be called. What may be called is decided at the dial (shared/webhooks/guard.py).
+    # Not cut: another address would be called. What may be called is decided at the dial (shared/http/guard.py).
     if len(url) > _URL_LENGTH or any(character < " " or character == "\x7f" for character in url):
         raise ValueError("not a URL: too long, or with control characters")
     return url

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
-from shared.kafka.quiet import quiet_logger
+from shared.kafka.log_filter import quiet_logger
 
 _LIBRDKAFKA_LOG: Final = "shared.kafka.librdkafka"
 # syslog's scale: 3 is error. A broker that is away is not an error of ours: the runtime and the producer say it once.

@@ -13,7 +13,7 @@ from typing import Final
 
 import psutil
 
-from local.pdpj.control import SourceSetting
+from autos.local.pdpj.control import SourceSetting
 from tests.chaos.plan import Freeze, Kill, Plan, RateStorm, ReceiverOutage, Restart, SourceOutage, Trouble
 from tests.product import Product
 from tests.support import wait_until

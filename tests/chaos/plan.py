@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from local.pdpj.control import Failure, FailureKind
-from shared import cnj
+from autos.local.pdpj.control import Failure, FailureKind
+from shared.domain import cnj
 
 SERVICES: Final = ("api", "downloader", "status", "notifier")
 SERVERS: Final = ("kafka", "postgres", "s3")

@@ -30,7 +30,7 @@ def doctor(data_dir: Path) -> subprocess.CompletedProcess[str]:
     """``autos doctor --deep`` on the stack of a data directory."""
     environment = {**os.environ, "AUTOS_DATA_DIR": str(data_dir)}
     return subprocess.run(
-        [sys.executable, "-m", "cli.main", "doctor", "--deep", "--hashes"],
+        [sys.executable, "-m", "autos.main", "doctor", "--deep", "--hashes"],
         capture_output=True,
         text=True,
         timeout=120,

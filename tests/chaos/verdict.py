@@ -11,14 +11,14 @@ from typing import Any
 
 import httpx
 
-from shared.invariants.check import EVER, Check
-from shared.invariants.database import DatabaseReader
-from shared.invariants.findings import Findings, Patience
-from shared.invariants.store import StoreReader
-from shared.invariants.topics import TopicReader
+from ops.invariants.check import EVER, Check
+from ops.invariants.database import DatabaseReader
+from ops.invariants.findings import Findings, Patience
+from ops.invariants.store import StoreReader
+from ops.invariants.topics import TopicReader
 from shared.kafka.errors import InfrastructureAway
 from shared.settings import StorageSettings
-from shared.storage import make_store
+from shared.storage.store import make_store
 from tests.chaos.plan import Case
 from tests.product import Product
 from tests.support import wait_until

@@ -11,7 +11,7 @@ from typing import Final
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.invariants.findings import Patience, Rule
+from ops.invariants.findings import Patience, Rule
 from shared.kafka.errors import InfrastructureAway
 from tests.chaos.verdict import invariants
 from tests.product import Product

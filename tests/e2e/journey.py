@@ -24,7 +24,7 @@ def ask(product: Product, number: str, *, expect: int = 200, **parameters: objec
 def autos(product: Product, *arguments: str) -> subprocess.CompletedProcess[str]:
     """``autos ...`` on the running product."""
     return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
+        [sys.executable, "-m", "autos.main", *arguments],
         capture_output=True,
         text=True,
         timeout=60,

@@ -13,8 +13,8 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from services.api import cursors
-from shared.cnj import make
+from services.api.http import cursors
+from shared.domain.cnj import make
 
 _RECEIVER = os.environ["AUTOS_TEST_RECEIVER_URL"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from local.pdpj.control import Failure, FailureKind
-from shared.cnj import ProcessNumber
+from autos.local.pdpj.control import Failure, FailureKind
+from shared.domain.cnj import ProcessNumber
 from tests.e2e.journey import ask
 from tests.product import ENDED, Product
 from tests.support import wait_until

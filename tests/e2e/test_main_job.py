@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from local.pdpj.control import Failure, FailureKind
+from autos.local.pdpj.control import Failure, FailureKind
 from tests.e2e.journey import ask, check_files, files
 from tests.product import Product
 from tests.support import wait_until

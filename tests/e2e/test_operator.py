@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from local.pdpj.control import Failure, FailureKind
+from autos.local.pdpj.control import Failure, FailureKind
 from tests.e2e.journey import ask, autos, check_files, files
 from tests.product import Product
 from tests.support import wait_until

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shared import clients
-from shared.cnj import ProcessNumber
+from shared.domain.cnj import ProcessNumber
 from tests.product import Product
 
 COLLECTION = Path(__file__).parents[2] / "docs" / "postman" / "autos.postman_collection.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cli.deep import storage_settings
-from shared.storage import make_client, object_key
+from autos.deep import storage_settings
+from shared.storage.store import make_client, object_key
 from tests.e2e.journey import ask, autos, check_files
 from tests.product import Product
 

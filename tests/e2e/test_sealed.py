@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
-from local.pdpj.control_model import ExplicitDocument
+from autos.local.pdpj.control_model import ExplicitDocument
 from tests.e2e.journey import autos
 from tests.product import Product
 from tests.support import wait_until

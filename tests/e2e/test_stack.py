@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from shared.cnj import ProcessNumber
+from shared.domain.cnj import ProcessNumber
 from tests.product import SETTINGS, Product, running_product
 from tests.support import wait_until
 
@@ -29,7 +29,7 @@ def autos(
     *arguments: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 120.0
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
+        [sys.executable, "-m", "autos.main", *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -159,7 +159,7 @@ def test_a_wrong_setting_ends_the_start_with_its_name_and_the_log(tmp_path: Path
 
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    arguments = [sys.executable, "-m", "cli.main", "up", "--data-dir", str(data_dir)]
+    arguments = [sys.executable, "-m", "autos.main", "up", "--data-dir", str(data_dir)]
     with (tmp_path / "out").open("wb") as out, subprocess.Popen(arguments, stdout=out, stderr=out) as process:
         try:
             # In the middle of the start, as an impatient developer does.

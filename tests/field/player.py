@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from shared import cnj
+from shared.domain import cnj
 
 _ROOTS: Final = {"portal": "/api/v2", "lake": "/processo-api/api/v1"}
 _CONTENT: Final = re.compile(r"/processos/([\d.-]+)/documentos/([^/]+)/(binario|texto)")

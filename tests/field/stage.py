@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import httpx
 
-from shared.cnj import parse
+from shared.domain.cnj import parse
 from tests.embedded import running
 from tests.field.expecting import (
     at_path,
@@ -202,7 +202,7 @@ class Stage:
             return
         environ = {**os.environ, "AUTOS_API_URL": self._stack["api_url"], "AUTOS_API_KEY": self._stack["api_key"]}
         with tempfile.TemporaryDirectory() as out:
-            command = [sys.executable, "-m", "cli.main", "fetch", exchange.number, "--out", out]
+            command = [sys.executable, "-m", "autos.main", "fetch", exchange.number, "--out", out]
             done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
             files = sorted(path.name for path in Path(out).iterdir())
         if done.returncode != 0 or len(files) != wanted["fetch"]["count"]:
@@ -230,7 +230,7 @@ def set_up(data_dir: Path, api: str) -> Iterator[Stage]:
     player = Player(CASES)
     with playing(player) as url:
         settings = {**_SETTINGS, "AUTOS_PDPJ_API": api, "AUTOS_PDPJ_BASE_URL": url}
-        command = ("-m", "cli.main", "up", "--data-dir", str(data_dir))
+        command = ("-m", "autos.main", "up", "--data-dir", str(data_dir))
         with running(command, data_dir, settings) as stack:
             headers = {"authorization": f"Bearer {stack['api_key']}"}
             limits = httpx.Limits(max_connections=100)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select, tuple_
 
 from shared.db.delivery import attempts, deliveries, endpoints
 from shared.db.visibility import shown_number
-from shared.secrecy import Viewer
+from shared.domain.secrecy import Viewer
 
 
 def find(connection: Connection, viewer: Viewer, delivery_id: str) -> Row[Any] | None:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.answers import Json
-from services.api.auth import Subscriber
+from services.api.access.auth import Subscriber
 from services.api.deliveries.schemas import (
     DeliveryPage,
     DeliveryStatusName,
@@ -16,8 +15,15 @@ from services.api.deliveries.schemas import (
     EndpointView,
 )
 from services.api.deliveries.service import Filter
-from services.api.parameters import CursorText, DeliveryId, EndpointId, NumberText, case_number
-from services.api.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor, InvalidProcessNumber, described
+from services.api.http.answers import Json
+from services.api.http.parameters import CursorText, DeliveryId, EndpointId, NumberText, case_number
+from services.api.http.problems import (
+    DeliveryNotFound,
+    EndpointNotFound,
+    InvalidCursor,
+    InvalidProcessNumber,
+    described,
+)
 from services.api.resources import Parts, Trace
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])

@@ -10,19 +10,19 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from services.api import cursors
 from services.api.deliveries import repository
-from services.api.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor
-from services.api.processes.events import SOURCE
+from services.api.http import cursors
+from services.api.http.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor
+from services.api.processes.request.events import SOURCE
 from shared.clock import Clock, rfc3339
 from shared.db import catalog
 from shared.db.engine import Database
+from shared.domain.secrecy import Viewer
+from shared.domain.views import ANSWER_BYTES, fitting
 from shared.events import topics
 from shared.events.envelope import Event, encode
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
 from shared.outbox.write import write
-from shared.secrecy import Viewer
-from shared.views import ANSWER_BYTES, fitting
 
 _PAGE_BYTES: Final = ANSWER_BYTES - 1_000
 _ATTEMPTS_BYTES: Final = 1_000_000

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from shared.clock import rfc3339
-from shared.pdpj.disposition import file_name
+from shared.http.disposition import file_name
 
 MANIFEST: Final = "manifest.json"
 _FLUSH_BYTES: Final = 256 * 1024

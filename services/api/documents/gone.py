@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from services.api.problems import DocumentGone, ServiceUnavailable
-from services.api.processes.repository import Document
-from shared.object_sizes import ObjectSizes, ObjectStoreAway
+from services.api.http.problems import DocumentGone, ServiceUnavailable
+from services.api.processes.view.repository import Document
+from shared.storage.sizes import ObjectSizes, ObjectStoreAway
 
 _SHOWN: Final = 5
 

@@ -11,13 +11,13 @@ from obstore.store import S3Store
 from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
-from services.api.answers import matches, not_modified
-from services.api.auth import Reader
+from services.api.access.auth import Reader
 from services.api.documents.archive import Entry, stream_archive
 from services.api.documents.gone import gone, is_gone, refuse_gone
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
-from services.api.parameters import DocumentId, Number
-from services.api.problems import (
+from services.api.http.answers import matches, not_modified
+from services.api.http.parameters import DocumentId, Number
+from services.api.http.problems import (
     DocumentGone,
     DocumentNotAvailable,
     DocumentNotFound,
@@ -27,11 +27,11 @@ from services.api.problems import (
     ServiceUnavailable,
     described,
 )
-from services.api.processes.reading import sight_for
-from services.api.processes.repository import Document, documents_of
+from services.api.processes.view.reading import sight_for
+from services.api.processes.view.repository import Document, documents_of
 from services.api.resources import Parts, Resources
-from shared.pdpj.disposition import content_disposition
-from shared.secrecy import Sight
+from shared.domain.secrecy import Sight
+from shared.http.disposition import content_disposition
 
 router = APIRouter(prefix="/processes", tags=["documents"])
 

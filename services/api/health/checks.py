@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.together import together
+from shared.concurrency.together import together
 
 Check = Callable[[], Awaitable[None]]
 """Returns when the thing answers, raises whatever otherwise."""

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
-from services.api.answers import Json
+from services.api.http.answers import Json
 from services.api.resources import Parts
 from shared.db.catalog import outbox
 from shared.kafka.errors import InfrastructureAway

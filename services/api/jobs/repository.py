@@ -15,7 +15,7 @@ from shared.db import progress
 from shared.db.catalog import jobs
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_JOB, public_counts
-from shared.secrecy import Sight
+from shared.domain.secrecy import Sight
 
 _known: Final = progress.jobs
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from services.api.answers import Json
-from services.api.auth import Downloader, Reader
-from services.api.parameters import JobId, WithDocuments
-from services.api.problems import JobFinished, JobNotFound, JobShared, NotYourJob, described
-from services.api.processes.schemas import CancelledJob, StatusView
+from services.api.access.auth import Downloader, Reader
+from services.api.http.answers import Json
+from services.api.http.parameters import JobId, WithDocuments
+from services.api.http.problems import JobFinished, JobNotFound, JobShared, NotYourJob, described
+from services.api.processes.view.schemas import CancelledJob, StatusView
 from services.api.resources import Parts, Trace
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])

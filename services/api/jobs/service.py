@@ -6,24 +6,24 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from services.api.changes import announce
+from services.api.documents.links import LinkCache
+from services.api.http.problems import JobFinished, JobNotFound, JobShared, NotYourJob
 from services.api.jobs import repository
 from services.api.jobs.model import Job
 from services.api.jobs.participants import is_shared
-from services.api.links import LinkCache
-from services.api.problems import JobFinished, JobNotFound, JobShared, NotYourJob
-from services.api.processes.events import SOURCE
-from services.api.processes.reading import CaseParts, read_status
+from services.api.processes.follow.changes import announce
+from services.api.processes.request.events import SOURCE
+from services.api.processes.view.reading import CaseParts, read_status
 from shared.clock import Clock
 from shared.db import catalog
 from shared.db.case_store import lock_case
 from shared.db.engine import Database
 from shared.db.visibility import read_sight
+from shared.domain.secrecy import Sight, Viewer
 from shared.events import topics
 from shared.events.document_events import JobAborted
 from shared.events.envelope import deterministic_id, encode
 from shared.outbox.write import write
-from shared.secrecy import Sight, Viewer
 
 
 class JobService:

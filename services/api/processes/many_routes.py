@@ -6,16 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.api.answers import Json
-from services.api.auth import Downloader, Reader, require_webhooks
+from services.api.access.auth import Downloader, Reader, require_webhooks
+from services.api.http.answers import Json
+from services.api.http.parameters import CursorText
+from services.api.http.problems import InvalidCursor, InvalidWebhookUrl, described
 from services.api.openapi import webhook_callback
-from services.api.parameters import CursorText
-from services.api.problems import InvalidCursor, InvalidWebhookUrl, described
-from services.api.processes.decisions import Ask
-from services.api.processes.listing import Wanted
-from services.api.processes.schemas import BatchBody, BatchView, CasePage, JobStatusName
+from services.api.processes.request.decisions import Ask
+from services.api.processes.view.listing import Wanted
+from services.api.processes.view.schemas import BatchBody, BatchView, CasePage, JobStatusName
 from services.api.resources import Parts, Trace
-from shared.cnj import ProcessNumber
+from shared.domain.cnj import ProcessNumber
 
 router = APIRouter(prefix="/processes", tags=["processes"])
 

@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator, Field
 
-from services.api.answers import Json
-from services.api.auth import Reader
-from services.api.parameters import Number
-from services.api.problems import InvalidCursor, InvalidProcessNumber, ProcessUnknown, described
-from services.api.processes.pages import MOST, Wanted
-from services.api.processes.schemas import DocumentPage, DocumentStatusName, MovementPage, PartyPage
+from services.api.access.auth import Reader
+from services.api.http.answers import Json
+from services.api.http.parameters import Number
+from services.api.http.problems import InvalidCursor, InvalidProcessNumber, ProcessUnknown, described
+from services.api.processes.view.pages import MOST, Wanted
+from services.api.processes.view.schemas import DocumentPage, DocumentStatusName, MovementPage, PartyPage
 from services.api.resources import Parts
 
 router = APIRouter(prefix="/processes", tags=["processes"])

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
-from services.api.answers import Json, matches, not_modified, tagged
-from services.api.auth import Caller, Downloader, Reader, require_webhooks
+from services.api.access.auth import Caller, Downloader, Reader, require_webhooks
 from services.api.documents.gone import is_gone
-from services.api.openapi import webhook_callback
-from services.api.parameters import DocumentId, Number, UrlText, WithDocuments
-from services.api.places import PlacedStream, TooManyStreams, TooManyWaits
-from services.api.problems import (
+from services.api.http.answers import Json, matches, not_modified, tagged
+from services.api.http.open_requests import PlacedStream, TooManyStreams, TooManyWaits
+from services.api.http.parameters import DocumentId, Number, UrlText, WithDocuments
+from services.api.http.problems import (
     CaseTooLarge,
     CaseUnreadable,
     DocumentNotFound,
@@ -29,14 +28,15 @@ from services.api.problems import (
     Unauthorized,
     described,
 )
-from services.api.processes.decisions import Ask
-from services.api.processes.reading import read_files, sight_for
-from services.api.processes.repository import find_available
-from services.api.processes.schemas import DownloadBody, FilesView, JobAnswer, ProcessView, StatusView
-from services.api.processes.views import seen_by
+from services.api.openapi import webhook_callback
+from services.api.processes.request.decisions import Ask
+from services.api.processes.view.reading import read_files, sight_for
+from services.api.processes.view.repository import find_available
+from services.api.processes.view.schemas import DownloadBody, FilesView, JobAnswer, ProcessView, StatusView
+from services.api.processes.view.views import seen_by
 from services.api.resources import Parts, Resources, Trace
-from shared.cnj import ProcessNumber
-from shared.secrecy import Viewer
+from shared.domain.cnj import ProcessNumber
+from shared.domain.secrecy import Viewer
 
 router = APIRouter(prefix="/processes", tags=["processes"])
 

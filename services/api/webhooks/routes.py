@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from services.api.answers import Json
-from services.api.auth import Subscriber
-from services.api.problems import InvalidWebhookUrl, RateLimited, described
+from services.api.access.auth import Subscriber
+from services.api.http.answers import Json
+from services.api.http.problems import InvalidWebhookUrl, RateLimited, described
 from services.api.resources import Parts
 from services.api.webhooks.schemas import SecretView, TestBody, TestResult
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.parameters import UrlText
-from services.api.processes.schemas import DocumentView, View
+from services.api.http.parameters import UrlText
+from services.api.processes.view.schemas import DocumentView, View
 
 
 class SecretView(View):

@@ -10,13 +10,13 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, select, update
 
-from services.api import ratelimit
+from services.api.access import rate_limit as ratelimit
 from services.api.webhooks.urls import WebhookUrls
 from shared.clients import new_webhook_secret
 from shared.clock import Clock, rfc3339
 from shared.db.catalog import clients
 from shared.db.engine import Database
-from shared.webhooks.dial import CallResult, WebhookCaller
+from shared.http.dial import CallResult, WebhookCaller
 from shared.webhooks.signing import signature_headers
 
 OVERLAP: Final = timedelta(hours=24)

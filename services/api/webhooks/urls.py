@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from services.api.problems import FieldError, InvalidWebhookUrl
-from shared.webhooks.guard import CheckedUrl, GuardPolicy, Resolver, WebhookUrlRefused, check_url, resolve
+from services.api.http.problems import FieldError, InvalidWebhookUrl
+from shared.http.guard import CheckedUrl, GuardPolicy, Resolver, WebhookUrlRefused, check_url, resolve
 
 
 class WebhookUrls:

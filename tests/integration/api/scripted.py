@@ -14,14 +14,14 @@ import orjson
 from fastapi import FastAPI
 from sqlalchemy import Engine, select
 
-from services.status.apply import Projection
-from services.status.rows import Occurrence
-from shared.cnj import ProcessNumber
+from services.status.projection.apply import Projection
+from services.status.projection.rows import Occurrence
 from shared.db import catalog
+from shared.domain.case import Case, CaseDocument
+from shared.domain.cnj import ProcessNumber
 from shared.events.document_events import DocumentAvailable, DocumentFailed, JobEvent, JobPlanned
-from shared.pdpj.errors import ProcessNotFound
-from shared.pdpj.model import Case, CaseDocument
-from shared.storage import object_key
+from shared.storage.store import object_key
+from sources.errors import ProcessNotFound
 
 MakeApp = Callable[..., FastAPI]
 MakeKey = Callable[..., str]

@@ -7,8 +7,8 @@ import asyncio
 import httpx
 import pytest
 
-from shared.pdpj.errors import NoAccess, ProcessNotFound, SourceThrottled, SourceUnavailable
-from shared.storage import object_key
+from shared.storage.store import object_key
+from sources.errors import NoAccess, ProcessNotFound, SourceThrottled, SourceUnavailable
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 
 HOOK = "http://127.0.0.1:8099/hook"

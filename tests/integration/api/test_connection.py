@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.api.bounds import ADDRESS_BYTES, HEADER_FIELDS, PARAMETERS, PIPELINED
+from services.api.http.bounds import ADDRESS_BYTES, HEADER_FIELDS, PARAMETERS, PIPELINED
 from tests.integration.api.wire import GET, POST, Api, answer, serving
 from tests.support import wait_until_async
 

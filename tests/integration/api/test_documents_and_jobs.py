@@ -16,7 +16,7 @@ from services.api.app import create_app
 from services.api.settings import ApiSettings
 from shared.db import delivery
 from shared.events.document_events import DocumentAvailable
-from shared.storage import object_key
+from shared.storage.store import object_key
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 from tests.integration.api.test_http import HOOK, assert_problem
 from tests.support import wait_until_async

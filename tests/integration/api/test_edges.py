@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from services.api import auth
+from services.api.access import auth
 from shared import clients
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 from tests.integration.api.test_documents_and_jobs import BODY, put

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api.middleware import BrokenAnswer
+from services.api.http.middleware import BrokenAnswer
 from shared.telemetry import JsonFormatter
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, ScriptedSource, client_of
 from tests.integration.api.test_http import assert_problem

@@ -6,8 +6,8 @@ import asyncio
 
 from sqlalchemy import event
 
-from services.api import auth
-from services.api.problems import Unauthorized
+from services.api.access import auth
+from services.api.http.problems import Unauthorized
 from shared import clients
 from tests.integration.api.scripted import MakeApp, MakeKey, client_of
 from tests.support import Servers

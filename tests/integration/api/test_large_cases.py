@@ -12,8 +12,8 @@ import httpx
 import orjson
 import pytest
 
-from shared.pdpj.errors import CaseTooLarge, CaseUnreadable, SourceError
-from shared.pdpj.model import Case
+from shared.domain.case import Case
+from sources.errors import CaseTooLarge, CaseUnreadable, SourceError
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
 
 START = datetime(2020, 1, 1, tzinfo=UTC)

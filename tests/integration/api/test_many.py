@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from shared.pdpj.errors import SourceUnavailable
+from sources.errors import SourceUnavailable
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 from tests.integration.api.test_http import HOOK, assert_problem
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, func, insert, select, text
 
-from services.api.problems import RateLimited
-from services.api.ratelimit import Limit, decide, spend
+from services.api.access.rate_limit import Limit, decide, spend
+from services.api.http.problems import RateLimited
 from shared.db.catalog import rate_limits
 from shared.db.engine import Database
 from shared.settings import Rate

@@ -21,14 +21,14 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, func, select, text, update
 
-from services.api import auth
+from services.api.access import auth
 from services.api.app import create_app
 from services.api.settings import ApiSettings
-from shared.cnj import ProcessNumber
 from shared.db import catalog
 from shared.db.visibility import PUBLIC_DOCUMENT
-from shared.pdpj.errors import SourceUnavailable
-from shared.secrecy import is_public_document
+from shared.domain.cnj import ProcessNumber
+from shared.domain.secrecy import is_public_document
+from sources.errors import SourceUnavailable
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 from tests.integration.api.test_documents_and_jobs import add_delivery, put
 from tests.integration.api.test_http import HOOK, assert_problem

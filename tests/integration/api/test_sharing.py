@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from shared.pdpj.errors import ProcessNotFound, SourceUnavailable
+from sources.errors import ProcessNotFound, SourceUnavailable
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 from tests.integration.api.test_http import assert_problem
 

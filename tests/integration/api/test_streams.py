@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, event, text
 
-from services.api.processes.feed import PAGE_DOCUMENTS
-from shared.secrecy import Viewer
+from services.api.processes.follow.feed import PAGE_DOCUMENTS
+from shared.domain.secrecy import Viewer
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
 from tests.integration.api.test_http import assert_problem
 from tests.integration.api.test_waiting import serving

@@ -10,11 +10,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
-from local.pdpj.control import Failure, FailureKind, SimulatorControl
-from local.pdpj.process import running_simulator
-from shared.pdpj.client import CourtSource, build_source
-from shared.pdpj.credentials import build_credentials
-from shared.pdpj.settings import Api, PdpjSettings
+from autos.local.pdpj.control import Failure, FailureKind, SimulatorControl
+from autos.local.pdpj.process import running_simulator
+from sources.pdpj.auth.credentials import build_credentials
+from sources.pdpj.client import CourtSource, build_source
+from sources.pdpj.settings import Api, PdpjSettings
 from tests.integration.api.scripted import MakeNumber, Progress, Stored
 
 TOKEN = "a-token-of-the-tests"

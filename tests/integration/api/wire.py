@@ -14,10 +14,10 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.api.bounds import RequestBounds
-from services.api.connection import BoundedConfig
+from services.api.http.bounds import RequestBounds
+from services.api.http.connection import BoundedConfig
+from services.api.http.middleware import RequestEdge
 from services.api.metrics import ApiMetrics
-from services.api.middleware import RequestEdge
 from tests.support import wait_until_async
 
 # Times are long unless a test is about them.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg2
 from psycopg2 import sql
 
-from shared.db.migrate import upgrade
+from ops.migrations.run import upgrade
 from tests.support import Servers
 
 

@@ -9,9 +9,9 @@ import orjson
 import pytest
 from sqlalchemy import Engine, text
 
+from ops.migrations.run import downgrade, upgrade
 from shared.db.case_lists import Part, read_movements, read_parties
 from shared.db.engine import make_engine
-from shared.db.migrate import downgrade, upgrade
 from tests.integration.db.fresh import FreshDatabase, fresh_database
 from tests.support import Servers
 

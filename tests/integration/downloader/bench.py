@@ -22,19 +22,19 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, text
 
-from local.pdpj.control import SimulatorControl
+from autos.local.pdpj.control import SimulatorControl
 from services.downloader.settings import DownloaderSettings
 from services.downloader.worker import Worker
 from shared.clock import utc_now
-from shared.cnj import ProcessNumber
 from shared.db.engine import Database
+from shared.domain.cnj import ProcessNumber
 from shared.events import topics
 from shared.events.envelope import encode
 from shared.events.process_requested import ProcessRequested
 from shared.kafka.config import common_config
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
-from shared.storage import make_client
+from shared.storage.store import make_client
 from tests.support import Servers, wait_until, wait_until_async
 
 INPUTS = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from local.pdpj.control import SimulatorControl
-from local.pdpj.process import running_simulator
-from shared.cnj import ProcessNumber
+from autos.local.pdpj.control import SimulatorControl
+from autos.local.pdpj.process import running_simulator
+from shared.domain.cnj import ProcessNumber
 from tests.integration.downloader.bench import Bench
 from tests.support import Servers
 

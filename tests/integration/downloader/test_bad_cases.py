@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.pdpj.control import Failure, FailureKind
+from autos.local.pdpj.control import Failure, FailureKind
 from tests.integration.downloader.bench import Bench
 from tests.support import wait_until_async
 

@@ -9,9 +9,9 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from cli.dead import app
-from local.pdpj.control import Failure, FailureKind
-from shared.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
+from autos.dead import app
+from autos.local.pdpj.control import Failure, FailureKind
+from ops.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
 from tests.integration.downloader.bench import Bench, Heard

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.pdpj.control import ExplicitDocument, Failure, FailureKind, TokenSetting
+from autos.local.pdpj.control import ExplicitDocument, Failure, FailureKind, TokenSetting
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
 from tests.integration.downloader.bench import Bench, Heard

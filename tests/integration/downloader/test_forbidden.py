@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.downloader.forbidden_watch import ForbiddenWatch
+from services.downloader.source_share.forbidden_watch import ForbiddenWatch
 from shared.db import source_forbidden
 from shared.db.engine import Database
-from shared.pdpj.errors import SourceForbidden
+from sources.errors import SourceForbidden
 from tests.integration.downloader.bench import Bench
 from tests.support import Servers
 

@@ -11,14 +11,14 @@ from typing import Any
 import orjson
 import pytest
 
-from local.pdpj.control import Failure, FailureKind
-from services.downloader.job_plan import Plan
+from autos.local.pdpj.control import Failure, FailureKind
+from services.downloader.planner.plan import Plan
 from shared.clock import utc_now
 from shared.events import topics
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import encode
 from shared.kafka.records import OutgoingRecord
-from shared.storage import object_key
+from shared.storage.store import object_key
 from tests.integration.downloader.bench import Bench, Heard
 from tests.support import wait_until_async
 

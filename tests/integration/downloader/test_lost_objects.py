@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from local.pdpj.control import Failure, FailureKind
+from autos.local.pdpj.control import Failure, FailureKind
 from services.downloader.settings import DownloaderSettings
 from shared.clock import utc_now
 from shared.events import topics
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import encode
-from shared.object_sizes import ObjectSizes, ObjectStoreAway
-from shared.storage import make_store, object_key
+from shared.storage.sizes import ObjectSizes, ObjectStoreAway
+from shared.storage.store import make_store, object_key
 from tests.integration.downloader.bench import Bench
 from tests.support import wait_until_async
 

@@ -9,11 +9,11 @@ from collections import Counter
 import orjson
 import pytest
 
-from local.pdpj.control import Failure, FailureKind, Growth
-from shared.cnj import ProcessNumber
+from autos.local.pdpj.control import Failure, FailureKind, Growth
+from shared.domain.cnj import ProcessNumber
 from shared.events import topics
 from shared.kafka.records import OutgoingRecord
-from shared.storage import object_key
+from shared.storage.store import object_key
 from tests.integration.downloader.bench import Bench
 from tests.support import wait_until_async
 

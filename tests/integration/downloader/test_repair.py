@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from shared.invariants.findings import Mismatch, Rule
-from shared.repair import Repair, plan
+from ops.invariants.findings import Mismatch, Rule
+from ops.repair import Repair, plan
 from tests.integration.downloader.bench import Bench
 
 

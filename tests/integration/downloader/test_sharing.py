@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import pytest
 from prometheus_client import CollectorRegistry
 
-from local.pdpj.control import SourceSetting
-from local.pdpj.process import running_simulator
+from autos.local.pdpj.control import SourceSetting
+from autos.local.pdpj.process import running_simulator
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.share import CUT_OFF_SECONDS, SETTLED_SECONDS
-from services.downloader.sharing import Sharing
+from services.downloader.source_share.heartbeat import Sharing
+from services.downloader.source_share.share import CUT_OFF_SECONDS, SETTLED_SECONDS
 from shared.db.engine import Database
-from shared.pdpj.limiter import SourceGate
+from sources.gate.limiter import SourceGate
 from tests.integration.downloader.bench import Bench
 from tests.support import Servers, wait_until_async
 

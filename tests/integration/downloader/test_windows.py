@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from local.pdpj.control import Failure, FailureKind
-from services.downloader.plans import find_stalled, forget_ended
-from services.downloader.reports import Reports
-from services.downloader.upkeep import Upkeep
+from autos.local.pdpj.control import Failure, FailureKind
+from services.downloader.planner.plan_rows import find_stalled, forget_ended
+from services.downloader.planner.upkeep import Upkeep
+from services.downloader.records import Reports
 from shared.clock import utc_now
 from shared.events import topics
 from tests.integration.downloader.bench import Bench

@@ -15,13 +15,13 @@ from typing import Any
 
 import confluent_kafka
 
-from shared.kafka import dead
+from services.downloader.planner.transactions import TransactionalSink
 from shared.kafka.config import consumer_config, transactional_config
+from shared.kafka.consumer import dead_letter as dead
+from shared.kafka.consumer.runtime import ConsumerRuntime, Done, kafka_consumer
+from shared.kafka.consumer.sinks import ProducerSink, Sink
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord, Record
-from shared.kafka.runtime import ConsumerRuntime, Done, kafka_consumer
-from shared.kafka.sinks import ProducerSink, Sink
-from shared.kafka.transactions import TransactionalSink
 
 
 class Stuck(confluent_kafka.Producer):

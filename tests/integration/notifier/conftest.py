@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.notifier.worker import Notifier
-from shared.cnj import ProcessNumber
 from shared.db.engine import make_engine
+from shared.domain.cnj import ProcessNumber
 from shared.kafka.producer import Producer
 from tests.integration.notifier.world import Running, World, settings_for
 from tests.support import Servers

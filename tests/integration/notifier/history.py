@@ -19,11 +19,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from services.api.deliveries import repository
-from services.notifier import claims, intake_store
-from services.notifier.lanes import Ticket
-from services.notifier.state import RetryPolicy
+from services.notifier.domain.delivery import RetryPolicy
+from services.notifier.domain.lanes import Ticket
+from services.notifier.intake import rows as intake_store
+from services.notifier.sending import claims
 from shared.db.engine import make_engine
-from shared.secrecy import Viewer
+from shared.domain.secrecy import Viewer
 from tests.integration.db.fresh import fresh_database
 from tests.support import Servers
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from services.notifier import alert_store, intake_store
-from services.notifier.alert import Alert
+from services.notifier.alerts import rows as alert_store
+from services.notifier.alerts.messages import Alert
+from services.notifier.intake import rows as intake_store
 from shared.db import delivery
 from shared.db.engine import Database
 from shared.events.webhook_subscribed import EndpointEnableRequested

@@ -17,9 +17,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from services.notifier import outbox_alerts
-from services.notifier.alert import Alert
-from services.notifier.outbox_alerts import OutboxAlerter
+from services.notifier.alerts.messages import Alert
+from services.notifier.alerts.outbox import OutboxAlerter
+from services.notifier.alerts.sender import outbox as outbox_alerts
 from shared.alerts import AlertFailed, Mail, Teller
 from shared.db.engine import Database
 from shared.outbox.operating import Standing

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shared.webhooks.answer import MAX_ANSWER_BYTES, Answer
-from shared.webhooks.connection import Timings, client_context, open_connection
-from shared.webhooks.dial import CallResult, WebhookCaller
-from shared.webhooks.guard import GuardPolicy, Resolver, check_url, resolve
+from shared.http.answer import MAX_ANSWER_BYTES, Answer
+from shared.http.connection import Timings, client_context, open_connection
+from shared.http.dial import CallResult, WebhookCaller
+from shared.http.guard import GuardPolicy, Resolver, check_url, resolve
 
 LOOPBACK = GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),))
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

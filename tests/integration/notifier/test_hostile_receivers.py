@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from shared.webhooks.connection import client_context
-from shared.webhooks.dial import CallResult
+from shared.http.connection import client_context
+from shared.http.dial import CallResult
 from tests.integration.notifier.test_dial import (
     Serve,
     answering,

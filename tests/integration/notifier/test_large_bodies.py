@@ -8,11 +8,11 @@ import orjson
 import pytest
 from sqlalchemy import Engine, update
 
-from services.notifier.body import Bodies, BodyName
+from services.notifier.sending.body import Bodies, BodyName
+from services.notifier.sending.payload import Form
 from shared.clock import utc_now
 from shared.db import catalog
 from shared.db.delivery import completions
-from shared.webhooks.payload import Form
 from tests.integration.notifier.world import Answer, Call, Job, Running, World, receiving, status
 
 

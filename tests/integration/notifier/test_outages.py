@@ -21,12 +21,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import func, select
 
-from local.state import StateFiles
+from autos.local.state import StateFiles
 from shared.db import delivery
 from shared.events.topics import TOPICS, WEBHOOK_EVENTS, WEBHOOK_RETRY, tier_for
 from shared.kafka.admin import ensure_topics
-from shared.kafka.client import record_of
 from shared.kafka.config import consumer_config
+from shared.kafka.consumer.client import record_of
 from tests.integration.notifier.replica import notifier_process
 from tests.integration.notifier.world import Call, Receiver, World, receiving, status
 from tests.support import Servers, wait_until_async

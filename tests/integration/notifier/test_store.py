@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from services.notifier import claims, intake_store, results
-from services.notifier.attempt import Attempt
-from services.notifier.lanes import Ticket
-from services.notifier.state import Effect, RetryPolicy
+from ops.migrations.run import differences
+from services.notifier.domain.delivery import Effect, RetryPolicy
+from services.notifier.domain.lanes import Ticket
+from services.notifier.intake import rows as intake_store
+from services.notifier.sending import claims, results
+from services.notifier.sending.attempt_record import Attempt
 from shared.db import delivery
 from shared.db.engine import Database
-from shared.db.migrate import differences
 from tests.integration.notifier.world import Job, World
 from tests.support import Servers
 

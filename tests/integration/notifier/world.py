@@ -14,12 +14,12 @@ import orjson
 from sqlalchemy import Engine, func, insert, select
 from standardwebhooks.webhooks import Webhook
 
-from services.notifier.intake_store import delivery_id
+from services.notifier.intake.rows import delivery_id
 from services.notifier.settings import NotifierSettings
 from services.notifier.worker import Notifier
 from shared.clients import new_webhook_secret
-from shared.cnj import ProcessNumber
 from shared.db import catalog, delivery, progress
+from shared.domain.cnj import ProcessNumber
 from shared.events.envelope import Event, deterministic_id, encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.events.topics import PROCESS_COMPLETED, WEBHOOK_SUBSCRIBED

@@ -16,15 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from services.status.apply import Projection
 from services.status.batch import BatchWriter
 from services.status.metrics import StatusMetrics
-from services.status.projection import project
-from services.status.rows import RANK, Document, Job, Occurrence, State
+from services.status.projection.apply import Projection
+from services.status.projection.project import project
+from services.status.projection.rows import RANK, Document, Job, Occurrence, State
 from shared.clock import utc_now
-from shared.cnj import ProcessNumber, make
 from shared.db.channels import PROGRESS
 from shared.db.engine import Database
+from shared.domain.cnj import ProcessNumber, make
 from shared.events.document_events import JobAborted, JobEvent
 from shared.kafka.errors import InfrastructureAway
 from tests.integration.db.fresh import FreshDatabase, fresh_database

@@ -11,10 +11,10 @@ import psycopg2
 import pytest
 from confluent_kafka import Producer
 
+from ops.migrations.run import differences
+from services.status.projection.rows import Document, Job
 from services.status.rebuild import NEW_SCHEMA, RebuildRefused, Rebuilt, rebuild
-from services.status.rows import Document, Job
-from shared.cnj import ProcessNumber
-from shared.db.migrate import differences
+from shared.domain.cnj import ProcessNumber
 from shared.events.envelope import deterministic_id
 from shared.kafka.config import producer_config
 from tests.integration.db.fresh import FreshDatabase

@@ -12,7 +12,7 @@ import orjson
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
-from shared.cnj import ProcessNumber
+from shared.domain.cnj import ProcessNumber
 from shared.events.document_events import JobEvent
 from shared.events.envelope import deterministic_id
 from shared.events.topics import DOCUMENT_EVENTS, PROCESS_COMPLETED

@@ -10,7 +10,7 @@ import pytest
 import typer
 from prometheus_client import CollectorRegistry
 
-from cli.main import app
+from autos.main import app
 from services.api.metrics import ApiMetrics
 from services.downloader.metrics import DownloaderMetrics
 from services.notifier.metrics import NotifierMetrics
@@ -35,7 +35,9 @@ def test_every_test_that_is_named_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_file_that_is_named_exists(name: str) -> None:
-    for path in re.findall(r"`((?:deploy|shared|services|local|tests|docs|requirements)/[\w./-]+\.\w+)`", page(name)):
+    for path in re.findall(
+        r"`((?:deploy|shared|services|sources|ops|autos|tools|tests|docs|requirements)/[\w./-]+\.\w+)`", page(name)
+    ):
         assert (ROOT / path).is_file(), path
     for target in re.findall(r"\]\(([^)#:]+)\)", page(name)):
         assert ((ROOT / "docs" / name).parent / target).exists(), target
@@ -61,7 +63,7 @@ def test_every_metric_that_is_named_exists(name: str) -> None:
 def test_every_line_of_warning_and_above_is_explained() -> None:
     said = {
         line
-        for folder in ("services", "shared")
+        for folder in ("services", "shared", "sources")
         for path in (ROOT / folder).rglob("*.py")
         for line in _SAID.findall(path.read_text())
     }

@@ -11,15 +11,15 @@ import pytest
 import yaml
 from pydantic import AliasChoices
 
+from ops.provision import ProvisionSettings
 from services.api.health.routes import router as health_router
 from services.api.settings import ApiSettings
 from services.downloader.settings import DownloaderSettings
 from services.notifier.settings import NotifierSettings
 from services.status.settings import StatusSettings
 from shared.events.topics import DOCUMENT_EVENTS, TOPICS
-from shared.provision import ProvisionSettings
+from shared.http.special_purpose import NOT_PUBLIC_V4, NOT_PUBLIC_V6
 from shared.settings import AutosSettings
-from shared.webhooks.special_purpose import NOT_PUBLIC_V4, NOT_PUBLIC_V6
 
 ROOT: Final = Path(__file__).parents[3]
 FOLDER: Final = ROOT / "deploy" / "kubernetes"

@@ -13,17 +13,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import schemas
-from shared.events.asyncapi import FLOW, PUBLIC, asyncapi, models
 from shared.events.document_events import DocumentAvailable, JobPlanned
 from shared.events.envelope import NAMESPACE, Event, decode, decoder, deterministic_id, encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.events.process_requested import ProcessRequested
-from shared.events.samples import NoSample, sample
 from shared.events.topics import DOCUMENT_RETRY, EVENTS, PROCESS_COMPLETED, TOPICS, WEBHOOK_RETRY, tier_for
 from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import Record
+from tools.schemas import write as schemas
+from tools.schemas.asyncapi import FLOW, PUBLIC, asyncapi, models
+from tools.schemas.samples import NoSample, sample
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 JOB = "3f6c1d2e-8a4b-4c5d-9e6f-7a8b9c0d1e2f"

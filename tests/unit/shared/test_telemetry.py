@@ -23,7 +23,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in ("services", "shared", "local"):
+    for name in ("services", "shared", "sources", "ops", "autos"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

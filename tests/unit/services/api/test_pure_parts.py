@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api import cursors
-from services.api.answers import matches
 from services.api.documents.archive import MANIFEST, Entry, archive_names, stream_archive
+from services.api.documents.links import LinkCache
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
-from services.api.links import LinkCache
-from services.api.problems import InvalidCursor
-from services.api.processes.follow import EventId
-from services.api.single_flight import SingleFlight
-from services.api.tracing import request_id, traceparent
+from services.api.http import cursors
+from services.api.http.answers import matches
+from services.api.http.problems import InvalidCursor
+from services.api.http.tracing import request_id, traceparent
+from services.api.processes.follow.follow import EventId
+from services.api.processes.request.single_flight import SingleFlight
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from services.downloader.failures import (
     after_discovery_failure,
     after_failure,
 )
-from shared.pdpj.errors import (
+from sources.errors import (
     CredentialsRefused,
     DocumentNotFound,
     EmptyBody,

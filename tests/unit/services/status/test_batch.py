@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.status.batch import DeadLetter, occurrence, sort_out
-from services.status.quiet import OutageHandler
+from services.status.faust_stream.log_filter import OutageHandler
 from shared.events.document_events import JobAborted, JobPlanned
 from shared.events.envelope import encode
 from shared.kafka.records import Record
@@ -57,7 +57,7 @@ def test_an_outage_is_told_once_and_the_next_one_again(caplog: pytest.LogCapture
     now = [0.0]
     handler = OutageHandler(lambda: now[0])
     complaint = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "no broker\nat all", None, None)
-    with caplog.at_level(logging.WARNING, "services.status.quiet"):
+    with caplog.at_level(logging.WARNING, "services.status.faust_stream.log_filter"):
         for _ in range(50):
             now[0] += 10
             handler.handle(complaint)

@@ -1,0 +1,64 @@
+"""``autos keys``: make, list and revoke API keys. Talks to the database as the role autos_keys, or as its owner."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from autos.context import fail, setting
+
+app = typer.Typer(help="API keys.", no_args_is_help=True)
+
+
+def _database_url() -> str:
+    """AUTOS_KEYS_DATABASE_URL (the role autos_keys, which can do this and nothing else), else as the other commands."""
+    return os.environ.get("AUTOS_KEYS_DATABASE_URL") or setting("AUTOS_DATABASE_URL", "database_url")
+
+
+@app.command()
+def create(
+    client: Annotated[str, typer.Argument(help="The client's id; made when it is new.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read, download, webhooks, sealed, admin (which is all of them); all by default."),
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="How long it works.")] = None,
+) -> None:
+    """Make a key; it is shown this once."""
+    from shared.clients import SCOPES, create_key
+    from shared.clock import utc_now
+
+    expires_at = utc_now() + timedelta(days=days) if days else None
+    try:
+        key_id, key = create_key(
+            _database_url(), client, name=name, scopes=tuple(scope) if scope else SCOPES, expires_at=expires_at
+        )
+    except ValueError as error:
+        raise fail(str(error), status=2) from error
+    typer.echo(f"key id: {key_id}")
+    typer.echo(key)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the keys (never the keys themselves)."""
+    from shared.clients import list_keys
+
+    for key in list_keys(_database_url()):
+        state = "revoked" if key.revoked_at else "works"
+        expiry = f" until {key.expires_at:%Y-%m-%d}" if key.expires_at else ""
+        typer.echo(f"{key.key_id}  {key.client_id}  {key.prefix}…  {','.join(key.scopes)}  {state}{expiry}  {key.name}")
+
+
+@app.command()
+def revoke(key_id: str) -> None:
+    """End a key; every replica refuses it within 5 seconds."""
+    from shared.clients import revoke_key
+
+    if not revoke_key(_database_url(), key_id):
+        raise fail(f"no working key has the id {key_id}")
+    typer.echo("revoked")

@@ -1,0 +1,66 @@
+"""What the stack makes in its servers before the services start: roles and tables, topics, the bucket. Repeatable.
+
+The libraries are imported when they are needed, each in the thread of its server, while the servers start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autos.local.composition import SERVICES
+from autos.local.keepsakes import Keepsakes
+from autos.local.s3 import S3
+
+
+@dataclass(frozen=True)
+class StackSecrets:
+    """The secrets that a stack keeps for its services and its developer."""
+
+    api_key: str
+    role_passwords: Mapping[str, str]
+    """By database role."""
+
+
+def secrets_of(keepsakes: Keepsakes) -> StackSecrets:
+    """The kept ones; made the first time."""
+    roles = [*(f"autos_{service}" for service in SERVICES), "autos_keys"]
+    passwords = {role: keepsakes.secret(f"{role}_password") for role in roles}
+    # The shape of shared.clients.new_api_key, without its imports.
+    return StackSecrets(keepsakes.secret("api_key", prefix="autos_sk_"), passwords)
+
+
+def make_database(owner_url: str, secrets: StackSecrets) -> str:
+    """Migrate, let the roles log in, make the development client; its webhook secret."""
+    from ops.migrations.run import upgrade
+    from ops.provision import let_roles_log_in
+    from shared.clients import ensure_dev_client
+
+    upgrade(owner_url)
+    let_roles_log_in(owner_url, secrets.role_passwords)
+    return ensure_dev_client(owner_url, api_key=secrets.api_key).webhook_secret
+
+
+def make_topics(bootstrap_servers: str) -> None:
+    """Create the topics that are missing."""
+    from shared.events.topics import TOPICS
+    from shared.kafka.admin import ensure_topics
+
+    ensure_topics(bootstrap_servers, TOPICS, {})
+
+
+def make_bucket(store: S3) -> None:
+    """Create the bucket unless the store made it, and its rule against the parts of broken uploads."""
+    from pydantic import SecretStr
+
+    from shared.settings import StorageSettings
+    from shared.storage.store import ensure_bucket, ensure_parts_expire
+
+    settings = StorageSettings(
+        s3_endpoint_url=store.endpoint,
+        s3_bucket=store.bucket,
+        aws_access_key_id=store.access_key_id,
+        aws_secret_access_key=SecretStr(store.secret_access_key),
+    )
+    ensure_bucket(settings)
+    ensure_parts_expire(settings)

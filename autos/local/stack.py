@@ -1,0 +1,305 @@
+"""The embedded stack from start to end: servers, provisioning, services.
+
+``python -m autos.local.stack --data-dir DIR``.
+Everything slow runs in threads; the main thread starts the processes, watches them and hears the signals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import queue
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from dotenv import dotenv_values
+
+from autos.local import composition, provisioning
+from autos.local.artifacts import ArtifactError, missing_jars
+from autos.local.composition import Endpoints, WrongScale
+from autos.local.kafka import Kafka
+from autos.local.keepsakes import Keepsakes, is_free
+from autos.local.postgres import Postgres
+from autos.local.s3 import S3
+from autos.local.server import Command, Server, StartError
+from autos.local.state import AlreadyRunning, Connections, Phase, StateFiles
+from autos.local.supervisor import Child, Supervisor
+from autos.local.tasks import Task, answers, as_start_error, obituary, reachable
+
+_START_SECONDS: Final = 90.0
+_DEATHS_AT_START: Final = 3
+_TICK: Final = 0.05
+_SERVICE_GRACE: Final = 25.0
+_SERVER_GRACE: Final = 15.0
+_WRONG_SETTINGS: Final = 2
+"""The exit status of a service that does not like its settings: starting it again would not help."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``autos up`` was asked for."""
+
+    data_dir: Path
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    servers_only: bool = False
+    """Only Kafka, PostgreSQL and S3, provisioned: what integration tests need."""
+
+
+class Interrupted(Exception):
+    """A signal asked for the end before the start was complete."""
+
+
+class Stack:
+    """One embedded stack in one data directory."""
+
+    def __init__(
+        self, options: Options, environ: Mapping[str, str], say: Callable[[str], None], *, says_key: bool = True
+    ) -> None:
+        """``says_key``: whether what is said goes to a person, and not into a log, which holds no secret."""
+        self._options = options
+        self._data_dir = options.data_dir
+        # As the services read it: the environment wins over .env.
+        from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+        self._environ = {**from_file, **environ}
+        self._say = say
+        self._says_key = says_key
+        self._files = StateFiles(self._data_dir)
+        self._keepsakes = Keepsakes(self._data_dir)
+        bucket = self._environ.get("AUTOS_S3_BUCKET") or "autos"
+        self._kafka = Kafka(self._data_dir, self._keepsakes)
+        self._postgres = Postgres(self._data_dir, self._keepsakes)
+        self._s3 = S3(self._data_dir, self._keepsakes, bucket)
+        self._servers: tuple[Server, ...] = (self._kafka, self._postgres, self._s3)
+        self._to_start: queue.SimpleQueue[tuple[str, Command]] = queue.SimpleQueue()
+        self._supervisor = Supervisor(self._on_change)
+        self._connections: Connections | None = None
+        self._api_urls: list[str] = []
+        self._phase = Phase.STARTING
+        self._asked_to_end = False
+
+    # ---- the whole life ----------------------------------------------------------------------------------------
+    def run(self) -> int:
+        """Start, watch until a signal comes, stop; the exit status."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            self._files.acquire()
+        except AlreadyRunning:
+            self._say(f"a stack is running already in {self._data_dir} (see `autos ps`, `autos down`)")
+            return 1
+        status = 0
+        message = ""
+        try:
+            self._files.end_leftovers()
+            self._files.write(self._phase, {}, None)
+            self._start()
+            self._watch()
+        except Interrupted:
+            status = 130
+        except (StartError, ArtifactError) as error:
+            message = str(error)
+            self._say(message)
+            status = 1
+        finally:
+            self._stop(message)
+        return status
+
+    def _start(self) -> None:
+        began = time.monotonic()
+        if missing_jars():
+            self._say("fetching Apache Kafka, once (43 MB)")
+        connections = self._start_servers()
+        if not self._options.servers_only:
+            connections = self._start_services(connections)
+        self._connections = connections
+        self._phase = Phase.READY
+        self._on_change(self._supervisor.children)
+        self._say(self._greeting(connections, time.monotonic() - began))
+
+    def _watch(self) -> None:
+        while not self._asked_to_end:
+            for child in self._supervisor.tick():
+                self._say(
+                    f"{child.name} ended with status {child.exit_status}; starting it again ({child.command.log})"
+                )
+            time.sleep(_TICK)
+
+    def _stop(self, message: str) -> None:
+        # A second signal does not interrupt the end.
+        self._phase = Phase.FAILED if message else Phase.STOPPING
+        names = list(self._supervisor.children)
+        helpers = [name for name in names if name in composition.HELPERS]
+        services = [name for name in names if name not in composition.HELPERS and name not in composition.SERVERS]
+        self._supervisor.stop(services, _SERVICE_GRACE)
+        self._supervisor.stop(helpers, _SERVER_GRACE)
+        self._supervisor.stop(list(self._supervisor.children), _SERVER_GRACE)
+        for server in self._servers:
+            server.cleaned()
+        self._files.write(self._phase, {}, None, message)
+        self._files.release()
+
+    # ---- the parts of the start --------------------------------------------------------------------------------
+    def _start_servers(self) -> Connections:
+        """Each server by itself: prepared, started, ready, provisioned."""
+        secrets = provisioning.secrets_of(self._keepsakes)
+        dev: list[str] = []
+        steps: dict[Server, Callable[[], None]] = {
+            self._kafka: lambda: provisioning.make_topics(self._kafka.bootstrap_servers),
+            self._postgres: lambda: dev.append(provisioning.make_database(self._postgres.owner_url, secrets)),
+            self._s3: lambda: provisioning.make_bucket(self._s3),
+        }
+        tasks = {server.name: Task(self._bringing_up(server, step)) for server, step in steps.items()}
+        self._complete(tasks)
+        return Connections(
+            api_url="",
+            api_key=secrets.api_key,
+            webhook_secret=dev[0],
+            kafka=self._kafka.bootstrap_servers,
+            database_url=self._postgres.owner_url,
+            s3={
+                "endpoint": self._s3.endpoint,
+                "bucket": self._s3.bucket,
+                "access_key_id": self._s3.access_key_id,
+                "secret_access_key": self._s3.secret_access_key,
+            },
+        )
+
+    def _bringing_up(self, server: Server, step: Callable[[], None]) -> Callable[[], None]:
+        def work() -> None:
+            server.prepare()
+            self._to_start.put((server.name, server.command()))
+            self._until(server.name, server.is_ready)
+            step()
+
+        return work
+
+    def _start_services(self, connections: Connections) -> Connections:
+        names = composition.process_names(self._options.replicas)
+        endpoints = self._endpoints(connections, [process for process, _, _ in names])
+        base = composition.base_environment(self._environ, endpoints, self._data_dir)
+        logs = self._data_dir / "logs"
+        host = reachable(endpoints.api_host)
+        commands = {
+            "receiver": composition.receiver_command(endpoints.receiver_port, connections.webhook_secret, base, logs)
+        }
+        probes = {"receiver": ("127.0.0.1", endpoints.receiver_port, "/health")}
+        if endpoints.pdpj_port is not None:
+            commands["pdpj"] = composition.pdpj_command(endpoints.pdpj_port, base, logs)
+            probes["pdpj"] = ("127.0.0.1", endpoints.pdpj_port, "/_control/health")
+        for process, service, replica in names:
+            commands[process] = composition.service_command(process, service, replica, base, endpoints, logs)
+            probes[process] = (
+                (host, endpoints.api_ports[process], "/health/ready")
+                if service == "api"
+                else ("127.0.0.1", endpoints.metrics_ports[process], "/metrics")
+            )
+        tasks = {}
+        for process, command in commands.items():
+            self._supervisor.start(process, command)
+            tasks[process] = Task(self._answering(process, *probes[process]))
+        self._complete(tasks)
+        self._api_urls = [f"http://{host}:{port}" for port in endpoints.api_ports.values()]
+        return replace(connections, api_url=self._api_urls[0])
+
+    def _endpoints(self, connections: Connections, processes: list[str]) -> Endpoints:
+        wanted = self._environ.get("AUTOS_API_PORT")
+        apis = [name for name in processes if name.partition(".")[0] == "api"]
+        metrics = [f"metrics.{name}" for name in processes]
+        ports = self._keepsakes.ports(["api", "pdpj", "receiver", *metrics, *(name for name in apis if name != "api")])
+        if wanted:
+            if not wanted.isdecimal() or not is_free(int(wanted)):
+                raise StartError(f"AUTOS_API_PORT={wanted}: not a port that is free")
+            ports["api"] = int(wanted)
+        passwords = provisioning.secrets_of(self._keepsakes).role_passwords
+        return Endpoints(
+            kafka=connections.kafka,
+            s3_endpoint=self._s3.endpoint,
+            s3_bucket=self._s3.bucket,
+            s3_access_key_id=self._s3.access_key_id,
+            s3_secret_access_key=self._s3.secret_access_key,
+            database_urls={
+                service: self._postgres.url(f"autos_{service}", passwords[f"autos_{service}"])
+                for service in composition.SERVICES
+            },
+            api_host=self._environ.get("AUTOS_API_HOST") or "127.0.0.1",
+            api_ports={name: ports[name] for name in apis},
+            pdpj_port=None if self._environ.get("AUTOS_PDPJ_BASE_URL") else ports["pdpj"],
+            receiver_port=ports["receiver"],
+            metrics_ports={name: ports[f"metrics.{name}"] for name in processes},
+        )
+
+    # ---- waiting -----------------------------------------------------------------------------------------------
+    def _answering(self, name: str, host: str, port: int, path: str) -> Callable[[], None]:
+        return lambda: self._until(name, lambda: answers(host, port, path))
+
+    def _until(self, name: str, is_ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not is_ready():
+            if time.monotonic() > deadline:
+                log = self._data_dir / "logs" / f"{name}.log"
+                raise StartError(f"{name} was not ready within {_START_SECONDS:g} s\nits log: {log}")
+            time.sleep(_TICK)
+
+    def _complete(self, tasks: Mapping[str, Task]) -> None:
+        """Watch everything until these tasks are done. Raises StartError, Interrupted."""
+        while True:
+            if self._asked_to_end:
+                raise Interrupted
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._supervisor.start(*self._to_start.get_nowait())
+            for child in self._supervisor.tick():
+                if child.exit_status == _WRONG_SETTINGS or child.deaths >= _DEATHS_AT_START:
+                    raise StartError(obituary(child))
+            for name, task in tasks.items():
+                if task.error is not None:
+                    raise as_start_error(name, task.error)
+            if all(task.done for task in tasks.values()):
+                return
+            time.sleep(_TICK)
+
+    # ---- what it tells -----------------------------------------------------------------------------------------
+    def _on_change(self, children: Mapping[str, Child]) -> None:
+        self._files.write(self._phase, children, self._connections)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._asked_to_end = True
+
+    def _greeting(self, connections: Connections, seconds: float) -> str:
+        if self._options.servers_only:
+            return f"servers ready in {seconds:.1f} s"
+        return "\n".join(
+            (
+                f"Autos is ready ({seconds:.1f} s)",
+                f"  API      {connections.api_url}  (documentation: {connections.api_url}/docs)",
+                *(f"  replica  {url}" for url in self._api_urls[1:]),
+                *([f"  API key  {connections.api_key}"] if self._says_key else []),
+                f"  details  {self._files.stack_file}",
+            )
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The supervisor as a process of its own; ``autos up`` starts it."""
+    parser = argparse.ArgumentParser(prog="python -m autos.local.stack")
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--scale", action="append", default=[], metavar="SERVICE=N")
+    parser.add_argument("--servers-only", action="store_true")
+    chosen = parser.parse_args(arguments)
+    try:
+        options = Options(chosen.data_dir, composition.parse_scale(chosen.scale), chosen.servers_only)
+    except WrongScale as error:
+        parser.error(str(error))
+    return Stack(options, os.environ, lambda text: print(text, flush=True), says_key=False).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

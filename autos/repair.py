@@ -1,0 +1,99 @@
+"""``autos repair``: asks again for what ``autos doctor --deep`` finds and fetching can mend."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autos.context import fail, kafka_config, setting
+from autos.deep import look
+
+if TYPE_CHECKING:
+    from ops.invariants.findings import Mismatch
+    from ops.repair import Repair
+
+_MOST_LINES = 200
+
+
+def repair(
+    process_number: Annotated[str | None, typer.Option("--process", help="Only this case.")] = None,
+    hashes: Annotated[bool, typer.Option("--hashes", help="Read every object for its SHA-256.")] = False,
+    settle: Annotated[
+        float, typer.Option(min=0, help="Seconds that a thing may be on its way.", metavar="SECONDS")
+    ] = 60.0,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Look again for so long, until all is mended.", metavar="SECONDS")
+    ] = 0.0,
+) -> None:
+    """Fetch again what `autos doctor --deep` reports: objects that are missing or wrong, jobs that stand still."""
+    from shared.domain.cnj import InvalidProcessNumber, parse
+
+    number = None
+    if process_number is not None:
+        try:
+            number = str(parse(process_number))
+        except InvalidProcessNumber as error:
+            raise fail(f"{process_number[:64]} is no CNJ number: {error}", status=2) from None
+    found = _find(number, hashes=hashes, settle=settle)
+    if not found:
+        typer.echo("ok  nothing to mend")
+        return
+    done = _ask(found)
+    for mismatch, words in done.asked[:_MOST_LINES]:
+        typer.echo(f"ask {mismatch.rule}: {mismatch.words}: {words}")
+    for mismatch in done.left[:_MOST_LINES]:
+        typer.echo(f"BAD {mismatch.rule}: {mismatch.words}: not mended by fetching")
+    typer.echo(f"found {len(found)}, asked for {len(done.asked)} again, {len(done.left)} cannot be mended by fetching")
+    if wait and done.asked:
+        _wait(number, done, hashes=hashes, settle=settle, until=time.monotonic() + wait)
+    if done.left:
+        raise typer.Exit(1)
+
+
+def _find(number: str | None, *, hashes: bool, settle: float) -> list[Mismatch]:
+    from ops.repair import about
+
+    mismatches = look(hashes=hashes, hours=None, settle=settle).mismatches
+    return mismatches if number is None else about(mismatches, number)
+
+
+def _ask(found: list[Mismatch]) -> Repair:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ops.repair import plan
+    from shared.db.engine import make_engine
+    from shared.kafka.errors import KafkaRuntimeError
+    from shared.kafka.producer import Producer
+
+    engine = make_engine(setting("AUTOS_DATABASE_URL", "database_url"), application_name="autos-repair", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            done = plan(connection, found)
+    except SQLAlchemyError as error:
+        raise fail(f"the database does not answer: {type(error).__name__}") from error
+    finally:
+        engine.dispose()
+    bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
+    producer = Producer(bootstrap, kafka_config())
+    try:
+        producer.send_blocking(done.records, 30.0)
+    except KafkaRuntimeError as error:
+        raise fail(f"Kafka at {bootstrap} did not take it: {error}") from error
+    finally:
+        producer.close()
+    return done
+
+
+def _wait(number: str | None, done: Repair, *, hashes: bool, settle: float, until: float) -> None:
+    """Until nothing of what was asked for is found any more. Exits with 1 when the time is over before."""
+    asked = {mismatch.identity for mismatch, _ in done.asked}
+    while True:
+        left = [each for each in _find(number, hashes=hashes, settle=settle) if each.identity in asked]
+        if not left:
+            typer.echo("ok  all that was asked for is mended")
+            return
+        if time.monotonic() > until:
+            raise fail(f"{len(left)} of {len(asked)} are not mended yet; look again with `autos doctor --deep`")
+        time.sleep(1.0)

@@ -1,0 +1,133 @@
+"""``autos up``, ``down`` and ``ps``: the embedded stack on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autos.context import data_dir as default_data_dir
+from autos.context import fail
+
+# Longer than a first start with its download of Kafka takes on a slow line.
+_START_SECONDS = 600.0
+_STOP_SECONDS = 90.0
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where the stack keeps its data; AUTOS_DATA_DIR or .autos.")
+]
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when the API is ready.")] = False,
+    scale: Annotated[list[str] | None, typer.Option(help="Replicas of a service, as in downloader=2.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Start Kafka, PostgreSQL, S3, the PDPJ simulator, a receiver and the four services."""
+    from autos.local.composition import WrongScale, parse_scale
+    from autos.local.state import StateFiles
+
+    directory = data_dir or default_data_dir()
+    try:
+        replicas = parse_scale(scale or [])
+    except WrongScale as error:
+        raise fail(str(error), status=2) from error
+    directory.mkdir(parents=True, exist_ok=True)
+    if StateFiles(directory).is_running():
+        raise fail(f"a stack is running already in {directory} (see `autos ps`, `autos down`)")
+    if detach:
+        _up_detached(directory, scale or [])
+        return
+    from autos.local.stack import Options, Stack
+
+    raise typer.Exit(Stack(Options(directory, replicas), os.environ, lambda text: print(text, flush=True)).run())
+
+
+def _up_detached(directory: Path, scale: list[str]) -> None:
+    from autos.local.keepsakes import read_json
+    from autos.local.server import private
+    from autos.local.state import Phase, StateFiles
+
+    files = StateFiles(directory)
+    log_path = directory / "logs" / "supervisor.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    arguments = [sys.executable, "-m", "autos.local.stack", "--data-dir", str(directory)]
+    arguments += [part for value in scale for part in ("--scale", value)]
+    log_path.unlink(missing_ok=True)
+    with open(log_path, "wb", opener=private) as log:
+        supervisor = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    try:
+        while True:
+            status = supervisor.poll()
+            if status is not None:
+                words = log_path.read_text(errors="replace").strip()
+                raise fail(words or f"the supervisor ended with status {status}")
+            if files.supervisor_pid() == supervisor.pid and files.phase()[0] is Phase.READY:
+                break
+            if time.monotonic() > deadline:
+                _end(supervisor)
+                raise fail(f"the stack was not ready within {_START_SECONDS:g} s\nits log: {log_path}")
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        _end(supervisor)
+        raise fail("interrupted; the stack was stopped", status=130) from None
+    # The supervisor's greeting, and the development key, which its log does not hold.
+    typer.echo(log_path.read_text(errors="replace").strip())
+    typer.echo(f"  API key  {read_json(files.stack_file).get('api_key', '')}")
+    # It outlives this command on purpose: nobody waits for it here.
+    supervisor.returncode = 0
+
+
+def _end(supervisor: subprocess.Popen[bytes]) -> None:
+    supervisor.send_signal(signal.SIGTERM)
+    try:
+        supervisor.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        supervisor.kill()
+        supervisor.wait()
+
+
+def down(data_dir: DataDir = None) -> None:
+    """Stop a running stack; its data stays."""
+    from autos.local.state import StateFiles
+
+    directory = data_dir or default_data_dir()
+    try:
+        stopped = StateFiles(directory).stop_running(_STOP_SECONDS)
+    except TimeoutError as error:
+        raise fail(str(error)) from error
+    typer.echo("stopped" if stopped else f"no stack is running in {directory}")
+
+
+def ps(data_dir: DataDir = None) -> None:
+    """List the processes of the running stack."""
+    from autos.local.state import StateFiles
+
+    directory = data_dir or default_data_dir()
+    files = StateFiles(directory)
+    processes = files.processes()
+    if not files.is_running():
+        raise fail(f"no stack is running in {directory}")
+    phase, _ = files.phase()
+    typer.echo(f"{phase or 'unknown'}  supervisor {files.supervisor_pid()}")
+    for name, entry in processes.items():
+        alive = "running" if _is_alive(entry["pid"]) else "down"
+        typer.echo(f"  {name:<16}{entry['pid']:>8}  {alive:<8} {entry['log']}")
+
+
+def _is_alive(pid: int) -> bool:
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

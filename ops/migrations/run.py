@@ -1,0 +1,97 @@
+"""Run the migrations: ``upgrade(owner_url)``; also ``python -m ops.migrations.run upgrade|downgrade|check``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from shared.db.engine import make_engine
+from shared.db.schema import METADATA, SCHEMAS
+
+_LOCK: Final = 0x6175746F73  # "autos": only one process migrates at a time
+
+
+def _with(owner_url: str, work: Callable[[Config], None]) -> None:
+    engine = make_engine(owner_url, application_name="autos-migrate", pool_size=1)
+    try:
+        with engine.begin() as connection:
+            # Transaction-scoped: the lock ends with the migration, whatever happens to the process.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            work(_config(connection))
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(owner_url: str, revision: str = "head") -> None:
+    """Bring the database to ``revision``. ``owner_url`` is a role that may create schemas and roles."""
+    _with(owner_url, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(owner_url: str, revision: str = "base") -> None:
+    """Take the database back to ``revision``; ``base`` leaves it empty."""
+    _with(owner_url, lambda config: command.downgrade(config, revision))
+
+
+def make_revision(owner_url: str, message: str) -> None:
+    """Write a new revision with the differences between the tables and the database; to be read and corrected."""
+
+    def write(config: Config) -> None:
+        command.revision(config, message=message, autogenerate=True)
+
+    _with(owner_url, write)
+
+
+def differences(owner_url: str) -> list[object]:
+    """What the table definitions and the migrated database do not agree on; empty when all is well."""
+    engine = make_engine(owner_url, application_name="autos-migrate", pool_size=1)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(
+                connection,
+                opts={
+                    "include_schemas": True,
+                    "include_name": lambda name, kind, _: kind != "schema" or name in SCHEMAS,
+                    "compare_type": True,
+                },
+            )
+            return list(compare_metadata(context, METADATA))
+    finally:
+        engine.dispose()
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; the database is AUTOS_DATABASE_URL, as its owner."""
+    url = os.environ.get("AUTOS_DATABASE_URL")
+    if not url or len(arguments) < 1 or arguments[0] not in {"upgrade", "downgrade", "check", "revision"}:
+        sys.stderr.write("usage: AUTOS_DATABASE_URL=... python -m ops.migrations.run upgrade|downgrade|check\n")
+        return 2
+    if arguments[0] == "revision":
+        make_revision(url, " ".join(arguments[1:]))
+        return 0
+    if arguments[0] == "check":
+        found = differences(url)
+        for difference in found:
+            sys.stderr.write(f"{difference}\n")
+        return 1 if found else 0
+    (upgrade if arguments[0] == "upgrade" else downgrade)(url)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""HTTP of the API beneath its routes: connections, bounds, problems, headers."""

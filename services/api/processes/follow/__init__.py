@@ -1,0 +1,1 @@
+"""Following a case: entity tags, long polls, streams of events."""

@@ -1,0 +1,1 @@
+"""A request for a case: decided, read at the source, stored, started."""

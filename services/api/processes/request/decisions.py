@@ -1,0 +1,161 @@
+"""What a request for a case leads to, decided without database, source or clock (docs/adr/0006)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from services.api.jobs.model import ALL, Job
+from shared.domain.cnj import ProcessNumber
+from shared.domain.secrecy import Viewer, is_public_case
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a client wants of a case. ``document_id`` None means the whole case."""
+
+    number: ProcessNumber
+    viewer: Viewer
+    asked_at: datetime
+    traceparent: str
+    webhook_url: str | None = None
+    download: bool = True
+    refresh: bool = False
+    retry_failed: bool = False
+    document_id: str | None = None
+    documents: bool = True
+    """Show the documents in the answer."""
+    lost: bool = False
+    """The document is said to be available, and its object is not in the store as recorded."""
+    defer: bool = False
+    """Leave reading the source to the job: for many cases at once."""
+
+    @property
+    def client_id(self) -> str:
+        return self.viewer.client_id
+
+    @property
+    def scope(self) -> str:
+        return ALL if self.document_id is None else self.document_id
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is stored of the case: when the source was read, the newest jobs, and the document asked for."""
+
+    fetched_at: datetime | None
+    case_job: Job | None
+    document_job: Job | None = None
+    document_known: bool = False
+    document_available: bool = False
+    source_version: str | None = None
+    """The source's own version of what is stored, where it tells one."""
+    secrecy_level: int | None = None
+    asked_before: bool = True
+    """Whether the client asked for the case before."""
+
+    def hides_from(self, viewer: Viewer) -> bool:
+        """Whether what is stored says that the case does not exist for this viewer."""
+        return self.fetched_at is not None and not is_public_case(self.secrecy_level) and not viewer.sealed
+
+    @property
+    def running(self) -> Job | None:
+        """The job that a request joins: one for the whole case comes before one for a document."""
+        for job in (self.case_job, self.document_job):
+            if job is not None and not job.ended:
+                return job
+        return None
+
+    @property
+    def last(self) -> Job | None:
+        """The newest of the jobs that concern the request."""
+        found = [job for job in (self.case_job, self.document_job) if job is not None]
+        return max(found, key=lambda job: job.created_at, default=None)
+
+
+class Step(Enum):
+    """What to do with the case's jobs."""
+
+    ANSWER = "answer"
+    """Show what is there, with the job given (None when there is none)."""
+    START = "start"
+    """Create a job."""
+    UNKNOWN_DOCUMENT = "unknown_document"
+    """The case has no such document."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A step, and the job that the answer shows when no new one is started."""
+
+    step: Step
+    job: Job | None = None
+
+
+def is_stale(fetched_at: datetime | None, now: datetime, ttl_seconds: float) -> bool:
+    """Whether what is stored of the source is older than AUTOS_PROCESS_TTL_SECONDS (nothing stored is not old)."""
+    return fetched_at is not None and now - fetched_at > timedelta(seconds=ttl_seconds)
+
+
+def needs_own_reading(known: Known, *, share: bool) -> bool:
+    """Whether the client has to be shown by the source that it may see what another one brought.
+
+    ``share`` is AUTOS_SHARE_CASES: with it, what is stored will do.
+    """
+    return not share and not known.asked_before and known.fetched_at is not None
+
+
+def must_read(ask: Ask, known: Known, ttl_seconds: float, *, share: bool = True) -> bool:
+    """Whether the source has to be read before the request can be decided.
+
+    Not while a job runs that the request joins: that job's documents are fixed, and when it does the discovery itself
+    the source was away a moment ago. What is stored and hidden from the client is read as what was never stored: it
+    costs the same and takes as long, and a case that was opened is found.
+    """
+    if known.hides_from(ask.viewer) or needs_own_reading(known, share=share):
+        return True
+    if known.running is not None:
+        return False
+    if ask.document_id is not None and known.document_known:
+        return False
+    return known.fetched_at is None or ask.refresh or is_stale(known.fetched_at, ask.asked_at, ttl_seconds)
+
+
+def decide(ask: Ask, known: Known, *, was_due: bool) -> Decision:
+    """What the request leads to, once the source was read if that was due (``was_due``).
+
+    A job created after the request came in answers it, so that a burst of equal requests is one job however fast
+    that job ends.
+    """
+    if not ask.download:
+        return Decision(Step.ANSWER, known.running or known.last)
+    if known.running is not None:
+        return Decision(Step.ANSWER, known.running)
+    if ask.document_id is not None:
+        return _decide_document(ask, known)
+    last = known.case_job
+    if last is None:
+        return Decision(Step.START)
+    if last.created_at >= ask.asked_at:
+        return Decision(Step.ANSWER, last)
+    if was_due or ask.refresh or ask.retry_failed:
+        return Decision(Step.START)
+    return Decision(Step.ANSWER, last)
+
+
+def _decide_document(ask: Ask, known: Known) -> Decision:
+    if known.fetched_at is not None and not known.document_known:
+        return Decision(Step.UNKNOWN_DOCUMENT)
+    last = known.last
+    if last is not None and ((known.document_available and not ask.lost) or last.created_at >= ask.asked_at):
+        return Decision(Step.ANSWER, last)
+    return Decision(Step.START)
+
+
+def must_verify(ask: Ask, known: Known) -> bool:
+    """Whether a new job looks up in the object store what is said to be available.
+
+    Not the first job of a case, which finds nothing there: whoever asks again may have found something missing.
+    """
+    return ask.refresh or ask.retry_failed or ask.document_id is not None or known.last is not None

@@ -1,0 +1,68 @@
+"""The events that a request for a case causes, as outbox records with ids that a repeat makes again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from services.api.jobs.model import Job
+from services.api.processes.request.decisions import Ask
+from shared.events import topics
+from shared.events.envelope import deterministic_id, encode
+from shared.events.process_requested import ProcessRequested
+from shared.events.webhook_subscribed import WebhookSubscribed
+from shared.kafka.records import OutgoingRecord
+
+SOURCE: Final = "/autos/api"
+_NAMED_AT_MOST: Final = 500
+
+
+def requested(
+    ask: Ask, job: Job, document_ids: Sequence[str] | None, now: datetime, *, verify: bool = False
+) -> OutgoingRecord:
+    """The job's ProcessRequested; ``document_ids`` None means what the job's row says.
+
+    Raises ValueError for more ids than an event may name: no event grows with a case.
+    """
+    if document_ids is not None and len(document_ids) > _NAMED_AT_MOST:
+        raise ValueError(f"an event names at most {_NAMED_AT_MOST} documents")
+    event = ProcessRequested(
+        job_id=job.job_id,
+        process_number=ask.number,
+        client_id=ask.client_id,
+        document_ids=list(document_ids) if document_ids is not None else None,
+        discover=job.discover,
+        verify=verify,
+        created_at=job.created_at,
+    )
+    return encode(
+        event,
+        topics.PROCESS_REQUESTED,
+        event_id=deterministic_id("process.requested", job.job_id),
+        source=SOURCE,
+        time=now,
+        traceparent=ask.traceparent,
+    )
+
+
+def subscribed(ask: Ask, job: Job, subscription_id: str, url: str, now: datetime) -> OutgoingRecord:
+    """The WebhookSubscribed of a URL and a job."""
+    event = WebhookSubscribed(
+        subscription_id=subscription_id,
+        job_id=job.job_id,
+        process_number=ask.number,
+        client_id=ask.client_id,
+        url=url,
+        sealed=ask.viewer.sealed,
+    )
+    # A subscription that gains the scope is told again, under another id.
+    names = ("webhook.subscribed", subscription_id, *(("sealed",) if ask.viewer.sealed else ()))
+    return encode(
+        event,
+        topics.WEBHOOK_SUBSCRIBED,
+        event_id=deterministic_id(*names),
+        source=SOURCE,
+        time=now,
+        traceparent=ask.traceparent,
+    )

@@ -1,0 +1,37 @@
+"""Starts a job for a request: its row, and the event that has it planned."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from services.api.http.problems import TooManyActiveJobs
+from services.api.jobs import repository as jobs
+from services.api.jobs.model import Job
+from services.api.processes.request import events
+from services.api.processes.request.decisions import Ask, Known, must_verify
+from services.api.processes.request.outcome import Rules
+from shared.kafka.records import OutgoingRecord
+
+
+def start_job(
+    connection: Connection, ask: Ask, known: Known, rules: Rules, *, away: bool, now: datetime
+) -> tuple[Job, OutgoingRecord]:
+    """The job and its event. The caller holds the case. Raises TooManyActiveJobs."""
+    if jobs.count_active(connection, ask.client_id) >= rules.max_active_jobs:
+        raise TooManyActiveJobs(f"a client may have {rules.max_active_jobs} active jobs", headers={"Retry-After": "30"})
+    if known.last is not None:
+        jobs.release_ended(connection, ask.number)
+    job = jobs.create_job(
+        connection,
+        process_number=ask.number,
+        client_id=ask.client_id,
+        scope=ask.scope,
+        discover=away,
+        retry_failed=ask.retry_failed,
+        webhook_url=ask.webhook_url,
+        now=now,
+    )
+    wanted = [ask.document_id] if ask.document_id is not None else None
+    return job, events.requested(ask, job, wanted, now, verify=must_verify(ask, known))

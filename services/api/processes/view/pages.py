@@ -1,0 +1,178 @@
+"""The lists of a case a page at a time: documents with filters, movements, parties.
+
+A page is found from an index by what its cursor names (the place of a document, the number of a movement or party),
+so it costs the same wherever it is, and nothing is shown twice or left out when states change between two pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, false, func, or_, select, true, tuple_
+
+from services.api.documents.links import LinkCache
+from services.api.http import cursors
+from services.api.jobs.model import ALL, Job
+from services.api.jobs.participants import has_webhook
+from services.api.jobs.repository import shown_job
+from services.api.processes.view import repository
+from services.api.processes.view.reading import sight_for
+from services.api.processes.view.repository import Document
+from services.api.processes.view.views import default_document_status, documents_view
+from shared.db import progress
+from shared.db.case_lists import Part, read_movements, read_parties
+from shared.db.catalog import documents
+from shared.db.engine import Database
+from shared.db.visibility import PUBLIC_DOCUMENT
+from shared.domain.secrecy import Sight, Viewer
+from shared.domain.views import ANSWER_BYTES, fitting
+
+MOST: Final = 500
+"""Items of one page."""
+_PAGE_BYTES: Final = ANSWER_BYTES - 1_000
+_state: Final = progress.documents
+_HERE: Final = and_(
+    _state.c.process_number == documents.c.process_number, _state.c.document_id == documents.c.document_id
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which documents of a case, and how many of them; texts are compared without regard to case."""
+
+    status: str | None = None
+    type: str | None = None
+    degree: str | None = None
+    court: str | None = None
+    since: datetime | None = None
+    """Filed then or later."""
+    cursor: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True)
+class _Found:
+    sight: Sight
+    documents: Sequence[Document]
+    total: int
+    job: Job | None
+    has_webhook: bool
+
+
+class CasePages:
+    """Reads pages of a case, as the viewer sees it."""
+
+    def __init__(self, database: Database, links: LinkCache) -> None:
+        self._database = database
+        self._links = links
+
+    async def documents(self, viewer: Viewer, process_number: str, wanted: Wanted) -> dict[str, Any]:
+        """The DocumentPage. Raises InvalidCursor and ProcessUnknown."""
+        after = cursors.decode_place(wanted.cursor, "documents") if wanted.cursor is not None else None
+
+        def read(connection: Connection) -> _Found:
+            return _documents(connection, sight_for(connection, viewer, process_number), process_number, wanted, after)
+
+        found = await self._database.read(read)
+
+        def page(links: LinkCache) -> dict[str, Any]:
+            listed = found.documents[: wanted.limit]
+            views = documents_view(listed, found.job, links, found.sight, has_webhook=found.has_webhook)
+            shown = fitting(views, _PAGE_BYTES)
+            last = listed[len(shown) - 1].listed if shown and len(shown) < len(found.documents) else None
+            cursor = None
+            if last is not None:
+                place = found.sight.left_out.place(last.position)
+                cursor = cursors.encode_place("documents", place, last.document_id)
+            return {"documents": shown, "next_cursor": cursor, "total": found.total}
+
+        return await self._links.build(page, len(found.documents))
+
+    async def movements(self, viewer: Viewer, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
+        """The MovementPage. Raises InvalidCursor and ProcessUnknown."""
+        below = cursors.decode_place(cursor, "movements")[0] if cursor is not None else None
+
+        def read(connection: Connection) -> Part | None:
+            sight_for(connection, viewer, process_number)
+            return read_movements(connection, process_number, below=below, limit=limit)
+
+        return _page("movements", await self._database.read(read))
+
+    async def parties(self, viewer: Viewer, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
+        """The PartyPage. Raises InvalidCursor and ProcessUnknown."""
+        after = cursors.decode_place(cursor, "parties")[0] if cursor is not None else None
+
+        def read(connection: Connection) -> Part | None:
+            sight_for(connection, viewer, process_number)
+            return read_parties(connection, process_number, after=after, limit=limit)
+
+        return _page("parties", await self._database.read(read))
+
+
+def _page(kind: str, part: Part | None) -> dict[str, Any]:
+    if part is None:
+        return {kind: [], "next_cursor": None, "total": 0}
+    shown = fitting([item for _, item in part.items], _PAGE_BYTES)
+    more = part.more or len(shown) < len(part.items)
+    cursor = cursors.encode_place(kind, part.items[len(shown) - 1][0]) if shown and more else None
+    return {kind: shown, "next_cursor": cursor, "total": part.total}
+
+
+def _documents(
+    connection: Connection, sight: Sight, process_number: str, wanted: Wanted, after: tuple[int, str] | None
+) -> _Found:
+    job = shown_job(connection, process_number, sight)
+    told = job is not None and not job.ended and has_webhook(connection, job.job_id)
+    rules = [documents.c.process_number == str(process_number), *_filters(wanted, job, told=told)]
+    if not sight.sealed:
+        rules.append(PUBLIC_DOCUMENT)
+    place = tuple_(documents.c.position, documents.c.document_id)
+    page = (
+        select(*repository.LISTED)
+        .join(_state, _HERE, isouter=True)
+        .where(*rules)
+        .order_by(documents.c.position, documents.c.document_id)
+        .limit(wanted.limit + 1)
+    )
+    if after is not None:
+        page = page.where(place > tuple_(sight.left_out.position(after[0]), after[1]))
+    listed = connection.execute(page).all()
+    counted = select(func.count()).select_from(documents)
+    if wanted.status is not None:
+        counted = counted.join(_state, _HERE, isouter=True)
+    total: int = connection.execute(counted.where(*rules)).scalar_one()
+    return _Found(sight, repository.with_states(connection, process_number, listed), total, job, told)
+
+
+def _filters(wanted: Wanted, job: Job | None, *, told: bool) -> list[ColumnElement[bool]]:
+    rules: list[ColumnElement[bool]] = []
+    if wanted.status is not None:
+        rules.append(_has_status(wanted.status, job, told=told))
+    if wanted.type is not None:
+        kind = wanted.type.lower()
+        rules.append(or_(func.lower(documents.c.type) == kind, func.lower(documents.c.type_code) == kind))
+    for name in ("degree", "court"):
+        value: str | None = getattr(wanted, name)
+        if value is not None:
+            column = documents.c.get(name)
+            rules.append(func.lower(cast(column, Text)) == value.lower() if column is not None else false())
+    if wanted.since is not None:
+        rules.append(documents.c.filed_at >= wanted.since)
+    return rules
+
+
+def _has_status(status: str, job: Job | None, *, told: bool) -> ColumnElement[bool]:
+    """The rule of :func:`shared.domain.views.document_view`: the projection's word, or what holds while it has none."""
+    said = _state.c.status == status
+    unsaid = or_(_state.c.status.is_(None), _state.c.status == "pending")
+    if status not in {"pending", "processing"}:
+        return said
+    if job is None or job.scope == ALL or job.ended or told:
+        holds: ColumnElement[bool] = true() if default_document_status(job, "", has_webhook=told) == status else false()
+    else:
+        named = documents.c.document_id == job.scope
+        holds = named if status == "processing" else ~named
+    return or_(and_(said, _state.c.status != "pending"), and_(unsaid, holds))

@@ -1,0 +1,1 @@
+"""The fetcher: brings one document from the source into the object store."""

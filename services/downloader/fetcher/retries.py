@@ -1,0 +1,70 @@
+"""Pure: what follows when the source is not there for a document, once it is judged what that is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sources.errors import SourceAway, SourceThrottled, SourceTimeout
+from sources.gate.limiter import Asker, Judgement
+
+DOUBT_SECONDS: Final = (2.0, 4.0)
+"""In doubt an attempt has so many more tries, after these waits; then it is spent."""
+
+_FIRST_HOLD: Final = 0.1
+_LONGEST_HOLD: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How one attempt at a document has gone so far."""
+
+    again: bool = False
+    """It was too slow, or the source was not there for it: it stands behind those that are asked for first."""
+    held: int = 0
+    doubts: int = 0
+    throttled: int = 0
+    documents: int = 0
+    """How many documents the source had given this worker at the last 429."""
+
+    def asker(self, case: str) -> Asker:
+        """How it stands at the gate."""
+        return Asker(case, again=self.again, throttled=self.throttled)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again after ``seconds``, as ``tries``; no attempt is counted."""
+
+    tries: Tries
+    seconds: float
+
+
+def cut_short(error: SourceAway, patience: float | None) -> bool:
+    """Whether a first try was only given less time than is set: nothing is judged then, and it has another one."""
+    return patience is not None and isinstance(error, SourceTimeout)
+
+
+def after_cut(tries: Tries) -> Tries:
+    """The next one waits for as long as is set, behind the others."""
+    return replace(tries, again=True)
+
+
+def after_away(error: SourceAway, judgement: Judgement, tries: Tries, *, documents: int) -> Wait | None:
+    """What follows from a judged failure; None: it costs the attempt.
+
+    ``documents`` is how many the source has given this worker by now.
+    """
+    if isinstance(error, SourceThrottled):
+        others = tries.throttled == 0 or documents > tries.documents
+        tries = replace(tries, throttled=tries.throttled + others, documents=documents)
+    match judgement:
+        case Judgement.DOCUMENT:
+            return None
+        case Judgement.DOUBT:
+            if tries.doubts >= len(DOUBT_SECONDS):
+                return None
+            return Wait(replace(tries, again=True, doubts=tries.doubts + 1), DOUBT_SECONDS[tries.doubts])
+        case Judgement.OUTAGE:
+            seconds = min(_LONGEST_HOLD, _FIRST_HOLD * 2.0 ** min(tries.held, 16))
+            return Wait(replace(tries, again=False, held=tries.held + 1), seconds)

@@ -1,0 +1,213 @@
+"""One document from the source into the object store: read through the gate, checked, then stored whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from services.downloader.catalog_reads import StoredDocument
+from services.downloader.fetcher.duplicates import Copies
+from services.downloader.fetcher.retries import Tries, after_away, after_cut, cut_short
+from services.downloader.fetcher.spool import Spool
+from services.downloader.fetcher.upload import Shelf
+from services.downloader.metrics import DownloaderMetrics
+from shared.events.document_requested import DocumentRequested
+from shared.kafka.errors import InfrastructureAway
+from shared.storage.store import object_key
+from sources.content.judgement import Listed
+from sources.errors import Doubtful, SourceAway, SourceUnavailable
+from sources.gate.limiter import Slot, SourceGate, Turn
+from sources.pdpj.client import CourtSource
+
+_SHELF_SECONDS: Final = 0.5
+"""For so long the store is taken to be away after it was found so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """A document that is in the store. ``size`` is bytes, ``sha256`` lower-case hexadecimal."""
+
+    sha256: str
+    size: int
+    content_type: str
+    object_key: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """``last``: there is no further attempt, so a doubtful document is kept.
+
+    ``replaces`` is what is stored of an earlier listing; it stays where it is, for whoever has a link to it.
+    """
+
+    last: bool
+    replaces: StoredDocument | None = None
+
+
+class Transfer:
+    """Memory is bounded by what is done at once, not by the size of a document: see Spool and Shelf.
+
+    ``places``: documents that are stored at once; those being read are the gate's to count. ``given`` is called with
+    each document that came whole.
+    """
+
+    def __init__(
+        self,
+        source: CourtSource,
+        gate: SourceGate,
+        shelf: Shelf,
+        copies: Copies,
+        *,
+        spool_dir: Path,
+        metrics: DownloaderMetrics,
+        places: int,
+        given: Callable[[DocumentRequested], None],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._source = source
+        self._gate = gate
+        self._shelf = shelf
+        self._copies = copies
+        self._spool_dir = spool_dir
+        self._metrics = metrics
+        self._given = given
+        self._clock = clock
+        self._storing = asyncio.Semaphore(places)
+        self._asking_shelf = asyncio.Lock()
+        self._shelf_away_until = float("-inf")
+
+    async def run(
+        self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
+    ) -> Transferred:
+        """``started`` is called when the source is about to be asked; ``turn`` can end the waiting.
+
+        Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
+        this document, InfrastructureAway when the store or the disk is away, LeftLine. Nothing is stored then.
+        """
+        tries = Tries(again=request.last_error == SourceUnavailable.CODE)
+        while True:
+            await self._shelf_is_there(request)
+            with Spool(self._spool_dir) as spool:
+                try:
+                    read = await self._through(spool, request, started, tries, turn)
+                except _Away as away:
+                    tries = await self._again(away, tries, turn)
+                    continue
+                try:
+                    if read.doubtful and not terms.last:
+                        raise Doubtful
+                    with self._metrics.in_flight.track_inprogress():
+                        return await self._store(spool, request, read, terms)
+                finally:
+                    self._storing.release()
+
+    async def _shelf_is_there(self, request: DocumentRequested) -> None:
+        """One asks for all that wait. Raises InfrastructureAway."""
+        async with self._asking_shelf:
+            if self._clock() < self._shelf_away_until:
+                raise InfrastructureAway("object store")
+            try:
+                await self._shelf.ready(request.object_key)
+            except InfrastructureAway:
+                self._shelf_away_until = self._clock() + _SHELF_SECONDS
+                raise
+
+    async def _again(self, away: _Away, tries: Tries, turn: Turn) -> Tries:
+        """Wait until the document is to be asked for again. Raises SourceError when that costs an attempt, LeftLine."""
+        error, slot = away.error, away.slot
+        if cut_short(error, slot.patience):
+            return after_cut(tries)
+        assert slot.failure is not None
+        judgement = await self._gate.judge(slot.failure, turn)
+        wait = after_away(error, judgement, tries, documents=self._gate.documents)
+        if wait is None:
+            raise error
+        self._metrics.holds.labels(error.code).inc()
+        await turn.sleep(wait.seconds)
+        return wait.tries
+
+    async def _through(
+        self, spool: Spool, request: DocumentRequested, started: Callable[[], None], tries: Tries, turn: Turn
+    ) -> _Read:
+        """The document into the spool. A place to store it is held afterwards, for the caller to let go of."""
+        slot: Slot | None = None
+        try:
+            async with self._gate.slot(tries.asker(request.process_number), turn) as slot:
+                started()
+                with self._metrics.in_flight.track_inprogress():
+                    read = await self._read(spool, request, slot)
+                # The place at the source is kept until there is one to store: what waits in memory has a bound.
+                await self._storing.acquire()
+                return read
+        except SourceAway as error:
+            assert slot is not None
+            raise _Away(error, slot) from error
+
+    async def _store(self, spool: Spool, request: DocumentRequested, read: _Read, terms: Terms) -> Transferred:
+        content = await spool.finish()
+        begun = self._clock()
+        # What is fetched because an object has the wrong bytes must not find just that one.
+        key = None if request.refetch else await self._copies.find(request, spool.sha256, spool.size)
+        stored = Transferred(
+            spool.sha256,
+            spool.size,
+            read.content_type,
+            key or content_key(request, spool.sha256, terms.replaces),
+            read.warnings,
+        )
+        if key is None:
+            await self._shelf.put(
+                request,
+                content,
+                key=stored.object_key,
+                size=stored.size,
+                sha256=stored.sha256,
+                content_type=stored.content_type,
+            )
+            await self._copies.note(request, stored.sha256, stored.object_key)
+        self._metrics.store_seconds.observe(self._clock() - begun)
+        self._metrics.bytes.inc(stored.size)
+        return stored
+
+    async def _read(self, spool: Spool, request: DocumentRequested, slot: Slot) -> _Read:
+        """The document into the spool. Length and shape are checked by the stream."""
+        listed = Listed(request.listed_type, request.expected_size, request.rendition)
+        begun = self._clock()
+        async with self._source.open_document(request.source_path, listed, patience=slot.patience) as stream:
+            slot.answered()
+            async for piece in stream.aiter_bytes():
+                await spool.write(piece)
+        self._metrics.fetch_seconds.observe(self._clock() - begun)
+        self._given(request)
+        return _Read(stream.content_type, stream.judgement.warnings, stream.judgement.doubtful)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read into the spool, and what is odd about it."""
+
+    content_type: str
+    warnings: tuple[str, ...]
+    doubtful: bool
+
+
+class _Away(Exception):
+    """The source was not there for a request; ``slot`` knows what is to be judged."""
+
+    def __init__(self, error: SourceAway, slot: Slot) -> None:
+        super().__init__(error.code)
+        self.error = error
+        self.slot = slot
+
+
+def content_key(request: DocumentRequested, sha256: str, replaces: StoredDocument | None) -> str:
+    """Where a document's bytes are stored: under its key, and what takes the place of others beside it, by its hash."""
+    first = object_key(request.process_number, request.document_id)
+    if replaces is None or replaces.object_key is None:
+        return first
+    return replaces.object_key if replaces.sha256 == sha256 else f"{first}.{sha256}"

@@ -1,0 +1,1 @@
+"""What all workers share of the source: places, pauses, and what they saw of it."""

@@ -1,0 +1,132 @@
+"""The worker's heartbeat: its share of the source, the pauses of all workers, the jobs that were cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+from sqlalchemy import Connection
+
+from services.downloader.cancellations import Cancellations
+from services.downloader.metrics import DownloaderMetrics
+from services.downloader.source_share.share import BEAT_SECONDS, DEAD_SECONDS, share
+from services.downloader.source_share.worker_rows import Beat, beat, leave, write_pause
+from shared.db.engine import Database
+from shared.kafka.errors import InfrastructureAway
+from sources.gate.breaker import BreakerState
+from sources.gate.limiter import SourceGate
+
+_log = logging.getLogger(__name__)
+
+_BREAKER = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+
+
+class Sharing:
+    """Keeps the gate's limit and pauses in step with the other workers'. ``total`` requests are for all of them."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        database: Database,
+        gate: SourceGate,
+        cancellations: Cancellations,
+        *,
+        total: int,
+        capacity: int,
+        metrics: DownloaderMetrics,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._worker_id = worker_id
+        self._database = database
+        self._gate = gate
+        self._cancellations = cancellations
+        self._total = total
+        self._capacity = capacity
+        self._metrics = metrics
+        self._clock = clock
+        self._joined = self._last_beat = clock()
+        self._counted = False
+        self._live = 1
+        self._pause_until = 0.0
+        self._paused = asyncio.Event()
+        self._away = False
+
+    def pause_others(self, seconds: float) -> None:
+        """An answer of the source asked for a pause: this worker keeps it already, the others shall too."""
+        self._pause_until = max(self._pause_until, self._clock() + seconds)
+        self._paused.set()
+
+    async def join(self) -> None:
+        """The first heartbeat, before anything is asked. A database that is not up yet is waited for."""
+        while not await self.beat():
+            await self._until_due()
+
+    async def run(self) -> None:
+        """Beat until cancelled, then take the worker's row away, so that the others need not wait for its death."""
+        try:
+            while True:
+                await self._until_due()
+                await self.beat()
+        finally:
+            try:
+                await self._database.run(lambda connection: leave(connection, self._worker_id))
+            except InfrastructureAway:
+                _log.info("left without a word: the others will notice")
+
+    async def beat(self) -> bool:
+        """One heartbeat; False when the database is away (the share is then taken back after a while)."""
+        self._paused.clear()
+        begun = self._clock()
+        pause_until = self._pause_until
+        pause = max(0.0, pause_until - begun)
+        try:
+            learned = await self._database.run(lambda connection: _beat(connection, self._worker_id, pause))
+            await self._cancellations.refresh()
+        except InfrastructureAway:
+            if not self._away:
+                _log.warning("heartbeat not written: database away")
+            self._away = True
+            self._apply()
+            return False
+        if self._away:
+            _log.info("heartbeat written again: database back")
+        self._away = False
+        if self._pause_until == pause_until:
+            self._pause_until = 0.0
+        if not self._counted or begun - self._last_beat >= DEAD_SECONDS:
+            # New, or silent for so long that the others have counted it out.
+            self._joined, self._counted = begun, True
+        self._last_beat, self._live = begun, learned.live
+        if learned.pause > 0:
+            self._gate.pause(learned.pause)
+        self._apply()
+        return True
+
+    async def _until_due(self) -> None:
+        """Until the next heartbeat: at once when there is a pause to tell."""
+        try:
+            async with asyncio.timeout(BEAT_SECONDS):
+                await self._paused.wait()
+        except TimeoutError:
+            return
+
+    def _apply(self) -> None:
+        now = self._clock()
+        self._gate.limit = share(
+            self._total,
+            self._live,
+            capacity=self._capacity,
+            age=now - self._joined,
+            silent=now - self._last_beat,
+        )
+        found = self._gate.snapshot()
+        self._metrics.breaker_state.set(_BREAKER[found.breaker])
+        self._metrics.source_limit.set(found.limit)
+
+
+def _beat(connection: Connection, worker_id: str, pause: float) -> Beat:
+    if pause > 0:
+        write_pause(connection, pause)
+    return beat(connection, worker_id)

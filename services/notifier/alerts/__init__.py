@@ -1,0 +1,1 @@
+"""Alerts about endpoints and outboxes, sent to people."""

@@ -1,0 +1,99 @@
+"""The health of an endpoint over days: pure ``judge(endpoint, effect, now, policy) -> Endpoint``.
+
+An endpoint that answers 410, or whose attempts have all failed for days, is disabled: its deliveries are kept and
+sent when the client enables it again. The breaker (breaker.py) is about seconds and lives in memory; this is a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.notifier.domain.delivery import Effect
+from services.notifier.sending.payload import Form
+
+_TOUCH_EVERY: Final = timedelta(seconds=30)
+
+ANSWERED_GONE: Final = "answered_gone"
+FAILING_FOR_DAYS: Final = "failing_for_days"
+SMALLER_FOR: Final = timedelta(days=30)
+"""How long it is remembered that an endpoint refused a body as too large; then a full one is tried again."""
+EXHAUSTED: Final = "exhausted"
+DISABLED: Final = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is remembered of an endpoint. ``alert_reason`` is set while people have still to be told."""
+
+    consecutive_failures: int = 0
+    failing_since: datetime | None = None
+    last_success_at: datetime | None = None
+    last_failure_at: datetime | None = None
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+    alert_reason: str | None = None
+    body_form: Form = Form.FULL
+    body_form_at: datetime | None = None
+
+    @property
+    def disabled(self) -> bool:
+        return self.disabled_at is not None
+
+
+def form_now(form: int, since: datetime | None, now: datetime) -> Form:
+    """The form of the bodies that an endpoint gets now."""
+    return Form(form) if since is not None and now - since < SMALLER_FOR else Form.FULL
+
+
+def refused_as_too_large(endpoint: Endpoint, sent: Form, now: datetime) -> Endpoint:
+    """The endpoint after a 413 for a body of this form: it gets smaller ones, which is no failure of its own."""
+    known = form_now(endpoint.body_form, endpoint.body_form_at, now)
+    return replace(endpoint, body_form=max(known, Form(min(sent + 1, Form.BARE))), body_form_at=now)
+
+
+def judge(endpoint: Endpoint, effect: Effect, now: datetime, *, disable_after: timedelta) -> Endpoint:
+    """The endpoint after an attempt with this effect.
+
+    A success while nothing was wrong is written at most every 30 s, so that a quick endpoint's row is not rewritten
+    with every delivery.
+    """
+    if effect is Effect.DELIVERED:
+        if endpoint.failing_since is None and endpoint.consecutive_failures == 0:
+            recent = endpoint.last_success_at is not None and now - endpoint.last_success_at < _TOUCH_EVERY
+            return endpoint if recent else replace(endpoint, last_success_at=now)
+        return replace(endpoint, consecutive_failures=0, failing_since=None, last_success_at=now)
+    if effect not in {Effect.RETRY, Effect.EXHAUSTED, Effect.GONE}:
+        return endpoint
+    since = endpoint.failing_since or now
+    failed = replace(
+        endpoint,
+        consecutive_failures=endpoint.consecutive_failures + 1,
+        failing_since=since,
+        last_failure_at=now,
+        alert_reason=EXHAUSTED
+        if effect is Effect.EXHAUSTED and endpoint.alert_reason is None
+        else endpoint.alert_reason,
+    )
+    if failed.disabled:
+        return failed
+    if effect is Effect.GONE:
+        return replace(failed, disabled_at=now, disabled_reason=ANSWERED_GONE, alert_reason=DISABLED)
+    if now - since >= disable_after:
+        return replace(failed, disabled_at=now, disabled_reason=FAILING_FOR_DAYS, alert_reason=DISABLED)
+    return failed
+
+
+def enable(endpoint: Endpoint) -> Endpoint:
+    """The endpoint as the client wants it: called again, with a clean record; that it was disabled is no news now."""
+    return replace(
+        endpoint,
+        disabled_at=None,
+        disabled_reason=None,
+        consecutive_failures=0,
+        failing_since=None,
+        body_form=Form.FULL,
+        body_form_at=None,
+        alert_reason=None if endpoint.alert_reason == DISABLED else endpoint.alert_reason,
+    )

@@ -1,0 +1,1 @@
+"""What arrives from Kafka becomes deliveries."""

@@ -1,0 +1,118 @@
+"""One attempt as it is recorded, made from the result of the call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from services.notifier.domain.delivery import TOO_LARGE
+from services.notifier.sending.payload import Form
+from shared.http.dial import CallResult
+from shared.http.retry_after import parse_retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is known after an attempt. Durations in milliseconds; ``retry_after`` in seconds from the answer."""
+
+    delivery_id: str
+    token: str
+    attempt: int
+    started_at: datetime
+    duration_ms: int
+    dns_ms: int | None
+    connect_ms: int | None
+    tls_ms: int | None
+    first_byte_ms: int | None
+    address: str | None
+    status_code: int | None
+    error_code: str | None
+    """Why there was no complete answer in time; None when there was one, whatever it said."""
+    error_message: str | None
+    excerpt: str
+    retry_after: float | None
+    draw: float
+    form: Form = Form.BARE
+    """Of the body that was sent; BARE where none was."""
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether a smaller body is worth an attempt: this one was refused as too large, and is not the smallest."""
+        return self.status_code == TOO_LARGE and self.form is not Form.BARE
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error_code is None and self.status_code is not None and 200 <= self.status_code <= 299
+
+    def bare(self) -> Attempt:
+        """The same attempt without what the other side said in its own words."""
+        return replace(self, address=None, error_message=None, excerpt="")
+
+    @property
+    def error_code_shown(self) -> str | None:
+        """The stable code of the failure: the call's own, redirect_refused, or http_<status>."""
+        if self.succeeded:
+            return None
+        if self.error_code is not None:
+            return self.error_code
+        if self.status_code is not None and 300 <= self.status_code <= 399:
+            return "redirect_refused"
+        return f"http_{self.status_code}"
+
+    def columns(self) -> dict[str, Any]:
+        """The row of ``delivery.attempts``."""
+        return {
+            "delivery_id": self.delivery_id,
+            "attempt": self.attempt,
+            "started_at": self.started_at,
+            "duration_ms": self.duration_ms,
+            "dns_ms": self.dns_ms,
+            "connect_ms": self.connect_ms,
+            "tls_ms": self.tls_ms,
+            "first_byte_ms": self.first_byte_ms,
+            "address": self.address,
+            "status_code": self.status_code,
+            "succeeded": self.succeeded,
+            "error_code": self.error_code_shown,
+            "error_message": self.error_message,
+            "response_excerpt": self.excerpt or None,
+        }
+
+
+def attempt_of(
+    result: CallResult,
+    *,
+    delivery_id: str,
+    token: str,
+    attempt: int,
+    started_at: datetime,
+    ended_at: datetime,
+    draw: float,
+    form: Form = Form.BARE,
+) -> Attempt:
+    """The attempt that a call was; ``draw`` in [0, 1) is for the jitter of the next one."""
+    timings = result.timings
+    return Attempt(
+        delivery_id=delivery_id,
+        token=token,
+        attempt=attempt,
+        started_at=started_at,
+        duration_ms=round(result.duration * 1000),
+        dns_ms=_ms(timings.dns),
+        connect_ms=_ms(timings.connect),
+        tls_ms=_ms(timings.tls),
+        first_byte_ms=_ms(timings.first_byte),
+        address=result.address,
+        status_code=result.status_code,
+        error_code=result.error_code,
+        error_message=result.error_message,
+        excerpt=result.excerpt,
+        retry_after=parse_retry_after(result.retry_after, ended_at),
+        draw=draw,
+        form=form,
+    )
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

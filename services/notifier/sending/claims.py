@@ -1,0 +1,202 @@
+"""SQL of deliveries to be sent: what is due, claims with a lease.
+
+The decisions are the pure ones of state.py; here rows are locked in the order of their ids, shown to them, and
+written back, a batch in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from services.notifier.domain.delivery import (
+    CLAIMABLE,
+    Claim,
+    DeliveryStatus,
+    Effect,
+    Released,
+    RetryPolicy,
+    Withdrawn,
+    decide,
+)
+from services.notifier.domain.endpoint_health import form_now
+from services.notifier.domain.lanes import Ticket
+from services.notifier.sending.body import BodyName
+from services.notifier.sending.delivery_rows import COLUMNS, Written, delivery_of, held, write_deliveries, written
+from services.notifier.sending.payload import Form
+
+# The endpoints with open deliveries are stepped through by their index, and each is asked for a lane's worth: what
+# waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.
+_DUE: Final = """
+WITH RECURSIVE open (endpoint_id) AS (
+    (SELECT endpoint_id FROM delivery.deliveries WHERE status IN ('pending', 'waiting')
+      ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.endpoint_id FROM delivery.deliveries d
+             WHERE d.status IN ('pending', 'waiting') AND d.endpoint_id > open.endpoint_id
+             ORDER BY d.endpoint_id LIMIT 1)
+      FROM open WHERE open.endpoint_id IS NOT NULL
+)
+(SELECT d.delivery_id::text, e.endpoint_id::text, e.origin, e.client_id
+   FROM open JOIN delivery.endpoints e USING (endpoint_id)
+  CROSS JOIN LATERAL (
+        SELECT d.delivery_id, d.next_attempt_at FROM delivery.deliveries d
+         WHERE d.endpoint_id = e.endpoint_id AND d.status IN ('pending', 'waiting') AND d.next_attempt_at <= %(due)s
+         ORDER BY d.next_attempt_at LIMIT %(each)s) d
+  WHERE e.disabled_at IS NULL AND e.endpoint_id <> ALL (%(full)s::uuid[])
+  ORDER BY d.next_attempt_at LIMIT %(most)s)
+UNION ALL
+(SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id FROM delivery.deliveries d
+   JOIN delivery.endpoints e USING (endpoint_id)
+  WHERE d.status = 'sending' AND d.lease_until <= %(now)s AND d.endpoint_id <> ALL (%(full)s::uuid[])
+  ORDER BY d.lease_until LIMIT %(most)s)
+"""
+_FIND: Final = """
+SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, d.status, d.attempts
+  FROM delivery.deliveries d
+  JOIN delivery.endpoints e USING (endpoint_id)
+ WHERE d.delivery_id = ANY (%(ids)s::uuid[]) AND d.status IN ('pending', 'waiting') AND d.next_attempt_at IS NOT NULL
+"""
+_CLAIM: Final = f"""
+SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.previous_webhook_secret,
+       c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
+       e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed
+  FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
+  LEFT JOIN delivery.subscriptions s ON s.subscription_id = d.subscription_id
+  LEFT JOIN delivery.completions j ON j.job_id = d.job_id
+  LEFT JOIN catalog.clients c ON c.client_id = d.client_id
+ WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
+"""  # noqa: S608
+_LOCK_CLAIMED: Final = f"""
+SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled
+  FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
+ WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
+"""  # noqa: S608
+_RENEW: Final = """
+UPDATE delivery.deliveries SET lease_until = %(until)s
+ WHERE delivery_id = %(id)s AND status = 'sending' AND lease_token = %(token)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this process may send until its lease runs out."""
+
+    ticket: Ticket
+    subscription_id: str
+    job_id: str
+    process_number: str
+    client_id: str
+    url: str
+    documents: int
+    """How many documents its body has."""
+    attempt: int
+    token: str
+    lease_until: datetime
+    secrets: tuple[str, ...]
+    form: Form = Form.FULL
+    """What its endpoint takes."""
+    sealed: bool = False
+    """Whether its client asked with a key of the scope ``sealed``."""
+
+    @property
+    def body(self) -> BodyName:
+        """Which body it sends: deliveries of one job share it."""
+        return BodyName(self.job_id, self.form, self.sealed)
+
+
+def due(
+    connection: Connection, now: datetime, *, grace: timedelta, full: Sequence[str], each: int, most: int
+) -> list[Ticket]:
+    """Deliveries whose time has passed by ``grace`` or whose lease ran out, not of the ``full`` endpoints.
+
+    At most ``most`` of either kind, and at most ``each`` of one endpoint whose time has passed.
+    """
+    parameters = {"due": now - grace, "now": now, "full": list(full), "each": each, "most": most}
+    return [Ticket(*row) for row in connection.exec_driver_sql(_DUE, parameters)]
+
+
+def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[Ticket, int]]:
+    """Of these, the deliveries that wait to be sent, with the number of attempts made so far."""
+    rows = connection.exec_driver_sql(_FIND, {"ids": list(delivery_ids)})
+    return {row[0]: (Ticket(row[0], row[1], row[2], row[3]), row.attempts) for row in rows}
+
+
+def claim(
+    connection: Connection,
+    tickets: Sequence[Ticket],
+    now: datetime,
+    policy: RetryPolicy,
+    new_token: Callable[[], str],
+) -> list[Claimed]:
+    """Claim what can be: due, or with a lost lease, and its endpoint and client not disabled."""
+    wanted = {ticket.delivery_id: ticket for ticket in tickets}
+    claimed: list[Claimed] = []
+    writes: list[Written] = []
+    for row in connection.exec_driver_sql(_CLAIM, {"ids": list(wanted)}).all():
+        before = delivery_of(row)
+        if row.webhook_secret is None or row.client_disabled_at is not None:
+            decision = decide(before, Withdrawn(), now, policy)
+            if decision.changed:
+                writes.append(written(row.delivery_id, decision.delivery, now))
+            continue
+        if row.disabled and before.status is not DeliveryStatus.SENDING:
+            if before.next_attempt_at is not None and before.status in CLAIMABLE:
+                writes.append(written(row.delivery_id, held(before), now))
+            continue
+        token = new_token()
+        decision = decide(before, Claim(token), now, policy)
+        if decision.effect is not Effect.SEND:
+            continue
+        after = decision.delivery
+        assert after.lease_until is not None
+        writes.append(written(row.delivery_id, after, now))
+        claimed.append(
+            Claimed(
+                ticket=wanted[row.delivery_id],
+                subscription_id=row.subscription_id,
+                job_id=row.job_id,
+                process_number=row.process_number,
+                client_id=row.client_id,
+                url=row.url,
+                documents=row.documents,
+                attempt=after.attempts,
+                token=token,
+                lease_until=after.lease_until,
+                secrets=_secrets(row, now),
+                form=form_now(row.body_form, row.body_form_at, now),
+                sealed=row.sealed,
+            )
+        )
+    write_deliveries(connection, writes)
+    return claimed
+
+
+def release(connection: Connection, claimed: Sequence[Claimed], now: datetime, policy: RetryPolicy) -> int:
+    """Give back what was claimed and not sent, so that nobody waits for the lease to run out; how many."""
+    tokens = {found.ticket.delivery_id: found.token for found in claimed}
+    writes: list[Written] = []
+    for row in connection.exec_driver_sql(_LOCK_CLAIMED, {"ids": list(tokens)}).all():
+        decision = decide(delivery_of(row), Released(tokens[row.delivery_id]), now, policy)
+        if decision.changed:
+            after = held(decision.delivery) if row.disabled else decision.delivery
+            writes.append(written(row.delivery_id, after, now))
+    write_deliveries(connection, writes)
+    return len(writes)
+
+
+def _secrets(row: Any, now: datetime) -> tuple[str, ...]:
+    """The client's secret, and the one before it while that still signs."""
+    if row.previous_webhook_secret and row.previous_secret_until is not None and row.previous_secret_until > now:
+        return (row.webhook_secret, row.previous_webhook_secret)
+    return (row.webhook_secret,)
+
+
+def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:
+    """Hold a lease for longer; False when it is somebody else's by now."""
+    parameters = {"id": claimed.ticket.delivery_id, "token": claimed.token, "until": until}
+    return connection.exec_driver_sql(_RENEW, parameters).rowcount == 1

@@ -1,0 +1,76 @@
+"""Rows of ``delivery.deliveries``: how they are read for a decision and written after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection
+
+from services.notifier.domain.delivery import Delivery, DeliveryStatus
+from services.notifier.sending.attempt_record import Attempt
+
+COLUMNS: Final = """d.delivery_id::text, d.subscription_id::text, d.job_id::text, d.process_number, d.client_id,
+    d.endpoint_id::text, d.url, d.status, d.attempts, d.round_attempts, d.next_attempt_at, d.lease_token::text,
+    d.lease_until"""
+_WRITE: Final = """
+UPDATE delivery.deliveries AS d SET status = v.status, attempts = v.attempts, round_attempts = v.round_attempts,
+       next_attempt_at = v.next_attempt_at, lease_token = v.lease_token, lease_until = v.lease_until,
+       last_status_code = CASE WHEN v.result THEN v.last_status_code ELSE d.last_status_code END,
+       last_error_code = CASE WHEN v.result THEN v.last_error_code ELSE d.last_error_code END,
+       delivered_at = COALESCE(v.delivered_at, d.delivered_at), updated_at = v.updated_at
+  FROM json_to_recordset(%(rows)s::json) AS v (delivery_id uuid, status text, attempts int, round_attempts int,
+       next_attempt_at timestamptz, lease_token uuid, lease_until timestamptz, result bool, last_status_code int,
+       last_error_code text, delivered_at timestamptz, updated_at timestamptz)
+ WHERE d.delivery_id = v.delivery_id
+"""
+
+Written = dict[str, Any]
+"""A row as the statement that writes it wants it."""
+
+
+def held(delivery: Delivery) -> Delivery:
+    """A delivery of a disabled endpoint is kept, and not due."""
+    if delivery.next_attempt_at is None:
+        return delivery
+    return Delivery(delivery.status, delivery.attempts, delivery.round_attempts)
+
+
+def delivery_of(row: Any) -> Delivery:
+    return Delivery(
+        DeliveryStatus(row.status),
+        row.attempts,
+        row.round_attempts,
+        row.next_attempt_at,
+        row.lease_token,
+        row.lease_until,
+    )
+
+
+def written(delivery_id: str, after: Delivery, now: datetime, result: Attempt | None = None) -> Written:
+    return {
+        "delivery_id": delivery_id,
+        "status": after.status.value,
+        "attempts": after.attempts,
+        "round_attempts": after.round_attempts,
+        "next_attempt_at": after.next_attempt_at,
+        "lease_token": after.lease_token,
+        "lease_until": after.lease_until,
+        "result": result is not None,
+        "last_status_code": result.status_code if result else None,
+        "last_error_code": result.error_code_shown if result else None,
+        "delivered_at": now if after.status is DeliveryStatus.DELIVERED else None,
+        "updated_at": now,
+    }
+
+
+def write_deliveries(connection: Connection, rows: Sequence[Written]) -> None:
+    if rows:
+        connection.exec_driver_sql(_WRITE, {"rows": as_json(rows)})
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as the one text that ``json_to_recordset`` reads: a statement a batch, whatever its size."""
+    return orjson.dumps(rows).decode()

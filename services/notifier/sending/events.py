@@ -1,0 +1,76 @@
+"""The events that an attempt leaves: for other systems (webhook.events), for the clock (webhook.retry.*), for the dead.
+
+Their ids are made of the delivery and the attempt, so a repeat is recognised.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from services.notifier.domain.delivery import Delivery, Effect
+from services.notifier.domain.endpoint_health import Endpoint
+from services.notifier.sending.attempt_record import Attempt
+from shared.events.envelope import Event, deterministic_id, encode
+from shared.events.topics import WEBHOOK_DEAD, WEBHOOK_EVENTS, WEBHOOK_RETRY, tier_for
+from shared.events.webhook_events import (
+    EndpointDisabled,
+    WebhookAttemptFailed,
+    WebhookDelivered,
+    WebhookExhausted,
+)
+from shared.events.webhook_retry import WebhookRetry
+from shared.kafka.records import OutgoingRecord
+
+SOURCE: Final = "/autos/notifier"
+# Clocks and floats round: a wake-up that came a hair too early would be refused and left to the sweeper.
+_SLACK: Final = timedelta(milliseconds=2)
+
+
+def _record(event: Event, topic: str, now: datetime, *identity: object) -> OutgoingRecord:
+    return encode(event, topic, event_id=deterministic_id(event.TYPE, topic, *identity), source=SOURCE, time=now)
+
+
+def of_attempt(row: Any, after: Delivery, effect: Effect, result: Attempt, now: datetime) -> list[OutgoingRecord]:
+    """What to tell about one recorded attempt. ``row`` is the delivery's, ``after`` its next state."""
+    about: dict[str, Any] = {
+        "delivery_id": row.delivery_id,
+        "subscription_id": row.subscription_id,
+        "job_id": row.job_id,
+        "process_number": row.process_number,
+        "client_id": row.client_id,
+        "attempt": result.attempt,
+        "at": now,
+    }
+    code = result.error_code_shown or "unknown"
+    identity = (row.delivery_id, result.attempt)
+    if effect is Effect.DELIVERED:
+        delivered = WebhookDelivered(**about, status_code=result.status_code or 0)
+        return [_record(delivered, WEBHOOK_EVENTS, now, *identity)]
+    failed = WebhookAttemptFailed(
+        **about, error_code=code, status_code=result.status_code, next_attempt_at=after.next_attempt_at
+    )
+    told = [_record(failed, WEBHOOK_EVENTS, now, *identity)]
+    if effect is Effect.EXHAUSTED:
+        exhausted = WebhookExhausted(**about, error_code=code, status_code=result.status_code, url=row.url)
+        told += [_record(exhausted, topic, now, *identity) for topic in (WEBHOOK_EVENTS, WEBHOOK_DEAD)]
+    elif after.next_attempt_at is not None:
+        retry = WebhookRetry(
+            delivery_id=row.delivery_id, attempt=after.attempts + 1, not_before=after.next_attempt_at + _SLACK
+        )
+        topic = tier_for((after.next_attempt_at - now).total_seconds(), WEBHOOK_RETRY).topic
+        told.append(_record(retry, topic, now, *identity))
+    return told
+
+
+def of_disabled(endpoint: Any, delivery: Any, after: Endpoint, now: datetime) -> OutgoingRecord:
+    """An endpoint is called no more. ``endpoint`` and ``delivery`` are rows; the delivery is the last one tried."""
+    event = EndpointDisabled(
+        endpoint_id=endpoint.endpoint_id,
+        delivery_id=delivery.delivery_id,
+        client_id=endpoint.client_id,
+        url=endpoint.url,
+        reason=after.disabled_reason or "unknown",
+        at=now,
+    )
+    return _record(event, WEBHOOK_EVENTS, now, endpoint.endpoint_id, now.isoformat())

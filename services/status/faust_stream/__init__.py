@@ -1,0 +1,1 @@
+"""Everything that touches Faust and its Kafka driver."""

@@ -1,0 +1,1 @@
+"""Pieces of asynchronous work that services share: groups of tasks, batches, outages."""

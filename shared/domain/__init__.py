@@ -1,0 +1,1 @@
+"""What a case is to every service: its number, its secrecy, the views of it."""

@@ -1,0 +1,1 @@
+"""The consumer runtime: one poll thread, handlers on the event loop, nothing lost."""

@@ -1,0 +1,105 @@
+"""The consumer's interface as the runtime uses it, so that a broker in memory can stand in for the real client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import methodcaller
+from typing import Any, Final, Protocol
+
+import confluent_kafka
+from confluent_kafka import KafkaError, TopicPartition
+
+from shared.kafka.consumer.partitions import Position
+from shared.kafka.records import Record
+
+CommitCallback = Callable[[KafkaError | None, list[TopicPartition]], None]
+
+
+class ConsumerClient(Protocol):
+    """What is used of confluent_kafka.Consumer."""
+
+    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None: ...
+    def poll(self, timeout: float) -> Any: ...
+    def pause(self, partitions: list[TopicPartition]) -> None: ...
+    def resume(self, partitions: list[TopicPartition]) -> None: ...
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
+    def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any: ...
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None: ...
+    def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> Any: ...
+    def consumer_group_metadata(self) -> Any: ...
+    def close(self) -> None: ...
+
+
+ConsumerFactory = Callable[[CommitCallback], ConsumerClient]
+"""Makes the consumer, which reports its asynchronous commits to the callback."""
+
+
+class KafkaConsumer(confluent_kafka.Consumer):
+    """The real client, and one question more."""
+
+    def __init__(self, config: dict[str, Any], on_commit: CommitCallback) -> None:
+        super().__init__({**config, "on_commit": on_commit})
+        self._config = config
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        """Take these partitions as well; with an eager strategy, whose every assignment is the whole, these alone."""
+        if self._config.get("group.protocol") == "classic" and "cooperative" not in str(
+            self._config.get("partition.assignment.strategy")
+        ):
+            self.assign(partitions)
+        else:
+            super().incremental_assign(partitions)
+
+    def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """What is committed, not counting what is in transactions still open. Raises KafkaException."""
+        reader = confluent_kafka.Consumer(
+            {**self._config, "isolation.level": "read_uncommitted", "group.protocol": "classic"}
+        )
+        try:
+            return reader.committed(partitions, timeout=timeout)
+        finally:
+            reader.close()
+
+
+def kafka_consumer(config: dict[str, Any]) -> ConsumerFactory:
+    """A factory of real consumers with these properties (see config.consumer_config)."""
+
+    def make(on_commit: CommitCallback) -> ConsumerClient:
+        client: Any = KafkaConsumer(config, on_commit)
+        return client  # type: ignore[no-any-return]
+
+    return make
+
+
+UNREADABLE_HEADERS: Final = "unreadable_headers"
+"""A header's name is not UTF-8: the client gives none of the record's headers then."""
+
+
+# confluent-kafka (2.16.1) leaves a hole in the list of headers, and an exception pending, for a name that is not UTF-8.
+# Called from C the interpreter sees that and raises SystemError; a call that it has specialised looks at nothing, and
+# the loop over the list ends the process. So it is never called in any other way than this.
+_headers_of: Final = methodcaller("headers")
+
+
+def record_of(message: Any) -> Record:
+    """A message as a record, whatever is in it. Of headers of one name the last counts; one without a value is none."""
+    headers, unreadable = {}, None
+    try:
+        headers = {name: value for name, value in _headers_of(message) or () if value is not None}
+    except (SystemError, UnicodeDecodeError):
+        unreadable = UNREADABLE_HEADERS
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        key=message.key(),
+        value=message.value(),
+        headers=headers,
+        timestamp_ms=message.timestamp()[1],
+        unreadable=unreadable,
+    )
+
+
+def to_commit(position: Position) -> TopicPartition:
+    return TopicPartition(position.topic, position.partition, position.offset, metadata=position.metadata)

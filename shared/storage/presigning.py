@@ -1,0 +1,112 @@
+"""Presigned links without botocore's machinery: the same links as PresignedLinks in a tenth of the time.
+
+A webhook's body has a link for each document, made anew at each attempt, so making links is most of what making a
+body costs. AWS Signature Version 4 with query parameters ("Authenticating Requests: Using Query Parameters", Amazon
+S3 API reference): an HMAC over a canonical request of which only the object and the file name change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from shared.clock import Clock
+from shared.settings import StorageSettings
+from shared.storage.store import LINK_SECONDS, PresignedLinks, make_client
+
+_PROBE: Final = "probe"
+
+
+class QuickLinks:
+    """Makes links with keys that do not change. ``base`` is what comes before an object's key in its URL."""
+
+    def __init__(self, base: str, access_key_id: str, secret_access_key: str, region: str, clock: Clock) -> None:
+        split = urlsplit(base)
+        self._base = base
+        self._host = split.netloc
+        self._path = split.path
+        self._access_key_id = access_key_id
+        self._secret = secret_access_key
+        self._region = region
+        self._clock = clock
+        self._day: tuple[str, bytes] | None = None
+        self._second = _Second(-1, "", "", b"")
+
+    def make(
+        self,
+        key: str,
+        *,
+        content_disposition: str | None = None,
+        content_type: str | None = None,
+        seconds: int = LINK_SECONDS,
+    ) -> str:
+        """A link to ``key`` that works for ``seconds``; the answer's headers are part of the signature."""
+        # Threads share this object; what they share of it is replaced as a whole.
+        second = self._at(self._clock())
+        query = f"{second.query}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host"
+        if content_disposition:
+            query += f"&response-content-disposition={_quote(content_disposition)}"
+        if content_type:
+            query += f"&response-content-type={_quote(content_type)}"
+        path = quote(key, safe="/-_.~")
+        request = f"GET\n{self._path}{path}\n{query}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
+        text = second.signed + hashlib.sha256(request.encode()).hexdigest()
+        signature = hmac.digest(second.key, text.encode(), hashlib.sha256).hex()
+        return f"{self._base}{path}?{query}&X-Amz-Signature={signature}"
+
+    def _at(self, now: datetime) -> _Second:
+        epoch = int(now.timestamp())
+        if self._second.epoch == epoch:
+            return self._second
+        day, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
+        scope = f"{day}/{self._region}/s3/aws4_request"
+        # In the order of the parameters' names, as the canonical request wants them; those of the answer come after.
+        query = (
+            f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={_quote(f'{self._access_key_id}/{scope}')}"
+            f"&X-Amz-Date={moment}"
+        )
+        signed = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n"
+        second = self._second = _Second(epoch, query, signed, self._signing_key(day))
+        return second
+
+    def _signing_key(self, day: str) -> bytes:
+        if self._day is None or self._day[0] != day:
+            key = f"AWS4{self._secret}".encode()
+            for part in (day, self._region, "s3", "aws4_request"):
+                key = hmac.digest(key, part.encode(), hashlib.sha256)
+            self._day = (day, key)
+        return self._day[1]
+
+
+class _Second(NamedTuple):
+    """What the links of one second have in common."""
+
+    epoch: int
+    query: str
+    signed: str
+    key: bytes
+
+
+# Names of documents and types of content come again and again.
+@lru_cache(maxsize=4096)
+def _quote(text: str) -> str:
+    return quote(text, safe="-_.~")
+
+
+def make_links(settings: StorageSettings, clock: Clock) -> QuickLinks | PresignedLinks:
+    """What makes the links of a deployment: the quick way with keys of its own, botocore's with any other credentials.
+
+    (Credentials that botocore finds and renews by itself are botocore's to sign with.)
+    """
+    client: Any = make_client(settings, public=True)
+    slow = PresignedLinks(client, settings.s3_bucket)
+    if settings.aws_access_key_id is None or settings.aws_secret_access_key is None:
+        return slow
+    # Where a bucket is found (path or host, region, endpoint) is botocore's to know.
+    base = slow.make(_PROBE).partition("?")[0].removesuffix(_PROBE)
+    secret = settings.aws_secret_access_key.get_secret_value()
+    return QuickLinks(base, settings.aws_access_key_id, secret, settings.s3_region, clock)

@@ -1,0 +1,79 @@
+"""Pages that come with a 200 in place of a document or a case: shell, firewall, log-in, maintenance, error. Pure.
+
+What a page is made of (a script's address, a password field) tells for certain. Words alone tell less: a decision may
+speak of maintenance. So words count in a title, a heading or a short page; and more of them count where the listing
+says that the document is no text at all.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from typing import Final
+
+from sources.content.page_words import LIKELY, MADE_OF, SURE, TITLES, Page
+from sources.content.signatures import as_ascii_text
+
+__all__ = ["Page", "is_shell_page", "known_page"]
+
+_MARKUP_BYTES: Final = 64 * 1024
+_WORDS_BYTES: Final = 16 * 1024
+_SHORT: Final = 3000
+"""Letters that a person would read on a page of which the words count."""
+_NOTICE: Final = 400
+"""Letters of a plain text that can be a server's error."""
+_SHELL: Final = re.compile(rb"<app-root[\s/>]|\sng-version\s*=")
+_TITLE: Final = re.compile(r"<(title|h1|h2)\b[^>]{0,200}>(.{0,300}?)</\1", re.DOTALL)
+_HIDDEN: Final = re.compile(r"<(script|style|noscript|head)\b.*?(?:</\1\s*>|$)|<!--.*?(?:-->|$)", re.DOTALL)
+_TAG: Final = re.compile(r"<[^>]{0,2000}>")
+
+_Words = tuple[tuple[Page, re.Pattern[str]], ...]
+
+
+def is_shell_page(head: bytes) -> bool:
+    """Whether these first bytes of a page are those of the portal's single-page application."""
+    text = as_ascii_text(head).lower()
+    # The plain search first: it is a hundred times faster, and nearly every page ends here.
+    return (b"<app-root" in text or b"ng-version" in text) and _SHELL.search(text) is not None
+
+
+def known_page(head: bytes, *, listed_as_text: bool = True) -> Page | None:
+    """What a text that begins with ``head`` is, when it is no document; ``listed_as_text``: a text was expected."""
+    if is_shell_page(head):
+        return Page.SHELL
+    if b"<" in head and (made := _said(MADE_OF, as_ascii_text(head[:_MARKUP_BYTES]).decode("latin-1").lower())):
+        return made
+    if len(head) > _WORDS_BYTES:
+        return None
+    source = _folded(head)
+    shown = _shown(_HIDDEN.sub(" ", source))
+    if len(shown) > _SHORT:
+        return None
+    titles = (_shown(match[2]) for match in _TITLE.finditer(source))
+    found = next((page for title in titles if (page := _said(TITLES, title)) is not None), None)
+    found = found or _said(SURE, shown)
+    if found is None and not listed_as_text and ("<" in source or len(shown) <= _NOTICE):
+        # Nothing that a person could read is no document either.
+        found = _said(LIKELY, shown) or (Page.SHELL if not shown else None)
+    return found
+
+
+def _said(words: _Words, where: str) -> Page | None:
+    return next((page for page, pattern in words if pattern.search(where) is not None), None)
+
+
+def _shown(source: str) -> str:
+    """What a person would read."""
+    return " ".join(html.unescape(_TAG.sub(" ", source)).split())
+
+
+def _folded(head: bytes) -> str:
+    """Without accents and case. Bytes that are no UTF-8 are read as Latin-1."""
+    plain = as_ascii_text(head)
+    try:
+        text = plain.decode()
+    except UnicodeDecodeError:
+        text = plain.decode("latin-1")
+    folded = unicodedata.normalize("NFKD", re.sub(r"(?i)&([a-z])(?:acute|grave|tilde|circ|cedil|uml);", r"\1", text))
+    return "".join(char for char in folded if not unicodedata.combining(char)).casefold()

@@ -1,0 +1,137 @@
+"""Who is next at the source: cases take turns, and those that fail stand in a line of their own. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from sources.gate.standing import Standing
+
+T = TypeVar("T")
+
+_SUSPECTS_FIRST: Final = 8
+"""Every so many turns those begin that are last otherwise: nobody waits for ever."""
+_NEW_FIRST: Final = 4
+_NOBODY: Final = object()
+
+_ORDERS: Final = {
+    "proven": (Standing.PROVEN, Standing.UNTRIED, Standing.NEW, Standing.SUSPECT),
+    "new": (Standing.UNTRIED, Standing.NEW, Standing.PROVEN, Standing.SUSPECT),
+    "suspects": (Standing.SUSPECT, Standing.UNTRIED, Standing.NEW, Standing.PROVEN),
+}
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    """What waits for one case: things asked for the first time, and again."""
+
+    first: deque[T] = field(default_factory=deque)
+    again: deque[T] = field(default_factory=deque)
+
+
+class Line(Generic[T]):
+    """Waiting items by case. ``standing`` tells how a case stands now; tell :meth:`place` when that changes.
+
+    What is asked for again stands with the suspects, whatever its case is.
+    """
+
+    def __init__(self, standing: Callable[[str | None], Standing]) -> None:
+        self._standing = standing
+        self._cases: dict[str | None, _Waiting[T]] = {}
+        self._lanes: dict[Standing, OrderedDict[str | None, None]] = {each: OrderedDict() for each in Standing}
+        self._turns = 0
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        return self._waiting
+
+    @property
+    def untried(self) -> int:
+        """Cases that wait for their first turn."""
+        return len(self._lanes[Standing.UNTRIED])
+
+    @property
+    def others(self) -> bool:
+        """Whether cases wait that are not suspect."""
+        return any(self._lanes[lane] for lane in (Standing.UNTRIED, Standing.NEW, Standing.PROVEN))
+
+    @property
+    def suspects_turn(self) -> bool:
+        """Whether the next turn begins with the suspects."""
+        return self._turns % _SUSPECTS_FIRST == _SUSPECTS_FIRST - 1
+
+    def push(self, item: T, case: str | None, *, again: bool) -> None:
+        """Let an item wait."""
+        waiting = self._cases.setdefault(case, _Waiting())
+        (waiting.again if again else waiting.first).append(item)
+        self._waiting += 1
+        self.place(case)
+
+    def remove(self, item: T, case: str | None) -> None:
+        """Take an item out that gave up; one that is not there is no error."""
+        waiting = self._cases.get(case)
+        if waiting is None:
+            return
+        for items in (waiting.first, waiting.again):
+            if item in items:
+                items.remove(item)
+                self._waiting -= 1
+                self.place(case)
+                return
+
+    def pop(self, admits: Callable[[Standing, str | None], bool]) -> tuple[T, Standing] | None:
+        """The next whose lane and case may begin now, with the lane it stood in; None when there is none."""
+        for lane in self._order():
+            case = self._next(lane, admits)
+            if case is not _NOBODY:
+                self._turns += 1
+                return self._take(lane, case), lane  # type: ignore[arg-type]
+        return None
+
+    def place(self, case: str | None) -> None:
+        """Stand the case where it belongs now, at the end if it was not there before."""
+        waiting = self._cases.get(case)
+        standing = self._standing(case)
+        wanted = set()
+        if waiting is not None:
+            if waiting.first:
+                wanted.add(standing)
+            if waiting.again:
+                wanted.add(Standing.SUSPECT)
+            if not wanted:
+                del self._cases[case]
+        for each, lane in self._lanes.items():
+            if each in wanted:
+                lane.setdefault(case)
+            else:
+                lane.pop(case, None)
+
+    def place_all(self) -> None:
+        """As :meth:`place`, for every case that waits."""
+        for case in list(self._cases):
+            self.place(case)
+
+    def _order(self) -> tuple[Standing, ...]:
+        if self.suspects_turn:
+            return _ORDERS["suspects"]
+        return _ORDERS["new" if self._turns % _NEW_FIRST == 1 else "proven"]
+
+    def _next(self, lane: Standing, admits: Callable[[Standing, str | None], bool]) -> object:
+        cases = self._lanes[lane]
+        # Of the cases that had no turn yet every second is the latest: it need not wait for all that came before it.
+        latest_first = lane is Standing.UNTRIED and self._turns % 2 == 1
+        for case in reversed(cases) if latest_first else cases:
+            if admits(lane, case):
+                return case
+        return _NOBODY
+
+    def _take(self, lane: Standing, case: str | None) -> T:
+        waiting = self._cases[case]
+        again = lane is Standing.SUSPECT and bool(waiting.again)
+        item = (waiting.again if again else waiting.first).popleft()
+        self._waiting -= 1
+        self._lanes[lane].move_to_end(case)
+        self.place(case)
+        return item

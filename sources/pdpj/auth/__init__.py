@@ -1,0 +1,1 @@
+"""Access tokens of PDPJ: fetched, renewed one process at a time, kept."""

@@ -1,0 +1,1 @@
+"""PDPJ's JSON turned into the case that Autos knows."""

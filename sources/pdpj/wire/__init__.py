@@ -1,0 +1,1 @@
+"""HTTP to PDPJ: addresses, requests, bodies and their failures."""

@@ -1,0 +1,228 @@
+"""HTTP to the source: one connection pool, no redirects, no proxy, time-outs, and errors of our own tree.
+
+httpx gives the interface, pyreqwest the speed (docs/architecture.md, section 8). Its own time-outs are the ones that
+count: httpx would add its four up to one limit for the whole exchange, and a large document has none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final
+
+import httpx
+from pyreqwest.client import ClientBuilder
+from pyreqwest.compatibility.httpx import HttpxTransport
+from pyreqwest.compatibility.httpx.transport import ResponseStream
+from pyreqwest.http import HeaderMap
+from pyreqwest.request import RequestBuilder
+
+from sources.pdpj.settings import PdpjSettings
+from sources.pdpj.wire.body import Body
+from sources.pdpj.wire.faults import WIRE_ERRORS, translated
+from sources.pdpj.wire.request_headers import default_user_agent
+
+_PING_SECONDS: Final = 20.0
+_IDLE_SECONDS: Final = 50.0  # below the 60 s after which common servers close an idle connection
+
+
+class _NotReadingAhead(HttpxTransport):
+    """Hands an answer out when its head is there.
+
+    As shipped it waits for 64 KiB of the body too, and while it waits a cancellation does not close the connection: a
+    source that drips would hold every connection that we give up. In the body a cancellation closes it at once.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        target: bytes | None = request.extensions.get("target")
+        if target is None:
+            return await super().handle_async_request(request)
+        url = request.url
+        address = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('ascii')}"
+        builder = self._client.request(request.method, address).headers(request.headers.multi_items())
+        if (within := request.extensions.get("within")) is not None:
+            builder = builder.timeout(timedelta(seconds=within))
+        return await self._map_response(self._map_body(builder, request), request)
+
+    async def _map_response(self, builder: RequestBuilder, request: httpx.Request) -> httpx.Response:
+        """As shipped, but for headers that are not ASCII (RFC 9110, section 5.5): they break nothing."""
+        stack = AsyncExitStack()
+        try:
+            response = await stack.enter_async_context(builder.build_streamed())
+            return httpx.Response(
+                status_code=response.status,
+                headers=readable(response.headers),
+                stream=ResponseStream(response, stack),
+                extensions={"pyreqwest_response": response},
+            )
+        except BaseException:
+            await stack.aclose()
+            raise
+
+    def _map_body(self, builder: RequestBuilder, request: httpx.Request) -> RequestBuilder:
+        return super()._map_body(builder, request).streamed_read_buffer_limit(1)
+
+
+def readable(headers: HeaderMap) -> list[tuple[str, str]]:
+    """The headers whose values are ASCII; the library gives no other value, and no way to its bytes."""
+    try:
+        return list(headers.items())
+    except ValueError:
+        pass
+    kept: list[tuple[str, str]] = []
+    for name in dict.fromkeys(headers.keys()):
+        with suppress(ValueError):
+            kept += [(name, value) for value in headers.getall(name)]
+    return kept
+
+
+class SourceTransport:
+    """Sends requests and turns what goes wrong on the wire into SourceUnavailable, SourceTimeout or ShortBody."""
+
+    def __init__(self, settings: PdpjSettings) -> None:
+        read = settings.pdpj_read_timeout
+        self._start_seconds = settings.pdpj_connect_timeout + 2 * read  # the answer's head, and the first of its body
+        self._read_seconds = read
+        self._bytes_per_second = settings.pdpj_min_bytes_per_second
+        self._connect_seconds = settings.pdpj_connect_timeout
+        self._http2 = settings.pdpj_http2
+        self._idle_connections = settings.pdpj_pool_size
+        self._transport: HttpxTransport | None = self._new_pool(settings.pdpj_connect_timeout, read)
+        self._impatient: dict[float, HttpxTransport] = {}
+        """By their read time-out: the library has one for all connections of a pool."""
+        self._client: httpx.AsyncClient | None = httpx.AsyncClient(
+            transport=self._transport,
+            timeout=None,  # noqa: S113 - set above, on the transport
+            follow_redirects=False,
+            trust_env=False,
+            headers={"user-agent": default_user_agent()},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: a bearer token is all we are
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection. The library keeps idle ones open until the client itself is gone."""
+        client, self._client, self._transport = self._client, None, None
+        impatient, self._impatient = list(self._impatient.values()), {}
+        if client is not None:
+            await client.aclose()
+        for transport in impatient:
+            await transport.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        root: httpx.URL,
+        target: str,
+        headers: list[tuple[str, str]],
+        within: float | None = None,
+        patience: float | None = None,
+    ) -> httpx.Response:
+        """The answer with its head, for whoever calls this to close. Raises SourceUnavailable and SourceTimeout.
+
+        ``target`` is the whole path (httpx's extension of this name): it was put together from checked parts, so it
+        need not be parsed character by character for each document. ``within`` is seconds for the whole exchange: the
+        library then closes the connection, which a cancellation before the head of the answer does not. ``patience`` is
+        a shorter read time-out for this exchange, which closes the connection too: of few different values, since each
+        has a pool of connections.
+
+        Straight to the transport: what httpx's client adds (cookies, redirects, log-ins, hooks) is switched off here
+        anyway, and took more time than the request.
+        """
+        transport = self._pool(patience)
+        try:
+            async with asyncio.timeout(self._start_seconds):
+                return await transport.handle_async_request(
+                    httpx.Request(
+                        method, root, headers=headers, extensions={"target": target.encode("ascii"), "within": within}
+                    )
+                )
+        except WIRE_ERRORS as error:
+            raise translated(error) from error
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """As :meth:`ask`, through httpx's client, with a form; the answer is closed with the block."""
+        client = self._client
+        if client is None:
+            raise RuntimeError("the transport is closed")
+        request = client.build_request(method, url, headers=headers, data=form)
+        try:
+            async with asyncio.timeout(self._start_seconds):
+                response = await client.send(request, stream=True)
+        except WIRE_ERRORS as error:
+            raise translated(error) from error
+        del client  # a document that is being read must not keep the pool of a closed transport
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def read_at_most(self, response: httpx.Response, limit: int) -> bytes:
+        """The body up to ``limit`` bytes; what is longer is cut there. Raises as the wire does."""
+        body = bytearray()
+        async with aclosing(self.pieces(response)) as incoming:
+            async for piece in incoming:
+                body += piece
+                if len(body) >= limit:
+                    break
+        return bytes(body[:limit])
+
+    async def pieces(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """The body, decoded, as it comes. Raises SourceUnavailable, SourceTimeout, ShortBody and UnexpectedAnswer."""
+        async with aclosing(self.body(response)) as body:
+            while piece := await body.read():
+                yield piece
+
+    def body(self, response: httpx.Response, patience: float | None = None) -> Body:
+        """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for.
+
+        ``patience`` as in :meth:`ask`.
+        """
+        seconds = self._read_seconds if patience is None else min(patience, self._read_seconds)
+        return Body(response, read_seconds=seconds, bytes_per_second=self._bytes_per_second)
+
+    def _pool(self, patience: float | None) -> HttpxTransport:
+        if self._transport is None:
+            raise RuntimeError("the transport is closed")
+        if patience is None or patience >= self._read_seconds:
+            return self._transport
+        pool = self._impatient.get(patience)
+        if pool is None:
+            pool = self._impatient[patience] = self._new_pool(min(self._connect_seconds, patience), patience)
+        return pool
+
+    def _new_pool(self, connect_seconds: float, read_seconds: float) -> HttpxTransport:
+        builder = (
+            ClientBuilder()
+            .follow_redirects(False)
+            .referer(False)
+            .no_proxy()
+            .gzip(False)  # httpx decodes, and tells how many bytes came
+            .brotli(False)
+            .zstd(False)
+            .deflate(False)
+            .connect_timeout(timedelta(seconds=connect_seconds))
+            .read_timeout(timedelta(seconds=read_seconds))
+            .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
+            .pool_max_idle_per_host(self._idle_connections)
+        )
+        if not self._http2:
+            return _NotReadingAhead(builder.http1_only().build())
+        # A window that grows with the line, and a ping that finds a connection dead before its downloads time out.
+        return _NotReadingAhead(
+            builder.http2(True)
+            .http2_adaptive_window(True)
+            .http2_keep_alive_interval(timedelta(seconds=_PING_SECONDS))
+            .http2_keep_alive_timeout(timedelta(seconds=read_seconds))
+            .build()
+        )

@@ -1,0 +1,261 @@
+"""Each row of the table of answers (docs/architecture.md, section 9), on both APIs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import pytest
+
+from autos.local.pdpj.control import ContentKind, ExplicitDocument, Failure, FailureKind, SimulatorControl
+from shared.domain import cnj
+from sources.errors import SourceError, SourceTimeout, Verdict
+from sources.pdpj.client import CourtSource
+from sources.pdpj.settings import Api
+from tests.support import wait_until_async
+
+pytestmark = pytest.mark.timeout(60)
+
+NUMBER = cnj.make(4100, 2024, 8, 26, 100)
+BOTH = pytest.mark.parametrize("api", list(Api))
+
+
+async def read(source: CourtSource, path: str) -> bytes:
+    async with source.open_document(path) as stream:
+        return b"".join([piece async for piece in stream.aiter_bytes()])
+
+
+async def failure_of_document(source: CourtSource, number: str = NUMBER) -> SourceError:
+    case = await source.fetch_case(number)
+    with pytest.raises(SourceError) as raised:
+        await read(source, case.documents[0].source_path)
+    return raised.value
+
+
+DOCUMENT_ROWS = [
+    (FailureKind.NO_ACCESS_401, "no_access", Verdict.PERMANENT),
+    (FailureKind.NO_ACCESS_403, "no_access", Verdict.PERMANENT),
+    (FailureKind.FIREWALL_403, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.RESET, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.NOT_FOUND_404, "document_not_found", Verdict.PERMANENT),
+    (FailureKind.EMPTY_LIST, "document_not_found", Verdict.PERMANENT),
+    (FailureKind.EMPTY_CONTENT, "document_not_found", Verdict.PERMANENT),
+    (FailureKind.ERROR_500, "source_error", Verdict.RETRY),
+    (FailureKind.SPA_SHELL, "not_a_document", Verdict.RETRY),
+    (FailureKind.RATE_LIMIT, "source_throttled", Verdict.SOURCE_AWAY),
+    (FailureKind.BAD_GATEWAY_502, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.UNAVAILABLE_503, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.TIMEOUT_504, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.HANG, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.SHORT_BODY, "short_body", Verdict.RETRY),
+    (FailureKind.EMPTY_BODY, "empty_body", Verdict.RETRY),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("kind", "code", "verdict"), DOCUMENT_ROWS)
+async def test_document_row(
+    pdpj: SimulatorControl, make_source, api: Api, kind: FailureKind, code: str, verdict: Verdict
+) -> None:
+    pdpj.put_case(NUMBER, documents=1, size=100_000, failures=[Failure(kind=kind)])
+    source = make_source(api)
+    error = await failure_of_document(source)
+    assert (error.code, error.verdict) == (code, verdict)
+    # A permanent or refused answer was asked for once: the client itself never repeats a request, but for a 401.
+    assert sum(pdpj.case_metrics(NUMBER).document_requests.values()) == 1
+
+
+CASE_ROWS = [
+    (FailureKind.NO_ACCESS_401, "no_access", Verdict.PERMANENT),
+    (FailureKind.NO_ACCESS_403, "no_access", Verdict.PERMANENT),
+    (FailureKind.FIREWALL_403, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.RESET, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.NOT_FOUND_404, "process_not_found", Verdict.PERMANENT),
+    (FailureKind.EMPTY_LIST, "process_not_found", Verdict.PERMANENT),
+    (FailureKind.EMPTY_CONTENT, "process_not_found", Verdict.PERMANENT),
+    (FailureKind.ERROR_500, "source_error", Verdict.RETRY),
+    (FailureKind.SPA_SHELL, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.RATE_LIMIT, "source_throttled", Verdict.SOURCE_AWAY),
+    (FailureKind.BAD_GATEWAY_502, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.UNAVAILABLE_503, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.TIMEOUT_504, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.HANG, "source_unavailable", Verdict.SOURCE_AWAY),
+    (FailureKind.SHORT_BODY, "short_body", Verdict.RETRY),
+    (FailureKind.EMPTY_BODY, "case_unreadable", Verdict.RETRY),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("kind", "code", "verdict"), CASE_ROWS)
+async def test_case_row(
+    pdpj: SimulatorControl, make_source, api: Api, kind: FailureKind, code: str, verdict: Verdict
+) -> None:
+    pdpj.put_case(NUMBER, documents=3, failures=[Failure(kind=kind, on="case")])
+    with pytest.raises(SourceError) as raised:
+        await make_source(api).fetch_case(NUMBER)
+    assert (raised.value.code, raised.value.verdict) == (code, verdict)
+
+
+@BOTH
+async def test_unknown_case_is_not_found(pdpj: SimulatorControl, make_source, api: Api) -> None:
+    pdpj.put_case(NUMBER, exists=False)
+    with pytest.raises(SourceError) as raised:
+        await make_source(api).fetch_case(NUMBER)
+    assert raised.value.code == "process_not_found"
+
+
+@BOTH
+async def test_every_document_arrives_as_it_is(pdpj: SimulatorControl, make_source, api: Api) -> None:
+    pdpj.put_case(NUMBER, documents=12, size=(500, 300_000), degrees=2)
+    source = make_source(api)
+    expected = {document.document_id: document for document in pdpj.case(NUMBER).documents}
+    case = await source.fetch_case(NUMBER)
+    assert {document.document_id for document in case.documents} == set(expected)
+    assert len(case.documents) == len(expected)
+    for document in case.documents:
+        wanted = expected[document.document_id]
+        async with source.open_document(document.source_path) as stream:
+            assert stream.expected_length == wanted.size
+            assert stream.content_type == wanted.content_type
+            assert stream.filename is not None
+            assert stream.filename.startswith(document.document_id)
+            body = b"".join([piece async for piece in stream.aiter_bytes()])
+        assert hashlib.sha256(body).hexdigest() == wanted.sha256
+        assert document.name == wanted.name
+
+
+async def test_both_apis_tell_the_same_case(pdpj: SimulatorControl, make_source) -> None:
+    pdpj.put_case(NUMBER, documents=20, degrees=2)
+    portal = await make_source(Api.PORTAL).fetch_case(NUMBER)
+    lake = await make_source(Api.DATA_LAKE).fetch_case(NUMBER)
+    assert sorted(portal.documents, key=lambda d: d.document_id) == sorted(lake.documents, key=lambda d: d.document_id)
+    for name in ("court", "degree", "class_", "subjects", "parties", "filed_at", "claim_value", "secrecy_level"):
+        assert getattr(portal, name) == getattr(lake, name), name
+    assert portal.movements == lake.movements
+    assert portal.parties
+    assert portal.movements
+    assert portal.filed_at is not None
+
+
+async def test_retry_after_in_seconds_and_as_a_date(pdpj: SimulatorControl, make_source) -> None:
+    source = make_source()
+    for given, least, most in ((7, 7.0, 7.0), ("Fri, 31 Dec 2100 23:59:59 GMT", 3600.0, 3600.0)):
+        pdpj.outage(FailureKind.RATE_LIMIT, retry_after=given)
+        with pytest.raises(SourceError) as raised:
+            await source.fetch_case(NUMBER)
+        assert raised.value.retry_after is not None
+        assert least <= raised.value.retry_after <= most
+    pdpj.outage(FailureKind.RATE_LIMIT, retry_after="soon")
+    with pytest.raises(SourceError) as raised:
+        await source.fetch_case(NUMBER)
+    assert raised.value.retry_after is None
+
+
+async def test_wrong_base_address_is_no_permanent_failure_of_the_case(pdpj: SimulatorControl, make_source) -> None:
+    source = make_source(pdpj_base_url=f"{pdpj.address}/elsewhere")
+    with pytest.raises(SourceError) as raised:
+        await source.fetch_case(NUMBER)
+    assert (raised.value.code, raised.value.verdict) == ("source_unavailable", Verdict.SOURCE_AWAY)
+    assert "shell page" in raised.value.message
+
+
+async def test_last_update_changes_when_the_case_grows(pdpj: SimulatorControl, make_source) -> None:
+    pdpj.put_case(NUMBER, documents=2)
+    lake = make_source(Api.DATA_LAKE)
+    first = await lake.last_update(NUMBER)
+    assert first is not None
+    assert await lake.last_update(NUMBER) == first
+    pdpj.put_case(NUMBER, documents=3)
+    assert await lake.last_update(NUMBER) != first
+    pdpj.put_case(NUMBER, exists=False)
+    assert await lake.last_update(NUMBER) is None
+    assert await make_source(Api.PORTAL).last_update(NUMBER) is None
+
+
+async def test_a_version_that_hangs_is_given_up_in_time_and_its_connection_closed(
+    pdpj: SimulatorControl, make_source
+) -> None:
+    pdpj.put_case(NUMBER, failures=[Failure(kind=FailureKind.HANG, on="last_update")])
+    with pytest.raises(SourceTimeout):
+        await make_source(Api.DATA_LAKE, pdpj_read_timeout=50.0).last_update(NUMBER, within=0.3)
+    await wait_until_async(lambda: pdpj.metrics().in_flight == 0)
+
+
+async def test_a_path_that_is_no_document_is_never_asked_for(pdpj: SimulatorControl, make_source) -> None:
+    source = make_source()
+    pdpj.reset_metrics()
+    for path in (
+        "/processos/../../token",
+        "//other.example/x",
+        f"/processos/{NUMBER}/documentos/x/y/binario",
+        f"/processos/{NUMBER}/documentos/../binario",
+        "",
+    ):
+        with pytest.raises(SourceError) as raised:
+            async with source.open_document(path):
+                pass
+        assert raised.value.code == "no_address"
+    assert pdpj.metrics().requests_total == 0
+
+
+async def test_content_type_follows_the_bytes(pdpj: SimulatorControl, make_source) -> None:
+    served = ExplicitDocument(served_as="application/octet-stream", size=5000, kind=ContentKind.PDF)
+    pdpj.put_case(NUMBER, documents=[served])
+    source = make_source()
+    case = await source.fetch_case(NUMBER)
+    async with source.open_document(case.documents[0].source_path) as stream:
+        assert stream.content_type == "application/pdf"
+
+
+@pytest.mark.parametrize("after", [0, 1, 5000, 90_000])
+async def test_body_that_hangs_breaks_or_ends_early_is_never_whole(
+    pdpj: SimulatorControl, make_source, after: int
+) -> None:
+    codes = {}
+    for kind in (FailureKind.RESET, FailureKind.HANG, FailureKind.SHORT_BODY):
+        pdpj.put_case(NUMBER, documents=1, size=100_000, failures=[Failure(kind=kind, after_bytes=after)])
+        codes[kind] = (await failure_of_document(make_source())).code
+    assert codes == {
+        FailureKind.RESET: "source_unavailable",
+        FailureKind.HANG: "source_unavailable",
+        FailureKind.SHORT_BODY: "short_body",
+    }
+
+
+@pytest.mark.parametrize("size", [30_000, 1_000_000])
+async def test_document_that_drips_is_given_up(pdpj: SimulatorControl, make_source, size: int) -> None:
+    pdpj.put_case(NUMBER, documents=1, size=size, bytes_per_second=size / 15)
+    source = make_source(pdpj_min_bytes_per_second=130_000, pdpj_connect_timeout=0.5)
+    error = await failure_of_document(source)
+    assert error.code == "source_unavailable"
+
+
+async def test_document_larger_than_allowed_is_refused_before_it_is_read(pdpj: SimulatorControl, make_source) -> None:
+    pdpj.put_case(NUMBER, documents=1, size=100_000)
+    error = await failure_of_document(make_source(pdpj_max_document_bytes=50_000))
+    assert error.code == "document_too_large"
+
+
+@pytest.mark.parametrize(("latency", "bytes_per_second"), [(30.0, None), (0.0, 2000.0)])
+async def test_callers_deadline_ends_the_read_and_frees_the_connection(
+    pdpj: SimulatorControl, make_source, latency: float, bytes_per_second: float | None
+) -> None:
+    """Before the head of the answer the connection lives for the read time-out at most, in the body no longer."""
+    pdpj.put_case(NUMBER, documents=1, size=100_000, latency=latency, bytes_per_second=bytes_per_second)
+    source = make_source(pdpj_read_timeout=2.0)
+    path = f"/processos/{NUMBER}/documentos/{pdpj.case(NUMBER, hashes=False).documents[0].document_id}/binario"
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await read(source, path)
+    await wait_until_async(lambda: pdpj.metrics().in_flight == 0)
+
+
+async def test_half_read_document_can_be_left(pdpj: SimulatorControl, make_source) -> None:
+    pdpj.put_case(NUMBER, documents=1, size=5_000_000, kind=ContentKind.PDF)
+    source = make_source()
+    case = await source.fetch_case(NUMBER)
+    async with source.open_document(case.documents[0].source_path) as stream:
+        async for piece in stream.aiter_bytes():
+            assert piece.startswith(b"%PDF-")
+            break
+    assert len(await read(source, case.documents[0].source_path)) == 5_000_000

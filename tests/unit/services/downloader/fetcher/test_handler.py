@@ -1,0 +1,337 @@
+"""The fetcher's handler: what each ending of a transfer becomes, without a broker, a database or a source."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.downloader.cancellations import Cancellations
+from services.downloader.catalog_reads import StoredDocument
+from services.downloader.fetcher.handler import Fetcher, FetchTask
+from services.downloader.fetcher.started import GATHER_SECONDS, Starts
+from services.downloader.fetcher.transfer import Terms, Transfer, Transferred
+from services.downloader.fetcher.upload import Shelf
+from services.downloader.metrics import DownloaderMetrics
+from services.downloader.records import Reports
+from shared.db.engine import Database
+from shared.events.document_requested import DocumentRequested
+from shared.kafka.consumer.outcome import Done
+from shared.kafka.errors import InfrastructureAway
+from shared.kafka.producer import Producer
+from shared.kafka.records import OutgoingRecord
+from sources.errors import NoAccess, SourceServerError, SourceTimeout
+from sources.gate.limiter import Turn
+from tests.support import wait_until_async
+
+JOB = "11111111-1111-4111-8111-111111111111"
+DOCUMENT = "22222222-2222-4222-8222-222222222222"
+NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+STORED = Transferred("ab" * 32, 7, "application/pdf", "k", ("size_differs",))
+
+
+class FakeTransfer:
+    """Ends each transfer as scripted."""
+
+    def __init__(self, *endings: Transferred | Exception) -> None:
+        self._endings = list(endings)
+        self.last: bool | None = None
+        self.turned: asyncio.Future[None] | None = None
+        self.waiting: asyncio.Event | None = None
+
+    async def run(
+        self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
+    ) -> Transferred:
+        self.last = terms.last
+        if self.turned is not None:
+            await turn.wait(self.turned)
+        started()
+        if self.waiting is not None:
+            await self.waiting.wait()
+        ending = self._endings.pop(0)
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+
+
+class FakeProducer:
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.sent: list[Sequence[OutgoingRecord]] = []
+        self._failure = failure
+
+    async def send(self, records: Sequence[OutgoingRecord]) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self.sent.append(records)
+
+
+class FakeShelf:
+    """Has the document with so many bytes, or not at all (None); or the store's failure."""
+
+    def __init__(self) -> None:
+        self.size: int | Exception | None = None
+
+    async def has(self, key: str, size: int) -> bool:
+        if isinstance(self.size, Exception):
+            raise self.size
+        return self.size == size
+
+
+class Bench:
+    """A fetcher with fakes around it."""
+
+    def __init__(
+        self,
+        *endings: Transferred | Exception,
+        producer: FakeProducer | None = None,
+        gather_seconds: float = GATHER_SECONDS,
+    ) -> None:
+        self.transfer = FakeTransfer(*endings)
+        self.shelf = FakeShelf()
+        self.producer = producer or FakeProducer()
+        self.starts = Starts(cast(Producer, self.producer), gather_seconds=gather_seconds)
+        self.cancellations = Cancellations(cast(Database, None))
+        self.fetcher = self.make_fetcher()
+
+    def make_fetcher(self) -> Fetcher:
+        return Fetcher(
+            cast(Database, None),
+            cast(Transfer, self.transfer),
+            cast(Shelf, self.shelf),
+            reports=Reports(lambda: NOW),
+            starts=self.starts,
+            cancellations=self.cancellations,
+            delays=(5.0, 30.0),
+            metrics=DownloaderMetrics(CollectorRegistry()),
+        )
+
+    async def handle(self, task: FetchTask) -> list[tuple[str, dict[str, Any]]]:
+        """Topic, type and value of what was emitted."""
+        try:
+            done = await self.fetcher.handle(task)
+            assert isinstance(done, Done)
+        finally:
+            await self.starts.settle()
+        return [shown(record) for record in cast(Sequence[OutgoingRecord], done.emit)]
+
+
+def shown(record: OutgoingRecord) -> tuple[str, dict[str, Any]]:
+    assert record.value is not None
+    kind = record.headers["ce_type"].decode()
+    return record.topic, {"type": kind, **orjson.loads(record.value)}
+
+
+def task(attempt: int = 1) -> FetchTask:
+    return FetchTask(
+        DocumentRequested(
+            job_id=JOB,
+            process_number="1000145-91.2023.8.26.0597",
+            document_id=DOCUMENT,
+            source_path="/x",
+            object_key="k",
+            name="n",
+            attempt=attempt,
+        ),
+        checked=True,
+    )
+
+
+async def test_a_document_is_started_then_available() -> None:
+    bench = Bench(STORED)
+    (first_topic, started), (topic, told) = await bench.handle(task())
+    assert first_topic == topic == "document.events"
+    assert (started["type"], told["type"]) == ("autos.document.started", "autos.document.available")
+    assert (told["object_key"], told["sha256"], told["size"], told["attempts"]) == ("k", "ab" * 32, 7, 1)
+    assert bench.producer.sent == [], "it went with the end"
+
+
+async def test_the_start_of_a_document_that_takes_longer_is_told_meanwhile_and_once() -> None:
+    bench = Bench(STORED, gather_seconds=0.0)
+    bench.transfer.waiting = asyncio.Event()
+    handled = asyncio.ensure_future(bench.handle(task()))
+    await wait_until_async(lambda: bench.producer.sent, 5)
+    bench.transfer.waiting.set()
+    ((_, told),) = await handled
+    assert told["type"] == "autos.document.available"
+    [[started]] = bench.producer.sent
+    assert shown(started)[1]["type"] == "autos.document.started"
+
+
+async def test_starts_of_one_moment_are_sent_together() -> None:
+    bench = Bench()
+    for number in range(3):
+        request = task().request.model_copy(update={"document_id": f"{number:08}-2222-4222-8222-222222222222"})
+        bench.starts.tell(request, OutgoingRecord("document.events", b"", str(number).encode()))
+    assert bench.starts.take(request) == [OutgoingRecord("document.events", b"", b"2")]
+    assert bench.starts.take(request) == []
+    await wait_until_async(lambda: bench.producer.sent, 5)
+    assert [[record.value for record in sent] for sent in bench.producer.sent] == [[b"0", b"1"]]
+
+
+async def test_a_later_attempt_is_not_started_again_and_counts() -> None:
+    bench = Bench(STORED)
+    ((_, told),) = await bench.handle(task(attempt=3))
+    assert told["attempts"] == 3
+    assert bench.producer.sent == []
+
+
+async def test_a_start_that_cannot_be_told_loses_nothing_else() -> None:
+    bench = Bench(InfrastructureAway("object store"), STORED, producer=FakeProducer(InfrastructureAway("kafka")))
+    held = task()
+    with pytest.raises(InfrastructureAway):
+        await bench.handle(held)
+    ((_, told),) = await bench.handle(held)
+    assert told["type"] == "autos.document.available"
+
+
+async def test_an_answer_about_the_document_goes_to_the_retry_topics() -> None:
+    ((topic, again),) = await Bench(SourceServerError()).handle(task())
+    assert (topic, again["attempt"], again["last_error"]) == ("document.retry.5s", 2, "source_error")
+
+
+@pytest.mark.parametrize(("error", "attempt"), [(SourceServerError(), 3), (NoAccess(), 1)])
+async def test_the_last_failure_ends_the_document_for_its_job_and_is_kept_as_dead(error: Any, attempt: int) -> None:
+    *_, (topic, failed), (dead_topic, dead) = await Bench(error).handle(task(attempt))
+    assert (topic, failed["type"], failed["attempts"]) == ("document.events", "autos.document.failed", attempt)
+    assert (dead_topic, dead["error_code"]) == ("document.dead", error.code)
+    assert failed["error_code"] == error.code
+
+
+async def test_a_document_judged_to_find_the_source_away_by_itself_spends_attempts_and_ends() -> None:
+    bench = Bench(*[SourceTimeout() for _ in range(3)])
+    told = [(await bench.handle(task(attempt)))[0][1]["type"] for attempt in (1, 2, 3)]
+    again, failed = "autos.document.requested", "autos.document.failed"
+    assert told == [again, again, failed]
+
+
+async def test_a_document_that_waits_leaves_when_its_job_is_cancelled() -> None:
+    bench = Bench()
+    bench.cancellations = Cancellations(cast(Database, Asked(JOB)))
+    bench.fetcher = bench.make_fetcher()
+    bench.transfer.turned = asyncio.get_running_loop().create_future()
+    waiting = task()
+    handled = asyncio.ensure_future(bench.handle(waiting))
+    await wait_until_async(lambda: waiting.turn.waiting, 5)
+    await bench.cancellations.refresh()
+    assert await asyncio.wait_for(handled, 5) == []
+    assert not waiting.turn.waiting
+
+
+async def test_a_failure_that_nobody_expected_ends_like_an_answer_about_the_document() -> None:
+    ((topic, again),) = await Bench(ZeroDivisionError()).handle(task())
+    assert (topic, again["last_error"]) == ("document.retry.5s", "internal_error")
+    (_, failed), _ = await Bench(ZeroDivisionError()).handle(task(attempt=3))
+    assert failed["error_code"] == "internal_error"
+
+
+async def test_a_store_that_is_away_holds_the_document() -> None:
+    with pytest.raises(InfrastructureAway):
+        await Bench(InfrastructureAway("object store")).handle(task())
+
+
+async def test_a_document_of_a_cancelled_job_is_dropped_without_a_word() -> None:
+    bench = Bench()
+    bench.cancellations.note([JOB], {JOB})
+    assert await bench.handle(task()) == []
+    assert bench.producer.sent == []
+
+
+class Asked:
+    """A database in which these jobs are cancelled; it keeps what it was asked for."""
+
+    def __init__(self, *cancelled: str) -> None:
+        self.cancelled = frozenset(cancelled)
+        self.times = 0
+
+    async def read(self, _work: object) -> frozenset[str]:
+        self.times += 1
+        return self.cancelled
+
+
+async def test_only_jobs_at_hand_are_asked_for_again() -> None:
+    now = 0.0
+    database = Asked("b")
+    cancellations = Cancellations(cast(Database, database), clock=lambda: now)
+    cancellations.note(["a", "b", "c"], {"c"})
+    await cancellations.refresh()
+    assert [job in cancellations for job in "abc"] == [False, True, True]
+    assert len(cancellations) == 1
+    now = 50.0
+    assert "a" not in cancellations
+    now = 100.0
+    await cancellations.refresh()
+    assert (len(cancellations), database.times) == (1, 2)
+    now = 111.0
+    await cancellations.refresh()
+    # Nothing is at hand, nobody is asked; what was cancelled is known for longer.
+    assert (len(cancellations), database.times) == (0, 2)
+    assert "b" in cancellations and "a" not in cancellations
+
+
+def test_only_so_many_jobs_are_remembered() -> None:
+    cancellations = Cancellations(cast(Database, None))
+    cancellations.note([f"cancelled-{n}" for n in range(10_001)], {f"cancelled-{n}" for n in range(10_001)})
+    assert "cancelled-0" not in cancellations and "cancelled-10000" in cancellations
+    cancellations.note([str(n) for n in range(10_001)])
+    assert len(cancellations) == 10_000
+
+
+def asking(attempt: int = 1) -> FetchTask:
+    """A document that asks for the window after the third."""
+    asked = task(attempt)
+    asked.request = asked.request.model_copy(update={"plan_id": JOB, "release_after": 3})
+    return asked
+
+
+@pytest.mark.parametrize("ending", [STORED, NoAccess(), SourceServerError(), ZeroDivisionError()])
+async def test_whatever_becomes_of_a_document_the_next_window_is_asked_for(ending: Any) -> None:
+    *_, last, (topic, asked) = await Bench(ending).handle(asking())
+    assert (topic, asked["type"]) == ("process.requested", "autos.process.requested")
+    assert (asked["job_id"], asked["plan_id"], asked["resume_after"]) == (JOB, JOB, 3)
+    # Another attempt does not ask again.
+    assert last[1].get("release_after") is None or last[0] == "document.dead"
+
+
+async def test_a_held_document_asks_for_nothing_yet_and_one_of_a_cancelled_job_never() -> None:
+    bench = Bench(InfrastructureAway("object store"))
+    with pytest.raises(InfrastructureAway):
+        await bench.handle(asking())
+    bench.cancellations.note([JOB], {JOB})
+    assert await bench.handle(asking()) == []
+
+
+async def test_what_is_odd_about_a_document_is_told_and_only_the_last_attempt_keeps_a_doubtful_one() -> None:
+    bench = Bench(STORED, STORED)
+    *_, (_, told) = await bench.handle(task())
+    assert (told["warnings"], told["rendition"], told["revision"], told["replaced_at"]) == (
+        ["size_differs"],
+        "binary",
+        1,
+        None,
+    )
+    assert bench.transfer.last is False
+    await bench.handle(task(attempt=3))
+    assert bench.transfer.last is True
+
+
+@pytest.mark.parametrize(("before", "replaced"), [("cd" * 32, True), ("ab" * 32, False)])
+async def test_bytes_that_take_the_place_of_others_are_told_with_the_time(before: str, replaced: bool) -> None:
+    bench = Bench(STORED)
+    again = task()
+    again.replaces = StoredDocument("available", "k", before, 5, "application/pdf", None, None, 1)
+    *_, (_, told) = await bench.handle(again)
+    assert (told["replaced_at"] is not None) is replaced
+
+
+async def test_a_document_without_an_address_fails_by_name_and_nobody_is_asked() -> None:
+    bench = Bench()
+    unaddressed = task()
+    unaddressed.request = unaddressed.request.model_copy(update={"source_path": ""})
+    told = [event for _, event in await bench.handle(unaddressed)]
+    assert [event["error_code"] for event in told] == ["no_address", "no_address"]
+    assert all("address" in event["error_message"] for event in told)

@@ -1,0 +1,127 @@
+"""A store that was away is asked whether it is back; that it has not a document yet is a good answer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from obstore.exceptions import GenericError, PermissionDeniedError
+from obstore.store import MemoryStore, S3Store
+
+from services.downloader.fetcher.upload import Shelf, StoreRefused, is_refusal
+from shared.events.document_requested import DocumentRequested
+from shared.kafka.errors import InfrastructureAway
+
+NUMBER = "1000145-91.2023.8.26.0597"
+NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
+
+
+def request() -> DocumentRequested:
+    document = str(uuid.uuid4())
+    return DocumentRequested(
+        job_id=str(uuid.uuid4()),
+        process_number=NUMBER,
+        document_id=document,
+        source_path="/x",
+        object_key=f"processes/10001459120238260597/documents/{document}",
+        name="Petição",
+        expected_size=3,
+        attempt=1,
+    )
+
+
+def nowhere() -> S3Store:
+    keys: dict[str, Any] = {"access_key_id": "a", "secret_access_key": "b"}  # pragma: allowlist secret
+    return S3Store("b", endpoint=NOBODY, client_options={"allow_http": True}, retry_config={"max_retries": 0}, **keys)
+
+
+async def put(shelf: Shelf, asked: DocumentRequested) -> None:
+    await shelf.put(asked, b"abc", size=3, sha256="", content_type="text/plain")
+
+
+class Switched:
+    """A store that can be away: the shelf has one store, so it is exchanged underneath."""
+
+    def __init__(self) -> None:
+        self.shelf = Shelf(nowhere())
+
+    def back(self) -> None:
+        self.shelf._store = MemoryStore()  # type: ignore[assignment]
+
+
+async def test_a_new_document_is_taken_when_the_store_is_back() -> None:
+    switched, asked = Switched(), request()
+    with pytest.raises(InfrastructureAway):
+        await put(switched.shelf, asked)
+    with pytest.raises(InfrastructureAway):
+        await switched.shelf.ready(asked.object_key)
+    switched.back()
+    await switched.shelf.ready(asked.object_key)
+    await put(switched.shelf, asked)
+    # It is known to be there: nothing is asked any more.
+    switched.shelf._store = nowhere()
+    await switched.shelf.ready(asked.object_key)
+
+
+async def test_a_bucket_that_is_not_there_is_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def not_found(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError("NoSuchBucket")
+
+    monkeypatch.setattr("services.downloader.fetcher.upload.obstore.put_async", not_found)
+    with pytest.raises(InfrastructureAway):
+        await put(Shelf(nowhere()), request())
+
+
+def answer(status: str, code: str = "") -> str:
+    """The text of obstore's error for an answer, as it was seen."""
+    body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>m</Message></Error>' if code else ""
+    told = f"Error performing PUT http://store/b/k in 2.6ms - Server returned non-2xx status code: {status}: {body}"
+    return f"Generic S3 error: {told}\n\nDebug source:\nGeneric {{ status code: 500 <Code>ExpiredToken</Code> }}"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "refused"),
+    [
+        ("400 Bad Request", "KeyTooLongError", True),
+        ("400 Bad Request", "MetadataTooLarge", True),
+        ("400 Bad Request", "", True),
+        ("413 Payload Too Large", "EntityTooLarge", True),
+        ("400 Bad Request", "ExpiredToken", False),
+        ("400 Bad Request", "RequestTimeout", False),
+        ("401 Unauthorized", "x", False),
+        ("403 Forbidden", "AccessDenied", False),
+        ("404 Not Found", "NoSuchBucket", False),
+        ("409 Conflict", "OperationAborted", False),
+        ("429 Too Many Requests", "", False),
+        ("503 Service Unavailable", "SlowDown", False),
+        ("507 Insufficient Storage", "", False),
+    ],
+)
+def test_an_answer_is_about_the_object_or_about_the_store(status: str, code: str, refused: bool) -> None:
+    assert is_refusal(GenericError(answer(status, code))) is refused
+
+
+def test_what_is_no_answer_is_no_refusal() -> None:
+    assert not is_refusal(PermissionDeniedError("error sending request: connection refused"))
+    assert not is_refusal(OSError())
+
+
+async def test_a_document_that_the_store_refuses_costs_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: Any, **__: Any) -> None:
+        raise GenericError(answer("400 Bad Request", "MetadataTooLarge"))
+
+    monkeypatch.setattr("services.downloader.fetcher.upload.obstore.put_async", refused)
+    shelf = Shelf(nowhere())
+    with pytest.raises(StoreRefused):
+        await put(shelf, request())
+    # The store is there: the next one is not asked about first.
+    await shelf.ready("k")
+
+
+async def test_the_key_is_that_of_the_case_and_the_document_whatever_the_request_says() -> None:
+    store = MemoryStore()
+    shelf = Shelf(store)  # type: ignore[arg-type]
+    asked = request()
+    await put(shelf, asked.model_copy(update={"object_key": "processes/1/documents/another"}))
+    assert [found["path"] for found in store.list().collect()] == [asked.object_key]

@@ -1,0 +1,1 @@
+"""Programs for those who work on Autos: generators of docs, sizing, benchmarks."""

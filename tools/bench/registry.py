@@ -1,0 +1,64 @@
+"""What a benchmark is, and the list of all of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tools.bench.figures import Figure
+
+MODULES: Final = (
+    "pipeline",
+    "projection_rate",
+    "outbox",
+    "consumer_runtime",
+    "first_requests",
+    "scaling",
+    "fairness",
+    "backlog",
+    "memory",
+    "webhooks",
+    "isolation",
+    "api_reads",
+    "streams",
+)
+"""In the order in which they run; a module's name is its benchmark's."""
+
+
+class BenchmarkFailed(Exception):
+    """What was to be measured did not come about (a job failed, a time-out): there is no figure then."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done, and where its data may be."""
+
+    work_dir: Path
+    say: Callable[[str], None]
+    quick: bool = False
+    rounds: int = 3
+
+    def size(self, full: int, quick: int) -> int:
+        """``full``, or ``quick`` in the short form."""
+        return quick if self.quick else full
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One question about the product's speed. ``baseline`` says what the figures are compared with in the same run."""
+
+    name: str
+    measures: str
+    baseline: str
+    run: Callable[[Plan], list[Figure]]
+
+
+def find(name: str) -> Benchmark:
+    """Raises KeyError for a name that is none."""
+    if name not in MODULES:
+        raise KeyError(name)
+    found: Benchmark = importlib.import_module(f"tools.bench.{name}").BENCHMARK
+    return found

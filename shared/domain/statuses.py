@@ -1,0 +1,47 @@
+"""The statuses of jobs and documents, and what a job covers: each spelled once (docs/reference/http-api.md)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class JobStatus(StrEnum):
+    """Where a job is: as clients, events and the projection spell it."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the job changes any more."""
+        return self in ENDED
+
+
+ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED})
+
+
+class DocumentStatus(StrEnum):
+    """Where a document is."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    AVAILABLE = "available"
+    FAILED = "failed"
+
+
+class JobScope(StrEnum):
+    """What a job covers; the scope of a job for one document is that document's id instead."""
+
+    WHOLE_CASE = "all"
+
+
+def ended_status(available: int, failed: int) -> JobStatus:
+    """The status of a job that has ended with so many documents available and failed; an empty case is completed."""
+    if not failed:
+        return JobStatus.COMPLETED
+    return JobStatus.PARTIAL if available else JobStatus.FAILED

@@ -1,0 +1,29 @@
+"""An outage is one line when it begins and one when it is over."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from shared.concurrency.outage import Outage
+
+_LOG = logging.getLogger("shared.test_outage")
+
+
+def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(_LOG, began="the store is away", over="the store is back", bucket="autos")
+    with caplog.at_level(logging.INFO, _LOG.name):
+        outage.is_over()
+        outage.began(error="refused")
+        outage.began(error="timeout")
+        assert outage.away
+        outage.is_over()
+        outage.is_over()
+    assert not outage.away
+    assert [(line.levelname, line.message) for line in caplog.records] == [
+        ("WARNING", "the store is away"),
+        ("INFO", "the store is back"),
+    ]
+    assert vars(caplog.records[0])["error"] == "refused"
+    assert vars(caplog.records[1])["bucket"] == "autos"

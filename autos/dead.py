@@ -24,7 +24,7 @@ _LISTED = (*_TOPICS, set_aside.OUTBOX)
 
 def _read(topic: str, partition: int | None = None, offset: int | None = None) -> list[DeadLetter]:
     from ops.dead_letters import read_dead
-    from shared.kafka.errors import InfrastructureAway
+    from shared.errors import InfrastructureAway
 
     if topic == _PROJECTION:
         return _rows(offset)
@@ -116,7 +116,7 @@ def replay(
 ) -> None:
     """Ask for the work again, as a first attempt."""
     from ops.dead_letters import NotReplayable, replayed
-    from shared.kafka.errors import KafkaRuntimeError
+    from shared.errors import ProcessingError
     from shared.kafka.producer import Producer
 
     events = [letter_id for letter_id in letter_ids or () if set_aside.is_outbox_id(letter_id)]
@@ -138,7 +138,7 @@ def replay(
     producer = Producer(bootstrap, kafka_config())
     try:
         producer.send_blocking(records, 30.0)
-    except KafkaRuntimeError as error:
+    except ProcessingError as error:
         raise fail(f"Kafka at {bootstrap} did not take it: {error}") from error
     finally:
         producer.close()

@@ -30,7 +30,7 @@ def look(*, hashes: bool, hours: float | None, settle: float) -> Findings:
     from ops.invariants.store import StoreReader
     from ops.invariants.topics import TopicReader
     from shared.clock import utc_now
-    from shared.kafka.errors import InfrastructureAway
+    from shared.errors import InfrastructureAway
     from shared.storage.store import make_store
 
     since = EVER if hours is None else utc_now() - timedelta(hours=hours)

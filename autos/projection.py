@@ -14,7 +14,7 @@ def rebuild() -> None:
     """Read document.events from the start into new tables and swap them in one transaction."""
     from services.status.rebuild import RebuildRefused
     from services.status.rebuild import rebuild as run
-    from shared.kafka.errors import InfrastructureAway
+    from shared.errors import InfrastructureAway
 
     try:
         done = run(

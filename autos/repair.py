@@ -64,7 +64,7 @@ def _ask(found: list[Mismatch]) -> Repair:
 
     from ops.repair import plan
     from shared.db.engine import make_engine
-    from shared.kafka.errors import KafkaRuntimeError
+    from shared.errors import ProcessingError
     from shared.kafka.producer import Producer
 
     engine = make_engine(setting("AUTOS_DATABASE_URL", "database_url"), application_name="autos-repair", pool_size=1)
@@ -79,7 +79,7 @@ def _ask(found: list[Mismatch]) -> Repair:
     producer = Producer(bootstrap, kafka_config())
     try:
         producer.send_blocking(done.records, 30.0)
-    except KafkaRuntimeError as error:
+    except ProcessingError as error:
         raise fail(f"Kafka at {bootstrap} did not take it: {error}") from error
     finally:
         producer.close()

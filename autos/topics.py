@@ -14,10 +14,10 @@ def topics() -> None:
     from confluent_kafka import Consumer, KafkaException, TopicPartition
     from confluent_kafka.admin import AdminClient
 
+    from shared.errors import InfrastructureAway
     from shared.events.topics import TOPICS
     from shared.kafka.admin import lag
     from shared.kafka.config import common_config, consumer_config
-    from shared.kafka.errors import InfrastructureAway
 
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
     extra: dict[str, Any] = kafka_config()

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, select
 
 from shared.clock import EARLIEST, Clock, plausible_ms, utc_now
 from shared.db.progress import dead_letters
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.events.document_requested import DocumentDead, DocumentRequested
 from shared.events.envelope import Event, encode, header, validate
 from shared.events.process_requested import ProcessDead, ProcessRequested
@@ -30,7 +31,6 @@ from shared.events.topics import DOCUMENT_DEAD, DOCUMENT_REQUESTED, PROCESS_DEAD
 from shared.kafka.config import consumer_config
 from shared.kafka.consumer.client import record_of
 from shared.kafka.consumer.dead_letter import ERROR, ERROR_DETAIL
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.records import OutgoingRecord, Record
 
 REPLAYABLE: Final[Mapping[str, tuple[type[DocumentDead] | type[ProcessDead], type[Event], str]]] = {

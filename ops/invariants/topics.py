@@ -27,12 +27,12 @@ from confluent_kafka.admin import AdminClient
 from ops.invariants.groups import Backlog
 from ops.invariants.jobs import Announced
 from shared.clock import EARLIEST, plausible, plausible_ms
+from shared.errors import InfrastructureAway
 from shared.events import topics
 from shared.events.envelope import header
 from shared.kafka.config import common_config, consumer_config
 from shared.kafka.consumer.client import record_of
 from shared.kafka.consumer.offsets import decode_metadata
-from shared.kafka.errors import InfrastructureAway
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "planner": (topics.PROCESS_REQUESTED, *(tier.topic for tier in topics.PROCESS_RETRY)),

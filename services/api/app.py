@@ -54,11 +54,11 @@ from shared.clock import Clock, utc_now
 from shared.db import source_forbidden
 from shared.db.catalog import jobs, outbox
 from shared.db.engine import Database
+from shared.errors import InfrastructureAway
 from shared.http.dial import WebhookCaller
 from shared.http.guard import GuardPolicy, Resolver
 from shared.http.lookups import Lookups
 from shared.kafka.config import common_config
-from shared.kafka.errors import InfrastructureAway
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.operating import standings
 from shared.outbox.publishing import Publisher

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 T = TypeVar("T")
 R = TypeVar("R")

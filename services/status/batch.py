@@ -24,6 +24,7 @@ from shared.clock import Clock, plausible, plausible_ms
 from shared.db import progress
 from shared.db.engine import Database
 from shared.db.errors import UNSTORABLE
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.events.document_events import (
     DocumentAvailable,
     DocumentFailed,
@@ -34,7 +35,6 @@ from shared.events.document_events import (
 )
 from shared.events.envelope import decode, header
 from shared.kafka.consumer.dead_letter import reason_of
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.records import Record
 
 _TYPES: Final[dict[str, type[JobEvent]]] = {

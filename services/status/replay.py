@@ -10,9 +10,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaErr
 from confluent_kafka import admin as kafka_admin
 from confluent_kafka.admin import AdminClient
 
+from shared.errors import InfrastructureAway
 from shared.kafka.config import common_config, consumer_config
 from shared.kafka.consumer.client import record_of
-from shared.kafka.errors import InfrastructureAway
 from shared.kafka.records import Record
 
 _BATCH: Final = 1000

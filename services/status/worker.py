@@ -26,10 +26,10 @@ from services.status.gathering import Gatherer
 from services.status.metrics import StatusMetrics
 from services.status.projection.urgency import Outlook
 from services.status.settings import StatusSettings
+from shared.errors import InfrastructureAway
 from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.config import common_config
 from shared.kafka.consumer.client import UNREADABLE_HEADERS
-from shared.kafka.errors import InfrastructureAway
 from shared.kafka.records import Record
 
 _log = logging.getLogger(__name__)

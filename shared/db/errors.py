@@ -18,7 +18,7 @@ import psycopg2
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
+from shared.errors import InfrastructureAway, PoisonRecord
 
 
 class Verdict(Enum):

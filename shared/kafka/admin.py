@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
+from shared.errors import InfrastructureAway
 from shared.kafka.config import common_config, consumer_config
-from shared.kafka.errors import InfrastructureAway
 
 BROKER_DEFAULT: Final = -1
 _TIMEOUT_SECONDS: Final = 15.0

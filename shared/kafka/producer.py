@@ -14,8 +14,8 @@ from typing import Any, Final
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 
+from shared.errors import InfrastructureAway, ProcessingError
 from shared.kafka.config import producer_config
-from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
 from shared.kafka.records import OutgoingRecord
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ _TOPIC_AWAY: Final = frozenset(
 )
 
 
-class RecordRefused(KafkaRuntimeError):
+class RecordRefused(ProcessingError):
     """The broker will never take this record (too large, malformed, against its policy)."""
 
 
@@ -57,11 +57,11 @@ class TopicAway(InfrastructureAway):
     """The topic is missing, or we may not write to it: an operator can mend that, and other topics are as before."""
 
 
-class ProducerFailed(KafkaRuntimeError):
+class ProducerFailed(ProcessingError):
     """The producer is unusable (fenced, or its sequence is broken): the process must start again."""
 
 
-def failure_of(error: KafkaError) -> KafkaRuntimeError:
+def failure_of(error: KafkaError) -> ProcessingError:
     """A librdkafka error as ours: ProducerFailed, RecordRefused, TopicAway or InfrastructureAway."""
     if error.fatal():
         return ProducerFailed(error.name())
@@ -75,12 +75,12 @@ def failure_of(error: KafkaError) -> KafkaRuntimeError:
 class _Batch:
     """Counts the delivery reports of one send; tells once, when all are in, the first failure or None."""
 
-    def __init__(self, told: Callable[[KafkaRuntimeError | None], None]) -> None:
+    def __init__(self, told: Callable[[ProcessingError | None], None]) -> None:
         self._told = told
         self._lock = threading.Lock()
         # One for the sender itself, so that early reports cannot end a batch that is still being filled.
         self._open = 1
-        self._failure: KafkaRuntimeError | None = None
+        self._failure: ProcessingError | None = None
 
     def add(self) -> None:
         with self._lock:
@@ -89,7 +89,7 @@ class _Batch:
     def report(self, error: KafkaError | None, _message: object) -> None:
         self.close(None if error is None else failure_of(error))
 
-    def close(self, failure: KafkaRuntimeError | None) -> None:
+    def close(self, failure: ProcessingError | None) -> None:
         with self._lock:
             self._open -= 1
             self._failure = self._failure or failure
@@ -112,7 +112,7 @@ class Producer:
         client: confluent_kafka.Producer | None = None,
     ) -> None:
         self._client = client or confluent_kafka.Producer(producer_config(bootstrap_servers, config))
-        self._resolved: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None], KafkaRuntimeError | None]] = []
+        self._resolved: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None], ProcessingError | None]] = []
         self._resolved_lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-producer", daemon=True)
@@ -127,12 +127,12 @@ class Producer:
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[None] = loop.create_future()
 
-        def told(failure: KafkaRuntimeError | None) -> None:
+        def told(failure: ProcessingError | None) -> None:
             with self._resolved_lock:
                 self._resolved.append((loop, acknowledged, failure))
 
         batch = _Batch(told)
-        failure: KafkaRuntimeError | None = None
+        failure: ProcessingError | None = None
         source = iter(records)
         try:
             while chunk := list(islice(source, _CHUNK)):
@@ -142,7 +142,7 @@ class Producer:
                         await asyncio.sleep(_QUEUE_FULL_WAIT_SECONDS)
                 if len(chunk) == _CHUNK:
                     await asyncio.sleep(0)  # a long generator lets others run in between
-        except KafkaRuntimeError as refused:
+        except ProcessingError as refused:
             failure = refused
         except BaseException:
             batch.close(None)
@@ -161,14 +161,14 @@ class Producer:
             if failure is not None:
                 raise failure
 
-    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[KafkaRuntimeError | None]:
+    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[ProcessingError | None]:
         """Write the records in order, from a thread; of each None when it is acknowledged, else why not.
 
         Raises ProducerFailed, and InfrastructureAway when ``timeout`` (seconds) is over: they may still be written.
         """
         deadline = time.monotonic() + timeout
         done: Future[None] = Future()
-        failures: list[KafkaRuntimeError | None] = [None] * len(records)
+        failures: list[ProcessingError | None] = [None] * len(records)
         batch = _Batch(lambda _: done.set_result(None))
 
         def reporting(index: int) -> Callable[[KafkaError | None, object], None]:
@@ -196,7 +196,7 @@ class Producer:
                 raise failure
         return failures
 
-    def topic_problem(self, topic: str, timeout: float) -> KafkaRuntimeError | None:
+    def topic_problem(self, topic: str, timeout: float) -> ProcessingError | None:
         """What the broker says of a topic: None, or why it cannot be written to. ``timeout`` in seconds.
 
         Raises InfrastructureAway when no broker answers.
@@ -262,7 +262,7 @@ class Producer:
         """Wake each event loop once for all of its batches that are complete."""
         with self._resolved_lock:
             resolved, self._resolved = self._resolved, []
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], KafkaRuntimeError | None]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], ProcessingError | None]]] = {}
         for loop, future, failure in resolved:
             by_loop.setdefault(loop, []).append((future, failure))
         for loop, settled in by_loop.items():
@@ -273,7 +273,7 @@ class Producer:
                 continue
 
 
-def _settle(settled: list[tuple[asyncio.Future[None], KafkaRuntimeError | None]]) -> None:
+def _settle(settled: list[tuple[asyncio.Future[None], ProcessingError | None]]) -> None:
     for future, failure in settled:
         if future.done():
             continue

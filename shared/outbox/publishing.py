@@ -16,8 +16,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from shared.errors import InfrastructureAway, ProcessingError
 from shared.events.topics import TOPICS
-from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
 from shared.kafka.producer import RecordRefused, TopicAway
 from shared.kafka.records import OutgoingRecord
 from shared.outbox.rows import OutboxRow
@@ -42,12 +42,12 @@ _ABOUT_THE_CLOCK: Final = "INVALID_TIMESTAMP"
 class Publisher(Protocol):
     """What the relay needs of a producer."""
 
-    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[KafkaRuntimeError | None]:
+    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[ProcessingError | None]:
         """Write the records in order; of each None when it is acknowledged, else why not. Raises ProducerFailed, and
         InfrastructureAway when the time (seconds) is over.
         """
 
-    def topic_problem(self, topic: str, timeout: float) -> KafkaRuntimeError | None:
+    def topic_problem(self, topic: str, timeout: float) -> ProcessingError | None:
         """None when the topic can be written to as far as the broker tells. Raises InfrastructureAway."""
 
 
@@ -113,14 +113,14 @@ class Publishing:
             self._judge(row, answer, done, left)
         return done
 
-    def _alone(self, record: OutgoingRecord) -> KafkaRuntimeError | None:
+    def _alone(self, record: OutgoingRecord) -> ProcessingError | None:
         try:
             return self._publisher.send_each([record], self._send_timeout)[0]
         except InfrastructureAway as away:
             return away
 
     def _judge(
-        self, row: OutboxRow, answer: KafkaRuntimeError | None, done: Published, left: set[tuple[str, str]]
+        self, row: OutboxRow, answer: ProcessingError | None, done: Published, left: set[tuple[str, str]]
     ) -> None:
         if answer is None:
             # Behind one of its key that is left it is sent again after that, so that the order holds at the end.

@@ -16,7 +16,7 @@ from ops.invariants.database import DatabaseReader
 from ops.invariants.findings import Findings, Patience
 from ops.invariants.store import StoreReader
 from ops.invariants.topics import TopicReader
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from shared.settings import StorageSettings
 from shared.storage.store import make_store
 from tests.chaos.plan import Case

@@ -12,7 +12,7 @@ from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
 from ops.invariants.findings import Patience, Rule
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from tests.chaos.verdict import invariants
 from tests.product import Product
 

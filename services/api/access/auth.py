@@ -21,7 +21,7 @@ from shared.clock import Clock
 from shared.db.catalog import api_keys, clients
 from shared.db.engine import Database
 from shared.domain.secrecy import Viewer
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 CACHE_SECONDS: Final = 4.0
 """How long a key's row is believed: a revocation works everywhere within 5 s."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from services.api.http.answers import Json
 from services.api.resources import Parts
 from shared.db.catalog import outbox
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from shared.outbox.rows import OutboxRows
 
 _ROWS: Final = OutboxRows(outbox)

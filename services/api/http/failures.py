@@ -22,7 +22,7 @@ from services.api.http.problems import (
     ServiceUnavailable,
     ValidationFailed,
 )
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 # e-SAJ shows an incident, and an incident of one, as the case's number with a suffix.
 _INCIDENT: Final = re.compile(r"/processes/([^/]{20,40})/\(?[0-9]{1,6}\)?(?:/|$)")

@@ -16,7 +16,7 @@ from services.api.http.refusals import SECURITY
 from services.api.http.tracing import request_id, traceparent
 from services.api.metrics import ApiMetrics
 from shared.db.errors import DatabaseRefused
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 _log = logging.getLogger(__name__)
 

@@ -31,10 +31,10 @@ from services.downloader.fetcher.upload import Shelf
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.records import Reports
 from shared.db.engine import Database
+from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
 from shared.kafka.consumer.outcome import Done
-from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.records import OutgoingRecord, Record
 from shared.storage.store import object_key
 from sources.errors import NoAddress, RetryableError, SourceError
@@ -225,7 +225,7 @@ class Fetcher:
             return self._after(task, error)
         except LeftLine:
             return self._cancelled()
-        except KafkaRuntimeError:
+        except ProcessingError:
             raise
         # The edge of one document: a bug about one of them must neither end the worker nor leave a job without end.
         except Exception as error:  # noqa: BLE001

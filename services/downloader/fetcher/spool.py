@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 MEMORY_BYTES: Final = 1024 * 1024
 """From this size on a document is on disk."""

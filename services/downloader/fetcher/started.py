@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import Final
 
+from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
-from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
 
@@ -62,7 +62,7 @@ class Starts:
     async def _send(self, records: list[OutgoingRecord]) -> None:
         try:
             await self._producer.send(records)
-        except KafkaRuntimeError as error:
+        except ProcessingError as error:
             _log.warning("starts of documents not told", extra={"count": len(records), "error": type(error).__name__})
 
 

@@ -15,8 +15,8 @@ from services.downloader.fetcher.retries import Tries, after_away, after_cut, cu
 from services.downloader.fetcher.spool import Spool
 from services.downloader.fetcher.upload import Shelf
 from services.downloader.metrics import DownloaderMetrics
+from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
-from shared.kafka.errors import InfrastructureAway
 from shared.storage.store import object_key
 from sources.content.judgement import Listed
 from sources.errors import Doubtful, SourceAway, SourceUnavailable

@@ -14,8 +14,8 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from services.downloader.fetcher.memory_budget import ByteBudget
+from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
-from shared.kafka.errors import InfrastructureAway
 from shared.storage.sizes import ObjectSizes, ObjectStoreAway
 from shared.storage.store import object_key
 from sources.errors import RetryableError

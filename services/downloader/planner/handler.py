@@ -23,11 +23,11 @@ from services.downloader.planner.needs import Place, requests, vanished
 from services.downloader.planner.plan import Asked, Plan, decide
 from services.downloader.records import ANSWERS_HEADER, Reports
 from shared.db.engine import Database
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.events.document_events import JobAborted
 from shared.events.envelope import decoder, deterministic_id, header, traceparent
 from shared.events.process_requested import ProcessRequested
 from shared.kafka.consumer.outcome import Done
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.records import OutgoingRecord, Record
 from shared.storage.sizes import ObjectSizes, ObjectStoreAway
 from sources.errors import SourceError

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from services.downloader.planner.plan_rows import Stalled, find_stalled, forget_ended
 from services.downloader.records import Reports
 from shared.db.engine import Database
-from shared.kafka.errors import KafkaRuntimeError
+from shared.errors import ProcessingError
 from shared.kafka.producer import Producer
 
 EVERY_SECONDS: Final = 30.0
@@ -39,7 +39,7 @@ class Upkeep:
             await asyncio.sleep(EVERY_SECONDS)
             try:
                 await self.once()
-            except KafkaRuntimeError as error:
+            except ProcessingError as error:
                 _log.info("upkeep of plans put off", extra={"error": type(error).__name__})
 
     async def once(self) -> int:

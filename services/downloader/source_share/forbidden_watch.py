@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from services.downloader.source_share.forbidden import Forbidden
 from shared.db import source_forbidden
 from shared.db.engine import Database
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from sources.errors import SourceError
 
 EVERY_SECONDS: Final = 5.0

@@ -14,7 +14,7 @@ from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.share import BEAT_SECONDS, DEAD_SECONDS, share
 from services.downloader.source_share.worker_rows import Beat, beat, leave, write_pause
 from shared.db.engine import Database
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from sources.gate.breaker import BreakerState
 from sources.gate.limiter import SourceGate
 

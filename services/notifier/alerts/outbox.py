@@ -22,7 +22,7 @@ from shared.alerts import Teller
 from shared.clock import Clock, rfc3339
 from shared.db.delivery import outbox_alerts
 from shared.db.engine import Database
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from shared.outbox.operating import Standing, standings
 
 _LOOK_EVERY: Final = 15.0

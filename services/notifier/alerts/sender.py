@@ -16,7 +16,7 @@ from services.notifier.alerts.messages import Alert
 from shared.alerts import Teller
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 _LOOK_EVERY: Final = 10.0
 _BATCH: Final = 10

@@ -19,8 +19,8 @@ from services.notifier.sending.claims import Claimed, renew
 from services.notifier.sending.payload import Body, Form
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.errors import InfrastructureAway
 from shared.http.dial import CallResult, WebhookCaller, refused_call
-from shared.kafka.errors import InfrastructureAway
 from shared.webhooks.signing import InvalidSecret, signature_headers
 
 _LARGE_BY_ORIGIN: Final = 8

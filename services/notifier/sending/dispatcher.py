@@ -29,7 +29,7 @@ from services.notifier.sending.payload import Body, Form
 from services.notifier.sending.results import Recorded
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 _CLAIM_BATCH: Final = 64
 _SMALL_CASE: Final = 100

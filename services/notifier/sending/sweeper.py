@@ -18,7 +18,7 @@ from services.notifier.sending import claims
 from services.notifier.sending.dispatcher import Dispatcher
 from shared.clock import Clock
 from shared.db.engine import Database
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 
 _BATCH: Final = 500
 _EACH: Final = 300

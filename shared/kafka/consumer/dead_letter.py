@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from shared.kafka.errors import PoisonRecord
+from shared.errors import PoisonRecord
 from shared.kafka.producer import RecordRefused
 from shared.kafka.records import OutgoingRecord, Record
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, Generic, TypeVar
 
 from shared.clock import Clock
+from shared.errors import InfrastructureAway
 from shared.kafka.consumer.due import due_at
 from shared.kafka.consumer.failure_policy import GivingUp
 from shared.kafka.consumer.fair_queue import FairQueue
@@ -17,7 +18,6 @@ from shared.kafka.consumer.outcome import read_once
 from shared.kafka.consumer.partitions import Holding
 from shared.kafka.consumer.preparation import Outage, Preparation
 from shared.kafka.consumer.sinks import EmitUsedUp, Entry, Sink
-from shared.kafka.errors import InfrastructureAway
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import ProducerFailed
 from shared.kafka.records import Record

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Final, Generic, TypeVar
 
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.handling import Handling
 from shared.kafka.consumer.outcome import Done, read_once
 from shared.kafka.consumer.sinks import Entry
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import RecordRefused
 from shared.kafka.records import OutgoingRecord

@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
+from shared.errors import ProcessingError
 from shared.kafka.consumer.client import ConsumerClient, ConsumerFactory, record_of, to_commit
 from shared.kafka.consumer.partitions import Key, Position
-from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.records import Record
 
 R = TypeVar("R")
@@ -42,11 +42,11 @@ _FORBIDDEN: Final = frozenset(
 )
 
 
-class LoopGone(KafkaRuntimeError):
+class LoopGone(ProcessingError):
     """The event loop is closed, or has not answered for too long: the partitions must go to another member."""
 
 
-class ConsumerFailed(KafkaRuntimeError):
+class ConsumerFailed(ProcessingError):
     """The consumer cannot go on (fatal error of the client, or not allowed to read)."""
 
 

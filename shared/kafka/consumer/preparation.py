@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from shared.errors import InfrastructureAway
 from shared.kafka.consumer.handling import backoff
 from shared.kafka.consumer.outcome import Outcome
 from shared.kafka.consumer.sinks import Entry
-from shared.kafka.errors import InfrastructureAway
 from shared.kafka.metrics import KafkaMetrics
 
 _log = logging.getLogger(__name__)

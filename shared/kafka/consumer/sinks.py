@@ -7,9 +7,9 @@ from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from shared.errors import ProcessingError
 from shared.kafka.consumer.outcome import Done, Emit
 from shared.kafka.consumer.partitions import Holding, Position
-from shared.kafka.errors import KafkaRuntimeError
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord, Record
 
@@ -18,7 +18,7 @@ _TOGETHER: Final = 64
 """Outcomes that are enough to go on together."""
 
 
-class EmitUsedUp(KafkaRuntimeError):
+class EmitUsedUp(ProcessingError):
     """A generator was read, and what it gave was rolled back: the handler must make it anew."""
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, bin
 
 from shared.db.engine import Database, make_engine
 from shared.db.prepared import Prepared
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from tests.support import Servers, wait_until
 
 _TABLE = Table("looked_at", MetaData(), Column("id", Integer), Column("amount", Integer))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from shared.db.engine import Database
 from shared.db.errors import DatabaseAway, DatabaseConflict, DatabaseRefused
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
+from shared.errors import InfrastructureAway, PoisonRecord
 from tests.integration.db.fresh import FreshDatabase
 from tests.support import Servers, wait_until
 

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from shared.clock import utc_now
 from shared.db.engine import make_engine
 from shared.db.progress import outbox
+from shared.errors import InfrastructureAway, ProcessingError
 from shared.kafka.admin import TopicSpec, ensure_topics
 from shared.kafka.config import consumer_config
-from shared.kafka.errors import InfrastructureAway, KafkaRuntimeError
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused, TopicAway
 from shared.kafka.records import OutgoingRecord
 from shared.outbox import operating
@@ -36,11 +36,11 @@ class Recorder:
     """A publisher that remembers; it can fail, refuse, and be held in the middle of a send."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, KafkaRuntimeError] = {}
+        self.answers: dict[str, ProcessingError] = {}
         """By value: what becomes of a record."""
         self.in_company: set[str] = set()
         """Values whose whole batch is refused."""
-        self.topics: dict[str, KafkaRuntimeError] = {}
+        self.topics: dict[str, ProcessingError] = {}
         self.sent: list[OutgoingRecord] = []
         self.failure: Exception | None = None
         self.calls = 0
@@ -48,7 +48,7 @@ class Recorder:
         self.gate = threading.Event()
         self.gate.set()
 
-    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[KafkaRuntimeError | None]:
+    def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[ProcessingError | None]:
         self.calls += 1
         self.entered.set()
         assert self.gate.wait(timeout)
@@ -61,7 +61,7 @@ class Recorder:
         self.sent += [record for record, answer in zip(records, answers, strict=True) if answer is None]
         return answers
 
-    def topic_problem(self, topic: str, timeout: float) -> KafkaRuntimeError | None:
+    def topic_problem(self, topic: str, timeout: float) -> ProcessingError | None:
         return self.topics.get(topic)
 
     @property

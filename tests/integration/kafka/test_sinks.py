@@ -16,12 +16,12 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka import Producer as Client
 
 from services.downloader.planner.transactions import TransactionalSink
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.admin import TopicSpec, ensure_topics, lag, wait_for_topics
 from shared.kafka.config import consumer_config, transactional_config
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.runtime import ConsumerRuntime, Done, kafka_consumer
 from shared.kafka.consumer.sinks import ProducerSink, Sink
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused
 from shared.kafka.records import OutgoingRecord, Record
 from tests.integration.kafka.conftest import Bench

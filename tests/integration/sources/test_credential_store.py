@@ -13,7 +13,7 @@ from autos.local.pdpj.control import SimulatorControl, TokenSetting
 from shared.db.engine import Database
 from shared.db.errors import DatabaseAway
 from shared.domain import cnj
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from sources.errors import CredentialsRefused
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.auth.token_store import Credential, PostgresCredentialStore

@@ -25,8 +25,8 @@ from shared.clock import utc_now
 from shared.db.channels import PROGRESS
 from shared.db.engine import Database
 from shared.domain.cnj import ProcessNumber, make
+from shared.errors import InfrastructureAway
 from shared.events.document_events import JobAborted, JobEvent
-from shared.kafka.errors import InfrastructureAway
 from tests.integration.db.fresh import FreshDatabase, fresh_database
 from tests.integration.status.conftest import Query
 from tests.integration.status.events import as_record, available, failed, new_id, planned, started, whole_job

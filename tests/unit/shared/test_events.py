@@ -13,13 +13,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import PoisonRecord
 from shared.events.document_events import DocumentAvailable, JobPlanned
 from shared.events.envelope import NAMESPACE, Event, decode, decoder, deterministic_id, encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.events.process_requested import ProcessRequested
 from shared.events.topics import DOCUMENT_RETRY, EVENTS, PROCESS_COMPLETED, TOPICS, WEBHOOK_RETRY, tier_for
 from shared.events.webhook_subscribed import WebhookSubscribed
-from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import Record
 from tools.schemas import write as schemas
 from tools.schemas.asyncapi import FLOW, PUBLIC, asyncapi, models

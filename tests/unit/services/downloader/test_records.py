@@ -15,10 +15,10 @@ from services.downloader.fetcher import handler as fetching
 from services.downloader.fetcher.upload import encoded_name
 from services.downloader.planner import handler as planning
 from services.downloader.records import Reports
+from shared.errors import PoisonRecord
 from shared.events.document_events import DocumentFailed, JobPlanned
 from shared.events.document_requested import DocumentRequested
 from shared.events.process_requested import ProcessRequested
-from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import OutgoingRecord, Record
 
 NUMBER = "1000145-91.2023.8.26.0597"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.notifier.group_commit import GroupCommit
-from shared.kafka.errors import InfrastructureAway
+from shared.errors import InfrastructureAway
 from tests.support import wait_until_async
 
 

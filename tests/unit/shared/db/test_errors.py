@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.db.errors import DatabaseAway, DatabaseConflict, DatabaseRefused, Verdict, as_ours, of_sqlstate, verdict_of
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
+from shared.errors import InfrastructureAway, PoisonRecord
 
 AWAY, CONFLICT, PERMANENT = Verdict.AWAY, Verdict.CONFLICT, Verdict.PERMANENT
 

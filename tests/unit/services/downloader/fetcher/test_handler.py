@@ -20,9 +20,9 @@ from services.downloader.fetcher.upload import Shelf
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.records import Reports
 from shared.db.engine import Database
+from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.consumer.outcome import Done
-from shared.kafka.errors import InfrastructureAway
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
 from sources.errors import NoAccess, SourceServerError, SourceTimeout

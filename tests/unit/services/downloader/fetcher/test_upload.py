@@ -10,8 +10,8 @@ from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore, S3Store
 
 from services.downloader.fetcher.upload import Shelf, StoreRefused, is_refusal
+from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
-from shared.kafka.errors import InfrastructureAway
 
 NUMBER = "1000145-91.2023.8.26.0597"
 NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once

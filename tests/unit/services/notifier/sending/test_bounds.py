@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import PoisonRecord
 from shared.events.envelope import MAX_COUNT, Event, decoder
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import WebhookSubscribed
-from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import Record
 
 ID = "00000000-0000-4000-8000-000000000000"

@@ -14,10 +14,10 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
+from shared.errors import InfrastructureAway
 from shared.kafka.consumer.client import CommitCallback
 from shared.kafka.consumer.offsets import decode_metadata
 from shared.kafka.consumer.partitions import Key
-from shared.kafka.errors import InfrastructureAway
 from shared.kafka.records import OutgoingRecord, Record
 
 TOPIC = "work"

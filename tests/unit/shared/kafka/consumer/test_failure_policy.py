@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.runtime import Done
 from shared.kafka.consumer.sinks import ProducerSink
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.producer import RecordRefused
 from shared.kafka.records import OutgoingRecord, Record
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeProducer

@@ -19,6 +19,7 @@ from services.status.projection.project import project
 from services.status.projection.rows import State
 from services.status.projection.urgency import Outlook
 from shared.clock import EARLIEST, LATEST, plausible, plausible_ms
+from shared.errors import PoisonRecord
 from shared.events.document_events import JobPlanned
 from shared.events.envelope import decoder, payload
 from shared.events.process_completed import ProcessCompleted
@@ -27,7 +28,6 @@ from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
 from shared.kafka.consumer.client import record_of
 from shared.kafka.consumer.dead_letter import to_topic
-from shared.kafka.errors import PoisonRecord
 from shared.kafka.records import Record
 from tools.schemas.samples import sample as sample_of
 

@@ -16,13 +16,13 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import CollectorRegistry
 
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.handling import backoff
 from shared.kafka.consumer.offsets import OffsetsWentBack
 from shared.kafka.consumer.poll import LoopGone
 from shared.kafka.consumer.runtime import ConsumerRuntime, Done
 from shared.kafka.consumer.sinks import Gate, ProducerSink
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import ProducerFailed, RecordRefused
 from shared.kafka.records import OutgoingRecord, Record

@@ -9,10 +9,10 @@ from random import Random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.runtime import ConsumerRuntime, Done
 from shared.kafka.consumer.sinks import ProducerSink
-from shared.kafka.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.records import OutgoingRecord, Record
 from tests.support import wait_until_async
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeProducer

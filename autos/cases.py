@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 import re
 import time
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,22 +20,37 @@ from autos.context import call, fail, target
 
 _ENDED = {"completed", "partial", "failed", "cancelled"}
 _MAX_STEM = 120
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _LINK_LEFT = 30
 """Seconds that a link must still live when a file is begun."""
 
 
-def safe_name(position: int | None, name: str, document_id: str, content_type: str | None) -> str:
-    """A file name that every file system takes: ``0007 Petição inicial 1a2b3c4d.pdf``; files sort as in the case."""
-    from shared.domain.media import ALSO, extension_of
+def safe_name(
+    position: int | None, name: str, document_id: str, content_disposition: str | None, content_type: str | None
+) -> str:
+    """A file name that every file system takes: ``0007 Petição inicial 1a2b3c4d.pdf``; files sort as in the case.
 
+    The extension is the one in the answer's Content-Disposition, as the API chose it. The links of sealed documents
+    name no file: there it is the one that this machine knows for the type.
+    """
     text = unicodedata.normalize("NFC", name)
     text = "".join(char if char.isalnum() or char in " ._-()" else "_" for char in text)
     text = re.sub(r"[\s_]+", " ", text).strip(" .") or "document"
-    extension = extension_of(content_type)
-    own = re.search(r"\.[A-Za-z0-9]{1,5}$", text)
-    if own is not None and (not extension or own[0].lower() in (extension, *ALSO.get(extension, ()))):
-        text, extension = text[: own.start()].rstrip(" .") or "document", own[0]
+    named = _EXTENSION.search(_served_name(content_disposition))
+    extension = named[0] if named is not None else mimetypes.guess_extension((content_type or "").split(";")[0]) or ""
+    if extension and text.lower().endswith(extension.lower()):
+        text = text[: -len(extension)].rstrip(" .") or "document"
     return f"{position or 0:04d} {text[:_MAX_STEM].strip(' .')} {document_id[:8]}{extension}"
+
+
+def _served_name(content_disposition: str | None) -> str:
+    """The file name in a Content-Disposition (RFC 6266); empty when there is none."""
+    header = Message()
+    header["content-disposition"] = content_disposition or "attachment"
+    try:
+        return header.get_filename() or ""
+    except (LookupError, ValueError):
+        return ""
 
 
 def follow(client: httpx.Client, numero: str, *, deadline: float | None = None) -> dict[str, Any]:
@@ -93,14 +110,18 @@ def download(client: httpx.Client, number: str, documents: list[dict[str, Any]],
         for document in documents:
             if document["status"] != "available":
                 continue
-            path = out / safe_name(document["position"], document["name"], document["id"], document["content_type"])
-            part = path.with_suffix(path.suffix + ".part")
             digest = hashlib.sha256()
-            with plain.stream("GET", _link(client, number, document)) as answer, part.open("wb") as file:
+            with plain.stream("GET", _link(client, number, document)) as answer:
                 answer.raise_for_status()
-                for chunk in answer.iter_bytes():
-                    digest.update(chunk)
-                    file.write(chunk)
+                served = answer.headers.get("content-disposition")
+                path = out / safe_name(
+                    document["position"], document["name"], document["id"], served, document["content_type"]
+                )
+                part = path.with_suffix(path.suffix + ".part")
+                with part.open("wb") as file:
+                    for chunk in answer.iter_bytes():
+                        digest.update(chunk)
+                        file.write(chunk)
             if digest.hexdigest() != document["sha256"]:
                 part.unlink()
                 raise fail(f"{document['id']}: the file does not have the SHA-256 that the API names")

@@ -5,9 +5,14 @@ Heavy libraries are imported inside the commands, so that ``autos --help`` answe
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
+from typing import Annotated
+
 import typer
 
-from autos import cases, dead, deliveries, demo, doctor, keys, projection, repair, stack, topics
+from autos import __version__, cases, dead, deliveries, demo, doctor, keys, projection, repair, stack, topics
+from autos.context import fail
 
 app = typer.Typer(
     name="autos",
@@ -22,6 +27,22 @@ _LOCAL = "Local stack"
 _CASES = "Cases"
 _WEBHOOKS = "Webhooks"
 _OPERATION = "Operation"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"autos {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Autos delivers the documents of Brazilian court cases."""
+
 
 app.command(rich_help_panel=_LOCAL)(stack.up)
 app.command(rich_help_panel=_LOCAL)(stack.down)
@@ -39,9 +60,24 @@ app.command(rich_help_panel=_OPERATION)(doctor.doctor)
 app.command(rich_help_panel=_OPERATION)(repair.repair)
 
 
+def _in_checkout() -> bool:
+    try:
+        return find_spec("ops") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def main() -> None:
     """The entry point of the installed command."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError:
+        if _in_checkout():
+            raise
+        message = (
+            "this command needs a checkout of Autos (README.md); the installed package holds the client's commands"
+        )
+        sys.exit(fail(message).exit_code)
 
 
 if __name__ == "__main__":

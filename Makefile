@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down ps test unit check format schemas requirements bench chaos load \
+.PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
         compose-up compose-down compose-logs compose-config
 
 help: ## list the targets
@@ -54,6 +54,14 @@ chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing 
 
 unit: $(VENV)/.dev.stamp ## the tests without I/O
 	@$(BIN)/python -m pytest tests/unit
+
+# Statements and branches, in the services' processes too; what is killed (SIGKILL) leaves no figures.
+cover: $(VENV)/.dev.stamp ## unit and integration tests with branch coverage; the report is in htmlcov/
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n 2 --dist loadfile tests/unit tests/integration $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet
+	@$(BIN)/coverage report --skip-covered --sort=cover
 
 bench: $(VENV)/.dev.stamp ## the benchmarks; ARGS="--quick", ARGS="pipeline memory", ARGS=--list
 	@$(BIN)/python -m tools.bench $(ARGS)

@@ -1,0 +1,149 @@
+"""What the code alone does not say of an error code: what to do about it. A check refuses a code without a note."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Note(NamedTuple):
+    """``meaning`` where no class says it; ``where`` and ``again`` (is it tried again?) for jobs and documents."""
+
+    advice: str
+    meaning: str = ""
+    where: str = ""
+    again: str = ""
+
+
+PROBLEM_NOTES: Final[dict[str, str]] = {
+    "body_too_large": "Send less: AUTOS_API_MAX_BODY_BYTES.",
+    "case_too_large": "Raise AUTOS_PDPJ_MAX_METADATA_BYTES if the case is wanted all the same.",
+    "case_unreadable": "Try later; an operator looks at what the source answers (`autos doctor --source NUMERO`).",
+    "delivery_not_found": "List the deliveries; another client's are not shown.",
+    "document_gone": "Ask for it again with download-document.",
+    "document_not_available": "Wait for its job, or ask for it with download-document.",
+    "document_not_found": "Take an id from the case's list of documents.",
+    "endpoint_not_found": "List the endpoints; another client's are not shown.",
+    "insufficient_scope": "Use a key with the scope that `detail` names.",
+    "internal_error": "Report it with `request_id`; repeat the request later.",
+    "invalid_cursor": "Begin at the first page; take `next_cursor` as it is, for the same list.",
+    "invalid_process_number": "Correct the number; `errors[0].code` says which rule it breaks.",
+    "invalid_webhook_url": "Correct the URL; `errors[0].code` names the rule ([Webhook URLs](#webhook-urls)).",
+    "job_finished": "Nothing: the job has ended.",
+    "job_not_found": "Take the `job_id` of an answer of yours.",
+    "job_shared": "Nothing: the others need it. Ignore its end.",
+    "malformed_request": "Send HTTP/1.1 with one length, over a connection without TLS unless a proxy ends it.",
+    "method_not_allowed": "Use a method that the address has.",
+    "no_access": "Have the PDPJ account of this installation given access to the case.",
+    "not_found": "Correct the address; `/docs` lists them.",
+    "not_your_job": "Let the client that started the job cancel it.",
+    "process_not_found": "Check the number; a case that was filed a moment ago may come later.",
+    "process_unknown": "Ask for the case first: GET /processes/{numero}.",
+    "range_not_satisfiable": "Take a range within the size in `Content-Range`.",
+    "rate_limited": "Wait for `Retry-After` seconds.",
+    "request_head_too_large": "Send fewer or shorter headers: AUTOS_API_MAX_HEAD_BYTES.",
+    "request_timeout": "Send the request without pauses.",
+    "service_unavailable": "Repeat it after `Retry-After` seconds.",
+    "source_unavailable": "Repeat it after `Retry-After` seconds, or let a job do it (auto_download=true).",
+    "too_many_active_jobs": "Wait for jobs to end: AUTOS_MAX_ACTIVE_JOBS.",
+    "too_many_connections": "Repeat it later; keep connections for several requests.",
+    "too_many_parameters": "Send the parameters of the route alone.",
+    "too_many_streams": "Close a stream, or poll: AUTOS_STREAMS_PER_CLIENT.",
+    "too_many_waits": "Wait with fewer requests at once: AUTOS_WAITS_PER_CLIENT.",
+    "unauthorized": "Send a key that exists, has not expired and was not revoked.",
+    "unknown_parameter": "Correct the name; `errors` says which was probably meant.",
+    "unstorable": "Do not repeat it; report it with `request_id`.",
+    "uri_too_long": "Send a shorter address.",
+    "validation_failed": "Correct what `errors` names.",
+}
+
+_BOTH: Final = "job, document"
+JOB_CODES: Final[dict[str, Note]] = {
+    "cancelled": Note("Ask for the case again.", "the client that started the job cancelled it", "job", "no"),
+    "case_too_large": Note("Raise AUTOS_PDPJ_MAX_METADATA_BYTES or AUTOS_CASE_MEMORY_BYTES.", where="job"),
+    "case_unreadable": Note("Ask again later; an operator looks at what the source answers.", where="job"),
+    "credentials_refused": Note(
+        "An operator renews the credentials of PDPJ; the work goes on by itself.", where="document"
+    ),
+    "document_not_found": Note("Nothing, or refresh: the case's next job asks again.", where="document"),
+    "document_too_large": Note(
+        "Raise AUTOS_PDPJ_MAX_DOCUMENT_BYTES, then ask for the document by its id.", where="document"
+    ),
+    "doubtful_content": Note("Nothing: the last attempt keeps what comes, with `warnings`.", where="document"),
+    "empty_body": Note("Ask for the document again later; it may be empty in the court's system.", where="document"),
+    "event_refused": Note(
+        "An operator looks at `autos dead list`.",
+        "the request's event is one that the broker will never take",
+        "job",
+        "no",
+    ),
+    "internal_error": Note(
+        "An operator finds the cause in the log and in `autos dead list`, and replays it.",
+        "a fault of ours: the record could not be handled",
+        _BOTH,
+        "as often as the record is delivered; then by a replay",
+    ),
+    "no_access": Note("Have the PDPJ account given access to the case.", where=_BOTH),
+    "no_address": Note("Refresh later: a new listing may have the address.", where="document"),
+    "not_a_document": Note(
+        "Ask again later: the source showed a page of its own, of a log-in or of a firewall.", where="document"
+    ),
+    "not_ready": Note("Ask again later.", where="document"),
+    "process_not_found": Note("Check the number; ask again if the case is new.", where="job"),
+    "short_body": Note("Ask again later.", where="document"),
+    "source_error": Note(
+        "Ask again later; for one document it often means that PDPJ lacks it or denies it.", where=_BOTH
+    ),
+    "source_route": Note(
+        "An operator checks AUTOS_PDPJ_BASE_URL and AUTOS_PDPJ_API (`autos doctor --source`).", where=_BOTH
+    ),
+    "source_throttled": Note("Nothing: the work goes on by itself.", where="document"),
+    "source_unavailable": Note("Ask again later, if the source was there for other cases.", where="document"),
+    "store_refused": Note("An operator looks at what the object store says in the log.", where="document"),
+    "token_rejected": Note("An operator checks what the PDPJ account may read.", where="document"),
+    "unexpected_answer": Note("Ask again later; many of them mean that the source has changed.", where="document"),
+}
+
+URL_CODES: Final[dict[str, Note]] = {
+    "address_not_public": Note(
+        "Use a public address; an operator may open a network with AUTOS_WEBHOOK_ALLOWED_NETWORKS.",
+        "The host, or an address that its name has, is not a public one.",
+    ),
+    "domain_not_allowed": Note(
+        "Use a host below one of AUTOS_WEBHOOK_ALLOWED_DOMAINS.", "The host is not one that this installation calls."
+    ),
+    "https_required": Note("Use https.", "This installation takes https alone (AUTOS_WEBHOOK_REQUIRE_HTTPS)."),
+    "invalid_url": Note(
+        "Correct the URL.", "Not a URL, longer than 2,048 characters, or with characters that no URL has."
+    ),
+    "name_not_resolved": Note("Correct the host, or its records.", "The host has no address."),
+    "port_not_allowed": Note("Use 80, 443, or a port from 1024.", "Other services than web servers live on this port."),
+    "scheme_not_allowed": Note("Use https.", "Neither http nor https."),
+    "too_many_addresses": Note("Give the name at most 64 addresses.", "The host has more than 64 addresses."),
+    "userinfo_not_allowed": Note(
+        "Put the secret elsewhere: webhooks are signed.", "The URL has a user name or password."
+    ),
+}
+
+ATTEMPT_CODES: Final[dict[str, Note]] = {
+    "body_timeout": Note("Answer before you work.", "The answer began and did not end in time."),
+    "body_unavailable": Note("An operator looks at the log.", "The body could not be made."),
+    "connect_timeout": Note("Let the sender through the firewall.", "No address accepted the connection in time."),
+    "connection_failed": Note("See the attempt's message.", "The connection failed in another way."),
+    "connection_refused": Note("Start the receiver, or correct the port.", "Nothing listens at the address."),
+    "connection_reset": Note(
+        "Look at the receiver and at what stands before it.", "The receiver broke the connection."
+    ),
+    "dns_error": Note("Correct the host's records.", "The host has no address."),
+    "dns_timeout": Note("Look at the name servers of the host.", "Its name was not resolved in time."),
+    "head_timeout": Note("Answer before you work.", "The request was taken, and no answer began in time."),
+    "invalid_answer": Note(
+        "Answer with HTTP/1.1 and a small head.", "The answer is not HTTP/1.1, or its head passes a bound."
+    ),
+    "invalid_secret": Note("Rotate the secret.", "The client's secret cannot be used to sign."),
+    "send_timeout": Note("Read the whole request.", "The receiver did not take the request in time."),
+    "tls_error": Note(
+        "Renew the certificate, with its chain.", "The certificate was not accepted, or the handshake failed."
+    ),
+    "tls_timeout": Note("Look at what ends TLS for the receiver.", "The handshake did not end in time."),
+    "unreachable": Note("Look at the network.", "There is no route to the address."),
+}

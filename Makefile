@@ -58,10 +58,9 @@ unit: $(VENV)/.dev.stamp ## the tests without I/O
 # Statements and branches, in the services' processes too; what is killed (SIGKILL) leaves no figures.
 cover: $(VENV)/.dev.stamp ## unit and integration tests with branch coverage; the report is in htmlcov/
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 2 --dist loadfile tests/unit tests/integration $(ARGS)
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage html --quiet
-	@$(BIN)/coverage report --skip-covered --sort=cover
+	@status=0; $(BIN)/coverage run -m pytest -n 2 --dist loadfile tests/unit tests/integration $(ARGS) || status=$$?; \
+	  $(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && \
+	  $(BIN)/coverage report --skip-covered --sort=cover; exit $$status
 
 bench: $(VENV)/.dev.stamp ## the benchmarks; ARGS="--quick", ARGS="pipeline memory", ARGS=--list
 	@$(BIN)/python -m tools.bench $(ARGS)
@@ -69,19 +68,21 @@ bench: $(VENV)/.dev.stamp ## the benchmarks; ARGS="--quick", ARGS="pipeline memo
 load: $(VENV)/.dev.stamp ## 100 cases at once through the public API; ARGS="--soak 20" goes on for 20 minutes
 	@$(BIN)/python -m tools.bench.load $(ARGS)
 
-check: $(VENV)/.dev.stamp ## format, lint, types, layers, schemas
+check: $(VENV)/.dev.stamp ## format, lint, types, layers, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.schemas --check
+	@$(BIN)/python -m tools.reference --check
 
 format: $(VENV)/.dev.stamp ## rewrite in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: $(VENV)/.dev.stamp ## write docs/events from the event models
+schemas: $(VENV)/.dev.stamp ## write docs/events and the generated pages of docs/reference
 	@$(BIN)/python -m tools.schemas
+	@$(BIN)/python -m tools.reference
 
 requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets
 	@for set in runtime local dev; do \

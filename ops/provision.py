@@ -30,10 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 class ProvisionSettings(DatabaseSettings, KafkaSettings, StorageSettings):
-    """The owner's connection and the password that the service roles get."""
+    """The owner's connection to the database, and the passwords that the roles get."""
 
     role_password: SecretStr | None = None
+    """The password that the four service roles get; unset: their passwords stay as they are."""
     keys_role_password: SecretStr | None = None
+    """The password that the role autos_keys gets, which may then log in."""
     kafka_replication_factor: int = -1
     """Replicas of each topic; -1 is the broker's default."""
 

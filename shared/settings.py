@@ -97,10 +97,13 @@ class AutosSettings(BaseSettings):
     )
 
     data_dir: Path = Path(".autos")
+    """Where local files go: the spool of downloads, and all of the embedded stack."""
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """The least level that is logged."""
     replica: str = Field("1", pattern="^[A-Za-z0-9_.-]{1,64}$")
     """Which replica of the service this is; transactional ids are made of it."""
     shutdown_seconds: float = Field(20.0, gt=0, le=600)
+    """Seconds that a service has after SIGTERM to finish what it has begun."""
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """A port for Prometheus of its own, for services that serve no HTTP otherwise; unset = none."""
 
@@ -109,16 +112,22 @@ class DatabaseSettings(AutosSettings):
     """PostgreSQL. Each service connects with a role of its own."""
 
     database_url: str = Field(pattern=r"^postgresql(\+psycopg2)?://")
+    """``postgresql://USER:PASSWORD@HOST:PORT/NAME``; each service has a user of its own."""
     database_pool_size: int = Field(10, ge=1, le=200)
+    """Connections of one process at most."""
 
 
 class KafkaSettings(AutosSettings):
     """Kafka. ``kafka_config`` is JSON of librdkafka properties (SASL, TLS)."""
 
     kafka_bootstrap_servers: str = Field(min_length=1)
+    """``HOST:PORT`` of the brokers, separated by commas."""
     kafka_config: dict[str, Any] = Field(default_factory=dict)
+    """Further properties of librdkafka: SASL, TLS."""
     kafka_group_protocol: str = Field("consumer", pattern="^(consumer|classic)$")
+    """How groups are balanced. ``classic`` is for brokers without KIP-848 or with its long session time-out."""
     kafka_group_prefix: str = Field("autos", pattern="^[A-Za-z0-9_.-]+$")
+    """What the names of consumer groups begin with; one for each deployment on a broker."""
 
     def group(self, name: str) -> str:
         """The id of a consumer group of this deployment."""
@@ -129,12 +138,17 @@ class StorageSettings(AutosSettings):
     """The object store. Without an endpoint it is AWS S3 with its own way of finding credentials."""
 
     s3_endpoint_url: str | None = None
+    """The object store; unset: AWS S3."""
     s3_public_endpoint_url: str | None = None
-    """Host in the presigned links, where clients reach the store by another name."""
+    """Address of the store in the presigned links, where clients reach it by another name."""
     s3_bucket: str = "autos"
+    """The bucket that documents are kept in."""
     s3_region: str = Field("us-east-1", validation_alias=AliasChoices("AUTOS_S3_REGION", "AWS_REGION"))
+    """The region that requests and links are signed for."""
     aws_access_key_id: str | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
+    """The key of the object store; unset: as the AWS libraries find one."""
     aws_secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
+    """The secret of that key."""
 
 
 def base_address(value: str) -> str:
@@ -151,6 +165,7 @@ class PublicUrlSettings(AutosSettings):
     """Where clients reach the API: links in views and webhooks are whole with it, and relative to the API without."""
 
     api_public_url: str | None = None
+    """``https://HOST/PATH`` that clients reach the API at."""
 
     @field_validator("api_public_url")
     @classmethod
@@ -159,27 +174,37 @@ class PublicUrlSettings(AutosSettings):
 
 
 class WebhookGuardSettings(AutosSettings):
-    """Which webhook addresses are allowed (docs/architecture.md, URL rules); the same for api and notifier."""
+    """Which webhook addresses are allowed, for api and notifier (docs/reference/webhooks.md, "Which URLs are taken")."""
 
     webhook_require_https: bool = False
+    """Refuse http."""
     webhook_allowed_domains: Words = ()
+    """When set, only these names and what is below them."""
     webhook_allowed_networks: Networks = ()
+    """Networks that may be called although they are not public, such as ``10.1.0.0/16``."""
 
 
 class AlertSettings(AutosSettings):
     """Where alerts go. Without ``smtp_host`` no e-mail is sent, without ``alert_webhook_url`` nothing is posted."""
 
     smtp_host: str | None = None
+    """The mail server."""
     smtp_port: int = Field(25, ge=1, le=65535)
+    """Its port."""
     smtp_username: str | None = None
+    """The user, where the server asks for one."""
     smtp_password: SecretStr | None = None
+    """The user's password."""
     smtp_starttls: bool = False
+    """Begin TLS before anything is sent."""
     smtp_from: str = "autos@localhost"
+    """The sender of alerts."""
     smtp_to: str | None = None
     """One or more addresses, separated by commas."""
     alert_webhook_url: str | None = None
+    """Where alerts are posted to as JSON, with a text that chat systems show."""
     alert_interval_seconds: float = Field(3600.0, gt=0)
-    """At most one alert about the same thing in this time."""
+    """Seconds: at most one alert about the same thing in this time."""
 
     @model_validator(mode="after")
     def _somebody_reads_the_mail(self) -> AlertSettings:

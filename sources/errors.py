@@ -1,4 +1,4 @@
-"""Everything that can go wrong with the source, as one short tree (docs/architecture.md, section 9, answers).
+"""Everything that can go wrong with the source, as one short tree (docs/reference/pdpj.md, "What each answer means").
 
 * SourceError
   + PermanentError            PERMANENT: trying again gives the same answer

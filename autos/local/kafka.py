@@ -26,7 +26,7 @@ _JVM: Final = (
 )
 
 # The group.consumer.* values let a killed consumer's partitions move on after 6 s instead of 45
-# (docs/architecture.md, facts measured).
+# (docs/adr/0004-consumer-runtime.md).
 _PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1

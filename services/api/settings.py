@@ -1,4 +1,4 @@
-"""What the api service is told from outside."""
+"""The settings of the api."""
 
 from __future__ import annotations
 
@@ -30,24 +30,26 @@ class ApiSettings(
     """Settings of one api process. Times are seconds."""
 
     database_pool_size: int = Field(6, ge=2, le=200)
-    """Each has a thread. More of them wait for one another: of all threads of a process one runs at a time."""
+    """Connections of one process. Each has a thread, and of all threads of a process one runs at a time."""
 
     api_host: str = "127.0.0.1"
+    """The address that is listened on."""
     api_port: int = Field(8000, ge=0, le=65535)
+    """The port; 0 takes a free one."""
     api_max_body_bytes: int = Field(65536, ge=1024)
-    """Of a request's body, declared or not."""
+    """Bytes of a request's body, declared or not."""
     api_max_head_bytes: int = Field(16384, ge=1024, le=1_048_576)
-    """Of a request's header fields together."""
+    """Bytes of a request's header fields together."""
     api_head_seconds: float = Field(10, gt=0, le=300)
-    """From a request's first byte, or the connection's beginning, to the end of its headers."""
+    """Seconds from a request's first byte, or the connection's beginning, to the end of its headers."""
     api_body_seconds: float = Field(20, gt=0, le=300)
-    """From the end of a request's headers to the end of its body."""
+    """Seconds from the end of a request's headers to the end of its body."""
     api_idle_seconds: float = Field(65, gt=0, le=3600)
-    """How long a connection waits for its next request."""
+    """Seconds that a connection waits for its next request."""
     api_write_seconds: float = Field(60, gt=0, le=3600)
-    """How long a client may take nothing of its answer."""
+    """Seconds that a client may take nothing of its answer."""
     api_max_connections: int = Field(4096, ge=1)
-    """Open at once in one process, as far as the process may open files."""
+    """Connections open at once in one process, as far as the process may open files."""
     api_cors_origins: Words = ()
     """Origins that browsers may call from; none by default."""
 
@@ -55,10 +57,14 @@ class ApiSettings(
     """Whether a client's first request for a case is answered with what another client brought. If not, the source is
     read for it first; documents are stored once all the same."""
     process_ttl_seconds: float = Field(86400, ge=0)
+    """Seconds that the metadata of a case is taken as fresh."""
     source_deadline_seconds: float = Field(10, gt=0, le=300)
+    """Seconds for reading a case while a client waits; then a job does it."""
 
     rate_limit_bulk: RateSetting = Rate(60, 60.0)
+    """What one client may cause in the long run: readings of the source, jobs, webhooks, tests."""
     rate_limit_burst: int = Field(120, ge=1)
+    """And how much of that at once."""
     max_active_jobs: int = Field(1000, ge=1)
     """How many jobs one client may have that have not ended."""
     streams_per_client: int = Field(20, ge=1)
@@ -67,4 +73,4 @@ class ApiSettings(
     """Long polls that one client may have open in one process."""
 
     webhook_timeout_seconds: float = Field(15, gt=0, le=30)
-    """Of the test event that POST /webhooks/test sends."""
+    """Seconds for the test event that POST /webhooks/test sends, its answer included."""

@@ -31,24 +31,32 @@ class NotifierSettings(
     WebhookGuardSettings,
     WebhookSigningSettings,
 ):
-    """Everything of docs/architecture.md that the notifier obeys; times in seconds."""
+    """What the notifier is told from outside. Times are seconds."""
 
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=30)
-    """Headers and body of the answer together."""
+    """Seconds for one attempt, headers and body of the answer included."""
     webhook_max_body_bytes: int = Field(1024**2, ge=BARE_BYTES, le=4 * 1024**2)
-    """A case that makes a larger body is sent without its documents; ``documents_url`` leads to them."""
+    """Bytes of a body. A case that makes a larger one is sent without documents; ``documents_url`` leads to them."""
     webhook_retry_delays: Delays = (5.0, 30.0, 120.0)
+    """Seconds before the second, third, … attempt; after the last of them a delivery is exhausted."""
     webhook_in_flight: int = Field(512, ge=1, le=10_000)
+    """Requests of one process in flight, in all."""
     webhook_in_flight_per_client: int = Field(256, ge=1)
-    """Whatever one client's receivers do, the others' have the rest."""
+    """For one client: whatever its receivers do, the others' have the rest."""
     webhook_in_flight_per_origin: int = Field(64, ge=1)
+    """To one scheme, host and port."""
     webhook_in_flight_per_endpoint: int = Field(4, ge=1)
+    """To one URL of one client, its query left out."""
     webhook_endpoint_rate: RateSetting | None = None
     """Deliveries to one endpoint, for example ``20/second``; unset = no limit."""
     webhook_breaker_failures: int = Field(10, ge=1)
+    """Failures in a row after which an endpoint is tried less often, by one request at a time."""
     webhook_disable_after_days: float = Field(5.0, gt=0)
+    """Days of nothing but failures after which an endpoint is disabled."""
     webhook_sweep_seconds: float = Field(1.0, gt=0, le=30)
+    """Seconds between two looks for deliveries that are due and were not woken."""
     attempt_retention_days: float = Field(90.0, gt=0)
+    """Days that attempts are kept."""
 
     @field_validator("webhook_retry_delays")
     @classmethod

@@ -1,7 +1,7 @@
 """Rows as the dictionaries that the outside sees: one place for what a case and a document look like.
 
 Used by api (ProcessView, StatusView) and by notifier (the body of a webhook), so that a client reads one shape
-(docs/architecture.md, HTTP API). Pure: rows in, JSON-ready values out.
+(docs/reference/http-api.md, "What a case looks like"). Pure: rows in, JSON-ready values out.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from shared.events.envelope import Count, Event, Line, MaskedNumber, Timestamp, 
 
 
 class JobOutcome(StrEnum):
-    """How a job can end (docs/architecture.md, job status)."""
+    """How a job can end (docs/architecture.md, "States")."""
 
     COMPLETED = "completed"
     PARTIAL = "partial"

@@ -13,7 +13,7 @@ from typing import Final
 import h11
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
-"""Of the body, without its framing (docs/architecture.md, Webhook)."""
+"""Of the body, without its framing (docs/reference/limits.md, "Answers of webhook receivers")."""
 MAX_HEAD_BYTES: Final = 32 * 1024
 """Of the status line and the headers, those of interim answers included."""
 MAX_HEAD_LINES: Final = 256

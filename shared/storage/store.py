@@ -1,6 +1,6 @@
 """The object store: keys, the bucket, presigned links (boto3) and the data path (obstore).
 
-One document has one key, so that a repeat overwrites itself (docs/architecture.md, object store).
+One document has one key, so that a repeat overwrites itself (docs/architecture.md, "Object store").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a failing answer means: the table of docs/architecture.md, section 9, as one pure function.
+"""What a failing answer means: the table of docs/reference/pdpj.md, "What each answer means", as a pure function.
 
 ``refusal`` takes the status, the headers and the first kB of the body of any answer that is not the wanted 200, and
 gives the error to raise. It never looks at a clock and never puts a word of the answer into an error.

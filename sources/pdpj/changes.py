@@ -1,7 +1,7 @@
 """Change detection: a case is read again only when its last update at the source is not the one that is stored.
 
-The data lake answers HEAD ultima-atualizacao (section 9 of the design); the portal has nothing of the kind, so there
-every case is read.
+The data lake answers HEAD ultima-atualizacao (docs/adr/0012-change-detection.md); the portal has nothing of the kind,
+so there every case is read.
 """
 
 from __future__ import annotations

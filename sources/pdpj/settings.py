@@ -1,4 +1,4 @@
-"""What is set about PDPJ: its address, our credentials, and how long we wait for it (AUTOS_PDPJ_*)."""
+"""The settings of PDPJ: its address, our credentials, time-outs and bounds (AUTOS_PDPJ_*)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Api(StrEnum):
 
 
 class Grant(StrEnum):
-    """How tokens are come by; follows from what is set, the first that fits in this order."""
+    """How tokens are obtained: the first of these that the settings allow."""
 
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of an OAuth 2 grant
     FIXED = "fixed"
@@ -33,10 +33,15 @@ class PdpjSettings(AutosSettings):
     pdpj_base_url: str
     """Scheme, host and path before ``/api/v2`` (portal) or ``/processo-api`` (data lake)."""
     pdpj_api: Api = Api.PORTAL
+    """Which of the two interfaces is read."""
     pdpj_token_url: str | None = None
+    """The token endpoint of the log-in server; not needed with AUTOS_PDPJ_ACCESS_TOKEN alone."""
     pdpj_client_id: str | None = None
+    """The client id for the token endpoint."""
     pdpj_client_secret: SecretStr | None = None
+    """The secret of that client; unset for a public client."""
     pdpj_access_token: SecretStr | None = None
+    """A token to be used as it is, until it ends. A refresh token, where there is one, comes first."""
     pdpj_refresh_token: SecretStr | None = None
     """The first one; each use gives the next, which is kept in the database."""
 
@@ -50,26 +55,31 @@ class PdpjSettings(AutosSettings):
     """Offer HTTP/2 to the source. One lost connection then takes every download on it along."""
 
     pdpj_forbidden_seconds: float = Field(600.0, gt=0, le=86_400)
-    """Of nothing but a firewall's 403, until a person is told and the service counts as degraded."""
+    """Seconds of nothing but a firewall's 403, until an alert is sent and the service counts as degraded."""
 
     pdpj_connect_timeout: float = Field(10.0, gt=0, le=120)
+    """Seconds for a connection, TLS included."""
     pdpj_read_timeout: float = Field(60.0, gt=0, le=600)
-    """From one piece of an answer to the next. There is no limit on a whole document."""
+    """Seconds from one piece of an answer to the next. There is no limit on a whole document."""
     pdpj_min_bytes_per_second: int = Field(1024, ge=0)
     """A body that comes more slowly than this, over a read timeout or longer, is given up. 0: no such rule."""
     pdpj_max_document_bytes: int = Field(4 * 1024**3, ge=1024)
+    """Bytes of one document; a larger one has failed with ``document_too_large``."""
     pdpj_max_metadata_bytes: int = Field(128 * 1024**2, ge=1024)
-    """Of one answer about a case; a larger one ends the job with ``case_too_large``."""
+    """Bytes of one answer about a case; a larger one ends the job with ``case_too_large``."""
 
     case_max_documents: int = Field(100_000, ge=1, le=1_000_000)
-    """Kept of one case, as the four that follow; what is left out is counted, and said in the case's views."""
+    """The first listed are kept. What is left out, here and by the four that follow, is counted in the case's views."""
     case_max_movements: int = Field(20_000, ge=1, le=1_000_000)
+    """The newest are kept."""
     case_max_parties: int = Field(5_000, ge=1, le=100_000)
+    """The first listed are kept."""
     case_max_subjects: int = Field(200, ge=1, le=1_000)
+    """The first listed are kept."""
     case_max_representatives: int = Field(50, ge=1, le=1_000)
-    """Of one party."""
+    """Of one party; the first listed are kept."""
     case_memory_bytes: int = Field(2 * 1024**3, ge=256 * 1024**2)
-    """What the process that reads a large answer about a case may take."""
+    """Bytes of memory for the process that reads a large answer about a case."""
 
     @field_validator("pdpj_base_url", "pdpj_token_url")
     @classmethod
@@ -124,7 +134,7 @@ class PdpjSettings(AutosSettings):
 
     @property
     def pdpj_grant(self) -> Grant:
-        """How tokens are come by with these settings."""
+        """How tokens are obtained with these settings."""
         if self.pdpj_refresh_token is not None:
             return Grant.REFRESH_TOKEN
         return Grant.FIXED if self.pdpj_access_token is not None else Grant.CLIENT_CREDENTIALS

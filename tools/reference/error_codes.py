@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 
 import services.api.app
 import services.downloader.worker  # noqa: F401 - so that every error of the source is there
-from services.api.problems import Problem
-from shared.pdpj.errors import SourceError, Verdict
+from services.api.http.problems import Problem
+from sources.errors import SourceError, Verdict
 from tools.reference.markdown import prose, table
 from tools.reference.notes import ATTEMPT_CODES, JOB_CODES, PROBLEM_NOTES, URL_CODES, Note
 

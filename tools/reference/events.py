@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from shared.events.asyncapi import FLOW, PUBLIC, models, summary
 from shared.events.envelope import Event
-from shared.events.schemas import schema
 from shared.events.topics import EVENTS, TOPICS
 from tools.reference.markdown import table
 from tools.reference.settings import documented
+from tools.schemas.asyncapi import FLOW, PUBLIC, models, summary
+from tools.schemas.write import schema
 
 _INTRODUCTION: Final = """\
 # Events
@@ -30,7 +30,7 @@ number has its mask.
 - **Order** holds within a key. Of different keys nothing is said.
 - **Public topics** ({public}) are for other systems. Their events only grow: new fields are optional, and an unknown
   field is to be ignored. The other topics are ours and may change with a release.
-- [examples/subscribe_completed.py](../../examples/subscribe_completed.py) subscribes to a public topic.
+- [examples/subscribe_completed.py](../examples/subscribe_completed.py) subscribes to a public topic.
 """
 
 

@@ -1,4 +1,4 @@
-"""docs/reference/settings.md from the settings classes of the services. Pure, but for reading their source."""
+"""docs/reference/settings.md from the settings classes. Pure, but for reading their source."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 from pydantic import AliasChoices, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from ops.provision import ProvisionSettings
 from services.api.settings import ApiSettings
 from services.downloader.settings import DownloaderSettings
 from services.notifier.settings import NotifierSettings
@@ -24,11 +25,12 @@ from services.status.settings import StatusSettings
 from shared.settings import AutosSettings, Rate
 from tools.reference.markdown import prose, table
 
-SERVICES: Final[dict[str, type[AutosSettings]]] = {
+PROGRAMS: Final[dict[str, type[AutosSettings]]] = {
     "api": ApiSettings,
     "downloader": DownloaderSettings,
     "status": StatusSettings,
     "notifier": NotifierSettings,
+    "provision": ProvisionSettings,
 }
 _PREFIX: Final = "AUTOS_"
 _INTRODUCTION: Final = """\
@@ -41,8 +43,23 @@ and an empty value counts as none. Each is read once, at the start. A wrong or m
 status 2 and one line that names it. `autos up` passes every AUTOS_ variable of its environment on to the services.
 
 A duration in a list is written in seconds or as `500ms`, `30s`, `2m`, `6h`, `1d`. A list is separated by commas.
-"Services" says who reads the setting; a default of its own stands behind the service's name.
+"Read by" names the services, and `provision` (`python -m ops.provision`); a default of its own stands behind the name.
 """
+_TITLES: Final = {
+    "Autos": "Every service",
+    "Pdpj": "PDPJ",
+    "PublicUrl": "Public address",
+    "WebhookGuard": "Webhook addresses",
+    "WebhookSigning": "Signatures of webhooks",
+    "Storage": "Object store",
+    "Database": "Database",
+    "Alert": "Alerts",
+    "Api": "The api alone",
+    "Downloader": "The downloader alone",
+    "Status": "The status service alone",
+    "Notifier": "The notifier alone",
+    "Provision": "Provisioning alone",
+}
 _COMMANDS: Final = (
     (
         "AUTOS_API_URL, AUTOS_API_KEY",
@@ -50,16 +67,6 @@ _COMMANDS: Final = (
         "Where the API is, and the key; by default those of the running stack.",
     ),
     ("AUTOS_KEYS_DATABASE_URL", "`autos keys`", "PostgreSQL as the role autos_keys; by default AUTOS_DATABASE_URL."),
-    (
-        "AUTOS_ROLE_PASSWORD_API, …_DOWNLOADER, …_STATUS, …_NOTIFIER",
-        "provisioning",
-        "Passwords that the services' roles get.",
-    ),
-    (
-        "AUTOS_KEYS_ROLE_PASSWORD",
-        "provisioning",
-        "The password that the role autos_keys gets; unset: the role cannot log in.",
-    ),
     ("AUTOS_CACHE_DIR", "the embedded stack", "Where Kafka's jars are kept; by default `~/.cache/autos`."),
     (
         "AUTOS_MAVEN_MIRROR",
@@ -134,7 +141,7 @@ def kind(field: FieldInfo) -> str:
         return (
             "one of " + ", ".join(f"`{one}`" for one in choices[1].split("|")) if choices else f"text like `{pattern}`"
         )
-    low = [f"{_number(bounds[name].__dict__[key])}" for name, key in (("Ge", "ge"), ("Gt", "gt")) if name in bounds]
+    low = [f"{_number(getattr(bounds[name], key))}" for name, key in (("Ge", "ge"), ("Gt", "gt")) if name in bounds]
     high = [f"{_number(bounds['Le'].le)}"] if "Le" in bounds else []
     if low and high:
         return f"{words}, {'more than ' if 'Gt' in bounds else ''}{low[0]} to {high[0]}"
@@ -224,13 +231,14 @@ def _rows(
         yield [variable(name, field), kind(field), defaults(name, readers), who, description(base, name)]
 
 
-def page(services: Mapping[str, type[AutosSettings]] = SERVICES) -> str:
+def page(services: Mapping[str, type[AutosSettings]] = PROGRAMS) -> str:
     """The whole page. Raises Undescribed."""
     parts = [_INTRODUCTION]
     for base, names in sections(services):
-        title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", base.__name__.removesuffix("Settings"))
+        name = base.__name__.removesuffix("Settings")
+        title = _TITLES.get(name, re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
         parts.append(f"## {title}\n\n{prose(base.__doc__ or '')}\n")
-        parts.append(table(("Setting", "Type", "Default", "Services", "Meaning"), _rows(base, names, services)))
-    parts.append("## Not of the services\n\nRead by commands, by the stack and by the tests.\n")
+        parts.append(table(("Setting", "Type", "Default", "Read by", "Meaning"), _rows(base, names, services)))
+    parts.append("## Not of these programs\n\nRead by commands, by the stack and by the tests.\n")
     parts.append(table(("Variable", "Read by", "Meaning"), _COMMANDS))
     return "\n".join(parts)

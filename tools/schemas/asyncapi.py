@@ -26,7 +26,7 @@ from shared.events.topics import (
 PUBLIC: Final = (PROCESS_COMPLETED, WEBHOOK_EVENTS)
 """Topics that other systems may subscribe to."""
 
-# Who writes and who reads a topic (docs/architecture.md, shape). api writes to document.events when a client cancels.
+# Who writes and who reads a topic (docs/architecture.md, "Shape"). api writes to document.events when a client cancels.
 FLOW: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     PROCESS_REQUESTED: (("api", "downloader"), ("downloader",)),
     **{tier.topic: (("downloader",), ("downloader",)) for tier in PROCESS_RETRY},

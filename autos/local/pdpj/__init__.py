@@ -1,1 +1,1 @@
-"""The PDPJ simulator: a faithful stand-in of the court source (docs/architecture.md, section 9), its own process."""
+"""The PDPJ simulator: a faithful stand-in of the court source (docs/reference/pdpj.md), its own process."""

@@ -1,4 +1,4 @@
-"""The source's fixed answers: every failure of the table in section 9, the shell page, the log-in errors."""
+"""The source's fixed answers: every failure of docs/reference/pdpj.md, the shell page, the log-in errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways the source fails, and the rules that say which request gets which failure (section 9, table of answers)."""
+"""The ways the source fails, and the rules that say which request gets which failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source's JSON, field by field, with its oddities (docs/architecture.md, section 9).
+"""The source's JSON, field by field, with its oddities (docs/reference/pdpj.md, "Facts").
 
 Both APIs
 - One case is a JSON *array* of one object.

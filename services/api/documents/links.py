@@ -14,7 +14,7 @@ from shared.http.disposition import content_disposition
 from shared.storage.store import LINK_SECONDS, SEALED_LINK_SECONDS
 
 RENEW_SECONDS: Final = 300
-"""A link with less time left than this is made anew (docs/architecture.md): whoever gets one can use it that long."""
+"""A link with less time left than this is made anew: whoever gets one can use it that long."""
 SEALED_RENEW_SECONDS: Final = 60
 """An entity tag of a view with links of sealed documents holds for so long: the links have four minutes left then."""
 _NAMELESS: Final = "attachment"

@@ -14,7 +14,7 @@ ALL: Final = "all"
 
 
 class JobStatus(StrEnum):
-    """docs/architecture.md, states."""
+    """How far a job is (docs/architecture.md, "States")."""
 
     PENDING = "pending"
     PROCESSING = "processing"

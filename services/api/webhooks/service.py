@@ -20,7 +20,7 @@ from shared.http.dial import CallResult, WebhookCaller
 from shared.webhooks.signing import signature_headers
 
 OVERLAP: Final = timedelta(hours=24)
-"""How long the previous secret signs too (docs/architecture.md, HTTP API)."""
+"""How long the previous secret signs too (docs/reference/webhooks.md, "Signatures")."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sources.errors import DocumentNotFound, is_permanent
 
 AVAILABLE: Final = "available"
 FAILED: Final = "failed"
-"""Document states of the projection (docs/architecture.md, document status)."""
+"""Document states of the projection (docs/architecture.md, "States")."""
 LOST: Final = "lost"
 """Said to be available, and not in the object store, or not with the size that was recorded."""
 

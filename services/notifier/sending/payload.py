@@ -1,4 +1,4 @@
-"""The bodies of webhooks (docs/architecture.md, Webhook): process.completed, and the test event.
+"""The bodies of webhooks: process.completed, and the test event (docs/reference/webhooks.md, "What is sent").
 
 A body has one of three forms. The full one is as large as its case, within the bounds of a view; the thin one leaves
 the documents to ``documents_url`` and fits where 100 kB are taken; the bare one has no list at all.

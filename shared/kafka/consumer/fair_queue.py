@@ -1,7 +1,7 @@
 """Who is next: groups of items served in turn, a limit for each group, and items that are not due yet.
 
 Pure: no clock, no I/O. A group that comes late waits for at most one turn of the groups before it, however much
-they hold (docs/architecture.md, consumer runtime).
+they hold (docs/adr/0004-consumer-runtime.md).
 """
 
 from __future__ import annotations

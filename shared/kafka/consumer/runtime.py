@@ -1,6 +1,6 @@
 """The consumer runtime of planner, fetcher and notifier: one poll thread, handlers on the event loop, nothing lost.
 
-What is promised (docs/architecture.md, consumer runtime; docs/adr/0004):
+What is promised (docs/adr/0004-consumer-runtime.md):
 
 - a committed offset never passes a record that is not finished; a record is finished when what its handler
   answered is acknowledged by the broker;

@@ -1,4 +1,4 @@
-"""Access tokens: which of the three ways is set, behind one interface (docs/architecture.md, section 9)."""
+"""Access tokens: which of the three ways is set, behind one interface (docs/reference/pdpj.md, "Facts")."""
 
 from __future__ import annotations
 

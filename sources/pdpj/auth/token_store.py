@@ -1,7 +1,7 @@
 """Where tokens are kept: in memory, or in PostgreSQL for all processes of a deployment (schema ``source``).
 
 A change happens under a lock that only one process holds, and is committed before anybody uses it: a rotated refresh
-token that is used but not kept would end the session (docs/architecture.md, section 9).
+token that is used but not kept would end the session.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The source's JSON (docs/architecture.md, section 9) turned into a Case: pure, for the portal and the data lake.
+"""The source's JSON (docs/reference/pdpj.md, "Facts") turned into a Case: pure, for the portal and the data lake.
 
 Tolerant where the source is known to leave things out; where it breaks its shape, UnexpectedAnswer says how, without
 a word of the answer itself. Nothing else is ever raised, whatever the JSON.

@@ -1,7 +1,7 @@
 """Reading one value out of JSON that cannot be trusted: each function answers a clean value or None, never an error.
 
 Text loses what PostgreSQL and JSON cannot keep (NUL, lone surrogates); numbers outside the columns that hold them
-count as missing (docs/architecture.md, section 9: things can be missing).
+count as missing.
 """
 
 from __future__ import annotations

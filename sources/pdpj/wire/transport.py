@@ -1,6 +1,6 @@
 """HTTP to the source: one connection pool, no redirects, no proxy, time-outs, and errors of our own tree.
 
-httpx gives the interface, pyreqwest the speed (docs/architecture.md, section 8). Its own time-outs are the ones that
+httpx gives the interface, pyreqwest the speed. Its own time-outs are the ones that
 count: httpx would add its four up to one limit for the whole exchange, and a large document has none.
 """
 

@@ -1,4 +1,4 @@
-"""Each row of the table of answers (docs/architecture.md, section 9), on both APIs."""
+"""Each row of the table of answers (docs/reference/pdpj.md, "What each answer means"), on both APIs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transport against a server that misbehaves by hand: what docs/architecture.md, section 8, says of it holds."""
+"""The transport against a server that misbehaves by hand."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from services.api.problems import Problem
-from services.notifier import sending
+from services.api.http.problems import Problem
+from services.notifier.sending import attempt as sending
+from shared.http import answer, dial, guard
 from shared.settings import AutosSettings, Delays, Networks, Rate, RateSetting, Words
-from shared.webhooks import answer, dial, guard
 from tools.reference import error_codes, events, settings
 from tools.reference.__main__ import PAGES, main
 from tools.reference.markdown import prose, table
@@ -84,7 +84,7 @@ def test_a_default_of_one_service_stands_beside_that_of_all() -> None:
 
 def test_every_setting_of_every_service_is_on_the_page() -> None:
     page = settings.page()
-    for model in settings.SERVICES.values():
+    for model in settings.PROGRAMS.values():
         for name, field in model.model_fields.items():
             assert f"| {settings.variable(name, field)} |" in page
 

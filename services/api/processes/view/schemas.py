@@ -1,4 +1,4 @@
-"""The shapes of cases, jobs and documents as the OpenAPI document describes them (docs/architecture.md, HTTP API)."""
+"""The shapes of cases, jobs and documents as the OpenAPI document describes them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def default_document_status(job: Job | None, document_id: str, *, has_webhook: b
     """The status of a document of which the projection says nothing yet.
 
     ``processing`` when a running job without a webhook includes it; ``pending`` when a webhook will tell, or when no
-    running job includes it (docs/architecture.md, states).
+    running job includes it (docs/architecture.md, "States").
     """
     if job is None or job.ended or has_webhook or not job.includes(document_id):
         return "pending"

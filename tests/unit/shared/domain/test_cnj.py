@@ -1,4 +1,4 @@
-"""The CNJ number: the examples of docs/architecture.md, every spelling people paste, and properties."""
+"""The CNJ number: numbers of real cases, every spelling people paste, and properties."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from services.notifier.sending.payload import Documents, Form, completed_body
 from shared.domain.views import case_view, document_view, duplicates, unknown_case_view
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-# docs/architecture.md, DocumentView.
+# docs/reference/http-api.md, "What a case looks like".
 FIELDS = [
     *("id", "source_id", "name", "type", "rendition", "court", "degree", "instance", "position", "duplicate_of"),
     *("warnings", "sequence", "filed_at", "pages", "size", "content_type", "secrecy_level", "status"),

@@ -1,4 +1,4 @@
-"""The table of answers as a function (docs/architecture.md, section 9)."""
+"""The table of answers as a function (docs/reference/pdpj.md, "What each answer means")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON of both APIs has the names, the nesting and the oddities of docs/architecture.md, section 9."""
+"""The JSON of both APIs has the names, the nesting and the oddities of docs/reference/pdpj.md, "Facts"."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class PublicUrlSettings(AutosSettings):
 
 
 class WebhookGuardSettings(AutosSettings):
-    """Which webhook addresses are allowed, for api and notifier (docs/reference/webhooks.md, "Which URLs are taken")."""
+    """Which webhook addresses are allowed (docs/reference/webhooks.md, "Which URLs are taken")."""
 
     webhook_require_https: bool = False
     """Refuse http."""

@@ -1,7 +1,8 @@
 """The webhook request: ``WebhookCaller.post`` dials what the guard has checked and tells everything about the answer.
 
 docs/reference/webhooks.md, "What counts as delivered": headers and body within one time-out, 64 KiB of the answer at
-most, redirects not followed, the address checked is the address dialled. A failure is a result with a stable code, never an exception.
+most, redirects not followed, the address checked is the address dialled. A failure is a result with a stable code,
+never an exception.
 """
 
 from __future__ import annotations

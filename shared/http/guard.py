@@ -1,8 +1,9 @@
 """The address guard: which webhook URLs are accepted, at the request and again at the dial.
 
 docs/reference/webhooks.md, "Which URLs are taken": http(s) only, no user info, allowed ports, allowed domains, no
-address that is not public unless an allowed network has it, every answer of the resolver checked. The URL is read once, here: the dial
-uses the host, port and target of :class:`CheckedUrl`, so that no second parser can understand another address.
+address that is not public unless an allowed network has it, every answer of the resolver checked. The URL is read
+once, here: the dial uses the host, port and target of :class:`CheckedUrl`, so that no second parser can understand
+another address.
 """
 
 from __future__ import annotations

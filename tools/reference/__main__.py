@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.reference import error_codes, events, settings
+from tools.reference import error_codes, events, settings, simulator
 
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "reference"
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "settings.md": settings.page,
     "error-codes.md": error_codes.page,
     "events.md": events.page,
+    "simulator.md": simulator.page,
 }
 _SHOWN_LINES: Final = 20
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from autos.local.pdpj.model import ContentKind, FiledDocument
+from autos.local.pdpj.oddities import OddityKind
 from shared.domain.cnj import ProcessNumber
 
 SEGMENT_BYTES: Final = 256 * 1024
@@ -79,25 +80,43 @@ class BodyFactory:
 
     def body(self, number: ProcessNumber, document: FiledDocument) -> Body:
         """The content (``/binario``) of a document, exactly ``document.size`` bytes."""
-        label = f"{number} {document.filing_id}"
-        match document.kind:
-            case ContentKind.PDF:
-                head, tail = _pdf(label, document.size)
-            case ContentKind.HTML:
-                head, tail = _html(label, document.type_name, "utf-8")
-            case ContentKind.HTML_LATIN1:
-                head, tail = _html(label, document.type_name, "iso-8859-1")
-            case ContentKind.JPEG:
-                head, tail = _jpeg(label)
-            case ContentKind.PNG:
-                head, tail = _png(label)
-            case ContentKind.MP4:
-                head, tail = _mp4(label, document.size)
+        label = f"{number} {document.filing_id}" + (f" {document.version}" if document.version else "")
+        head, tail = _frame(document, label)
         padding = document.size - len(head) - len(tail)
         if padding < 0:  # too small for the whole frame: its first bytes, which still tell the type
             end = _PDF_END if document.kind is ContentKind.PDF and document.size >= _SMALLEST_PDF else b""
             return Body((head + tail)[: document.size - len(end)] + end, 0, b"", self._block)
         return Body(head, padding, tail, self._block)
+
+
+def text_of(number: ProcessNumber, document: FiledDocument) -> str:
+    """The text (``/texto``) of a document."""
+    text = f"{document.type_name}\n\nTexto da decisão nos autos {number}, documento {document.filing_id}.\n"
+    if OddityKind.TEXT_WITH_CONTROLS in document.oddities:
+        text = text.replace(" nos autos", " nos\x00 autos\x1a")
+    return text
+
+
+def _frame(document: FiledDocument, label: str) -> tuple[bytes, bytes]:
+    """What a body begins and ends with."""
+    match document.kind:
+        case ContentKind.PDF:
+            return _pdf(label, document.size)
+        case ContentKind.HTML:
+            return _html(label, document.type_name, "utf-8", "utf-8")
+        case ContentKind.HTML_LATIN1:
+            return _html(label, document.type_name, "iso-8859-1", "iso-8859-1")
+        case ContentKind.HTML_TURNED:
+            head, tail = _html(label, document.type_name, "iso-8859-1", "utf-8")
+            return b'<?xml version="1.0" encoding="ISO-8859-1"?>\n' + head, tail
+        case ContentKind.JPEG:
+            return _jpeg(label)
+        case ContentKind.PNG:
+            return _png(label)
+        case ContentKind.MP4:
+            return _mp4(label, document.size)
+        case ContentKind.P7S:
+            return _p7s(label, document.size)
 
 
 def _pdf(label: str, size: int) -> tuple[bytes, bytes]:
@@ -127,9 +146,10 @@ def _pdf(label: str, size: int) -> tuple[bytes, bytes]:
     return head + opening % padding, closing + table + trailer % (head_length + padding + len(closing))
 
 
-def _html(label: str, title: str, charset: str) -> tuple[bytes, bytes]:
+def _html(label: str, title: str, says: str, charset: str) -> tuple[bytes, bytes]:
+    """HTML in ``charset`` that says of itself that it is in ``says``."""
     text = (
-        f'<!DOCTYPE html>\n<html lang="pt-BR"><head><meta charset="{charset}"><title>{title}</title></head>'
+        f'<!DOCTYPE html>\n<html lang="pt-BR"><head><meta charset="{says}"><title>{title}</title></head>'
         f"<body><p>Decisão nos autos {label}: não há prazo em curso.</p>\n<!--"
     )
     return text.encode(charset), b"--></body></html>\n"
@@ -160,3 +180,34 @@ def _mp4(label: str, size: int) -> tuple[bytes, bytes]:
     head = box(b"ftyp", b"isom\x00\x00\x02\x00isomiso2mp41") + box(b"free", label.encode())
     rest = max(16, size - len(head))
     return head + struct.pack(">I4sQ", 1, b"mdat", rest), b""
+
+
+_SIGNED_DATA: Final = bytes.fromhex("06092a864886f70d010702")
+_DATA: Final = bytes.fromhex("06092a864886f70d010701")
+_SHA256: Final = bytes.fromhex("300d06096086480165030402010500")
+
+
+def _p7s(label: str, size: int) -> tuple[bytes, bytes]:
+    """CMS SignedData (RFC 5652) that holds a PDF and has no signer: whole in form, and signed by nobody."""
+    tail = _der(0x31, 0)  # signerInfos
+    version, algorithms = b"\x02\x01\x01", _der(0x31, len(_SHA256)) + _SHA256
+
+    def frame(inner: int) -> bytes:
+        content = _DATA + _wrapped(0xA0, _der(0x04, inner), inner)
+        signed = version + algorithms + _wrapped(0x30, content, inner)
+        rest = inner + len(tail)
+        return _wrapped(0x30, _SIGNED_DATA + _wrapped(0xA0, _wrapped(0x30, signed, rest), rest), rest)
+
+    inner = max(0, size - len(frame(0)) - len(tail))
+    pdf_head, pdf_tail = _pdf(label, inner)
+    return frame(max(inner, len(pdf_head) + len(pdf_tail))) + pdf_head, pdf_tail + tail
+
+
+def _wrapped(tag: int, beginning: bytes, rest: int) -> bytes:
+    """A tag around ``beginning`` and the ``rest`` bytes that follow it."""
+    return _der(tag, len(beginning) + rest) + beginning
+
+
+def _der(tag: int, length: int) -> bytes:
+    """A tag and its length, always in four bytes after the first (DER wants the shortest; readers take both)."""
+    return bytes([tag, 0x84]) + length.to_bytes(4, "big")

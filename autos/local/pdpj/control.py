@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 import httpx
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from autos.local.pdpj.control_model import (
     AllowedTokens,
@@ -28,12 +28,15 @@ from autos.local.pdpj.control_model import (
     IssuedTokens,
     Latency,
     Metrics,
+    Oddity,
     Revocation,
     SourceSetting,
+    Switch,
     TokenSetting,
 )
 from autos.local.pdpj.failures import FailureKind
 from autos.local.pdpj.model import ContentKind
+from autos.local.pdpj.oddities import OddityKind
 
 __all__ = [
     "AllowedTokens",
@@ -47,8 +50,11 @@ __all__ = [
     "FailureKind",
     "Growth",
     "Metrics",
+    "Oddity",
+    "OddityKind",
     "SimulatorControl",
     "SourceSetting",
+    "Switch",
     "TokenSetting",
 ]
 
@@ -108,6 +114,7 @@ class SimulatorControl:
         latency: Latency | None = None,
         bytes_per_second: float | None = None,
         failures: Sequence[Failure] = (),
+        oddities: Sequence[Oddity] = (),
         grow: Growth | None = None,
     ) -> CaseSummary:
         """Set a case anew; see :class:`CaseSetting`. Failures and growth start from the beginning."""
@@ -122,13 +129,19 @@ class SimulatorControl:
             latency=latency,
             bytes_per_second=bytes_per_second,
             failures=list(failures),
+            oddities=list(oddities),
             grow=grow,
         )
         return CaseSummary.model_validate_json(self._send("PUT", f"cases/{number}", setting))
 
-    def case(self, number: str, *, hashes: bool = True) -> ExpectedCase:
+    def case(self, number: str, *, hashes: bool = True, api: Literal["portal", "datalake"] = "portal") -> ExpectedCase:
         """What a correct copy of the case holds, as its next read would show it."""
-        return ExpectedCase.model_validate_json(self._send("GET", f"cases/{number}?hashes={str(hashes).lower()}"))
+        path = f"cases/{number}?hashes={str(hashes).lower()}&api={api}"
+        return ExpectedCase.model_validate_json(self._send("GET", path))
+
+    def switches(self) -> list[Switch]:
+        """What can be switched on for a case."""
+        return TypeAdapter(list[Switch]).validate_json(self._send("GET", "oddities"))
 
     def delete_case(self, number: str) -> None:
         """Forget the setting: the case is again what follows from its number."""

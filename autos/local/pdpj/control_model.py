@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
 
 from autos.local.pdpj.failures import FailureKind, FailureRule, Target
 from autos.local.pdpj.model import ContentKind
+from autos.local.pdpj.oddities import OddityKind, OddityRule
 
 MAX_DOCUMENT_BYTES = 2 * 1024**3
 
@@ -25,7 +26,9 @@ Latency = NonNegativeFloat | tuple[NonNegativeFloat, NonNegativeFloat]
 """Seconds before the answer starts, or the ends of a range drawn for each request."""
 
 
-RetryAfter = NonNegativeFloat | Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
+HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
+
+RetryAfter = NonNegativeFloat | HeaderValue
 """Seconds (RFC 9110 wants whole ones), or a text sent as it stands (an HTTP date, or nonsense)."""
 
 
@@ -42,9 +45,34 @@ class Failure(Strict):
     times: PositiveInt | None = None
     retry_after: RetryAfter | None = None
     after_bytes: NonNegativeInt | None = None
+    content_type: HeaderValue | None = None
 
     def rule(self) -> FailureRule:
-        return FailureRule(self.kind, self.on, self.document, self.times, self.retry_after, self.after_bytes)
+        return FailureRule(
+            self.kind, self.on, self.document, self.times, self.retry_after, self.after_bytes, self.content_type
+        )
+
+
+_FIRST_SEEN: Final = {OddityKind.REPLACED: 1}
+_LAST_SEEN: Final = {OddityKind.FILE_LATE: 1}
+
+
+class Oddity(Strict):
+    """An odd way of showing the case; see :class:`autos.local.pdpj.oddities.OddityRule` for the meaning of each field.
+
+    Left out, it shows from the first read on and for ever; but a replaced document from the second read on, and a late
+    file until then.
+    """
+
+    kind: OddityKind
+    document: int | str = "all"
+    after_reads: NonNegativeInt | None = None
+    until_reads: PositiveInt | None = None
+
+    def rule(self) -> OddityRule:
+        after = _FIRST_SEEN.get(self.kind, 0) if self.after_reads is None else self.after_reads
+        until = _LAST_SEEN.get(self.kind) if self.until_reads is None else self.until_reads
+        return OddityRule(self.kind, self.document, after, until)
 
 
 class ExplicitDocument(Strict):
@@ -54,7 +82,7 @@ class ExplicitDocument(Strict):
     name: str | None = None
     kind: ContentKind | None = None
     size: int | None = Field(default=None, ge=1, le=MAX_DOCUMENT_BYTES)
-    served_as: str | None = Field(default=None, pattern=r"^[\x20-\x7e]+$")
+    served_as: HeaderValue | None = None
     """The Content-Type of the answer, where it shall differ from what the bytes are."""
     secrecy: str | None = None
     described: bool = True
@@ -85,6 +113,7 @@ class CaseSetting(Strict):
     bytes_per_second: PositiveFloat | None = None
     """Paces each document's body."""
     failures: list[Failure] = Field(default_factory=list)
+    oddities: list[Oddity] = Field(default_factory=list)
     grow: Growth | None = None
 
 
@@ -150,12 +179,17 @@ class ExpectedDocument(Strict):
 
     index: int
     document_id: str
+    source_id: str
+    """The id that the source shows: ``document_id`` but for an oddity."""
     filing_id: str
     """Two documents of one filing share it, and have the same bytes."""
     name: str
     size: int
     content_type: str
+    """What the portal's answer says; of the data lake what the bytes are."""
     sha256: str | None
+    rendition: Literal["binary", "text"] = "binary"
+    """``text``: the source has its text alone, and size and sum are those of the text."""
 
 
 class ExpectedCase(Strict):
@@ -164,6 +198,17 @@ class ExpectedCase(Strict):
     process_number: str
     exists: bool
     documents: list[ExpectedDocument]
+
+
+class Switch(Strict):
+    """One thing that can be switched on for a case."""
+
+    name: str
+    set_in: Literal["failures", "oddities"]
+    about: str
+    """What it can be set for."""
+    line: str
+    """What the source does then."""
 
 
 class CaseSummary(Strict):

@@ -3,7 +3,9 @@
 | Route | Does |
 |---|---|
 | GET health | 200 when the process serves |
-| PUT cases/{n} | CaseSetting: sets a case anew · GET: ExpectedCase (`?hashes=false` leaves the sums out) · DELETE |
+| GET oddities | what can be switched on for a case, with one line each |
+| PUT cases/{n} | CaseSetting: sets a case anew · DELETE |
+| GET cases/{n} | ExpectedCase (`?hashes=false` leaves the sums out, `?api=datalake` what the data lake keeps) |
 | GET, PUT, PATCH source | SourceSetting: shows · replaces · changes what is given |
 | GET, PUT tokens | TokenSetting · POST tokens: a new session · POST tokens/allow · POST tokens/revoke |
 | GET metrics | Metrics (`?by_case=false` leaves the cases out) · GET metrics/cases/{n} · POST metrics/reset |
@@ -20,6 +22,8 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel, ValidationError
 
 from autos.local.pdpj import answers
+from autos.local.pdpj.addresses import number_in
+from autos.local.pdpj.catalogue import SWITCHES
 from autos.local.pdpj.control_model import (
     AllowedTokens,
     CaseSetting,
@@ -30,7 +34,6 @@ from autos.local.pdpj.control_model import (
     TokenSetting,
 )
 from autos.local.pdpj.exchange import Reply, Request
-from autos.local.pdpj.routes import number_in
 from autos.local.pdpj.source import Source
 from shared.domain.cnj import ProcessNumber
 
@@ -51,6 +54,8 @@ class ControlRoutes:
             match request.method, path:
                 case "GET", ["health"]:
                     return answers.json_reply(200, {"status": "ok"})
+                case "GET", ["oddities"]:
+                    return answers.json_reply(200, [switch.model_dump() for switch in SWITCHES])
                 case method, ["cases", text]:
                     return self._case(method, text, request)
                 case method, ["source"]:
@@ -81,18 +86,20 @@ class ControlRoutes:
                     CaseSummary(process_number=number, exists=setting.exists, documents=len(held.case.documents))
                 )
             case "GET":
-                return self._expected(number, hashes=_flag(request, "hashes"))
+                lake = parse_qs(request.query).get("api") == ["datalake"]
+                return self._expected(number, hashes=_flag(request, "hashes"), lake=lake)
             case "DELETE":
                 cases.delete(number)
                 return answers.json_reply(200, {"process_number": number})
             case _:
                 return _problem(405, "GET, PUT or DELETE")
 
-    async def _expected(self, number: ProcessNumber, *, hashes: bool) -> Reply:
+    async def _expected(self, number: ProcessNumber, *, hashes: bool, lake: bool) -> Reply:
         """Sums of large documents take seconds, so they are made beside the event loop."""
         cases = self._source.cases
         held, exists = cases.get(number), cases.setting(number).exists
-        expected = await asyncio.to_thread(held.expected, self._source.bodies, hashes=hashes, exists=exists)
+        bodies = self._source.bodies
+        expected = await asyncio.to_thread(held.expected, bodies, hashes=hashes, exists=exists, lake=lake)
         return _model(expected)
 
     def _configure(self, method: str, request: Request) -> Reply:

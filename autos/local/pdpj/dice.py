@@ -52,5 +52,5 @@ class Dice:
         return choices[self.below(len(choices))]
 
     def uuid(self) -> UUID:
-        """A version 4 UUID."""
-        return UUID(bytes=self._take(16), version=4)
+        """A UUID of version 5, as the source's are."""
+        return UUID(bytes=self._take(16), version=5)

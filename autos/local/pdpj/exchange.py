@@ -19,6 +19,7 @@ class Request:
     authorization: str | None
     body: bytes
     keep_alive: bool
+    host: str = "127.0.0.1"
 
 
 class Ending(Enum):
@@ -49,6 +50,8 @@ class Reply:
     after_bytes: int | None = None
     bytes_per_second: float | None = None
     done: Callable[[int], None] | None = None
+    without_length: bool = False
+    """Ended by the end of the connection, as HTTP/1.0 did, so that nobody can tell a whole body from a cut one."""
     raw: bytes | None = None
     """Sent as it stands in place of all this; then the connection is closed."""
 

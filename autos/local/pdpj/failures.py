@@ -1,4 +1,4 @@
-"""The ways the source fails, and the rules that say which request gets which failure."""
+"""The ways in which the source's answers fail, and the rules that say which request gets which failure."""
 
 from __future__ import annotations
 
@@ -7,49 +7,71 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Target = Literal["case", "document", "last_update"]
+Target = Literal["case", "document", "last_update", "list", "search"]
 
 
 class FailureKind(StrEnum):
-    """One row of the table, or one part of it."""
+    """One way in which an answer is not the one that was asked for; :mod:`autos.local.pdpj.catalogue` explains each."""
 
+    # Refused, absent, failing.
     UNAUTHORIZED_TOKEN = "unauthorized_token"
     NO_ACCESS_401 = "no_access_401"
     NO_ACCESS_403 = "no_access_403"
     FIREWALL_403 = "firewall_403"
-    RESET = "reset"
     NOT_FOUND_404 = "not_found_404"
-    EMPTY_LIST = "empty_list"
-    EMPTY_CONTENT = "empty_content"
-    ERROR_500 = "error_500"
-    SPA_SHELL = "spa_shell"
+    GATEWAY_404 = "gateway_404"
+    GATEWAY_404_PAGE = "gateway_404_page"
+    GATEWAY_404_JSON = "gateway_404_json"
     RATE_LIMIT = "rate_limit"
+    ERROR_500 = "error_500"
+    ERROR_500_CODEX = "error_500_codex"
     BAD_GATEWAY_502 = "bad_gateway_502"
     UNAVAILABLE_503 = "unavailable_503"
     TIMEOUT_504 = "timeout_504"
-    HANG = "hang"
-    SHORT_BODY = "short_body"
+    NOT_READY_202 = "not_ready_202"
+    REDIRECT_SAME_ORIGIN = "redirect_same_origin"
+    REDIRECT_OTHER_ORIGIN = "redirect_other_origin"
+    # A 200 that is something else.
+    EMPTY_LIST = "empty_list"
+    EMPTY_CONTENT = "empty_content"
+    NULL_CONTENT = "null_content"
+    JSON_ERROR = "json_error"
+    SPA_SHELL = "spa_shell"
+    FIREWALL_F5 = "firewall_f5"
+    FIREWALL_INCAPSULA = "firewall_incapsula"
+    FIREWALL_AKAMAI = "firewall_akamai"
+    FIREWALL_CLOUDFLARE = "firewall_cloudflare"
+    LOGIN_KEYCLOAK = "login_keycloak"
+    LOGIN_GOV_BR = "login_gov_br"
+    MAINTENANCE = "maintenance"
+    # The right answer, oddly sent.
     EMPTY_BODY = "empty_body"
-    MALFORMED_LENGTHS = "malformed_lengths"
-    """Two Content-Lengths that differ."""
-    MALFORMED_LENGTH = "malformed_length"
-    """A Content-Length of letters."""
-    MALFORMED_STATUS = "malformed_status"
-    """A status line that is none."""
-    MALFORMED_HEADER = "malformed_header"
-    """A header without a colon."""
+    SHORT_BODY = "short_body"
+    SHORT_WITHOUT_LENGTH = "short_without_length"
+    PDF_WITHOUT_END = "pdf_without_end"
+    OTHER_CHARSET = "other_charset"
+    UNKNOWN_ENCODING = "unknown_encoding"
+    X_GZIP = "x_gzip"
+    HEADER_BYTES = "header_bytes"
     DRIP = "drip"
-    """One byte of the body a second."""
+    RESET = "reset"
+    HANG = "hang"
+    MALFORMED_LENGTHS = "malformed_lengths"
+    MALFORMED_LENGTH = "malformed_length"
+    MALFORMED_STATUS = "malformed_status"
+    MALFORMED_HEADER = "malformed_header"
 
 
 @dataclass(frozen=True, slots=True)
 class FailureRule:
     """Fail ``times`` requests of what it names (None: always), counted for each document apart.
 
-    ``on``: the case, its documents, or the question for its last update.
+    ``on``: the case (every question about it that is none of the others), its documents, the question for its last
+    update, the data lake's list of its documents, the search for its number.
 
     ``document`` is ``"all"``, an index in the order of filing, or a document id. ``retry_after`` is seconds, or a text
     that is sent as it stands (a date). ``after_bytes``: a reset, a hang or a cut after so many bytes of the body.
+    ``content_type`` replaces that of a page or of JSON that comes in place of what was asked for.
     """
 
     kind: FailureKind
@@ -58,6 +80,7 @@ class FailureRule:
     times: int | None = None
     retry_after: float | str | None = None
     after_bytes: int | None = None
+    content_type: str | None = None
 
     def names(self, index: int, document_id: str) -> bool:
         return self.document == "all" or self.document == index or self.document == document_id
@@ -70,17 +93,10 @@ class FailurePlan:
         self._rules = tuple(rules)
         self._used: dict[tuple[int, str], int] = {}
 
-    def for_case(self) -> FailureRule | None:
-        """The failure of a read of the case itself, and count it."""
-        return self._for("case")
-
-    def for_last_update(self) -> FailureRule | None:
-        """The failure of a question for the case's last update, and count it."""
-        return self._for("last_update")
-
-    def _for(self, target: Target) -> FailureRule | None:
+    def of(self, *targets: Target) -> FailureRule | None:
+        """The failure of a question about the case itself, and count it."""
         for position, rule in enumerate(self._rules):
-            if rule.on == target and self._spend(position, rule, ""):
+            if rule.on in targets and self._spend(position, rule, ""):
                 return rule
         return None
 

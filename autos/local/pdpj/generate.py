@@ -5,27 +5,29 @@ Document ``i`` depends on the number and on ``i`` only, so a case that grows kee
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from autos.local.pdpj.control_model import CaseSetting, ExplicitDocument
 from autos.local.pdpj.courts import court_of
 from autos.local.pdpj.dice import Dice
-from autos.local.pdpj.model import SECRECY, ContentKind, Docket, FiledDocument, Movement, Party, SourceCase
+from autos.local.pdpj.model import SECRECY, ContentKind, Docket, FiledDocument, Movement, Related, SourceCase
+from autos.local.pdpj.oddities import OddityKind, OddityRule, of_case, of_document
+from autos.local.pdpj.people import parties, person_name
 from autos.local.pdpj.vocabulary import (
     APPEAL_CLASSES,
     CLASSES,
-    COMPANIES,
     DOCUMENT_TYPES,
-    GIVEN_NAMES,
     MOVEMENTS,
     OPENING_TYPE,
     PANELS,
+    RELATIONS,
     SUBJECTS,
-    SURNAMES,
     UNITS,
     Coded,
 )
-from shared.domain.cnj import ProcessNumber
+from shared.domain.cnj import ProcessNumber, make
 
 _DEFAULT_SIZE = (8_000, 400_000)
 _KINDS = (ContentKind.PDF,) * 14 + (
@@ -39,8 +41,10 @@ _KINDS = (ContentKind.PDF,) * 14 + (
 _FIRST_YEAR, _LAST_YEAR = 1990, 2025  # a case's dates must be dates that a client accepts, whatever its number says
 
 
-def generate(number: ProcessNumber, setting: CaseSetting, extra_documents: int = 0) -> SourceCase:
-    """The case of this number, with ``extra_documents`` filed since (growth)."""
+def generate(
+    number: ProcessNumber, setting: CaseSetting, extra_documents: int = 0, oddities: Sequence[OddityRule] = ()
+) -> SourceCase:
+    """The case of this number, with ``extra_documents`` filed since (growth), shown with these oddities."""
     dice = Dice(f"case {number}")
     year = min(max(number.year, _FIRST_YEAR), _LAST_YEAR)
     filed_at = datetime(year, 1, 1)  # noqa: DTZ001 - the source's timestamps are naive
@@ -56,31 +60,38 @@ def generate(number: ProcessNumber, setting: CaseSetting, extra_documents: int =
     else:
         count = default_count if setting.documents is None else setting.documents
     documents = _documents(number, setting, explicit, count + extra_documents, degrees, filed_at)
+    if oddities:
+        documents = tuple(_made_odd(document, oddities) for document in documents)
 
     classes = {1: dice.pick(CLASSES), 2: dice.pick(APPEAL_CLASSES)}
     units = {
         1: Coded(dice.between(1000, 9999), dice.pick(UNITS)),
         2: Coded(dice.between(1000, 9999), dice.pick(PANELS)),
     }
+    last_update = max((document.filed_at for document in documents), default=filed_at)
+    current_degree = 2 if degrees == 2 and appeal_is_current else 1
     dockets = {}
     for degree in range(1, degrees + 1):
         own = tuple(document for document in documents if document.degree == degree)
         opened = own[0].filed_at if degree == 2 and own else filed_at
         movements = _movements(number, degree, opened, own)
-        dockets[degree] = Docket(degree, opened, units[degree], classes[degree], own, movements)
-    current = dockets.pop(2 if degrees == 2 and appeal_is_current else 1)
+        distributed = last_update if degrees == 2 and degree == current_degree else opened
+        dockets[degree] = Docket(degree, opened, units[degree], classes[degree], own, movements, distributed)
+    current = dockets.pop(current_degree)
     return SourceCase(
         number=number,
         court=court_of(number),
         secrecy_level=secrecy_level,
         claim_value=dice.between(100_000, 90_000_000) / 100,
         subjects=tuple({dice.pick(SUBJECTS): None for _ in range(dice.between(1, 3))}),
-        parties=_parties(dice),
+        parties=parties(dice),
         current=current,
         others=tuple(dockets.values()),
         documents=documents,
-        last_update=max((document.filed_at for document in documents), default=filed_at),
-        by_id={document.document_id: document for document in documents},
+        last_update=last_update,
+        by_id={document.source_id: document for document in documents},
+        related=_related(number),
+        oddities=of_case(oddities),
     )
 
 
@@ -103,6 +114,19 @@ def _documents(
             first_filings.append(document)
         documents.append(document)
     return tuple(documents)
+
+
+def _made_odd(document: FiledDocument, rules: Sequence[OddityRule]) -> FiledDocument:
+    kinds = of_document(rules, document.index, document.document_id)
+    if not kinds:
+        return document
+    odd = replace(document, oddities=kinds)
+    if kinds & {OddityKind.NO_FILE, OddityKind.FILE_LATE}:
+        odd = replace(odd, described=False)
+    if OddityKind.REPLACED in kinds:
+        later = odd.filed_at + timedelta(hours=1)
+        odd = replace(odd, version=1, size=odd.size + 1 + odd.size // 10, filed_at=later)
+    return odd
 
 
 def _document(
@@ -167,7 +191,9 @@ def _filing_time(opened: datetime, index: int, dice: Dice) -> datetime:
     """Rises with the index: about daily at first, by the quarter of an hour in very large cases."""
     hours = min(index, 200) * 20
     minutes = max(0, index - 200) * 17 + dice.below(16)
-    return opened + timedelta(hours=hours, minutes=minutes, milliseconds=dice.between(1, 999))
+    drawn = dice.between(1, 999)
+    filed_at = opened + timedelta(hours=hours, minutes=minutes, milliseconds=drawn)
+    return filed_at.replace(microsecond=0) if drawn % 8 == 0 else filed_at
 
 
 def _size(setting: CaseSetting, dice: Dice) -> int:
@@ -184,44 +210,20 @@ def _secrecy(dice: Dice, sealed_percent: int) -> str:
     return SECRECY[0] if not dice.chance(sealed_percent) else dice.pick(SECRECY[1:])
 
 
-def person_name(dice: Dice) -> str:
-    """An invented name with the accents of real ones."""
-    return f"{dice.pick(GIVEN_NAMES)} {dice.pick(SURNAMES)} de {dice.pick(SURNAMES)}"
-
-
-def _parties(dice: Dice) -> tuple[Party, ...]:
-    parties = []
-    for pole, role in (("ATIVO", "AUTOR"), ("PASSIVO", "REU")):
-        for _ in range(dice.pick((1, 1, 1, 2))):
-            is_company = dice.chance(70 if pole == "PASSIVO" else 15)
-            parties.append(
-                Party(
-                    pole=pole,
-                    role=role,
-                    name=dice.pick(COMPANIES) if is_company else person_name(dice),
-                    tax_id=_tax_id(dice, is_company),
-                    is_company=is_company,
-                    lawyer=person_name(dice) if dice.chance(85) else None,
-                    lawyer_number=str(dice.between(10_000, 499_999)),
-                )
-            )
-    return tuple(parties)
-
-
-def _tax_id(dice: Dice, is_company: bool) -> str:
-    """A CPF or CNPJ in form only: its check digits are wrong on purpose, so that it is nobody's."""
-    length, weights = (12, (5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)) if is_company else (9, tuple(range(10, 1, -1)))
-    digits = [dice.below(10) for _ in range(length)]
-    rest = sum(digit * weight for digit, weight in zip(digits, weights, strict=True)) % 11
-    first = 0 if rest < 2 else 11 - rest
-    return "".join(map(str, digits)) + f"{(first + 1) % 10}{dice.below(10)}"
-
-
 def _movements(
     number: ProcessNumber, degree: int, opened: datetime, documents: tuple[FiledDocument, ...]
 ) -> tuple[Movement, ...]:
     dice = Dice(f"movements {number} {degree}")
     facts: list[tuple[datetime, Coded, str | None]] = [(opened, MOVEMENTS[0], None)]
     for document in documents[:200]:  # the source's list of movements does not grow with every page of a huge case
-        facts.append((document.filed_at, dice.pick(MOVEMENTS[1:]), document.document_id))
+        facts.append((document.filed_at, dice.pick(MOVEMENTS[1:]), document.source_id))
     return tuple(Movement(position, at, kind, document) for position, (at, kind, document) in enumerate(facts, 1))
+
+
+def _related(number: ProcessNumber) -> tuple[Related, ...]:
+    """One case in four belongs with another of its court."""
+    dice = Dice(f"related {number}")
+    if not dice.chance(25):
+        return ()
+    other = make(dice.below(9_999_999), number.year, int(number.segment), int(number.court), int(number.digits[-4:]))
+    return (Related(str(other), dice.pick(RELATIONS), dice.pick(CLASSES)),)

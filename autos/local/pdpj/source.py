@@ -33,6 +33,7 @@ class Source:
         self.counters = Counters()
         self.tokens = TokenAuthority(clock)
         self.setting = SourceSetting()
+        self._clock = clock
         self._monotonic = monotonic
         self._random = random.Random()
         self._allowance = 0.0
@@ -74,6 +75,15 @@ class Source:
         """Seconds to wait before an answer: the case's latency if it has one, else the source's."""
         wanted = self.setting.latency if latency is None else latency
         return self._random.uniform(*wanted) if isinstance(wanted, tuple) else wanted
+
+    def valid_for(self, seconds: int) -> str:
+        """The query of a temporary address that is good for so many seconds."""
+        return f"validade={int(self._clock().timestamp()) + seconds}"
+
+    def is_current(self, query: str) -> bool:
+        """Whether a temporary address with this query is still good."""
+        until = query.partition("validade=")[2]
+        return until.isdigit() and self._clock().timestamp() <= int(until)
 
     def metrics(self, *, by_case: bool) -> Metrics:
         counted = self.counters

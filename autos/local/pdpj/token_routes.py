@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote
 from autos.local.pdpj import answers
 from autos.local.pdpj.exchange import Reply, Request
 from autos.local.pdpj.failures import FailureRule
+from autos.local.pdpj.playing import failure
 from autos.local.pdpj.source import Source
 from autos.local.pdpj.tokens import Grant, Refusal
 
@@ -27,18 +28,18 @@ class TokenRoutes:
         source = self._source
         source.counters.arrived("token")
         source.counters.token_requests += 1
-        failure = None
+        played = None
         if source.setting.token_outage is not None:
-            failure = source.setting.token_outage
-            rule = FailureRule(failure, retry_after=source.setting.retry_after)
-            reply = answers.failure(rule, _error(Refusal(503, "temporarily_unavailable", "Unavailable")))
+            played = source.setting.token_outage
+            rule = FailureRule(played, retry_after=source.setting.retry_after)
+            reply = failure(rule, _error(Refusal(503, "temporarily_unavailable", "Unavailable")))
         elif request.method != "POST":
             reply = answers.json_reply(405, {"error": "HTTP 405 Method Not Allowed"}, b"Allow: POST\r\n")
         else:
             result = self._grant(request)
             reply = _error(result) if isinstance(result, Refusal) else _granted(result)
         reply.delay = source.tokens.setting.latency
-        source.counters.answered(str(reply.status), failure)
+        source.counters.answered(str(reply.status), played)
         return reply
 
     def _grant(self, request: Request) -> Grant | Refusal:

@@ -158,3 +158,5 @@ UNITS: Final = (
 )
 
 PANELS: Final = ("2ª Câmara de Direito Privado", "5ª Turma Recursal", "Gab. Des. da 3ª Turma", "1ª Câmara Cível")
+
+RELATIONS: Final = ("ORIGINARIO", "INCIDENTAL", "CONEXAO", "DEPENDENCIA")

@@ -11,25 +11,19 @@ import asyncio
 import logging
 import socket
 import struct
-import time
 from collections import deque
 from collections.abc import Awaitable, Iterator
-from email.utils import formatdate
-from functools import lru_cache
-from http import HTTPStatus
 from typing import cast
 
 import httptools
 
 from autos.local.pdpj.bodies import SEGMENT_BYTES, Body, Segment
 from autos.local.pdpj.exchange import Ending, Handler, Reply, Request
+from autos.local.pdpj.heads import DEFECT_STATUS, head_of
 
 _HIGH_WATER_BYTES = 1024 * 1024
 _MAX_REQUEST_BYTES = 16 * 1024 * 1024
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # close() then sends RST instead of FIN
-_DEFECT_STATUS = 599  # no failure that can be asked for has it
-_STATUS_LINES = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n".encode() for s in HTTPStatus}
-_STATUS_LINES[_DEFECT_STATUS] = b"HTTP/1.1 599 Simulator Defect\r\n"
 
 
 class HttpConnection(asyncio.Protocol):
@@ -67,6 +61,7 @@ class HttpConnection(asyncio.Protocol):
     def _begin(self) -> None:
         self._url = b""
         self._authorization: str | None = None
+        self._host = "127.0.0.1"
         self._body = b""
 
     def on_message_begin(self) -> None:
@@ -78,6 +73,8 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(name) == 13 and name.lower() == b"authorization":
             self._authorization = value.decode("latin-1")
+        elif len(name) == 4 and name.lower() == b"host":
+            self._host = value.decode("latin-1")
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -88,7 +85,7 @@ class HttpConnection(asyncio.Protocol):
         path, _, query = self._url.decode("latin-1").partition("?")
         method = self._parser.get_method().decode("latin-1")
         keep_alive = self._parser.should_keep_alive()
-        self._waiting.append(Request(method, path, query, self._authorization, self._body, keep_alive))
+        self._waiting.append(Request(method, path, query, self._authorization, self._body, keep_alive, self._host))
         if self._request is None:
             self._next()
 
@@ -149,14 +146,7 @@ class HttpConnection(asyncio.Protocol):
             self._finish(reply, request)
             return
         body = b"" if request.method == "HEAD" else reply.body
-        keep_alive = request.keep_alive and reply.ending is Ending.COMPLETE
-        head = b"%bDate: %b\r\n%bContent-Length: %d\r\n%b\r\n" % (
-            _STATUS_LINES[reply.status],
-            _http_date(int(time.time())),
-            reply.headers,
-            len(reply.body),
-            b"" if keep_alive else b"Connection: close\r\n",
-        )
+        head = head_of(reply, keep_alive=request.keep_alive)
         if reply.ending is Ending.COMPLETE and reply.bytes_per_second is None and len(body) <= SEGMENT_BYTES:
             # The common case: one gathered write, no iterator kept.
             self._sent = len(body)
@@ -210,7 +200,7 @@ class HttpConnection(asyncio.Protocol):
                 self._transport.close()
             case Ending.COMPLETE:
                 self._settle()
-                if not request.keep_alive:
+                if not request.keep_alive or reply.without_length:
                     self._transport.close()
                 elif self._waiting:
                     self._loop.call_soon(self._next)
@@ -238,10 +228,4 @@ def _segments(body: bytes | Body, limit: int | None, size: int) -> Iterator[Segm
 
 def _defect(request: Request | None) -> Reply:
     logging.getLogger(__name__).exception("simulator_defect route=%s", request.path if request else "")
-    return Reply(_DEFECT_STATUS)
-
-
-@lru_cache(maxsize=2)
-def _http_date(now: int) -> bytes:
-    """RFC 9110 date, formatted once a second."""
-    return formatdate(now, usegmt=True).encode()
+    return Reply(DEFECT_STATUS)

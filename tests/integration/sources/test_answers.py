@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from autos.local.pdpj.control import ContentKind, ExplicitDocument, Failure, FailureKind, SimulatorControl
 from shared.domain import cnj
+from shared.domain.case import Case, CaseDocument
 from sources.errors import SourceError, SourceTimeout, Verdict
 from sources.pdpj.client import CourtSource
 from sources.pdpj.settings import Api
@@ -108,7 +110,7 @@ async def test_unknown_case_is_not_found(pdpj: SimulatorControl, make_source, ap
 async def test_every_document_arrives_as_it_is(pdpj: SimulatorControl, make_source, api: Api) -> None:
     pdpj.put_case(NUMBER, documents=12, size=(500, 300_000), degrees=2)
     source = make_source(api)
-    expected = {document.document_id: document for document in pdpj.case(NUMBER).documents}
+    expected = {document.document_id: document for document in pdpj.case(NUMBER, api=api.value).documents}
     case = await source.fetch_case(NUMBER)
     assert {document.document_id for document in case.documents} == set(expected)
     assert len(case.documents) == len(expected)
@@ -124,17 +126,38 @@ async def test_every_document_arrives_as_it_is(pdpj: SimulatorControl, make_sour
         assert document.name == wanted.name
 
 
+def _common(case: Case) -> list[CaseDocument]:
+    """The documents without what only one of the interfaces tells, or tells in other words."""
+    documents = [replace(d, pages=None, source_hash=None, degree=None) for d in case.documents]
+    return sorted(documents, key=lambda document: document.document_id)
+
+
 async def test_both_apis_tell_the_same_case(pdpj: SimulatorControl, make_source) -> None:
     pdpj.put_case(NUMBER, documents=20, degrees=2)
     portal = await make_source(Api.PORTAL).fetch_case(NUMBER)
     lake = await make_source(Api.DATA_LAKE).fetch_case(NUMBER)
-    assert sorted(portal.documents, key=lambda d: d.document_id) == sorted(lake.documents, key=lambda d: d.document_id)
-    for name in ("court", "degree", "class_", "subjects", "parties", "filed_at", "claim_value", "secrecy_level"):
+    assert _common(portal) == _common(lake)
+    for name in ("court", "class_", "subjects", "filed_at", "claim_value", "secrecy_level"):
         assert getattr(portal, name) == getattr(lake, name), name
-    assert portal.movements == lake.movements
+    assert [{**party, "role": None} for party in lake.parties] == portal.parties
+    assert [{**movement, "code": None} for movement in lake.movements] == portal.movements
     assert portal.parties
     assert portal.movements
     assert portal.filed_at is not None
+
+
+async def test_each_api_tells_what_the_other_leaves_out(pdpj: SimulatorControl, make_source) -> None:
+    """The portal knows no pages, no roles and no codes of movements; the lake has no degree but the instance."""
+    pdpj.put_case(NUMBER, documents=20, degrees=2)
+    portal = await make_source(Api.PORTAL).fetch_case(NUMBER)
+    lake = await make_source(Api.DATA_LAKE).fetch_case(NUMBER)
+    assert {document.pages for document in portal.documents} == {None}
+    assert {type(document.pages) for document in lake.documents} == {int, type(None)}
+    assert {party["role"] for party in portal.parties} == {None}
+    assert {party["role"] for party in lake.parties} == {"AUTOR", "REU"}
+    assert all(movement["code"] is not None for movement in lake.movements)
+    assert {document.degree for document in portal.documents} == {"G1", "G2"}
+    assert {document.degree for document in lake.documents} == {"PRIMEIRO_GRAU", "SEGUNDO_GRAU"}
 
 
 async def test_retry_after_in_seconds_and_as_a_date(pdpj: SimulatorControl, make_source) -> None:
@@ -168,7 +191,9 @@ async def test_last_update_changes_when_the_case_grows(pdpj: SimulatorControl, m
     pdpj.put_case(NUMBER, documents=3)
     assert await lake.last_update(NUMBER) != first
     pdpj.put_case(NUMBER, exists=False)
-    assert await lake.last_update(NUMBER) is None
+    with pytest.raises(SourceError) as raised:
+        await lake.last_update(NUMBER)
+    assert raised.value.code == "source_error", "the lake answers 500 for a case that it does not have"
     assert await make_source(Api.PORTAL).last_update(NUMBER) is None
 
 

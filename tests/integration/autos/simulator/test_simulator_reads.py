@@ -10,7 +10,15 @@ from uuid import UUID
 import httpx
 import pytest
 
-from autos.local.pdpj.control import ContentKind, ExplicitDocument, Growth, SimulatorControl, TokenSetting
+from autos.local.pdpj.control import (
+    ContentKind,
+    ExplicitDocument,
+    Growth,
+    Oddity,
+    OddityKind,
+    SimulatorControl,
+    TokenSetting,
+)
 from shared.domain.cnj import ProcessNumber
 from tests.integration.autos.simulator.paths import case_path, document_path, lake_path
 
@@ -41,13 +49,14 @@ def test_the_data_lake_lists_the_same_documents(
     pdpj: SimulatorControl, client: httpx.Client, number: ProcessNumber
 ) -> None:
     pdpj.put_case(number, documents=30, degrees=2, size=2_000)
-    listed = client.get(lake_path(number, "/documentos")).json()
-    expected = {document.document_id: document for document in pdpj.case(number).documents}
+    listed = client.get(lake_path(number, "/documentos")).json()["documentos"]
+    expected = {document.document_id: document for document in pdpj.case(number, api="datalake").documents}
     assert {document["id"] for document in listed} == set(expected)
     [case] = client.get(lake_path(number)).json()
     assert len(case["tramitacoes"]) == 2
-    answer = client.get(lake_path(number, f"/documentos/{listed[0]['id']}/binario"))
-    assert hashlib.sha256(answer.content).hexdigest() == expected[listed[0]["id"]].sha256
+    for document in listed:
+        answer = client.get(lake_path(number, f"/documentos/{document['id']}/binario"))
+        assert hashlib.sha256(answer.content).hexdigest() == expected[document["id"]].sha256
 
 
 def test_last_update_changes_when_the_case_grows(
@@ -55,7 +64,7 @@ def test_last_update_changes_when_the_case_grows(
 ) -> None:
     pdpj.put_case(number, documents=3, grow=Growth(documents=2))
     before = client.head(lake_path(number, "/ultima-atualizacao"))
-    assert len(client.get(lake_path(number, "/documentos")).json()) == 3
+    assert len(client.get(lake_path(number, "/documentos")).json()["documentos"]) == 3
     assert client.get(lake_path(number)).status_code == 200
     after = client.head(lake_path(number, "/ultima-atualizacao"))
     assert before.status_code == after.status_code == 200
@@ -86,8 +95,8 @@ def test_an_unknown_case_and_an_unknown_document(
 ) -> None:
     pdpj.put_case(number, exists=False)
     assert client.get(case_path(number)).json() == []
-    assert client.get(lake_path(number)).status_code == 404
-    assert client.head(lake_path(number, "/ultima-atualizacao")).status_code == 404
+    assert client.get(lake_path(number)).status_code == 500
+    assert client.head(lake_path(number, "/ultima-atualizacao")).status_code == 500
     assert client.get(case_path("1234567-89.2023.8.02.0001")).json() == []
     pdpj.delete_case(number)
     assert len(client.get(case_path(number)).json()) == 1
@@ -111,6 +120,26 @@ def test_every_type_of_content_is_served_as_what_it_is(
     answer = client.get(document_path(number, document.document_id))
     assert answer.headers["content-type"] == kind.content_type
     assert hashlib.sha256(answer.content).hexdigest() == document.sha256
+
+
+def test_a_route_that_the_lake_does_not_have_is_its_gateways_404(client: httpx.Client, number: ProcessNumber) -> None:
+    answer = client.get(lake_path(number, "/anexos"))
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+
+
+def test_what_can_be_switched_on_is_listed(pdpj: SimulatorControl) -> None:
+    names = [switch.name for switch in pdpj.switches()]
+    assert {"text_only", "firewall_akamai", "replaced"} <= set(names)
+
+
+def test_an_absolute_address_names_the_host_that_was_asked(
+    pdpj: SimulatorControl, client: httpx.Client, number: ProcessNumber
+) -> None:
+    pdpj.put_case(number, documents=1, degrees=1, oddities=[Oddity(kind=OddityKind.HREF_ABSOLUTE)])
+    [case] = client.get(case_path(number)).json()
+    [document] = case["tramitacaoAtual"]["documentos"]
+    assert document["hrefBinario"].startswith(f"{pdpj.address}/portal/api/v2/processos/")
+    assert client.get(document["hrefBinario"]).status_code == 200
 
 
 def test_documents_chosen_one_by_one(pdpj: SimulatorControl, client: httpx.Client, number: ProcessNumber) -> None:

@@ -24,7 +24,9 @@ MAGIC = {
     ContentKind.HTML: b"<!DOCTYPE html>",
     ContentKind.HTML_LATIN1: b"<!DOCTYPE html>",
     ContentKind.JPEG: b"\xff\xd8\xff\xe0",
+    ContentKind.HTML_TURNED: b'<?xml version="1.0" encoding="ISO-8859-1"?>',
     ContentKind.PNG: b"\x89PNG\r\n\x1a\n",
+    ContentKind.P7S: b"\x30\x84",
 }
 
 
@@ -76,6 +78,34 @@ def test_html_is_in_the_charset_that_it_names_and_is_no_shell_page(kind: Content
     assert text.endswith("--></body></html>\n")
     assert text.count("-->") == 1
     assert "<app-root" not in text and "ng-version=" not in text
+
+
+def test_turned_html_is_in_utf_8_and_says_latin_1_of_itself() -> None:
+    text = b"".join(FACTORY.body(NUMBER, document(ContentKind.HTML_TURNED, 5_000)).segments()).decode()
+    assert "Decisão" in text
+    assert 'encoding="ISO-8859-1"' in text and 'charset="iso-8859-1"' in text
+
+
+@pytest.mark.parametrize("size", [1_500, 5_000, 70_000])
+def test_a_signature_is_readable_pkcs_7_and_holds_a_whole_pdf(size: int) -> None:
+    content = b"".join(FACTORY.body(NUMBER, document(ContentKind.P7S, size)).segments())
+    depth, at = [], 0
+    while content[at] != 0x04:  # down to the octets, each length as the one that is left
+        length = int.from_bytes(content[at + 2 : at + 6], "big")
+        assert at + 6 + length <= size
+        inside = content[at] & 0x20
+        depth.append(content[at])
+        at += 6 if inside and content[at] != 0x31 else 6 + length
+        while content[at] in (0x02, 0x06):
+            at += 2 + content[at + 1]
+    octets = content[at + 6 : at + 6 + int.from_bytes(content[at + 2 : at + 6], "big")]
+    assert octets.startswith(b"%PDF-") and octets.endswith(b"%%EOF\n")
+    assert depth == [0x30, 0xA0, 0x30, 0x31, 0x30, 0xA0]
+
+
+def test_another_version_of_a_document_has_other_bytes() -> None:
+    first = document(ContentKind.PDF, 9_000)
+    assert FACTORY.body(NUMBER, first).sha256() != FACTORY.body(NUMBER, replace(first, version=1)).sha256()
 
 
 def test_a_body_of_300_megabytes_holds_nothing() -> None:

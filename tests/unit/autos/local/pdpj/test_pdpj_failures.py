@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autos.local.pdpj.answers import failure
 from autos.local.pdpj.exchange import Ending, Reply
 from autos.local.pdpj.failures import FailureKind, FailurePlan, FailureRule
+from autos.local.pdpj.playing import failure
 
 
 def reply_to(kind: FailureKind, **fields: object) -> Reply:
@@ -46,7 +46,8 @@ def test_rules_are_spent_one_after_the_other() -> None:
 
 def test_rules_of_the_case_leave_its_documents_alone() -> None:
     plan = FailurePlan([FailureRule(FailureKind.NOT_FOUND_404, on="case")])
-    assert plan.for_case() is not None
+    assert plan.of("case") is not None
+    assert plan.of("list", "search") is None
     assert plan.for_document(0, "a") is None
 
 

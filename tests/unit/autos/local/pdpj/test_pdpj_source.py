@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from autos.local.pdpj.addresses import SEARCH, Read, address_of
 from autos.local.pdpj.cases import CaseStore
 from autos.local.pdpj.control_model import CaseSetting, Growth, SourceSetting, TokenSetting
 from autos.local.pdpj.counters import Counters
-from autos.local.pdpj.routes import Read, address_of
 from autos.local.pdpj.source import Source
 from shared.domain.cnj import make, parse
 
@@ -38,6 +38,11 @@ def source(seconds: Seconds | None = None) -> Source:
         ("GET", "/datalake/processo-api/api/v1/processos/N/documentos", Read.DATA_LAKE_DOCUMENTS),
         ("GET", "/datalake/processo-api/api/v1/processos/N/documentos/D/binario", Read.DATA_LAKE_DOCUMENT),
         ("GET", "/datalake/processo-api/api/v1/processos/N/documentos/D/texto", Read.DATA_LAKE_TEXT),
+        ("GET", "/datalake/processo-api/api/v1/processos/N/documentos/D/binario-url", Read.DATA_LAKE_DOCUMENT_URL),
+        ("GET", "/datalake/processo-api/api/v1/processos/N/movimentos", Read.DATA_LAKE_MOVEMENTS),
+        ("GET", "/datalake/processo-api/api/v1/processos/N/partes", Read.DATA_LAKE_PARTIES),
+        ("GET", "/datalake/processo-api/api/v1/processos/N/existe", Read.DATA_LAKE_EXISTS),
+        ("GET", "/datalake/processo-api/api/v1/processos/N/possui-acesso", Read.DATA_LAKE_ACCESS),
         ("HEAD", "/datalake/processo-api/api/v1/processos/N/ultima-atualizacao", Read.DATA_LAKE_LAST_UPDATE),
     ],
 )
@@ -47,14 +52,23 @@ def test_addresses_of_both_apis(method: str, path: str, read: Read) -> None:
     assert (address.read, address.number) == (read, "N")
 
 
+@pytest.mark.parametrize("path", ["/portal/api/v2/processos", "/datalake/processo-api/api/v1/processos"])
+def test_both_apis_have_a_search(path: str) -> None:
+    address = address_of("GET", path)
+    assert address is not None
+    assert address.read in SEARCH
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/"),
-        ("GET", "/portal/api/v2/processos"),
         ("GET", "/portal/api/v2/processos/"),
         ("GET", "/portal/api/v2/processos/N/documentos"),
         ("GET", "/portal/processos/N/documentos/D/binario"),
+        ("GET", "/portal/api/v2/processos/N/documentos/D/binario-url"),
+        ("GET", "/portal/api/v2/processos/N/existe"),
+        ("GET", "/portal/api/v2/processosN"),
         ("POST", "/portal/api/v2/processos/N"),
         ("HEAD", "/portal/api/v2/processos/N/ultima-atualizacao"),
     ],

@@ -80,9 +80,10 @@ format: $(VENV)/.dev.stamp ## rewrite in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: $(VENV)/.dev.stamp ## write docs/events and the generated pages of docs/reference
+schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of docs/reference, the Postman collection
 	@$(BIN)/python -m tools.schemas
 	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.postman.generate
 
 requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets
 	@for set in runtime local dev; do \

@@ -32,7 +32,7 @@ from shared.events import topics
 from shared.events.envelope import header
 from shared.kafka.config import common_config, consumer_config
 from shared.kafka.consumer.client import record_of
-from shared.kafka.consumer.offsets import decode_metadata
+from shared.kafka.consumer.offset_metadata import decode_metadata
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "planner": (topics.PROCESS_REQUESTED, *(tier.topic for tier in topics.PROCESS_RETRY)),

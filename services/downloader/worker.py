@@ -23,7 +23,7 @@ from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planner import handler as planning
 from services.downloader.planner.discovery import Discovery
 from services.downloader.planner.handler import Planner, PlanTask
-from services.downloader.planner.transactions import TransactionalSink
+from services.downloader.planner.transactional_sink import TransactionalSink
 from services.downloader.planner.upkeep import Upkeep
 from services.downloader.records import Reports
 from services.downloader.settings import DownloaderSettings
@@ -36,9 +36,12 @@ from shared.db.engine import Database
 from shared.events import topics
 from shared.kafka.config import consumer_config
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.consumer.due import longest_waits
-from shared.kafka.consumer.runtime import ConsumerRuntime, kafka_consumer
-from shared.kafka.consumer.sinks import ProducerSink
+from shared.kafka.consumer.client import kafka_consumer
+from shared.kafka.consumer.due_times import longest_waits
+from shared.kafka.consumer.handling import Handling
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.producer_sink import ProducerSink
+from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.storage.sizes import ObjectSizes
@@ -183,22 +186,26 @@ class Worker:
             "planner",
             consumer=kafka_consumer(self._consumer_config("planner")),
             topics=[topics.PROCESS_REQUESTED, *(tier.topic for tier in topics.PROCESS_RETRY)],
-            decode=planning.decode,
-            handler=planner.handle,
-            dead=dead.to_topic(topics.PROCESS_DEAD),
+            handling=Handling(
+                decode=planning.decode,
+                handler=planner.handle,
+                dead_letter=dead.to_topic(topics.PROCESS_DEAD),
+                on_given_up=self._ends.of_job,
+                group_of=lambda task: task.group,
+                not_before=lambda task: task.not_before,
+                longest_wait=self._longest_waits(topics.PROCESS_REQUESTED, topics.PROCESS_RETRY),
+            ),
             sink=TransactionalSink(
                 settings.kafka_bootstrap_servers,
                 f"autos.planner.{settings.replica}.{socket.gethostname()}",
                 _COMPRESSION | settings.kafka_config,
             ),
-            group_of=lambda task: task.group,
-            not_before=lambda task: task.not_before,
-            ends=self._ends.of_job,
-            longest_wait=self._longest_waits(topics.PROCESS_REQUESTED, topics.PROCESS_RETRY),
-            max_in_flight=settings.plan_concurrency,
-            per_group=max(1, int(settings.plan_concurrency * _PLANS_OF_ONE_GROUP)),
-            max_buffered_per_partition=_PLANNER_READ_AHEAD,
-            shutdown_seconds=settings.shutdown_seconds,
+            limits=RuntimeLimits(
+                max_in_flight=settings.plan_concurrency,
+                per_group=max(1, int(settings.plan_concurrency * _PLANS_OF_ONE_GROUP)),
+                max_buffered_per_partition=_PLANNER_READ_AHEAD,
+                shutdown_seconds=settings.shutdown_seconds,
+            ),
             clock=self._clock,
             metrics=self._kafka_metrics,
         )
@@ -230,21 +237,25 @@ class Worker:
             "fetcher",
             consumer=kafka_consumer(self._consumer_config("fetcher")),
             topics=[topics.DOCUMENT_REQUESTED, *(tier.topic for tier in topics.DOCUMENT_RETRY)],
-            decode=fetching.decode,
-            handler=fetcher.handle,
-            dead=dead.to_topic(topics.DOCUMENT_DEAD),
+            handling=Handling(
+                decode=fetching.decode,
+                handler=fetcher.handle,
+                dead_letter=dead.to_topic(topics.DOCUMENT_DEAD),
+                on_given_up=self._ends.of_document,
+                group_of=lambda task: task.group,
+                not_before=lambda task: task.not_before,
+                longest_wait=self._longest_waits(topics.DOCUMENT_REQUESTED, topics.DOCUMENT_RETRY),
+                prepare=fetcher.prepare,
+                cancel_at_once=lambda task: task.turn.waiting,
+            ),
             sink=ProducerSink(self._producer, gather_seconds=GATHER_SECONDS),
-            group_of=lambda task: task.group,
-            not_before=lambda task: task.not_before,
-            prepare=fetcher.prepare,
-            ends=self._ends.of_document,
-            longest_wait=self._longest_waits(topics.DOCUMENT_REQUESTED, topics.DOCUMENT_RETRY),
-            idle=lambda task: task.turn.waiting,
-            # They wait at the gate, which knows how many may ask and of which cases.
-            max_in_flight=settings.download_concurrency + _AT_THE_GATE,
-            per_group=settings.download_per_process,
-            max_buffered_per_partition=settings.download_read_ahead,
-            shutdown_seconds=settings.shutdown_seconds,
+            limits=RuntimeLimits(
+                # They wait at the gate, which knows how many may ask and of which cases.
+                max_in_flight=settings.download_concurrency + _AT_THE_GATE,
+                per_group=settings.download_per_process,
+                max_buffered_per_partition=settings.download_read_ahead,
+                shutdown_seconds=settings.shutdown_seconds,
+            ),
             clock=self._clock,
             metrics=self._kafka_metrics,
         )

@@ -33,10 +33,13 @@ from shared.events.webhook_subscribed import EndpointEnableRequested, Redelivery
 from shared.http.dial import WebhookCaller
 from shared.http.guard import GuardPolicy
 from shared.kafka.config import consumer_config
+from shared.kafka.consumer.client import kafka_consumer
 from shared.kafka.consumer.dead_letter import to_topic
-from shared.kafka.consumer.due import longest_waits
-from shared.kafka.consumer.runtime import ConsumerRuntime, Done, kafka_consumer
-from shared.kafka.consumer.sinks import ProducerSink
+from shared.kafka.consumer.due_times import longest_waits
+from shared.kafka.consumer.handling import Done, Handling
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.producer_sink import ProducerSink
+from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.outbox.metrics import OutboxMetrics
@@ -140,15 +143,17 @@ class Notifier:
             "notifier",
             consumer=kafka_consumer(self._consumer_config("notifier")),
             topics=[PROCESS_COMPLETED, WEBHOOK_SUBSCRIBED],
-            decode=decoder(ProcessCompleted, WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested),
-            handler=handle,
-            dead=to_topic(WEBHOOK_DEAD),
+            handling=Handling(
+                decode=decoder(ProcessCompleted, WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested),
+                handler=handle,
+                dead_letter=to_topic(WEBHOOK_DEAD),
+                # What one client asks of one endpoint or job keeps its order; jobs do not wait for each other.
+                group_of=lambda event: event.key(),
+            ),
             sink=ProducerSink(self._producer),
-            # What one client asks of one endpoint or job keeps its order; jobs do not wait for each other.
-            group_of=lambda event: event.key(),
-            max_in_flight=_HANDLERS,
-            per_group=1,
-            shutdown_seconds=self._settings.shutdown_seconds / 2,
+            limits=RuntimeLimits(
+                max_in_flight=_HANDLERS, per_group=1, shutdown_seconds=self._settings.shutdown_seconds / 2
+            ),
             metrics=metrics,
         )
 
@@ -161,15 +166,16 @@ class Notifier:
             "notifier-retry",
             consumer=kafka_consumer(self._consumer_config("notifier-retry")),
             topics=[tier.topic for tier in WEBHOOK_RETRY],
-            decode=decoder(WebhookRetry),
-            handler=handle,
-            dead=to_topic(WEBHOOK_DEAD),
+            handling=Handling(
+                decode=decoder(WebhookRetry),
+                handler=handle,
+                dead_letter=to_topic(WEBHOOK_DEAD),
+                not_before=lambda event: event.not_before.timestamp(),
+                # One that comes early changes nothing: the delivery's row says when it is due; the sweeper looks there.
+                longest_wait=longest_waits({tier.topic: tier.delay for tier in WEBHOOK_RETRY}, _LONGEST_WAIT),
+            ),
             sink=ProducerSink(self._producer),
-            not_before=lambda event: event.not_before.timestamp(),
-            # One that comes early changes nothing: the delivery's row says when it is due, and the sweeper looks there.
-            longest_wait=longest_waits({tier.topic: tier.delay for tier in WEBHOOK_RETRY}, _LONGEST_WAIT),
-            max_in_flight=_HANDLERS,
-            shutdown_seconds=self._settings.shutdown_seconds / 2,
+            limits=RuntimeLimits(max_in_flight=_HANDLERS, shutdown_seconds=self._settings.shutdown_seconds / 2),
             metrics=metrics,
         )
 

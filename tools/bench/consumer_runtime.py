@@ -15,8 +15,10 @@ from prometheus_client import CollectorRegistry
 from shared.kafka.admin import TopicSpec, ensure_topics
 from shared.kafka.config import consumer_config
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.consumer.runtime import ConsumerRuntime, Done, kafka_consumer
-from shared.kafka.consumer.sinks import ProducerSink
+from shared.kafka.consumer.client import kafka_consumer
+from shared.kafka.consumer.handling import Done, Handling
+from shared.kafka.consumer.producer_sink import ProducerSink
+from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord, Record
@@ -115,9 +117,7 @@ async def _through_runtime(stack: Stack, topic: str, count: int) -> Reading:
         "bench",
         consumer=kafka_consumer(consumer_config(stack.kafka, f"bench.{uuid.uuid4().hex[:8]}")),
         topics=[topic],
-        decode=lambda record: record,
-        handler=handle,
-        dead=dead.to_topic(f"{topic}.dead"),
+        handling=Handling(decode=lambda record: record, handler=handle, dead_letter=dead.to_topic(f"{topic}.dead")),
         sink=ProducerSink(producer),
         metrics=KafkaMetrics(CollectorRegistry()),
     )

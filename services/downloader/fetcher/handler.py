@@ -34,7 +34,7 @@ from shared.db.engine import Database
 from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
-from shared.kafka.consumer.outcome import Done
+from shared.kafka.consumer.handling import Done
 from shared.kafka.records import OutgoingRecord, Record
 from shared.storage.store import object_key
 from sources.errors import NoAddress, RetryableError, SourceError

@@ -1,4 +1,4 @@
-"""The consumer's interface as the runtime uses it, so that a broker in memory can stand in for the real client."""
+"""The Kafka client as the runtime uses it: an interface, so that a broker in memory can stand in, and the real one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,25 @@ from typing import Any, Final, Protocol
 import confluent_kafka
 from confluent_kafka import KafkaError, TopicPartition
 
-from shared.kafka.consumer.partitions import Position
+from shared.errors import ProcessingError
+from shared.kafka.consumer.assigned_partitions import Position
 from shared.kafka.records import Record
+
+FORBIDDEN: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.UNSUPPORTED_VERSION,
+        KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+        KafkaError.UNSUPPORTED_ASSIGNOR,
+    }
+)
+"""Codes that waiting does not help: the group or the topics are not ours to read, and an operator must act."""
+
+
+class ConsumerFailed(ProcessingError):
+    """The consumer cannot go on: a fatal error of the client, or it is not allowed to read."""
+
 
 CommitCallback = Callable[[KafkaError | None, list[TopicPartition]], None]
 
@@ -36,7 +53,7 @@ ConsumerFactory = Callable[[CommitCallback], ConsumerClient]
 
 
 class KafkaConsumer(confluent_kafka.Consumer):
-    """The real client, and one question more."""
+    """The real client, which can also be asked for offsets behind an open transaction."""
 
     def __init__(self, config: dict[str, Any], on_commit: CommitCallback) -> None:
         super().__init__({**config, "on_commit": on_commit})
@@ -77,8 +94,8 @@ UNREADABLE_HEADERS: Final = "unreadable_headers"
 
 
 # confluent-kafka (2.16.1) leaves a hole in the list of headers, and an exception pending, for a name that is not UTF-8.
-# Called from C the interpreter sees that and raises SystemError; a call that it has specialised looks at nothing, and
-# the loop over the list ends the process. So it is never called in any other way than this.
+# Called from C the interpreter sees that and raises SystemError; a specialised call does not look, and the loop over
+# the list then ends the process. So this is the only way to call it.
 _headers_of: Final = methodcaller("headers")
 
 

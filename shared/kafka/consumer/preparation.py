@@ -1,4 +1,4 @@
-"""Asking once for a batch: which of the records just read need no handling. And saying once that something is away."""
+"""Asks a service once for a whole batch which of the records just read need no handler."""
 
 from __future__ import annotations
 
@@ -8,42 +8,25 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from shared.concurrency.outage import Outage
 from shared.errors import InfrastructureAway
-from shared.kafka.consumer.handling import backoff
-from shared.kafka.consumer.outcome import Outcome
-from shared.kafka.consumer.sinks import Entry
+from shared.kafka.consumer.due_times import backoff
+from shared.kafka.consumer.entry import SKIPPED, Entry, ToWrite
+from shared.kafka.consumer.handling import Done
 from shared.kafka.metrics import KafkaMetrics
 
 _log = logging.getLogger(__name__)
 
 _BATCH: Final = 1_000
 
-Prepare = Callable[[Sequence[Any]], Awaitable[Sequence[Outcome | None]]]
-
-
-class Outage:
-    """Says when records begin to be held, and when they are handled again; not each time."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._away = False
-
-    def began(self, away: InfrastructureAway) -> None:
-        if not self._away:
-            self._away = True
-            _log.warning("records are held", extra={"runtime": self._name, "away": away.what})
-
-    def is_over(self) -> None:
-        if self._away:
-            self._away = False
-            _log.info("records are handled again", extra={"runtime": self._name})
+Prepare = Callable[[Sequence[Any]], Awaitable[Sequence[Done | None]]]
 
 
 class Preparation:
     """Gives batches of entries to the ``prepare`` hook, one batch at a time, and then to ``ready`` in their order.
 
     While the hook works the next batch gathers. An outage is waited for; a hook that fails leaves its batch to the
-    handler. ``failed`` is told what must end the runtime.
+    handler. ``failed`` gets an error that must end the runtime.
     """
 
     def __init__(
@@ -72,7 +55,7 @@ class Preparation:
 
     @property
     def busy(self) -> bool:
-        """Whether entries are on their way through."""
+        """Whether entries wait or are being prepared."""
         return bool(self._waiting) or self._task is not None
 
     def add(self, entry: Entry) -> None:
@@ -89,7 +72,7 @@ class Preparation:
         self._waiting = deque(entry for entry in self._waiting if not predicate(entry))
 
     def stop(self) -> None:
-        """End; what is on its way is dropped."""
+        """End, and drop what waits or is being prepared."""
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
@@ -101,28 +84,31 @@ class Preparation:
                 batch = [self._waiting.popleft() for _ in range(count)]
                 for entry, early in zip(batch, await self._ask(batch), strict=True):
                     if early is not None:
-                        entry.outcome, entry.label = early, "skipped"
+                        entry.work = ToWrite(early, SKIPPED)
                 self._ready(batch)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - told to the runtime, which ends with it
+        except BaseException as error:  # noqa: BLE001 - handed to the runtime, which ends with it
             self._failed(error)
         finally:
             self._task = None
 
-    async def _ask(self, batch: Sequence[Entry]) -> Sequence[Outcome | None]:
-        """Early outcomes, one an entry. Raises ValueError when the hook answers for more or fewer."""
+    async def _ask(self, batch: Sequence[Entry]) -> Sequence[Done | None]:
+        """Early answers, one an entry. Raises ValueError when the hook answers for more or fewer."""
         waits = 0
         while self._prepare is not None:
             try:
                 early = await self._prepare([entry.item for entry in batch])
             except InfrastructureAway as away:
-                self._outage.began(away)
+                self._outage.began(away=away.what)
                 await asyncio.sleep(backoff(waits, self._first_backoff, away.retry_in))
                 waits += 1
             except Exception as error:  # noqa: BLE001 - only a short cut failed
                 self._metrics.handler_failures.labels(self._name).inc()
-                _log.error("prepare failed", extra={"runtime": self._name, "error": type(error).__name__})
+                _log.error(
+                    "A batch of records could not be prepared, each is handled by itself",
+                    extra={"runtime": self._name, "error": type(error).__name__},
+                )
                 break
             else:
                 if len(early) != len(batch):

@@ -1,33 +1,41 @@
 """The consumer runtime of planner, fetcher and notifier: one poll thread, handlers on the event loop, nothing lost.
 
-What is promised (docs/adr/0004-consumer-runtime.md):
+Its contract (docs/adr/0004-consumer-runtime.md):
 
-- a committed offset never passes a record that is not finished; a record is finished when what its handler
-  answered is acknowledged by the broker;
-- a record finished out of order is not handled again after a crash or a rebalance (offsets.py);
-- a partition is given up after its handlers have ended, or were cancelled at the deadline;
-- a record that can never be handled goes to the dead topic; one whose surroundings are away is held.
+- a committed offset never passes a record that is not finished; a record is finished when the broker has acknowledged
+  what its handler answered;
+- a record finished out of order is not handled again after a crash or a rebalance (committable_offsets.py);
+- a revoked partition goes to another member after its handlers have ended, or were cancelled at the deadline;
+- a record that can never be handled goes to the dead topic; one that needs a server that is away is held.
+
+The way of a record: poll_thread.py reads it, record_dispatcher.py queues it and starts its handler, attempt.py tries
+it, the sink writes the answer, and assigned_partitions.py says what to commit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from shared.clock import Clock, utc_now
-from shared.kafka.consumer.client import ConsumerFactory, kafka_consumer
-from shared.kafka.consumer.dispatch import Dispatcher
-from shared.kafka.consumer.handling import Handling, always_due, every_item_alike
-from shared.kafka.consumer.outcome import Done, Emit, Outcome
-from shared.kafka.consumer.partitions import Holding, Holdings, Key, Position, last_positions
-from shared.kafka.consumer.poll import PollThread
-from shared.kafka.consumer.sinks import Entry, Sink
+from shared.kafka.consumer.assigned_partitions import (
+    AssignedPartition,
+    AssignedPartitions,
+    Key,
+    Position,
+    last_positions,
+)
+from shared.kafka.consumer.client import ConsumerFactory
+from shared.kafka.consumer.entry import Entry
+from shared.kafka.consumer.handling import Handling
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.poll_thread import PollThread
+from shared.kafka.consumer.record_dispatcher import RecordDispatcher
+from shared.kafka.consumer.sink import Sink
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.records import OutgoingRecord, Record
-
-__all__ = ["ConsumerRuntime", "Done", "Emit", "Outcome", "kafka_consumer"]
+from shared.kafka.records import Record
 
 T = TypeVar("T")
 
@@ -39,21 +47,9 @@ _CLOSE_SECONDS: Final = 5.0
 class ConsumerRuntime(Generic[T]):
     """Reads ``topics`` and handles each record at least once (exactly once in effect with a TransactionalSink).
 
-    ``handler`` gets a decoded item. It may raise PoisonRecord (to the dead topic), InfrastructureAway (held and
-    tried again for as long as it takes), anything else (tried three times more, then to the dead topic).
-    ``group_of`` names the group that an item is served in turn with, ``per_group`` the most of one group at once.
-    ``not_before`` gives epoch seconds before which the handler is not called. ``prepare`` sees the items of a batch
-    just decoded and may answer an outcome for some: the handler is then not called for them. ``ends`` makes what is
-    written beside the dead letter of a record that is given up, from the record as it came, so that nothing waits for
-    it for ever; it may raise InfrastructureAway. ``longest_wait`` tells by topic how many seconds a record can have to
-    wait there for its ``not_before``; one that says more is handled at once (due.py). ``idle`` tells of an item whose
-    handler runs that nothing of it is under way: it is not waited for when its partition goes.
-
-    ``max_buffered_per_partition``: how many records are read ahead before the partition is paused.
-    ``drain_seconds``: how long handlers of a revoked partition may go on before they are cancelled;
-    ``shutdown_seconds``: the same after ``stop``. ``loop_seconds``: how long the event loop may be busy before
-    the poll thread leaves the group, so that another member can take over. ``transaction_seconds``: how long a
-    transaction with this group's offsets can be open at most: its time-out and the broker's look for late ones.
+    ``run`` works until ``stop`` is called, finishes what is in flight, commits and leaves the group. It raises what
+    makes going on impossible (a fenced producer, a forbidden topic, offsets that went back): the process then ends
+    and its supervisor starts it again. ``name`` is the label of its metrics and log lines.
     """
 
     def __init__(
@@ -62,26 +58,9 @@ class ConsumerRuntime(Generic[T]):
         *,
         consumer: ConsumerFactory,
         topics: Sequence[str],
-        decode: Callable[[Record], T],
-        handler: Callable[[T], Awaitable[Outcome]],
-        dead: Callable[[Record, Exception], OutgoingRecord],
+        handling: Handling[T],
         sink: Sink,
-        group_of: Callable[[T], str] = every_item_alike,
-        not_before: Callable[[T], float | None] = always_due,
-        prepare: Callable[[Sequence[T]], Awaitable[Sequence[Outcome | None]]] | None = None,
-        ends: Callable[[Record, Exception], Awaitable[Sequence[OutgoingRecord]]] | None = None,
-        longest_wait: Mapping[str, float] | None = None,
-        idle: Callable[[T], bool] | None = None,
-        max_in_flight: int = 32,
-        per_group: int | None = None,
-        max_buffered_per_partition: int = 1_000,
-        first_backoff_seconds: float = 0.1,
-        commit_seconds: float = 0.5,
-        drain_seconds: float = 10.0,
-        shutdown_seconds: float = 20.0,
-        poll_seconds: float = 0.1,
-        loop_seconds: float = 60.0,
-        transaction_seconds: float = 30.0,
+        limits: RuntimeLimits | None = None,
         clock: Clock = utc_now,
         metrics: KafkaMetrics | None = None,
     ) -> None:
@@ -89,22 +68,14 @@ class ConsumerRuntime(Generic[T]):
         self._consumer = consumer
         self._topics = topics
         self._sink = sink
-        self._commit_seconds = commit_seconds
-        self._drain_seconds = drain_seconds
-        self._shutdown_seconds = shutdown_seconds
-        self._poll_seconds = poll_seconds
-        self._loop_seconds = loop_seconds
-        self._transaction_seconds = transaction_seconds
+        self._limits = limits or RuntimeLimits()
         self._metrics = metrics or KafkaMetrics()
-        self._batch = max_buffered_per_partition
-        self._holdings = Holdings(max_buffered_per_partition)
-        self._dispatcher = Dispatcher(
+        self._partitions = AssignedPartitions(self._limits.max_buffered_per_partition)
+        self._dispatcher = RecordDispatcher(
             name,
-            Handling(decode, handler, dead, group_of, not_before, prepare, ends, longest_wait or {}, idle),
+            handling,
             sink,
-            max_in_flight=max_in_flight,
-            per_group=per_group or max_in_flight,
-            first_backoff_seconds=first_backoff_seconds,
+            self._limits,
             clock=clock,
             metrics=self._metrics,
             on_finished=self._on_finished,
@@ -120,8 +91,8 @@ class ConsumerRuntime(Generic[T]):
 
     @property
     def assignment(self) -> list[Key]:
-        """The partitions held now."""
-        return [holding.key for holding in self._holdings.all()]
+        """The partitions of this member now."""
+        return [partition.key for partition in self._partitions.all()]
 
     def stop(self) -> None:
         """Begin the orderly end; ``run`` returns when it is over. From the event loop."""
@@ -154,18 +125,15 @@ class ConsumerRuntime(Generic[T]):
             self._consumer,
             self._topics,
             self,
-            batch=self._batch,
-            poll_seconds=self._poll_seconds,
-            loop_seconds=self._loop_seconds,
-            transaction_seconds=self._transaction_seconds,
-            tell_generation=self._sink.commits_offsets,
+            self._limits,
+            report_generation=self._sink.commits_offsets,
         )
         thread.start()
         self._plan_commit()
         grace = 0.0
         try:
             await asyncio.wait({stopping, thread.ended, self._failed}, return_when=asyncio.FIRST_COMPLETED)
-            grace = 0.0 if thread.ended.done() or self._failed.done() else self._shutdown_seconds
+            grace = 0.0 if thread.ended.done() or self._failed.done() else self._limits.shutdown_seconds
         finally:
             # Also when this task is cancelled: then at once, but nothing that runs is left behind.
             await asyncio.shield(self._finish(thread, grace))
@@ -175,12 +143,14 @@ class ConsumerRuntime(Generic[T]):
         self._dispatcher.stop_taking()
         if self._commit_timer is not None:
             self._commit_timer.cancel()
-        holdings = self._holdings.all()
-        await self._dispatcher.drain(holdings, grace)
-        thread.stop(() if self._sink.commits_offsets else last_positions(self._holdings.all()))
+        await self._dispatcher.drain(self._partitions.all(), grace)
+        thread.stop(() if self._sink.commits_offsets else last_positions(self._partitions.all()))
         await asyncio.wait({thread.ended}, timeout=_CLOSE_SECONDS)
         if not thread.ended.done():
-            _log.warning("the consumer does not close, left behind", extra={"runtime": self._name})
+            _log.warning(
+                "The Kafka consumer does not close and is left behind; its partitions move when its session ends",
+                extra={"runtime": self._name},
+            )
         elif (error := thread.ended.exception()) is not None:
             self._fail(error)
 
@@ -188,93 +158,90 @@ class ConsumerRuntime(Generic[T]):
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 
-    # What the poll thread tells (Inbox).
+    # What the poll thread reports (inbox.py).
 
     def assigned(self, starts: Sequence[Position]) -> None:
-        """Partitions have come, with what is committed for them."""
         for start in starts:
-            self._holdings.assign(start)
-        self._metrics.partitions.labels(self._name).set(len(self._holdings.all()))
+            self._partitions.assign(start)
+        self._metrics.partitions.labels(self._name).set(len(self._partitions.all()))
 
     def read(self, records: Sequence[Record], group_metadata: Any) -> None:
-        """Records were read. Raises OffsetsWentBack."""
         self._group_metadata = group_metadata
         if not records or self._stop.is_set():
             return
-        fresh = [(record, holding) for record in records if (holding := self._holdings.accept(record)) is not None]
+        fresh = [(record, found) for record in records if (found := self._partitions.accept(record)) is not None]
         self._dispatcher.accept(fresh)
         if self._thread is not None:
-            self._thread.pause(self._holdings.newly_full())
+            self._thread.pause(self._partitions.newly_full())
         self._count_paused()
 
     async def ending(self, keys: Sequence[Key], *, lost: bool) -> Sequence[Position]:
-        """Partitions go: end what is in flight of them; the answer is what to commit before they are gone."""
-        holdings = self._holdings.end(keys)
-        self._metrics.partitions.labels(self._name).set(len(self._holdings.all()))
-        self._metrics.partitions_ended.labels(self._name, "lost" if lost else "revoked").inc(len(holdings))
-        await self._dispatcher.drain(holdings, 0.0 if lost else self._drain_seconds)
+        partitions = self._partitions.end(keys)
+        self._metrics.partitions.labels(self._name).set(len(self._partitions.all()))
+        self._metrics.partitions_ended.labels(self._name, "lost" if lost else "revoked").inc(len(partitions))
+        await self._dispatcher.drain(partitions, 0.0 if lost else self._limits.drain_seconds)
         if lost or self._sink.commits_offsets:
             return ()
-        return last_positions(holdings)
+        return last_positions(partitions)
 
-    def commit_answered(self, keys: Sequence[Key], error: str | None) -> None:
-        """A commit was taken, or refused for these partitions; those are committed again."""
+    def commit_answered(self, refused: Sequence[Key], error: str | None) -> None:
         self._commit_unanswered = False
         if error is not None:
-            self._holdings.refused(keys)
+            self._partitions.refused(refused)
             self._metrics.commit_failures.labels(self._name).inc()
             if not self._commits_refused:
-                _log.warning("commits are refused", extra={"runtime": self._name, "error": error})
+                _log.warning(
+                    "The broker refuses a commit of offsets, which is made again",
+                    extra={"runtime": self._name, "error": error},
+                )
         self._commits_refused = error is not None
 
     def measured(self, ends: dict[Key, int]) -> None:
-        """The ends of the partitions, as last heard from the broker."""
         lag: dict[str, int] = dict.fromkeys(self._topics, 0)
-        for holding in self._holdings.all():
-            position = holding.position()
-            if position is not None and holding.key in ends:
-                lag[position.topic] += max(0, ends[holding.key] - position.offset)
+        for partition in self._partitions.all():
+            position = partition.position()
+            if position is not None and partition.key in ends:
+                lag[position.topic] += max(0, ends[partition.key] - position.offset)
         for topic, behind in lag.items():
             self._metrics.lag.labels(self._name, topic).set(behind)
 
-    # What the sink asks (Ledger).
+    # What the sink asks (OffsetLedger in sink.py).
 
     def positions_with(self, entries: Sequence[Entry]) -> list[Position]:
-        """What is to be committed when these entries are finished too."""
-        by_holding: dict[Holding, list[int]] = {}
+        by_partition: dict[AssignedPartition, list[int]] = {}
         for entry in entries:
-            by_holding.setdefault(entry.holding, []).append(entry.record.offset)
-        positions = [holding.position(also=offsets) for holding, offsets in by_holding.items()]
+            by_partition.setdefault(entry.partition, []).append(entry.record.offset)
+        positions = [partition.position(also=offsets) for partition, offsets in by_partition.items()]
         return [position for position in positions if position is not None]
 
     def finish(self, entries: Sequence[Entry]) -> None:
-        """These entries are finished."""
         for entry in entries:
-            entry.holding.finish(entry.record.offset)
+            entry.partition.finish(entry.record.offset)
 
     def group_metadata(self) -> Any:
-        """The consumer's group metadata as of its last poll."""
         return self._group_metadata
 
-    def _on_finished(self, holding: Holding) -> None:
+    # Commits.
+
+    def _on_finished(self, partition: AssignedPartition) -> None:
         if self._thread is None:
             return
-        if self._holdings.newly_open(holding):
-            self._thread.resume([holding.key])
+        if self._partitions.newly_open(partition):
+            self._thread.resume([partition.key])
             self._count_paused()
         if self._dispatcher.idle and not self._commit_unanswered:
             self._commit()
 
     def _plan_commit(self) -> None:
         self._commit()
-        self._commit_timer = asyncio.get_running_loop().call_later(self._commit_seconds, self._plan_commit)
+        self._commit_timer = asyncio.get_running_loop().call_later(self._limits.commit_seconds, self._plan_commit)
 
     def _commit(self) -> None:
         if self._sink.commits_offsets or self._thread is None:
             return
-        if positions := self._holdings.uncommitted():
+        if positions := self._partitions.uncommitted():
             self._commit_unanswered = True
             self._thread.commit(positions)
 
     def _count_paused(self) -> None:
-        self._metrics.paused.labels(self._name).set(sum(holding.paused for holding in self._holdings.all()))
+        self._metrics.paused.labels(self._name).set(sum(partition.paused for partition in self._partitions.all()))

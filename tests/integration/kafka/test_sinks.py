@@ -9,34 +9,43 @@ import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka import Producer as Client
 
-from services.downloader.planner.transactions import TransactionalSink
+from services.downloader.planner.transactional_sink import TransactionalSink
 from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.admin import TopicSpec, ensure_topics, lag, wait_for_topics
 from shared.kafka.config import consumer_config, transactional_config
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.consumer.runtime import ConsumerRuntime, Done, kafka_consumer
-from shared.kafka.consumer.sinks import ProducerSink, Sink
+from shared.kafka.consumer.client import kafka_consumer
+from shared.kafka.consumer.handling import Done, Handling
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.producer_sink import ProducerSink
+from shared.kafka.consumer.runtime import ConsumerRuntime
+from shared.kafka.consumer.sink import Sink
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused
 from shared.kafka.records import OutgoingRecord, Record
 from tests.integration.kafka.conftest import Bench
 from tests.support import wait_until, wait_until_async
 
+_LIMITS = {field.name for field in fields(RuntimeLimits)}
+
 
 def runtime(bench: Bench, sink: Sink, handler: Any, **given: Any) -> ConsumerRuntime[Record]:
+    """``given``: fields of Handling and RuntimeLimits."""
+    limits = {name: given.pop(name) for name in _LIMITS & given.keys()}
+    handling = {"decode": lambda record: record, "dead_letter": dead.to_topic(f"{bench.topic}.dead"), **given}
     return ConsumerRuntime(
         "test",
         consumer=kafka_consumer(consumer_config(bench.bootstrap, bench.group)),
         topics=[bench.topic],
-        handler=handler,
-        dead=dead.to_topic(f"{bench.topic}.dead"),
+        handling=Handling(handler=handler, **handling),
         sink=sink,
-        **{"decode": lambda record: record, **given},
+        limits=RuntimeLimits(**limits),
     )
 
 

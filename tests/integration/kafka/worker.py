@@ -15,11 +15,15 @@ from typing import Any
 
 import confluent_kafka
 
-from services.downloader.planner.transactions import TransactionalSink
+from services.downloader.planner.transactional_sink import TransactionalSink
 from shared.kafka.config import consumer_config, transactional_config
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.consumer.runtime import ConsumerRuntime, Done, kafka_consumer
-from shared.kafka.consumer.sinks import ProducerSink, Sink
+from shared.kafka.consumer.client import kafka_consumer
+from shared.kafka.consumer.handling import Done, Handling
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.producer_sink import ProducerSink
+from shared.kafka.consumer.runtime import ConsumerRuntime
+from shared.kafka.consumer.sink import Sink
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord, Record
 
@@ -55,11 +59,9 @@ async def main(bootstrap: str, topic: str, group: str, name: str, kind: str, pro
         name,
         consumer=kafka_consumer(consumer_config(bootstrap, group, group_protocol=protocol)),
         topics=[topic],
-        decode=lambda record: record,
-        handler=handle,
-        dead=dead.to_topic(f"{topic}.dead"),
+        handling=Handling(decode=lambda record: record, handler=handle, dead_letter=dead.to_topic(f"{topic}.dead")),
         sink=sink_of(kind, producer, bootstrap, f"{group}.{name}"),
-        max_in_flight=16,
+        limits=RuntimeLimits(max_in_flight=16),
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runtime.stop)
     await runtime.run()

@@ -29,7 +29,7 @@ from shared.events.envelope import encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.events.process_requested import ProcessRequested
 from shared.kafka.config import common_config
-from shared.kafka.consumer.offsets import encode_metadata
+from shared.kafka.consumer.offset_metadata import encode_metadata
 from shared.settings import StorageSettings
 from shared.storage.store import make_store, object_key
 from tests.integration.db.fresh import fresh_database

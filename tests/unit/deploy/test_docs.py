@@ -19,7 +19,7 @@ from shared.kafka.metrics import KafkaMetrics
 
 ROOT = Path(__file__).parents[3]
 PAGES = ("security.md", "operations.md", "scaling.md", "how-to/connect-to-pdpj.md", "reference/pdpj.md")
-_SAID = re.compile(r'_log\.(?:warning|error|exception)\(\s*"([^"]+)"')
+_SAID = re.compile(r'(?:_log\.(?:warning|error|exception)\(|\bbegan=)\s*"([^"]+)"')
 
 
 def page(name: str) -> str:

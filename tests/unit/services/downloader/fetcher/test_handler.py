@@ -22,7 +22,7 @@ from services.downloader.records import Reports
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
-from shared.kafka.consumer.outcome import Done
+from shared.kafka.consumer.handling import Done
 from shared.kafka.producer import Producer
 from shared.kafka.records import OutgoingRecord
 from sources.errors import NoAccess, SourceServerError, SourceTimeout

@@ -15,9 +15,9 @@ from typing import Any
 from confluent_kafka import TopicPartition
 
 from shared.errors import InfrastructureAway
+from shared.kafka.consumer.assigned_partitions import Key
 from shared.kafka.consumer.client import CommitCallback
-from shared.kafka.consumer.offsets import decode_metadata
-from shared.kafka.consumer.partitions import Key
+from shared.kafka.consumer.offset_metadata import decode_metadata
 from shared.kafka.records import OutgoingRecord, Record
 
 TOPIC = "work"

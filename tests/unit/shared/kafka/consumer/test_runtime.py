@@ -5,93 +5,30 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from prometheus_client import CollectorRegistry
 
 from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.consumer.handling import backoff
-from shared.kafka.consumer.offsets import OffsetsWentBack
-from shared.kafka.consumer.poll import LoopGone
-from shared.kafka.consumer.runtime import ConsumerRuntime, Done
-from shared.kafka.consumer.sinks import Gate, ProducerSink
-from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.consumer.committable_offsets import OffsetsWentBack
+from shared.kafka.consumer.due_times import backoff
+from shared.kafka.consumer.handling import Done
+from shared.kafka.consumer.loop_calls import LoopGone
+from shared.kafka.consumer.producer_sink import Gate, ProducerSink
 from shared.kafka.producer import ProducerFailed, RecordRefused
 from shared.kafka.records import OutgoingRecord, Record
 from tests.support import wait_until, wait_until_async
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeMessage, FakeProducer
-
-
-def out(record: Record) -> OutgoingRecord:
-    return OutgoingRecord("out", f"{record.partition}/{record.offset}".encode(), b"")
-
-
-def letter(record: Record, error: Exception) -> OutgoingRecord:
-    return replace(dead.to_topic("dead")(record, error), key=f"{record.partition}/{record.offset}".encode())
-
-
-def log(*values: bytes) -> list[tuple[int, bytes]]:
-    return list(enumerate(values))
-
-
-class Bench:
-    """A broker, and the runtime under test."""
-
-    def __init__(self, *partitions: list[tuple[int, bytes]]) -> None:
-        self.broker = FakeBroker(list(partitions))
-        self.producer = FakeProducer(self.broker, Random(1))
-        self.consumers: list[FakeConsumer] = []
-        self.registry = CollectorRegistry()
-        self.metrics = KafkaMetrics(self.registry)
-
-    def make(self, on_commit: Any) -> FakeConsumer:
-        self.consumers.append(FakeConsumer(self.broker, on_commit))
-        return self.consumers[-1]
-
-    def runtime(self, handler: Callable[[Record], Any], **given: Any) -> ConsumerRuntime[Record]:
-        arguments: dict[str, Any] = {
-            "consumer": self.make,
-            "topics": [TOPIC],
-            "decode": lambda record: record,
-            "dead": letter,
-            "sink": ProducerSink(self.producer),  # type: ignore[arg-type]
-            "first_backoff_seconds": 0.002,
-            "commit_seconds": 0.01,
-            "poll_seconds": 0.002,
-            "shutdown_seconds": 5.0,
-            "metrics": self.metrics,
-            **given,
-        }
-        return ConsumerRuntime[Record]("test", handler=handler, **arguments)
-
-    @asynccontextmanager
-    async def running(self, handler: Callable[[Record], Any], **given: Any) -> AsyncIterator[ConsumerRuntime[Record]]:
-        runtime = self.runtime(handler, **given)
-        task = asyncio.get_running_loop().create_task(runtime.run())
-        try:
-            yield runtime
-        finally:
-            runtime.stop()
-            await task
-        assert self.broker.violations == []
-
-    def sample(self, name: str, **labels: str) -> float:
-        return self.registry.get_sample_value(name, {"runtime": "test", **labels}) or 0.0
-
-    async def until_committed(self, offset: int, partition: int = 0) -> None:
-        await wait_until_async(lambda: self.broker.committed.get((TOPIC, partition), (0, ""))[0] == offset, 5)
+from tests.unit.shared.kafka.consumer.runtime_in_memory import RuntimeInMemory, log, out
 
 
 async def test_a_poison_record_goes_to_the_dead_topic_and_the_partition_moves_on() -> None:
-    bench = Bench(log(b"good", b"bad", b"good"))
+    bench = RuntimeInMemory(log(b"good", b"bad", b"good"))
 
     def decode(record: Record) -> Record:
         if record.value == b"bad":
@@ -122,7 +59,7 @@ def test_a_dead_letter_keeps_key_value_and_headers_and_tells_why() -> None:
 
 
 async def test_an_unexpected_exception_is_tried_three_times_more_and_then_goes_to_the_dead_topic() -> None:
-    bench = Bench(log(b"broken", b"good"))
+    bench = RuntimeInMemory(log(b"broken", b"good"))
     tries: list[int] = []
 
     async def handler(record: Record) -> Done:
@@ -139,7 +76,7 @@ async def test_an_unexpected_exception_is_tried_three_times_more_and_then_goes_t
 
 
 async def test_an_outage_holds_records_without_losing_or_counting_them_and_is_probed_by_a_few() -> None:
-    bench = Bench(log(*[b""] * 200))
+    bench = RuntimeInMemory(log(*[b""] * 200))
     away = True
     tried: set[int] = set()
 
@@ -160,7 +97,7 @@ async def test_an_outage_holds_records_without_losing_or_counting_them_and_is_pr
 
 
 async def test_a_held_record_lets_other_groups_go_on() -> None:
-    bench = Bench(log(b"stuck", b"", b"", b""))
+    bench = RuntimeInMemory(log(b"stuck", b"", b"", b""))
     back = asyncio.Event()
 
     async def handler(record: Record) -> Done:
@@ -177,7 +114,7 @@ async def test_a_held_record_lets_other_groups_go_on() -> None:
 
 
 async def test_a_broker_that_does_not_acknowledge_repeats_the_write_not_the_handler() -> None:
-    bench = Bench(log(b""))
+    bench = RuntimeInMemory(log(b""))
     bench.producer.away = 3
     calls: list[int] = []
 
@@ -191,7 +128,7 @@ async def test_a_broker_that_does_not_acknowledge_repeats_the_write_not_the_hand
 
 
 async def test_an_emit_that_can_be_read_once_is_made_anew_by_the_handler() -> None:
-    bench = Bench(log(b""))
+    bench = RuntimeInMemory(log(b""))
     bench.producer.away = 2
     calls: list[int] = []
 
@@ -206,7 +143,7 @@ async def test_an_emit_that_can_be_read_once_is_made_anew_by_the_handler() -> No
 
 
 async def test_a_dead_letter_that_is_too_large_is_written_without_its_value() -> None:
-    bench = Bench(log(b"x" * 100, b""))
+    bench = RuntimeInMemory(log(b"x" * 100, b""))
 
     class Refusing(FakeProducer):
         async def send(self, records: Any) -> None:
@@ -231,7 +168,7 @@ async def test_a_dead_letter_that_is_too_large_is_written_without_its_value() ->
 
 
 async def test_at_most_so_many_of_a_group_and_in_all_are_in_flight() -> None:
-    bench = Bench(log(*[b"a"] * 30 + [b"b"] * 30), log(*[b"c"] * 30))
+    bench = RuntimeInMemory(log(*[b"a"] * 30 + [b"b"] * 30), log(*[b"c"] * 30))
     running: dict[bytes, int] = {}
     most: dict[str, int] = {"group": 0, "all": 0}
 
@@ -265,7 +202,7 @@ class Slow:
 
 
 async def test_a_group_does_not_wait_for_the_broker_to_acknowledge_what_its_handlers_said() -> None:
-    bench = Bench(log(*[b"case"] * 20))
+    bench = RuntimeInMemory(log(*[b"case"] * 20))
     slow = Slow(bench.broker)
     calls: list[int] = []
 
@@ -285,7 +222,7 @@ async def test_a_group_does_not_wait_for_the_broker_to_acknowledge_what_its_hand
 
 
 async def test_outcomes_wait_for_others_until_the_last_of_a_group_at_hand() -> None:
-    bench = Bench(log(*[b"case"] * 3, *[b"other"] * 2))
+    bench = RuntimeInMemory(log(*[b"case"] * 3, *[b"other"] * 2))
     free: dict[bytes, asyncio.Event] = {b"case": asyncio.Event(), b"other": asyncio.Event()}
 
     async def handler(record: Record) -> Done:
@@ -303,7 +240,7 @@ async def test_outcomes_wait_for_others_until_the_last_of_a_group_at_hand() -> N
 
 
 async def test_an_urgent_outcome_waits_for_nobody() -> None:
-    bench = Bench(log(b"", b"urgent", b"later"))
+    bench = RuntimeInMemory(log(b"", b"urgent", b"later"))
     hold = asyncio.Event()
 
     async def handler(record: Record) -> Done:
@@ -334,7 +271,7 @@ async def test_outcomes_do_not_wait_longer_than_they_should_nor_for_more_than_en
 
 
 async def test_a_partition_is_paused_at_its_bound_and_resumed_at_half() -> None:
-    bench = Bench(log(*[b""] * 300))
+    bench = RuntimeInMemory(log(*[b""] * 300))
     gate = asyncio.Semaphore(0)
 
     async def handler(record: Record) -> Done:
@@ -356,7 +293,7 @@ async def test_a_partition_is_paused_at_its_bound_and_resumed_at_half() -> None:
 
 
 async def test_not_before_keeps_the_handler_waiting_and_the_clock_decides() -> None:
-    bench = Bench(log(b"later", b"now"))
+    bench = RuntimeInMemory(log(b"later", b"now"))
     now = datetime(2030, 1, 1, tzinfo=UTC)
     due = now + timedelta(seconds=30)
     seen: list[bytes | None] = []
@@ -379,7 +316,7 @@ async def test_not_before_keeps_the_handler_waiting_and_the_clock_decides() -> N
 
 
 async def test_prepare_sees_batches_and_its_outcomes_spare_the_handler() -> None:
-    bench = Bench(log(*[b"old" if n % 2 else b"new" for n in range(50)]))
+    bench = RuntimeInMemory(log(*[b"old" if n % 2 else b"new" for n in range(50)]))
     batches: list[int] = []
     handled: list[int] = []
     away = 2
@@ -405,7 +342,7 @@ async def test_prepare_sees_batches_and_its_outcomes_spare_the_handler() -> None
 
 
 async def test_a_record_that_waited_is_prepared_when_it_is_due() -> None:
-    bench = Bench(log(b"later"))
+    bench = RuntimeInMemory(log(b"later"))
     due = datetime.now(UTC).timestamp() + 0.2
     prepared: list[float] = []
 
@@ -423,7 +360,7 @@ async def test_a_record_that_waited_is_prepared_when_it_is_due() -> None:
 
 
 async def test_a_failing_prepare_leaves_all_to_the_handler() -> None:
-    bench = Bench(log(b"", b""))
+    bench = RuntimeInMemory(log(b"", b""))
 
     async def prepare(items: Sequence[Record]) -> Sequence[Done | None]:
         raise LookupError("a bug")
@@ -436,7 +373,7 @@ async def test_a_failing_prepare_leaves_all_to_the_handler() -> None:
 
 
 async def test_stop_finishes_what_is_in_flight_and_begins_nothing_more() -> None:
-    bench = Bench(log(*[b""] * 20))
+    bench = RuntimeInMemory(log(*[b""] * 20))
     begun: list[int] = []
     go_on = asyncio.Event()
 
@@ -458,7 +395,7 @@ async def test_stop_finishes_what_is_in_flight_and_begins_nothing_more() -> None
 
 
 async def test_handlers_that_outlast_the_shutdown_are_cancelled_and_their_records_not_committed() -> None:
-    bench = Bench(log(b"", b"stuck", b""))
+    bench = RuntimeInMemory(log(b"", b"stuck", b""))
     cancelled: list[int] = []
 
     async def handler(record: Record) -> Done:
@@ -479,7 +416,7 @@ async def test_handlers_that_outlast_the_shutdown_are_cancelled_and_their_record
 
 
 async def test_a_revoked_partition_waits_for_its_handlers_and_cancels_them_at_the_deadline() -> None:
-    bench = Bench(log(b"stuck"), log(b"stuck"))
+    bench = RuntimeInMemory(log(b"stuck"), log(b"stuck"))
     ended: list[int] = []
 
     async def handler(record: Record) -> Done:
@@ -504,7 +441,7 @@ async def test_a_revoked_partition_waits_for_its_handlers_and_cancels_them_at_th
 
 
 async def test_a_lost_partition_is_dropped_without_a_commit() -> None:
-    bench = Bench(log(b"stuck"))
+    bench = RuntimeInMemory(log(b"stuck"))
     begun: list[int] = []
     cancelled: list[int] = []
 
@@ -527,7 +464,7 @@ async def test_a_lost_partition_is_dropped_without_a_commit() -> None:
 
 
 async def test_a_refused_commit_is_repeated_and_counted() -> None:
-    bench = Bench(log(b""))
+    bench = RuntimeInMemory(log(b""))
     refused: list[int] = []
 
     class Refusing(FakeConsumer):
@@ -554,7 +491,7 @@ async def test_a_refused_commit_is_repeated_and_counted() -> None:
 
 
 async def test_a_transaction_that_the_broker_never_ends_is_passed_over_after_its_time() -> None:
-    bench = Bench(log(b"", b"", b""))
+    bench = RuntimeInMemory(log(b"", b"", b""))
     bench.broker.finished.add(((TOPIC, 0), 0))
     bench.broker.committed[TOPIC, 0] = (1, "")
     asked: list[float] = []
@@ -579,7 +516,7 @@ async def test_a_transaction_that_the_broker_never_ends_is_passed_over_after_its
 
 
 async def test_offsets_that_go_back_end_the_runtime() -> None:
-    bench = Bench(log(b"", b""))
+    bench = RuntimeInMemory(log(b"", b""))
 
     async def handler(record: Record) -> Done:
         return Done([out(record)])
@@ -594,7 +531,7 @@ async def test_offsets_that_go_back_end_the_runtime() -> None:
 
 
 async def test_a_fenced_producer_ends_the_runtime_and_leaves_the_group() -> None:
-    bench = Bench(log(b""))
+    bench = RuntimeInMemory(log(b""))
 
     class Fenced(FakeProducer):
         async def send(self, records: Any) -> None:
@@ -611,7 +548,7 @@ async def test_a_fenced_producer_ends_the_runtime_and_leaves_the_group() -> None
 
 
 async def test_an_error_of_the_poll_thread_ends_the_runtime() -> None:
-    bench = Bench(log(b""))
+    bench = RuntimeInMemory(log(b""))
 
     class Broken(FakeConsumer):
         def poll(self, timeout: float) -> FakeMessage | None:
@@ -626,7 +563,7 @@ async def test_an_error_of_the_poll_thread_ends_the_runtime() -> None:
 
 
 def test_a_loop_that_hangs_loses_its_partitions_to_others() -> None:
-    bench = Bench(log(b""))
+    bench = RuntimeInMemory(log(b""))
     seen_gone = threading.Event()
 
     async def handler(record: Record) -> Done:
@@ -644,7 +581,7 @@ def test_a_loop_that_hangs_loses_its_partitions_to_others() -> None:
 
 
 def test_a_cancelled_run_leaves_no_thread_and_no_member() -> None:
-    bench = Bench(log(b"stuck"))
+    bench = RuntimeInMemory(log(b"stuck"))
 
     async def handler(record: Record) -> Done:
         await asyncio.Event().wait()
@@ -672,7 +609,7 @@ def test_backoff_never_undercuts_a_hint_and_stays_within_its_bounds() -> None:
 
 
 async def test_a_handler_that_emits_asynchronously_is_read_in_pieces() -> None:
-    bench = Bench(log(b""))
+    bench = RuntimeInMemory(log(b""))
     largest: list[int] = []
 
     class Counting(FakeProducer):

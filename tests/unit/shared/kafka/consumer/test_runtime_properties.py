@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.consumer.runtime import ConsumerRuntime, Done
-from shared.kafka.consumer.sinks import ProducerSink
+from shared.kafka.consumer.handling import Done, Handling
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.producer_sink import ProducerSink
+from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.records import OutgoingRecord, Record
 from tests.support import wait_until_async
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeProducer
@@ -33,19 +35,23 @@ class Member:
             name,
             consumer=self._make,
             topics=[TOPIC],
-            decode=self._decode,
-            handler=self._handle,
-            dead=self._letter,
+            handling=Handling(
+                decode=self._decode,
+                handler=self._handle,
+                dead_letter=self._letter,
+                group_of=lambda record: f"{record.offset % 3}",
+            ),
             sink=ProducerSink(self.producer),  # type: ignore[arg-type]
-            group_of=lambda record: f"{record.offset % 3}",
-            max_in_flight=6,
-            per_group=3,
-            max_buffered_per_partition=random.choice([2, 5, 50]),
-            first_backoff_seconds=0.002,
-            commit_seconds=0.003,
-            drain_seconds=5,
-            shutdown_seconds=5,
-            poll_seconds=0.002,
+            limits=RuntimeLimits(
+                max_in_flight=6,
+                per_group=3,
+                max_buffered_per_partition=random.choice([2, 5, 50]),
+                first_backoff_seconds=0.002,
+                commit_seconds=0.003,
+                drain_seconds=5,
+                shutdown_seconds=5,
+                poll_seconds=0.002,
+            ),
         )
         self.task = asyncio.get_running_loop().create_task(self.runtime.run())
 

@@ -1,4 +1,4 @@
-"""A thread for a client whose calls block: one at a time, in order, and none waited for without end."""
+"""A thread for a client whose calls block: one at a time, in order, and none is waited for without end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = TypeVar("R")
 _Call = tuple[Future[Any], Callable[[], Any]]
 
 
-class CallingThread:
+class ClientThread:
     """Calls functions in a thread of its own.
 
     It is a daemon and no executor's, since the interpreter waits for an executor's threads when it ends: a process
@@ -47,7 +47,7 @@ def _serve(calls: queue.SimpleQueue[_Call | None]) -> None:
         if future.set_running_or_notify_cancel():
             try:
                 future.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - whoever called raises it
+            except BaseException as error:  # noqa: BLE001 - the caller raises it
                 future.set_exception(error)
         # Nothing of it is kept while the next is waited for.
         del call, future, function

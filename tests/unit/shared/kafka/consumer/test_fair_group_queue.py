@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from shared.kafka.consumer.fair_queue import FairQueue
+from shared.kafka.consumer.fair_group_queue import FairQueue
 
 
 def test_groups_are_served_in_turn() -> None:

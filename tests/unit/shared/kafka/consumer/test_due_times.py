@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.events.topics import DOCUMENT_RETRY, WEBHOOK_RETRY, tier_for
-from shared.kafka.consumer.due import SKEW_SECONDS, due_at, longest_waits
+from shared.kafka.consumer.due_times import SKEW_SECONDS, due_at, longest_waits
 
 NOW = 1_800_000_000.0
 TIERS = {tier.topic: tier.delay for tier in DOCUMENT_RETRY}

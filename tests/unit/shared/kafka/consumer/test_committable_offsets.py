@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kafka.consumer.offsets import (
-    MAX_METADATA_BYTES,
-    MAX_SPAN,
-    OffsetsWentBack,
-    PartitionOffsets,
-    decode_metadata,
-    encode_metadata,
-)
+from shared.kafka.consumer.committable_offsets import OffsetsWentBack, PartitionOffsets
+from shared.kafka.consumer.offset_metadata import MAX_METADATA_BYTES, MAX_SPAN, decode_metadata, encode_metadata
 
 
 def test_nothing_known_commits_nothing() -> None:
@@ -146,7 +140,7 @@ def test_no_commit_passes_an_unfinished_record_and_none_is_handled_after_it_was_
             at = next((i for i, offset in enumerate(arriving) if offset >= watermark), len(arriving))
             for offset in arriving:
                 if offset >= watermark:
-                    assert offsets.is_finished(offset) == (offset in finished)
+                    assert offsets.copy().begin(offset) == (offset not in finished)
     assert offsets.unfinished == len(open_now)
 
 

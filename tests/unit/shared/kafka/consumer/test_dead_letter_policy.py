@@ -11,12 +11,12 @@ import pytest
 
 from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.consumer.runtime import Done
-from shared.kafka.consumer.sinks import ProducerSink
+from shared.kafka.consumer.handling import Done
+from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.producer import RecordRefused
 from shared.kafka.records import OutgoingRecord, Record
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeProducer
-from tests.unit.shared.kafka.consumer.test_runtime import Bench, letter, log, out
+from tests.unit.shared.kafka.consumer.runtime_in_memory import RuntimeInMemory, letter, log, out
 
 
 class Strict(FakeProducer):
@@ -47,7 +47,7 @@ async def ends(record: Record, error: Exception) -> Sequence[OutgoingRecord]:
 
 
 async def test_what_the_broker_refuses_for_good_does_not_run_the_handler_again() -> None:
-    bench = Bench(log(b"large", b""))
+    bench = RuntimeInMemory(log(b"large", b""))
     strict = Strict(bench.broker, 500)
     calls: list[int] = []
 
@@ -57,7 +57,7 @@ async def test_what_the_broker_refuses_for_good_does_not_run_the_handler_again()
         return Done([OutgoingRecord(made.topic, made.key, b"x" * 1_000)] if record.value else [made])
 
     sink = ProducerSink(strict)  # type: ignore[arg-type]
-    async with bench.running(handler, sink=sink, ends=ends):
+    async with bench.running(handler, sink=sink, on_given_up=ends):
         await bench.until_committed(2)
     assert calls == [0, 1]
     assert bench.broker.written == {("ends", b"0/0"): 1, ("dead", b"0/0"): 1, ("out", b"0/1"): 1}
@@ -67,7 +67,7 @@ async def test_what_the_broker_refuses_for_good_does_not_run_the_handler_again()
 
 @pytest.mark.parametrize("value", [b"", b"v" * 3_000])
 async def test_a_dead_letter_whose_headers_are_too_large_is_written_with_ours_alone(value: bytes) -> None:
-    bench = Bench(log(value))
+    bench = RuntimeInMemory(log(value))
     strict = Strict(bench.broker, 500)
 
     def decode(record: Record) -> Record:
@@ -81,7 +81,7 @@ async def test_a_dead_letter_whose_headers_are_too_large_is_written_with_ours_al
         raise AssertionError("not called")
 
     sink = ProducerSink(strict)  # type: ignore[arg-type]
-    async with bench.running(handler, decode=decode, dead=large, sink=sink, ends=ends):
+    async with bench.running(handler, decode=decode, dead_letter=large, sink=sink, on_given_up=ends):
         await bench.until_committed(1)
     buried = strict.taken[-1]
     assert set(buried.headers) == {dead.ERROR, dead.ERROR_DETAIL, dead.ORIGIN, dead.VALUE_LEFT_OUT}
@@ -89,7 +89,7 @@ async def test_a_dead_letter_whose_headers_are_too_large_is_written_with_ours_al
 
 
 async def test_every_door_to_the_dead_topic_tells_the_end_once() -> None:
-    bench = Bench(log(b"poison", b"bug", b"undecodable", b"good"))
+    bench = RuntimeInMemory(log(b"poison", b"bug", b"undecodable", b"good"))
     told: list[tuple[int, str]] = []
 
     async def tell(record: Record, error: Exception) -> Sequence[OutgoingRecord]:
@@ -108,7 +108,7 @@ async def test_every_door_to_the_dead_topic_tells_the_end_once() -> None:
             raise LookupError("a bug")
         return Done([out(record)])
 
-    async with bench.running(handler, decode=decode, ends=tell):
+    async with bench.running(handler, decode=decode, on_given_up=tell):
         await bench.until_committed(4)
     assert sorted(told) == [(0, "wrong_case"), (1, "handler_error"), (2, "handler_error")]
     assert {key for topic, key in bench.broker.written if topic == "ends"} == {b"0/0", b"0/1", b"0/2"}
@@ -116,7 +116,7 @@ async def test_every_door_to_the_dead_topic_tells_the_end_once() -> None:
 
 
 async def test_an_end_waits_for_what_is_away_and_one_that_cannot_be_told_stops_nothing() -> None:
-    bench = Bench(log(b"away", b"broken"))
+    bench = RuntimeInMemory(log(b"away", b"broken"))
     away = 3
 
     async def tell(record: Record, error: Exception) -> Sequence[OutgoingRecord]:
@@ -131,13 +131,13 @@ async def test_an_end_waits_for_what_is_away_and_one_that_cannot_be_told_stops_n
     async def handler(record: Record) -> Done:
         raise PoisonRecord("wrong_case")
 
-    async with bench.running(handler, ends=tell):
+    async with bench.running(handler, on_given_up=tell):
         await bench.until_committed(2)
     assert bench.broker.written == {("ends", b"0/0"): 1, ("dead", b"0/0"): 1, ("dead", b"0/1"): 1}
 
 
 async def test_a_prepare_that_breaks_for_a_record_that_waited_buries_that_record_alone() -> None:
-    bench = Bench(log(b"later", b""))
+    bench = RuntimeInMemory(log(b"later", b""))
     due = datetime.now(UTC).timestamp() + 0.05
 
     async def prepare(items: Sequence[Record]) -> Sequence[Done | None]:
@@ -154,7 +154,7 @@ async def test_a_prepare_that_breaks_for_a_record_that_waited_buries_that_record
 
 
 async def test_times_that_no_tier_can_mean_do_not_fill_the_partition() -> None:
-    bench = Bench(log(*[b"never"] * 50, b"", *[b"never"] * 50))
+    bench = RuntimeInMemory(log(*[b"never"] * 50, b"", *[b"never"] * 50))
     now = datetime(2030, 1, 1, tzinfo=UTC)
     never = (now + timedelta(days=365)).timestamp()
 

@@ -1,0 +1,179 @@
+"""One Kafka transaction: records and the group's offsets are written together, or nothing is.
+
+Calls librdkafka's transactional producer, which blocks, in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from services.downloader.planner.client_thread import ClientThread
+from shared.kafka.consumer.assigned_partitions import Position
+from shared.kafka.consumer.client import to_commit
+from shared.kafka.consumer.handling import Emit
+from shared.kafka.producer import ProducerFailed, RecordRefused, failure_of
+from shared.kafka.records import OutgoingRecord
+
+R = TypeVar("R")
+
+CALL_SECONDS: Final = 5.0
+"""How long one call of the client may take before it says that its answer has not come yet."""
+
+_CHUNK: Final = 1_000
+_QUEUE_FULL_WAIT_SECONDS: Final = 0.05
+
+
+class Aborted(Exception):
+    """The transaction did not happen; it can be done again."""
+
+
+class Answer(Protocol):
+    """One handler's answer, as the transaction writes it."""
+
+    refused: RecordRefused | None
+    """Set when the broker refuses one of its records for good."""
+
+    @property
+    def emit(self) -> Emit: ...
+
+
+class EmitFailed(Exception):
+    """Reading what a handler emits raised ``cause``: its own transaction must not happen, the others' may."""
+
+    def __init__(self, answer: Answer, cause: Exception) -> None:
+        super().__init__(type(cause).__name__)
+        self.answer = answer
+        self.cause = cause
+
+
+class TransactionClient:
+    """``transaction_seconds``: how long a transaction can last at most, until the broker has aborted it."""
+
+    def __init__(self, client: confluent_kafka.Producer, transaction_seconds: float) -> None:
+        self._client = client
+        self._transaction_seconds = transaction_seconds
+        # One thread also keeps the calls in order.
+        self._thread = ClientThread("kafka-transactions")
+
+    def close(self) -> None:
+        """End the thread after the calls that are made; does not wait."""
+        self._thread.close()
+
+    async def init(self) -> None:
+        """Take over the transactional id. Raises KafkaException, retriable when the broker is away."""
+        await self._call(self._client.init_transactions, CALL_SECONDS)
+
+    async def run(
+        self, answers: Sequence[Answer], positions: Callable[[], Sequence[Position]], member: Callable[[], Any]
+    ) -> None:
+        """Write the answers and commit ``positions()``, asked for when everything is written.
+
+        ``member()`` is the consumer's group metadata by then. Raises EmitFailed, Aborted and ProducerFailed: nothing
+        is written then.
+        """
+        try:
+            await self._call(self._client.begin_transaction)
+            for answer in answers:
+                await self._write(answer)
+            offsets = [to_commit(position) for position in positions()]
+            group_metadata = member()
+            if offsets and group_metadata is not None:
+                await self._send_offsets(offsets, group_metadata)
+            await self._until_answered(self._client.commit_transaction)
+        except EmitFailed:
+            # librdkafka may send the abort ahead of the partitions that it ends, which the broker refuses for good
+            # (its issue 4849). What is acknowledged was registered before; it is aborted with the rest.
+            await self._call(self._client.flush, CALL_SECONDS)
+            await self._abort()
+            raise
+        except KafkaException as error:
+            reason = error.args[0]
+            if reason.fatal():
+                raise ProducerFailed(reason.name()) from error
+            await self._abort()
+            raise Aborted(reason.name()) from error
+
+    async def _send_offsets(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
+        await self._until_answered(self._client.send_offsets_to_transaction, offsets, group_metadata)
+
+    async def _write(self, answer: Answer) -> None:
+        try:
+            if isinstance(answer.emit, AsyncIterable):
+                chunk: list[OutgoingRecord] = []
+                async for record in answer.emit:
+                    chunk.append(record)
+                    if len(chunk) == _CHUNK:
+                        await self._thread.call(self._produce, chunk, answer)
+                        chunk = []
+                await self._thread.call(self._produce, chunk, answer)
+            elif not (isinstance(answer.emit, Sequence) and not answer.emit):
+                await self._thread.call(self._produce, answer.emit, answer)
+        except KafkaException:
+            raise
+        except Exception as error:
+            raise EmitFailed(answer, error) from error
+
+    def _produce(self, records: Iterable[OutgoingRecord], answer: Answer) -> None:
+        def delivered(error: KafkaError | None, _message: object) -> None:
+            # Other errors than a refusal are heard when the transaction is committed.
+            if error is not None and isinstance(failure := failure_of(error), RecordRefused):
+                answer.refused = failure
+
+        for record in records:
+            while True:
+                try:
+                    self._client.produce(
+                        record.topic,
+                        value=record.value,
+                        key=record.key,
+                        headers=list(record.headers.items()),
+                        on_delivery=delivered,
+                    )
+                except BufferError:
+                    self._client.poll(_QUEUE_FULL_WAIT_SECONDS)
+                except KafkaException as error:
+                    failure = failure_of(error.args[0])
+                    if isinstance(failure, RecordRefused):
+                        raise failure from error
+                    raise
+                else:
+                    break
+
+    async def _abort(self) -> None:
+        try:
+            await self._until_answered(self._client.abort_transaction)
+        except KafkaException as error:
+            raise ProducerFailed(error.args[0].name()) from error
+
+    async def _until_answered(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Repeat a call that the client says may be repeated as it is (its answer has not come yet).
+
+        Not for longer than a transaction lasts: after a restart of the broker the client can wait for ever for an
+        answer that does not come. What follows then is an abort and, when that is not answered either, a new process.
+        """
+        deadline = time.monotonic() + self._transaction_seconds
+        while True:
+            try:
+                await self._call(function, *arguments, CALL_SECONDS)
+            except KafkaException as error:
+                reason = error.args[0]
+                if time.monotonic() > deadline or not reason.retriable() or reason.txn_requires_abort():
+                    raise
+            else:
+                return
+
+    async def _call(self, function: Callable[..., R], *arguments: Any) -> R:
+        """Call the client. Raises ProducerFailed when it does not return for longer than a transaction lasts.
+
+        The client is asked to return after CALL_SECONDS, but does not where it waits for the group's coordinator
+        (librdkafka's issue 5456). Nothing can be done with a client that is stuck; a new process fences it.
+        """
+        try:
+            return await self._thread.call(function, *arguments, within=self._transaction_seconds)
+        except TimeoutError as stuck:
+            raise ProducerFailed(f"{function.__name__} does not return") from stuck

@@ -1,0 +1,28 @@
+"""What the poll thread reports to the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from shared.kafka.consumer.assigned_partitions import Key, Position
+from shared.kafka.records import Record
+
+
+class Inbox(Protocol):
+    """The runtime as its poll thread sees it. Every method is called on the event loop; the thread waits for it."""
+
+    def assigned(self, starts: Sequence[Position]) -> None:
+        """Partitions were assigned, with what is committed for them."""
+
+    def read(self, records: Sequence[Record], group_metadata: Any) -> None:
+        """Records were read. Raises OffsetsWentBack."""
+
+    async def ending(self, keys: Sequence[Key], *, lost: bool) -> Sequence[Position]:
+        """Partitions were revoked or lost: end what is in flight of them. Answers what to commit before they go."""
+
+    def commit_answered(self, refused: Sequence[Key], error: str | None) -> None:
+        """A commit was taken, or refused for these partitions."""
+
+    def measured(self, ends: dict[Key, int]) -> None:
+        """The ends of the partitions, as last heard from the broker."""

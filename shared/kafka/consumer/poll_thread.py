@@ -1,0 +1,202 @@
+"""The poll thread: it alone touches the consumer, and waits for handlers only when a partition is revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from shared.kafka.consumer.assigned_partitions import Key, Position
+from shared.kafka.consumer.client import FORBIDDEN, ConsumerClient, ConsumerFactory, ConsumerFailed, record_of
+from shared.kafka.consumer.commits import AsyncCommits
+from shared.kafka.consumer.inbox import Inbox
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.loop_calls import LoopCalls
+from shared.kafka.consumer.rebalance import Rebalance
+from shared.kafka.records import Record
+
+_log = logging.getLogger(__name__)
+
+_BATCH: Final = 500
+_LAG_EVERY_SECONDS: Final = 5.0
+_REPORT_EVERY_SECONDS: Final = 1.0
+"""How often an empty poll is reported to the event loop: it shows whether the loop still answers."""
+_CLOSE_COMMIT_SECONDS: Final = 2.0
+
+
+class PollThread:
+    """Runs a consumer until ``stop``. ``ended`` resolves on the event loop when the consumer is closed.
+
+    The runtime gives orders (pause, resume, commit) through a queue; the thread obeys them before each poll and
+    reports to the inbox. ``report_generation``: whether the inbox gets the group's metadata as of each poll, which
+    costs a question to the client's own thread. Create it on the event loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        factory: ConsumerFactory,
+        topics: Sequence[str],
+        inbox: Inbox,
+        limits: RuntimeLimits,
+        *,
+        report_generation: bool,
+    ) -> None:
+        self._name = name
+        self._factory = factory
+        self._topics = list(topics)
+        self._inbox = inbox
+        # At most so many records between two looks at the orders, so a bound is exceeded by no more than that.
+        self._batch = min(limits.max_buffered_per_partition, _BATCH)
+        self._poll_seconds = limits.poll_seconds
+        self._report_generation = report_generation
+        self._event_loop = asyncio.get_running_loop()
+        self._loop = LoopCalls(self._event_loop, limits.loop_seconds)
+        self.ended: asyncio.Future[None] = self._event_loop.create_future()
+        self._orders: queue.SimpleQueue[Callable[[ConsumerClient], None]] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._rebalance = Rebalance(
+            name,
+            self._loop,
+            inbox,
+            limits,
+            stopping=self._stopping,
+            report_poll=lambda consumer: self._report(consumer, []),
+            commit_refused=self._commit_answered,
+        )
+        self._commits = AsyncCommits(self._rebalance.assigned, self._commit_answered)
+        self._logged_errors: set[int] = set()
+        self._lag_at = 0.0
+        self._report_at = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"kafka-{name}", daemon=True)
+
+    # Orders, from the event loop.
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, last: Sequence[Position] = ()) -> None:
+        """Commit ``last``, leave the group, end."""
+        self.commit(last)
+        self._stopping.set()
+
+    def pause(self, keys: Sequence[Key]) -> None:
+        self._order(keys, lambda consumer, partitions: consumer.pause(partitions))
+
+    def resume(self, keys: Sequence[Key]) -> None:
+        self._order(keys, lambda consumer, partitions: consumer.resume(partitions))
+
+    def commit(self, positions: Sequence[Position]) -> None:
+        """Commit without waiting; the answer comes to the inbox."""
+        if positions:
+            self._orders.put(lambda consumer: self._commits.commit(consumer, positions))
+
+    def _order(self, keys: Sequence[Key], verb: Callable[[ConsumerClient, list[TopicPartition]], None]) -> None:
+        def order(consumer: ConsumerClient) -> None:
+            partitions = [TopicPartition(*key) for key in keys if key in self._rebalance.assigned]
+            if partitions:
+                verb(consumer, partitions)
+
+        if keys:
+            self._orders.put(order)
+
+    # From here on: in the poll thread.
+
+    def _run(self) -> None:
+        failure: BaseException | None = None
+        consumer: ConsumerClient | None = None
+        try:
+            consumer = self._factory(self._commits.on_commit)
+            rebalance = self._rebalance
+            consumer.subscribe(
+                self._topics, on_assign=rebalance.on_assign, on_revoke=rebalance.on_revoke, on_lost=rebalance.on_lost
+            )
+            while not self._stopping.is_set():
+                self._cycle(consumer)
+        except BaseException as error:  # noqa: BLE001 - handed to the event loop, which ends the runtime with it
+            failure = error
+        if consumer is not None:
+            try:
+                self._close(consumer, orderly=failure is None)
+            except BaseException as error:  # noqa: BLE001
+                failure = failure or error
+        with contextlib.suppress(RuntimeError):
+            self._event_loop.call_soon_threadsafe(self._resolve_ended, failure)
+
+    def _resolve_ended(self, failure: BaseException | None) -> None:
+        if self.ended.done():
+            return
+        if failure is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(failure)
+
+    def _cycle(self, consumer: ConsumerClient) -> None:
+        """Obey the orders, poll until a batch is full or nothing is at hand, report it."""
+        self._obey(consumer)
+        records: list[Record] = []
+        message = consumer.poll(self._poll_seconds)
+        while message is not None:
+            if (error := message.error()) is not None:
+                self._on_error(error)
+            elif (message.topic(), message.partition()) in self._rebalance.assigned:
+                records.append(record_of(message))
+            message = consumer.poll(0) if len(records) < self._batch else None
+        now = time.monotonic()
+        if records or self._report_generation or now >= self._report_at:
+            self._report_at = now + _REPORT_EVERY_SECONDS
+            self._report(consumer, records)
+        if now >= self._lag_at:
+            self._lag_at = now + _LAG_EVERY_SECONDS
+            self._measure(consumer)
+
+    def _obey(self, consumer: ConsumerClient) -> None:
+        while True:
+            try:
+                order = self._orders.get_nowait()
+            except queue.Empty:
+                return
+            order(consumer)
+
+    def _report(self, consumer: ConsumerClient, records: Sequence[Record]) -> None:
+        generation = consumer.consumer_group_metadata() if self._report_generation else None
+        self._loop.call(self._inbox.read, records, generation)
+
+    def _commit_answered(self, refused: Sequence[Key], error: str | None) -> None:
+        if not self._rebalance.closing:
+            self._loop.call(self._inbox.commit_answered, refused, error)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in FORBIDDEN:
+            raise ConsumerFailed(error.name())
+        if error.code() not in self._logged_errors:
+            self._logged_errors.add(error.code())
+            _log.warning(
+                "The Kafka consumer met an error and goes on", extra={"runtime": self._name, "error": error.name()}
+            )
+
+    def _measure(self, consumer: ConsumerClient) -> None:
+        ends: dict[Key, int] = {}
+        for key in self._rebalance.assigned:
+            with contextlib.suppress(KafkaException):
+                watermarks = consumer.get_watermark_offsets(TopicPartition(*key), timeout=1.0, cached=True)
+                if watermarks is not None and watermarks[1] >= 0:
+                    ends[key] = watermarks[1]
+        self._loop.call(self._inbox.measured, ends)
+
+    def _close(self, consumer: ConsumerClient, *, orderly: bool) -> None:
+        """Commit what was ordered last, within a few seconds, and leave the group."""
+        if orderly:
+            self._obey(consumer)
+            deadline = time.monotonic() + _CLOSE_COMMIT_SECONDS
+            while self._commits.unanswered and time.monotonic() < deadline:
+                consumer.poll(self._poll_seconds)
+        self._rebalance.closing = True
+        consumer.close()

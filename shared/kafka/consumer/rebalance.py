@@ -1,0 +1,130 @@
+"""Rebalances: begins assigned partitions at what is committed for them, and ends revoked and lost ones.
+
+In the poll thread, from the client's callbacks.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
+
+from shared.kafka.consumer.assigned_partitions import Key, Position
+from shared.kafka.consumer.client import FORBIDDEN, ConsumerClient, ConsumerFailed, to_commit
+from shared.kafka.consumer.inbox import Inbox
+from shared.kafka.consumer.limits import RuntimeLimits
+from shared.kafka.consumer.loop_calls import LoopCalls
+
+_log = logging.getLogger(__name__)
+
+_COMMITTED_SECONDS: Final = 2.0
+
+
+class Rebalance:
+    """The callbacks that the consumer subscribes with.
+
+    ``report_poll`` reports an empty poll to the inbox: a transaction that is being finished needs the group's
+    generation meanwhile. ``commit_refused`` gets the partitions and the error's name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loop: LoopCalls,
+        inbox: Inbox,
+        limits: RuntimeLimits,
+        *,
+        stopping: threading.Event,
+        report_poll: Callable[[ConsumerClient], None],
+        commit_refused: Callable[[Sequence[Key], str], None],
+    ) -> None:
+        self._name = name
+        self._loop = loop
+        self._inbox = inbox
+        self._poll_seconds = limits.poll_seconds
+        self._transaction_seconds = limits.transaction_seconds
+        self._stopping = stopping
+        self._report_poll = report_poll
+        self._commit_refused = commit_refused
+        self.assigned: Final[set[Key]] = set()
+        """The partitions of this member now."""
+        self.closing = False
+        """The consumer is being closed: the runtime has finished and committed already."""
+
+    def on_assign(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> None:
+        """Begin new partitions, each at exactly the offset whose metadata was restored."""
+        starts = self._committed(consumer, partitions) if partitions else []
+        self.assigned.update(start.key for start in starts)
+        if starts:
+            self._loop.call(self._inbox.assigned, starts)
+        fresh = [
+            TopicPartition(start.topic, start.partition, start.offset if start.offset >= 0 else OFFSET_BEGINNING)
+            for start in starts
+        ]
+        consumer.incremental_assign(fresh)
+        if fresh:
+            # In librdkafka a pause survives the loss of its partition.
+            consumer.resume(fresh)
+
+    def on_revoke(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> None:
+        """Wait for the handlers of these partitions and commit, before they go to another member."""
+        positions = self._end(consumer, partitions, lost=False)
+        if not positions:
+            return
+        try:
+            consumer.commit(offsets=[to_commit(position) for position in positions], asynchronous=False)
+        except KafkaException as error:
+            self._commit_refused([position.key for position in positions], error.args[0].name())
+
+    def on_lost(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> None:
+        """Another member may have these partitions already: cancel their handlers and commit nothing."""
+        self._end(consumer, partitions, lost=True)
+
+    def _end(self, consumer: ConsumerClient, partitions: list[TopicPartition], *, lost: bool) -> Sequence[Position]:
+        keys = [(partition.topic, partition.partition) for partition in partitions]
+        self.assigned.difference_update(keys)
+        if self.closing:
+            return ()
+        drained = self._loop.start(self._inbox.ending(keys, lost=lost))
+        while True:
+            try:
+                return drained.result(timeout=self._poll_seconds)
+            except TimeoutError:
+                if drained.done():
+                    raise
+                self._report_poll(consumer)
+
+    def _committed(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> list[Position]:
+        """What the group has committed, asked until there is an answer: without it finished records would repeat.
+
+        The broker makes the question wait while a transaction with these offsets is open. None stays open for longer
+        than ``transaction_seconds``, but a broker that was killed can forget to tell its group coordinator that one
+        has ended, and then the question waits for ever: what was decided before is the truth in that case.
+        """
+        patience = time.monotonic() + self._transaction_seconds
+        logged = False
+        while not self._stopping.is_set():
+            problem = "none"
+            try:
+                if time.monotonic() < patience:
+                    found = consumer.committed(partitions, timeout=_COMMITTED_SECONDS)
+                else:
+                    found = consumer.decided(partitions, timeout=_COMMITTED_SECONDS)
+                    _log.warning(
+                        "A transaction that the broker never ended is passed over", extra={"runtime": self._name}
+                    )
+            except KafkaException as error:
+                problem = error.args[0].name()
+                if error.args[0].fatal() or error.args[0].code() in FORBIDDEN:
+                    raise ConsumerFailed(problem) from error
+            else:
+                if all(partition.error is None for partition in found):
+                    return [Position(p.topic, p.partition, p.offset, p.metadata or "") for p in found]
+            if not logged:
+                logged = True
+                _log.info("Waiting for the committed offsets", extra={"runtime": self._name, "error": problem})
+        return []

@@ -31,7 +31,7 @@ from shared.events.topics import DOCUMENT_DEAD, DOCUMENT_REQUESTED, PROCESS_DEAD
 from shared.kafka.config import consumer_config
 from shared.kafka.consumer.client import record_of
 from shared.kafka.consumer.dead_letter import ERROR, ERROR_DETAIL
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 REPLAYABLE: Final[Mapping[str, tuple[type[DocumentDead] | type[ProcessDead], type[Event], str]]] = {
     DOCUMENT_DEAD: (DocumentDead, DocumentRequested, DOCUMENT_REQUESTED),

@@ -22,7 +22,7 @@ from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import encode
 from shared.events.process_requested import ProcessRequested
 from shared.events.topics import DOCUMENT_REQUESTED, PROCESS_REQUESTED
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from shared.storage.store import object_key
 
 SOURCE: Final = "/autos/operator"

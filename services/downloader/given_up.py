@@ -21,7 +21,7 @@ from shared.domain.cnj import InvalidProcessNumber, parse
 from shared.events.document_events import DocumentFailed, JobAborted
 from shared.events.envelope import traceparent
 from shared.kafka.consumer import dead_letter as dead
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 INTERNAL_ERROR: Final = "internal_error"
 _MOST_ATTEMPTS: Final = 1_000

@@ -23,7 +23,7 @@ from shared.events.document_events import (
 from shared.events.document_requested import DocumentDead, DocumentRequested
 from shared.events.envelope import Event, deterministic_id, encode
 from shared.events.process_requested import ProcessDead, ProcessRequested
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 SOURCE: Final = "/autos/downloader"
 """``ce_source``."""

@@ -30,7 +30,8 @@ from services.downloader.settings import DownloaderSettings
 from services.downloader.source_share.alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
 from services.downloader.source_share.forbidden_watch import ForbiddenWatch
 from services.downloader.source_share.heartbeat import Sharing
-from shared.alerts import Notice, Teller
+from shared.alerts.channel import Notice
+from shared.alerts.sender import AlertSender, channels_of
 from shared.clock import Clock, utc_now
 from shared.db.engine import Database
 from shared.events import topics
@@ -154,7 +155,9 @@ class Worker:
     def _make_alarm(self, alert: Callable[[datetime, str], Notice]) -> SourceAlarm:
         settings = self._settings
         return SourceAlarm(
-            Teller(settings, lambda way, outcome: self._metrics.alerts.labels(way, outcome).inc()),
+            AlertSender(
+                list(channels_of(settings)), lambda way, outcome: self._metrics.alerts.labels(way, outcome).inc()
+            ),
             source=settings.pdpj_base_url,
             interval=settings.alert_interval_seconds,
             clock=self._clock,

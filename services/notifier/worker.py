@@ -21,7 +21,7 @@ from services.notifier.sending.body import Bodies
 from services.notifier.sending.dispatcher import Dispatcher
 from services.notifier.sending.sweeper import Sweeper, SweepPolicy
 from services.notifier.settings import NotifierSettings
-from shared.alerts import Teller
+from shared.alerts.sender import AlertSender, channels_of
 from shared.clock import Clock, utc_now
 from shared.db import delivery
 from shared.db.engine import Database
@@ -78,7 +78,9 @@ class Notifier:
             delays=settings.webhook_retry_delays, lease=settings.webhook_timeout_seconds + _LEASE_MARGIN
         )
         self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
-        self._teller = Teller(settings, lambda way, outcome: metrics.alerts.labels(way, outcome).inc())
+        self._sender = AlertSender(
+            list(channels_of(settings)), lambda way, outcome: metrics.alerts.labels(way, outcome).inc()
+        )
         bodies = Bodies(
             make_links(settings, clock),
             clock,
@@ -121,12 +123,12 @@ class Notifier:
         )
         self._alerter = Alerter(
             database=self.database,
-            teller=self._teller,
+            sender=self._sender,
             interval=timedelta(seconds=settings.alert_interval_seconds),
             clock=clock,
         )
         self._outbox_alerter = OutboxAlerter(
-            self.database, self._teller, interval=timedelta(seconds=settings.alert_interval_seconds), clock=clock
+            self.database, self._sender, interval=timedelta(seconds=settings.alert_interval_seconds), clock=clock
         )
         kafka_metrics = KafkaMetrics(registry)
         self._runtimes: list[ConsumerRuntime[Any]] = [
@@ -220,7 +222,7 @@ class Notifier:
 
     async def _close(self) -> None:
         await self._caller.aclose()
-        await self._teller.aclose()
+        await self._sender.aclose()
         await asyncio.to_thread(self._relay.stop)
         await asyncio.to_thread(self._producer.close)
         await asyncio.to_thread(self.database.close)

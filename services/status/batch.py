@@ -35,7 +35,7 @@ from shared.events.document_events import (
 )
 from shared.events.envelope import decode, header
 from shared.kafka.consumer.dead_letter import reason_of
-from shared.kafka.records import Record
+from shared.records import Record
 
 _TYPES: Final[dict[str, type[JobEvent]]] = {
     model.TYPE: model for model in (JobPlanned, JobAborted, DocumentStarted, DocumentAvailable, DocumentFailed)

@@ -30,7 +30,7 @@ from shared.db.errors import Verdict, verdict_of
 from shared.db.tables import METADATA
 from shared.events.process_completed import ProcessCompleted
 from shared.events.topics import DOCUMENT_EVENTS
-from shared.kafka.records import Record
+from shared.records import Record
 
 NEW_SCHEMA: Final = "progress_new"
 _TABLES: Final = (progress.jobs, progress.job_documents, progress.documents)

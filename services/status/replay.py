@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from shared.errors import InfrastructureAway
 from shared.kafka.config import common_config, consumer_config
 from shared.kafka.consumer.client import record_of
-from shared.kafka.records import Record
+from shared.records import Record
 
 _BATCH: Final = 1000
 _POLL_SECONDS: Final = 0.5

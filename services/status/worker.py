@@ -30,7 +30,7 @@ from shared.errors import InfrastructureAway
 from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.config import common_config
 from shared.kafka.consumer.client import UNREADABLE_HEADERS
-from shared.kafka.records import Record
+from shared.records import Record
 
 _log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from pydantic import (
 from shared.clock import plausible, rfc3339
 from shared.domain.cnj import InvalidProcessNumber, parse
 from shared.errors import PoisonRecord
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 NAMESPACE: Final = uuid.UUID("6f1c9a0e-6d0b-5a53-9a55-2f4a5f0f7a11")
 """The uuid5 namespace of deterministic event, subscription and delivery ids."""

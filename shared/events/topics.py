@@ -20,7 +20,7 @@ from shared.events.process_requested import ProcessDead, ProcessRequested
 from shared.events.webhook_events import EndpointDisabled, WebhookAttemptFailed, WebhookDelivered, WebhookExhausted
 from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
-from shared.kafka.admin import TopicSpec
+from shared.records import TopicSpec
 
 PROCESS_REQUESTED: Final = "process.requested"
 PROCESS_DEAD: Final = "process.dead"

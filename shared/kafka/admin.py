@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -14,18 +13,10 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from shared.errors import InfrastructureAway
 from shared.kafka.config import common_config, consumer_config
+from shared.records import TopicSpec
 
 BROKER_DEFAULT: Final = -1
 _TIMEOUT_SECONDS: Final = 15.0
-
-
-@dataclass(frozen=True)
-class TopicSpec:
-    """A topic as it should be. ``config`` are the broker's topic properties, used when it is created."""
-
-    name: str
-    partitions: int
-    config: Mapping[str, str] = field(default_factory=dict)
 
 
 def ensure_topics(
@@ -47,13 +38,13 @@ def ensure_topics(
         for spec in wanted.values()
         if spec.name not in found
     ]
-    _settle(admin.create_topics(missing, request_timeout=_TIMEOUT_SECONDS) if missing else {})
+    _wait_for_all(admin.create_topics(missing, request_timeout=_TIMEOUT_SECONDS) if missing else {})
     wider = [
         NewPartitions(spec.name, spec.partitions)
         for spec in wanted.values()
         if spec.name in found and found[spec.name] < spec.partitions
     ]
-    _settle(admin.create_partitions(wider, request_timeout=_TIMEOUT_SECONDS) if wider else {})
+    _wait_for_all(admin.create_partitions(wider, request_timeout=_TIMEOUT_SECONDS) if wider else {})
     wait_for_topics(bootstrap_servers, wanted, config)
 
 
@@ -122,7 +113,7 @@ def _partition_counts(admin: AdminClient) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in topics.items()}
 
 
-def _settle(futures: Mapping[str, Future[None]]) -> None:
+def _wait_for_all(futures: Mapping[str, Future[None]]) -> None:
     for future in futures.values():
         try:
             future.result()

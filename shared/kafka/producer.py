@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from shared.errors import InfrastructureAway, ProcessingError
 from shared.kafka.config import producer_config
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 _log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from typing import Final, Protocol
 from shared.errors import InfrastructureAway, ProcessingError
 from shared.events.topics import TOPICS
 from shared.kafka.producer import RecordRefused, TopicAway
-from shared.kafka.records import OutgoingRecord
 from shared.outbox.rows import OutboxRow
+from shared.records import OutgoingRecord
 
 TOO_LARGE: Final = "too_large"
 UNENCODABLE: Final = "unencodable"

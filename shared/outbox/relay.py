@@ -23,11 +23,11 @@ from sqlalchemy.exc import DBAPIError
 from shared.clock import Clock, utc_now
 from shared.db.channels import OUTBOX, Listener
 from shared.kafka.producer import ProducerFailed
-from shared.kafka.records import OutgoingRecord
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.publishing import LOOK_EVERY_SECONDS, PATIENCE_SECONDS, Publisher, Publishing
 from shared.outbox.rows import OutboxRow, OutboxRows
 from shared.outbox.write import write
+from shared.records import OutgoingRecord
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 LARGEST_PAYLOAD: Final = 8 * 1024 * 1024
 """Bytes: a payload beyond it is not read at all; no broker's limit comes near."""

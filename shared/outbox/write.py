@@ -9,7 +9,7 @@ from functools import lru_cache
 import orjson
 from sqlalchemy import Connection, Table
 
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 
 @lru_cache

@@ -12,7 +12,7 @@ import uvloop
 from confluent_kafka import Consumer
 from prometheus_client import CollectorRegistry
 
-from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.client import kafka_consumer
@@ -21,7 +21,7 @@ from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record, TopicSpec
 from tools.bench.figures import Figure
 from tools.bench.product import Stack, running_servers
 from tools.bench.raw_loop import cpu_seconds

@@ -15,12 +15,12 @@ from shared.db.engine import make_engine
 from shared.db.progress import outbox
 from shared.events.envelope import encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted
-from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord
 from shared.outbox.relay import OutboxRelay
 from shared.outbox.write import write
+from shared.records import OutgoingRecord, TopicSpec
 from tools.bench.figures import Figure, percentile
 from tools.bench.product import Stack, running_servers
 from tools.bench.registry import Benchmark, BenchmarkFailed, Plan

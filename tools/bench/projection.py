@@ -33,9 +33,9 @@ from shared.domain.cnj import make
 from shared.events.document_events import DocumentAvailable, DocumentStarted, JobEvent, JobPlanned
 from shared.events.envelope import encode
 from shared.events.topics import DOCUMENT_EVENTS
-from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.kafka.config import producer_config
-from shared.kafka.records import Record
+from shared.records import Record, TopicSpec
 
 DOCUMENTS = 12
 

@@ -11,7 +11,7 @@ from shared.clock import utc_now
 from shared.events.envelope import encode
 from shared.events.topics import WEBHOOK_SUBSCRIBED
 from shared.events.webhook_subscribed import WebhookSubscribed, subscription_id
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from tools.bench.delivery import deliver, make_cases
 from tools.bench.product import Product, case_numbers
 from tools.bench.registry import BenchmarkFailed

@@ -13,8 +13,8 @@ from shared.events.document_events import JobAborted
 from shared.events.envelope import deterministic_id, encode
 from shared.events.process_requested import ProcessRequested
 from shared.events.topics import DOCUMENT_EVENTS
-from shared.kafka.records import OutgoingRecord
 from shared.outbox.rows import OutboxRow
+from shared.records import OutgoingRecord
 
 EVENT_REFUSED: Final = "event_refused"
 """The ``error_code`` of a job whose request cannot be handed on."""

@@ -35,7 +35,7 @@ from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
 from shared.kafka.consumer.handling import Done
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 from shared.storage.store import object_key
 from sources.errors import NoAddress, RetryableError, SourceError
 from sources.gate.limiter import LeftLine, Turn

@@ -9,7 +9,7 @@ from typing import Final
 from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 GATHER_SECONDS: Final = 0.1
 """How long an event about a document waits for others. A request to the broker and a transaction of the projection

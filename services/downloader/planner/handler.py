@@ -28,7 +28,7 @@ from shared.events.document_events import JobAborted
 from shared.events.envelope import decoder, deterministic_id, header, traceparent
 from shared.events.process_requested import ProcessRequested
 from shared.kafka.consumer.handling import Done
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 from shared.storage.sizes import ObjectSizes, ObjectStoreAway
 from sources.errors import SourceError
 

@@ -28,7 +28,7 @@ from shared.db.case_store import iterate_documents
 from shared.db.engine import Database
 from shared.domain.secrecy import is_public
 from shared.events.process_requested import ProcessRequested
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 _CHUNK: Final = 1_000
 

@@ -17,7 +17,7 @@ from shared.kafka.consumer.assigned_partitions import Position
 from shared.kafka.consumer.client import to_commit
 from shared.kafka.consumer.handling import Emit
 from shared.kafka.producer import ProducerFailed, RecordRefused, failure_of
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 R = TypeVar("R")
 

@@ -10,7 +10,8 @@ from time import monotonic
 
 import orjson
 
-from shared.alerts import Notice, Teller
+from shared.alerts.channel import Notice
+from shared.alerts.sender import AlertSender
 from shared.clock import Clock, rfc3339
 
 
@@ -83,7 +84,7 @@ class SourceAlarm:
 
     def __init__(
         self,
-        teller: Teller,
+        sender: AlertSender,
         *,
         source: str,
         interval: float,
@@ -92,7 +93,7 @@ class SourceAlarm:
         alert: Callable[[datetime, str], Notice] = CredentialsAlert,
     ) -> None:
         self._alert = alert
-        self._teller = teller
+        self._sender = sender
         self._source = source
         self._interval = interval
         self._clock = clock
@@ -111,11 +112,11 @@ class SourceAlarm:
         if self._telling is not None:
             self._telling.cancel()
             await asyncio.wait({self._telling})
-        await self._teller.aclose()
+        await self._sender.aclose()
 
     async def _tell(self) -> None:
         try:
-            if await self._teller.tell(self._alert(self._clock(), self._source)):
+            if await self._sender.send(self._alert(self._clock(), self._source)):
                 self._quiet_until = self._seconds() + self._interval
         finally:
             self._telling = None

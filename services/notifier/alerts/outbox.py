@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import Connection, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.alerts import Teller
+from shared.alerts.sender import AlertSender
 from shared.clock import Clock, rfc3339
 from shared.db.delivery import outbox_alerts
 from shared.db.engine import Database
@@ -71,9 +71,9 @@ class OutboxAlert:
 class OutboxAlerter:
     """``interval`` is the least time between two alerts about one outbox."""
 
-    def __init__(self, database: Database, teller: Teller, *, interval: timedelta, clock: Clock) -> None:
+    def __init__(self, database: Database, sender: AlertSender, *, interval: timedelta, clock: Clock) -> None:
         self._database = database
-        self._teller = teller
+        self._sender = sender
         self._interval = interval
         self._clock = clock
 
@@ -103,7 +103,7 @@ class OutboxAlerter:
                 "Outbox in trouble, people are told",
                 extra={"schema": standing.schema, "seconds": round(standing.seconds), "set_aside": standing.set_aside},
             )
-            out = await self._teller.tell(OutboxAlert(standing, now))
+            out = await self._sender.send(OutboxAlert(standing, now))
             due = now + self._interval if out else now
             await self._database.run(partial(_put_off, standing=standing, claimed=now, due=due))
             told += out

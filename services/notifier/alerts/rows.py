@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from services.notifier.alerts.messages import Alert
 
 LEASE: Final = timedelta(minutes=3)
-"""Longer than it takes to try every way as often as it is tried (shared/alerts.py)."""
+"""Longer than it takes to try every channel as often as it is tried (shared/alerts/sender.py)."""
 
 _CLAIM: Final = """
 WITH due AS (

@@ -13,7 +13,7 @@ from typing import Final
 
 from services.notifier.alerts import rows as alert_store
 from services.notifier.alerts.messages import Alert
-from shared.alerts import Teller
+from shared.alerts.sender import AlertSender
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
@@ -31,12 +31,12 @@ class Alerter:
         self,
         *,
         database: Database,
-        teller: Teller,
+        sender: AlertSender,
         interval: timedelta,
         clock: Clock,
     ) -> None:
         self._database = database
-        self._teller = teller
+        self._sender = sender
         self._interval = interval
         self._clock = clock
 
@@ -74,7 +74,7 @@ class Alerter:
             "webhook endpoint in trouble",
             extra={"client_id": alert.client_id, "endpoint_id": alert.endpoint_id, "reason": alert.reason},
         )
-        if await self._teller.tell(alert):
+        if await self._sender.send(alert):
             await self._database.run(lambda connection: alert_store.told(connection, alert))
             return True
         again = self._clock() + timedelta(seconds=_LOOK_EVERY)

@@ -20,7 +20,7 @@ from shared.events.webhook_events import (
     WebhookExhausted,
 )
 from shared.events.webhook_retry import WebhookRetry
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 SOURCE: Final = "/autos/notifier"
 # Clocks and floats round: a wake-up that came a hair too early would be refused and left to the sweeper.

@@ -24,8 +24,8 @@ from services.notifier.sending.delivery_rows import (
 )
 from services.notifier.sending.payload import Form
 from shared.db.delivery import outbox
-from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
+from shared.records import OutgoingRecord
 
 _LOCK: Final = f"""
 SELECT {COLUMNS} FROM delivery.deliveries d

@@ -11,7 +11,7 @@ from typing import Final
 
 from shared.kafka.consumer.committable_offsets import PartitionOffsets
 from shared.kafka.consumer.offset_metadata import MAX_SPAN
-from shared.kafka.records import Record
+from shared.records import Record
 
 Key = tuple[str, int]
 """Topic and partition."""

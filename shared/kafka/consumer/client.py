@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from shared.errors import ProcessingError
 from shared.kafka.consumer.assigned_partitions import Position
-from shared.kafka.records import Record
+from shared.records import Record
 
 FORBIDDEN: Final = frozenset(
     {

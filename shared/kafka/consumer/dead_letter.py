@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.errors import PoisonRecord
 from shared.kafka.producer import RecordRefused
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 ERROR: Final = "autos_error"
 """The reason: a PoisonRecord's code, ``record_refused`` or ``handler_error``."""

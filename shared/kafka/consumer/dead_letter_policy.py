@@ -12,7 +12,7 @@ from shared.kafka.consumer.entry import HANDLED, Dead, Entry, ToWrite
 from shared.kafka.consumer.handling import Done, Handling
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import RecordRefused
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 T = TypeVar("T")
 

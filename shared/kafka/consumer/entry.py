@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from shared.kafka.consumer.assigned_partitions import AssignedPartition
 from shared.kafka.consumer.handling import Done
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 HANDLED: Final = "done"
 SKIPPED: Final = "skipped"

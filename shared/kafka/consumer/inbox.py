@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from shared.kafka.consumer.assigned_partitions import Key, Position
-from shared.kafka.records import Record
+from shared.records import Record
 
 
 class Inbox(Protocol):

@@ -20,7 +20,7 @@ from shared.kafka.consumer.inbox import Inbox
 from shared.kafka.consumer.limits import RuntimeLimits
 from shared.kafka.consumer.loop_calls import LoopCalls
 from shared.kafka.consumer.rebalance import Rebalance
-from shared.kafka.records import Record
+from shared.records import Record
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from shared.kafka.consumer.entry import Entry
 from shared.kafka.consumer.handling import Done, Emit
 from shared.kafka.consumer.sink import OffsetLedger
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 _CHUNK: Final = 1_000
 _TOGETHER: Final = 64

@@ -23,7 +23,7 @@ from shared.kafka.consumer.preparation import Preparation
 from shared.kafka.consumer.sink import EmitUsedUp, Sink
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import ProducerFailed
-from shared.kafka.records import Record
+from shared.records import Record
 
 T = TypeVar("T")
 

@@ -35,7 +35,7 @@ from shared.kafka.consumer.poll_thread import PollThread
 from shared.kafka.consumer.record_dispatcher import RecordDispatcher
 from shared.kafka.consumer.sink import Sink
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.records import Record
+from shared.records import Record
 
 T = TypeVar("T")
 

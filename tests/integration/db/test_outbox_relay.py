@@ -19,15 +19,15 @@ from shared.clock import utc_now
 from shared.db.engine import make_engine
 from shared.db.progress import outbox
 from shared.errors import InfrastructureAway, ProcessingError
-from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused, TopicAway
-from shared.kafka.records import OutgoingRecord
 from shared.outbox import operating
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.relay import OutboxRelay
 from shared.outbox.rows import LARGEST_PAYLOAD, OutboxRow, OutboxRows, Waiting
 from shared.outbox.write import write
+from shared.records import OutgoingRecord, TopicSpec
 from tests.integration.db.fresh import FreshDatabase
 from tests.support import Servers, wait_until
 

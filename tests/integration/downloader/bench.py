@@ -33,7 +33,7 @@ from shared.events.envelope import encode
 from shared.events.process_requested import ProcessRequested
 from shared.kafka.config import common_config
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from shared.storage.store import make_client
 from tests.support import Servers, wait_until, wait_until_async
 

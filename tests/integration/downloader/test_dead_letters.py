@@ -13,7 +13,7 @@ from autos.dead import app
 from autos.local.pdpj.control import Failure, FailureKind
 from ops.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
 from shared.events import topics
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from tests.integration.downloader.bench import Bench, Heard
 from tests.support import wait_until_async
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autos.local.pdpj.control import ExplicitDocument, Failure, FailureKind, TokenSetting
 from shared.events import topics
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from tests.integration.downloader.bench import Bench, Heard
 from tests.integration.notifier.world import always, receiving
 from tests.support import wait_until_async

@@ -17,7 +17,7 @@ from shared.clock import utc_now
 from shared.events import topics
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import encode
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from shared.storage.store import object_key
 from tests.integration.downloader.bench import Bench, Heard
 from tests.support import wait_until_async

@@ -12,7 +12,7 @@ import pytest
 from autos.local.pdpj.control import Failure, FailureKind, Growth
 from shared.domain.cnj import ProcessNumber
 from shared.events import topics
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from shared.storage.store import object_key
 from tests.integration.downloader.bench import Bench
 from tests.support import wait_until_async

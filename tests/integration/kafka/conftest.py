@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pytest
 from confluent_kafka import Consumer
 
-from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
 from shared.kafka.producer import Producer
+from shared.records import TopicSpec
 from tests.support import Servers
 
 

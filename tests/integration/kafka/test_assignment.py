@@ -6,8 +6,9 @@ from collections import Counter
 
 from confluent_kafka import Consumer
 
-from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
+from shared.records import TopicSpec
 from tests.integration.kafka.conftest import Bench
 from tests.support import wait_until
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from tests.integration.kafka.conftest import Bench
 from tests.support import wait_until
 

@@ -18,7 +18,7 @@ from confluent_kafka import Producer as Client
 
 from services.downloader.planner.transactional_sink import TransactionalSink
 from shared.errors import InfrastructureAway, PoisonRecord
-from shared.kafka.admin import TopicSpec, ensure_topics, lag, wait_for_topics
+from shared.kafka.admin import ensure_topics, lag, wait_for_topics
 from shared.kafka.config import consumer_config, transactional_config
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.client import kafka_consumer
@@ -28,7 +28,7 @@ from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.consumer.sink import Sink
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record, TopicSpec
 from tests.integration.kafka.conftest import Bench
 from tests.support import wait_until, wait_until_async
 

@@ -25,7 +25,7 @@ from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.consumer.sink import Sink
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 
 class Stuck(confluent_kafka.Producer):

@@ -20,7 +20,9 @@ from sqlalchemy import text
 from services.notifier.alerts.messages import Alert
 from services.notifier.alerts.outbox import OutboxAlerter
 from services.notifier.alerts.sender import outbox as outbox_alerts
-from shared.alerts import AlertFailed, Mail, Teller
+from shared.alerts.channel import AlertFailed
+from shared.alerts.mail import Mail
+from shared.alerts.sender import AlertSender, channels_of
 from shared.db.engine import Database
 from shared.outbox.operating import Standing
 from shared.settings import AlertSettings
@@ -109,7 +111,7 @@ async def test_an_alert_that_does_not_get_out_is_kept(world: World, running: Run
 
 
 async def test_people_are_told_of_an_outbox_once_by_whichever_replica(servers: Servers) -> None:
-    """Rows set aside in another service's outbox; two tellers, one of them with a way that does not work at first."""
+    """Rows set aside in another service's outbox; two senders, one of them with a way that does not work at first."""
     now = datetime(2026, 5, 1, tzinfo=UTC)
     with fresh_database(servers) as fresh:
         database = Database.connect(fresh.role_urls["notifier"], application_name="test-alerts", pool_size=2)
@@ -128,9 +130,9 @@ async def test_people_are_told_of_an_outbox_once_by_whichever_replica(servers: S
 
         async with receiving(answer) as operations:
             settings = AlertSettings(_env_file=None, alert_webhook_url=operations.url)
-            tellers = [Teller(settings, lambda way, outcome: None) for _ in range(2)]
+            senders = [AlertSender(list(channels_of(settings)), lambda way, outcome: None) for _ in range(2)]
             first, second = (
-                OutboxAlerter(database, teller, interval=timedelta(hours=1), clock=lambda: now) for teller in tellers
+                OutboxAlerter(database, sender, interval=timedelta(hours=1), clock=lambda: now) for sender in senders
             )
             # It did not get out, so it is due at once; then nobody is told again for an hour.
             assert await first.tell_due() == 0
@@ -142,8 +144,8 @@ async def test_people_are_told_of_an_outbox_once_by_whichever_replica(servers: S
             assert await second.tell_due() == 0
             now += timedelta(minutes=6)
             assert await second.tell_due() == 1
-            for teller in tellers:
-                await teller.aclose()
+            for sender in senders:
+                await sender.aclose()
         told = operations.calls[-1].data
         assert (told["outbox"], told["set_aside"]) == ("catalog", 1)
         assert all(b"who it is about" not in call.body for call in operations.calls)
@@ -193,13 +195,13 @@ async def test_mail_goes_over_tls_with_a_password_and_only_to_a_server_that_is_k
     alert = Alert("e", "client-1", "https://example.com/hook", "exhausted", None, 4, 1, now)
     try:
         with pytest.raises(AlertFailed, match="SSLCertVerificationError"):
-            await mail("secret").tell(alert)
+            await mail("secret").send(alert)
         # What OpenSSL reads its roots from (SSL_CTX_set_default_verify_paths).
         monkeypatch.setenv("SSL_CERT_FILE", str(roots))
         with pytest.raises(AlertFailed, match="SMTPAuthenticationError"):
-            await mail("wrong").tell(alert)
+            await mail("wrong").send(alert)
         assert box.messages == []
-        await mail("secret").tell(alert)
+        await mail("secret").send(alert)
     finally:
         server.close()
         await server.wait_closed()

@@ -361,7 +361,7 @@ async def test_a_client_that_was_disabled_is_not_called(world: World, running: R
 
 
 async def test_poison_goes_to_the_dead_topic_and_others_go_on(world: World, running: Running) -> None:
-    from shared.kafka.records import OutgoingRecord
+    from shared.records import OutgoingRecord
 
     client, _ = world.client()
     async with receiving() as receiver, running():

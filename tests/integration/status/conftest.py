@@ -14,7 +14,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from shared.kafka.admin import TopicSpec, ensure_topics
+from shared.kafka.admin import ensure_topics
+from shared.records import TopicSpec
 from tests.integration.db.fresh import FreshDatabase, fresh_database
 from tests.support import Servers
 

@@ -16,7 +16,7 @@ from shared.events.document_events import (
     JobPlanned,
 )
 from shared.events.envelope import encode
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

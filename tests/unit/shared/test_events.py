@@ -20,7 +20,7 @@ from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.events.process_requested import ProcessRequested
 from shared.events.topics import DOCUMENT_RETRY, EVENTS, PROCESS_COMPLETED, TOPICS, WEBHOOK_RETRY, tier_for
 from shared.events.webhook_subscribed import WebhookSubscribed
-from shared.kafka.records import Record
+from shared.records import Record
 from tools.schemas import write as schemas
 from tools.schemas.asyncapi import FLOW, PUBLIC, asyncapi, models
 from tools.schemas.samples import NoSample, sample

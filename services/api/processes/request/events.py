@@ -12,7 +12,7 @@ from shared.events import topics
 from shared.events.envelope import deterministic_id, encode
 from shared.events.process_requested import ProcessRequested
 from shared.events.webhook_subscribed import WebhookSubscribed
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 SOURCE: Final = "/autos/api"
 _NAMED_AT_MOST: Final = 500

@@ -59,8 +59,8 @@ from shared.db.case_store import lock_case
 from shared.db.engine import Database
 from shared.domain.secrecy import Sight
 from shared.events.webhook_subscribed import subscription_id
-from shared.kafka.records import OutgoingRecord
 from shared.outbox.write import write
+from shared.records import OutgoingRecord
 
 _ROUNDS: Final = 4
 _ANSWERS: Final = {problem.code: problem for problem in (CaseTooLarge, CaseUnreadable)}

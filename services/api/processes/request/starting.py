@@ -12,7 +12,7 @@ from services.api.jobs.model import Job
 from services.api.processes.request import events
 from services.api.processes.request.decisions import Ask, Known, must_verify
 from services.api.processes.request.outcome import Rules
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 
 
 def start_job(

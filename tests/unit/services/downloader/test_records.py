@@ -19,7 +19,7 @@ from shared.errors import PoisonRecord
 from shared.events.document_events import DocumentFailed, JobPlanned
 from shared.events.document_requested import DocumentRequested
 from shared.events.process_requested import ProcessRequested
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 NUMBER = "1000145-91.2023.8.26.0597"
 JOB = "11111111-1111-4111-8111-111111111111"

@@ -11,7 +11,7 @@ from services.status.batch import DeadLetter, occurrence, sort_out
 from services.status.faust_stream.log_filter import OutageHandler
 from shared.events.document_events import JobAborted, JobPlanned
 from shared.events.envelope import encode
-from shared.kafka.records import Record
+from shared.records import Record
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 EVENT = JobPlanned(

@@ -24,7 +24,7 @@ from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.consumer.handling import Done
 from shared.kafka.producer import Producer
-from shared.kafka.records import OutgoingRecord
+from shared.records import OutgoingRecord
 from sources.errors import NoAccess, SourceServerError, SourceTimeout
 from sources.gate.limiter import Turn
 from tests.support import wait_until_async

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import cast
 
 from services.downloader.source_share.alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
-from shared.alerts import Notice, Teller
+from shared.alerts.channel import Notice
+from shared.alerts.sender import AlertSender
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class Ear:
-    """A teller whose word gets out as it is told to."""
+    """A sender whose word gets out as it is told to."""
 
     def __init__(self) -> None:
         self.heard: list[Notice] = []
@@ -23,7 +24,7 @@ class Ear:
         self.free.set()
         self.closed = False
 
-    async def tell(self, notice: Notice) -> bool:
+    async def send(self, notice: Notice) -> bool:
         self.heard.append(notice)
         await self.free.wait()
         return self.works
@@ -37,7 +38,7 @@ class World:
         self.ear = Ear()
         self.now = 0.0
         self.alarm = SourceAlarm(
-            cast(Teller, self.ear),
+            cast(AlertSender, self.ear),
             source="https://pdpj.example",
             interval=60.0,
             clock=lambda: AT,

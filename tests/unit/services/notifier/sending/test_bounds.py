@@ -14,7 +14,7 @@ from shared.events.envelope import MAX_COUNT, Event, decoder
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import WebhookSubscribed
-from shared.kafka.records import Record
+from shared.records import Record
 
 ID = "00000000-0000-4000-8000-000000000000"
 NUMBER = "1000145-91.2023.8.26.0597"

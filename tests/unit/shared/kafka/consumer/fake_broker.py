@@ -18,7 +18,7 @@ from shared.errors import InfrastructureAway
 from shared.kafka.consumer.assigned_partitions import Key
 from shared.kafka.consumer.client import CommitCallback
 from shared.kafka.consumer.offset_metadata import decode_metadata
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 TOPIC = "work"
 

@@ -17,7 +17,7 @@ from shared.kafka.consumer.limits import RuntimeLimits
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 from tests.support import wait_until_async
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeProducer
 

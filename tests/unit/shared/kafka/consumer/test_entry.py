@@ -6,7 +6,7 @@ from shared.kafka.consumer.assigned_partitions import AssignedPartition, Positio
 from shared.kafka.consumer.entry import TO_HANDLE, Dead, Entry, ToWrite
 from shared.kafka.consumer.handling import Done
 from shared.kafka.consumer.held_entries import HeldEntries
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 
 LETTER = OutgoingRecord("dead", b"k", b"v")
 

@@ -28,7 +28,7 @@ from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
 from shared.kafka.consumer.client import record_of
 from shared.kafka.consumer.dead_letter import to_topic
-from shared.kafka.records import Record
+from shared.records import Record
 from tools.schemas.samples import sample as sample_of
 
 _notified = decoder(ProcessCompleted, WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested)

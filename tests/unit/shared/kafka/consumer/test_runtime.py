@@ -21,7 +21,7 @@ from shared.kafka.consumer.handling import Done
 from shared.kafka.consumer.loop_calls import LoopGone
 from shared.kafka.consumer.producer_sink import Gate, ProducerSink
 from shared.kafka.producer import ProducerFailed, RecordRefused
-from shared.kafka.records import OutgoingRecord, Record
+from shared.records import OutgoingRecord, Record
 from tests.support import wait_until, wait_until_async
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeMessage, FakeProducer
 from tests.unit.shared.kafka.consumer.runtime_in_memory import RuntimeInMemory, log, out

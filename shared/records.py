@@ -1,4 +1,4 @@
-"""What travels to and from Kafka: a record as read, and a record to be written."""
+"""Kafka as plain data: a record as read, a record to be written, and a topic as it should be."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ class OutgoingRecord:
     key: bytes
     value: bytes | None
     headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as it should be. ``config`` are the broker's topic properties, used when it is created."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Alerts to the operators: by e-mail and by a POST."""

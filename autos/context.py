@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import httpx
 import typer
 
 _TIMEOUT_SECONDS = 90.0
+_AGAIN = frozenset({429, 502, 503, 504})
 
 
 def fail(message: str, *, status: int = 1) -> typer.Exit:
@@ -71,12 +74,26 @@ def kafka_config() -> dict[str, Any]:
     return config
 
 
-def call(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
-    """One request; a problem document or a dead connection ends the command with one line."""
-    try:
-        answer = client.request(method, path, **options)
-    except httpx.TransportError as error:
-        raise fail(f"the API at {client.base_url} does not answer: {type(error).__name__}") from error
+def call(client: httpx.Client, method: str, path: str, *, patience: float = 0.0, **options: Any) -> httpx.Response:
+    """One request; a problem document or a dead connection ends the command with one line.
+
+    With ``patience`` an API that does not answer, or is being replaced (502, 503, 504), is asked again for so many
+    seconds; a 429 is waited for as long as it says. Only for requests that may be repeated.
+    """
+    deadline = time.monotonic() + patience
+    for tried in itertools.count():
+        pause = min(2.0**tried / 4, 5.0)
+        try:
+            answer = client.request(method, path, **options)
+        except httpx.TransportError as error:
+            if time.monotonic() + pause > deadline:
+                raise fail(f"the API at {client.base_url} does not answer: {type(error).__name__}") from error
+        else:
+            if answer.status_code == 429:
+                pause = float(answer.headers.get("retry-after") or pause)
+            if answer.status_code not in _AGAIN or time.monotonic() + pause > deadline:
+                break
+        time.sleep(pause)
     if answer.status_code >= 400:
         try:
             problem = answer.json()

@@ -29,10 +29,18 @@ def deliveries(
     for delivery in page["deliveries"]:
         typer.echo(
             f"{delivery['id']}  {delivery['process_number']}  {delivery['status']}"
-            f"  attempts {delivery['attempt_count']}"
+            f"  attempts {delivery['attempt_count']}  {delivery['updated_at']}  {delivery['url']}"
+            f"{_last_error(delivery)}"
         )
     if page.get("next_cursor"):
         typer.echo("(there are more)")
+
+
+def _last_error(delivery: dict[str, Any]) -> str:
+    """The status that the receiver answered last, or why it did not answer; nothing after a success."""
+    if delivery["status"] == "delivered":
+        return ""
+    return "".join(f"  {found}" for found in (delivery["last_status_code"], delivery["last_error_code"]) if found)
 
 
 def redeliver(

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import typer
 
-from autos.cases import follow
 from autos.context import Target, call, data_dir, fail
+from autos.following import follow
 
 PROCESS_NUMBER = "1000145-91.2023.8.26.0597"
 DOCUMENTS = 12

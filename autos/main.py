@@ -5,9 +5,12 @@ Heavy libraries are imported inside the commands, so that ``autos --help`` answe
 
 from __future__ import annotations
 
+import logging
+import os
+import re
 import sys
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -22,6 +25,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
+
+_LONGEST_REASON: Final = 300
+_SECRET: Final = re.compile(r"(?<=://)[^@\s]*(?=@)|(?<=password=)\S+")
+"""What a driver's message may hold of a database's address."""
 
 _LOCAL = "Local stack"
 _CASES = "Cases"
@@ -69,6 +76,8 @@ def _in_checkout() -> bool:
 
 def main() -> None:
     """The entry point of the installed command."""
+    # The clients' log lines about servers that are away say in many lines what the command says in one.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         app()
     except ModuleNotFoundError:
@@ -78,6 +87,13 @@ def main() -> None:
             "this command needs a checkout of Autos (README.md); the installed package holds the client's commands"
         )
         sys.exit(fail(message).exit_code)
+    except Exception as error:
+        if os.environ.get("AUTOS_DEBUG"):
+            raise
+        said = str(error).strip().partition("\n")[0][:_LONGEST_REASON]
+        sys.exit(
+            fail(f"{type(error).__name__}: {_SECRET.sub('***', said)} (AUTOS_DEBUG=1 shows where)", status=2).exit_code
+        )
 
 
 if __name__ == "__main__":

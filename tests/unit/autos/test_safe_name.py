@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autos.cases import safe_name
+from autos.saving import safe_name
 
 ID = "1a2b3c4d-0000-4000-8000-000000000000"
 

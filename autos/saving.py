@@ -1,0 +1,135 @@
+"""Files of a case in a folder: named in the order of the case, checked by SHA-256, and never fetched twice."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+import time
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from autos.context import call
+
+_LONGEST_STEM: Final = 120
+_EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_LINK_LEFT: Final = timedelta(seconds=30)
+"""How long a link must still live when a file is begun."""
+_TRIES: Final = 4
+_TRY_AGAIN: Final = frozenset({403, 404, 429, 500, 502, 503, 504})
+"""Answers of the object store after which a new link is asked for: 403 and 404 are those of a link that has ended."""
+
+
+def safe_name(
+    position: int | None, name: str, document_id: str, content_disposition: str | None, content_type: str | None
+) -> str:
+    """A file name that every file system takes: ``0007 Petição inicial 1a2b3c4d.pdf``; files sort as in the case.
+
+    The extension is the one in the answer's Content-Disposition, as the API chose it. The links of sealed documents
+    name no file: there it is the one that this machine knows for the type.
+    """
+    text = unicodedata.normalize("NFC", name)
+    text = "".join(char if char.isalnum() or char in " ._-()" else "_" for char in text)
+    text = re.sub(r"[\s_]+", " ", text).strip(" .") or "document"
+    named = _EXTENSION.search(_served_name(content_disposition))
+    extension = named[0] if named is not None else mimetypes.guess_extension((content_type or "").split(";")[0]) or ""
+    if extension and text.lower().endswith(extension.lower()):
+        text = text[: -len(extension)].rstrip(" .") or "document"
+    return f"{position or 0:04d} {text[:_LONGEST_STEM].strip(' .')} {document_id[:8]}{extension}"
+
+
+def _served_name(content_disposition: str | None) -> str:
+    """The file name in a Content-Disposition (RFC 6266); empty when there is none."""
+    header = Message()
+    header["content-disposition"] = content_disposition or "attachment"
+    try:
+        return header.get_filename() or ""
+    except (LookupError, ValueError):
+        return ""
+
+
+@dataclass
+class Folder:
+    """The files of one case. A file that is there with the right SHA-256 is kept, so an interrupted command resumes.
+
+    Files that could not be saved are in ``lost``, with the reason; nothing raises for one file alone.
+    """
+
+    client: httpx.Client
+    number: str
+    path: Path
+    patience: float
+    saved: set[str] = field(default_factory=set)
+    kept: int = 0
+    lost: dict[str, str] = field(default_factory=dict)
+
+    def save(self, document: dict[str, Any]) -> None:
+        """Save an available document, unless it is here already."""
+        if document["id"] in self.saved:
+            return
+        if self._is_here(document):
+            self.kept += 1
+        elif (reason := self._fetch(document)) is not None:
+            self.lost[document["id"]] = reason
+            return
+        self.lost.pop(document["id"], None)
+        self.saved.add(document["id"])
+
+    def _is_here(self, document: dict[str, Any]) -> bool:
+        """By id and SHA-256: a document may have got another position or name since."""
+        for found in self.path.glob(f"* {document['id'][:8]}*"):
+            if found.suffix != ".part" and found.stat().st_size == document["size"]:
+                with found.open("rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() == document["sha256"]:
+                        return True
+        return False
+
+    def _fetch(self, document: dict[str, Any]) -> str | None:
+        """Why it could not be saved; None when it is."""
+        reason = ""
+        link = document["download_url"]
+        if datetime.fromisoformat(document["download_url_expires_at"]) - datetime.now(UTC) < _LINK_LEFT:
+            link = self._new_link(document)
+        for tried in range(_TRIES):
+            if tried:
+                time.sleep(2.0 ** (tried - 1))
+                link = self._new_link(document)
+            try:
+                # A client of its own: the API's key is not for the store.
+                with httpx.stream("GET", link, timeout=60.0) as answer:
+                    if answer.status_code != 200:
+                        reason = f"the object store answers {answer.status_code}"
+                        if answer.status_code in _TRY_AGAIN:
+                            continue
+                        return reason
+                    if self._write(document, answer):
+                        return None
+                    reason = "the file does not have the SHA-256 that the API names"
+            except httpx.HTTPError as error:
+                reason = f"the object store does not answer: {type(error).__name__}"
+        return reason
+
+    def _new_link(self, document: dict[str, Any]) -> str:
+        path = f"/processes/{self.number}/documents/{document['id']}/content"
+        return str(call(self.client, "GET", path, patience=self.patience).headers["location"])
+
+    def _write(self, document: dict[str, Any], answer: httpx.Response) -> bool:
+        served = answer.headers.get("content-disposition")
+        name = safe_name(document["position"], document["name"], document["id"], served, document["content_type"])
+        part = self.path / f"{name}.part"
+        digest = hashlib.sha256()
+        with part.open("wb") as file:
+            for chunk in answer.iter_bytes():
+                digest.update(chunk)
+                file.write(chunk)
+        if digest.hexdigest() != document["sha256"]:
+            part.unlink()
+            return False
+        part.rename(self.path / name)
+        return True

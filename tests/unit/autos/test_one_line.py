@@ -1,0 +1,53 @@
+"""What a server or a file refuses is one line with status 2, never a traceback, and holds no password."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from autos.main import main
+
+ENVIRON = {
+    "AUTOS_DATABASE_URL": "postgresql://autos:hunter2@127.0.0.1:9/autos",
+    "AUTOS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    "AUTOS_S3_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AUTOS_API_URL": "http://127.0.0.1:9",
+    "AUTOS_API_KEY": "none",
+    "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "y",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["keys", "list"], 2),
+        (["keys", "create", "OFFICE"], 2),
+        (["keys", "revoke", "no-such-id"], 2),
+        (["dead", "show", "no-such-id"], 2),
+        (["fetch"], 2),
+        (["fetch", "1000145-91.2023.8.26.0597", "--since", "2026-01-01"], 2),
+        (["fetch", "--from-csv", "missing.csv"], 2),
+        (["redeliver"], 2),
+    ],
+)
+def test_what_goes_wrong_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["autos", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capfd.readouterr()
+    assert ended.value.code == status, err
+    assert "Traceback" not in err
+    assert "hunter2" not in out + err
+    assert len(err.strip().splitlines()) == 1, err

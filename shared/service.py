@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from prometheus_client import start_http_server
 
-from shared.settings import AutosSettings, load
+from shared.settings import AutosSettings, WrongSettings, load
 from shared.telemetry import configure_logging
 
 S = TypeVar("S", bound=AutosSettings)
@@ -40,6 +40,9 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
             runner.run(_until_signalled(settings, main))
     except KeyboardInterrupt:
         return 130
+    except WrongSettings as error:
+        sys.stderr.write(f"wrong settings: {error}\n")
+        return 2
     # The edge of the process: say it once, structured, and let the supervisor start it again.
     except Exception:  # noqa: BLE001
         _log.exception("service failed", extra={"replica": settings.replica})

@@ -83,6 +83,10 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 RateSetting = Annotated[Rate, NoDecode, BeforeValidator(parse_rate)]
 
 
+class WrongSettings(ValueError):
+    """Raised at the start for settings that are wrong together with what is installed; the text is for operators."""
+
+
 class AutosSettings(BaseSettings):
     """The base: prefix, ``.env``, where local files go, how much is logged."""
 

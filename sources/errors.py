@@ -17,6 +17,7 @@
     - NotReady                not_ready
     - SourceRoute             source_route
     - TokenRejected           token_rejected
+    - UnknownSource           unknown_source
     - UnexpectedAnswer        unexpected_answer
       · CaseUnreadable        case_unreadable
       · MalformedAnswer       unexpected_answer
@@ -201,6 +202,16 @@ class TokenRejected(RetryableError):
 
     CODE = "token_rejected"
     MESSAGE = "the source rejects a valid token for this request"
+
+
+class UnknownSource(RetryableError):
+    """Raised for a document that was listed by a source that this process does not read from (AUTOS_SOURCES).
+
+    Retry, then fail; reading the case again lists it where its court's cases are read from now.
+    """
+
+    CODE = "unknown_source"
+    MESSAGE = "the source that listed this document is not set"
 
 
 class UnexpectedAnswer(RetryableError):

@@ -16,7 +16,7 @@ from typing import Final
 import httpx
 
 from autos.context import read_stack
-from autos.source.settings import SourceSettings
+from autos.source.settings import DoctorSettings
 from autos.source.verdicts import (
     Answer,
     Kind,
@@ -55,7 +55,7 @@ class Got:
     token: str | None = None
 
 
-async def get_token(settings: SourceSettings) -> Got:
+async def get_token(settings: DoctorSettings) -> Got:
     """By the grant that is set: what the product would use, or a new one."""
     if settings.pdpj_grant is Grant.FIXED:
         assert settings.pdpj_access_token is not None
@@ -71,7 +71,7 @@ async def get_token(settings: SourceSettings) -> Got:
         return Got(Verdict(False, words))
 
 
-async def _log_in(settings: SourceSettings, store: CredentialStore) -> Got:
+async def _log_in(settings: DoctorSettings, store: CredentialStore) -> Got:
     reasons: list[str] = []
     credentials = build_credentials(settings, store=store, on_reason=reasons.append)
     try:
@@ -87,7 +87,7 @@ async def _log_in(settings: SourceSettings, store: CredentialStore) -> Got:
     return Got(Verdict(True, words), token.value)
 
 
-def _saved(settings: SourceSettings, refresh_token: str | None) -> str:
+def _saved(settings: DoctorSettings, refresh_token: str | None) -> str:
     """Nobody else keeps the token that followed: it may be the only one that is left."""
     assert settings.pdpj_refresh_token is not None
     if refresh_token is None or refresh_token == settings.pdpj_refresh_token.get_secret_value():
@@ -101,7 +101,7 @@ def _saved(settings: SourceSettings, refresh_token: str | None) -> str:
 
 
 @asynccontextmanager
-async def _store(settings: SourceSettings) -> AsyncIterator[CredentialStore]:
+async def _store(settings: DoctorSettings) -> AsyncIterator[CredentialStore]:
     """Where the product keeps its tokens, when a refresh token is set and the database is known; else memory."""
     url = settings.database_url or (read_stack() or {}).get("database_url")
     if settings.pdpj_grant is not Grant.REFRESH_TOKEN or not url:
@@ -144,7 +144,7 @@ def _span(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
-async def ask_case(settings: SourceSettings, token: str, number: str | None) -> Verdict:
+async def ask_case(settings: DoctorSettings, token: str, number: str | None) -> Verdict:
     """One request about one case, judged by its answer."""
     transport = SourceTransport(settings)
     case = number or NEUTRAL_CASE
@@ -163,7 +163,7 @@ async def ask_case(settings: SourceSettings, token: str, number: str | None) -> 
     return of_answer(answer, api=settings.pdpj_api, grant=settings.pdpj_grant, given=number is not None)
 
 
-async def _answer(settings: SourceSettings, transport: SourceTransport, token: str, path: str) -> Answer:
+async def _answer(settings: DoctorSettings, transport: SourceTransport, token: str, path: str) -> Answer:
     root = httpx.URL(root_of(settings))
     fields = with_fields(_ASKS, settings.pdpj_user_agent, settings.added_fields)
     target = root.raw_path.decode("ascii").rstrip("/") + path
@@ -197,7 +197,7 @@ def _within(root: httpx.URL, target: str, location: str) -> str | None:
     return found.raw_path.decode("ascii") if same and location and found.raw_path != asked.raw_path else None
 
 
-async def ask_document(settings: SourceSettings, token: str, number: str) -> Verdict:
+async def ask_document(settings: DoctorSettings, token: str, number: str) -> Verdict:
     """The beginning of the first document of the case that can be fetched."""
     source = build_source(settings, credentials=FixedToken(token))
     try:

@@ -12,7 +12,7 @@ import typer
 from autos.context import fail
 from autos.source.access import ask_case, ask_document, get_token
 from autos.source.network import Place, steps
-from autos.source.settings import SourceSettings
+from autos.source.settings import DoctorSettings
 from autos.source.verdicts import Verdict
 from shared.domain import cnj
 from shared.settings import load
@@ -25,7 +25,7 @@ def check_source(number: str | None) -> None:
         case = None if number is None else str(cnj.parse(number))
     except ValueError as error:
         raise fail(f"{number} is no case number: {error}") from error
-    settings = load(SourceSettings)
+    settings = load(DoctorSettings)
     typer.echo(f"source: {settings.pdpj_api.value} at {settings.pdpj_base_url}, log-in by {settings.pdpj_grant.value}")
     with _quiet():
         for step, verdict in _steps(settings, case):
@@ -48,7 +48,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _steps(settings: SourceSettings, case: str | None) -> Iterator[tuple[str, Verdict]]:
+def _steps(settings: DoctorSettings, case: str | None) -> Iterator[tuple[str, Verdict]]:
     source = Place.of(settings.pdpj_base_url)
     yield from steps(source)
     if settings.pdpj_grant is not Grant.FIXED and settings.pdpj_token_url is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sources.pdpj.settings import PdpjSettings
 
 
-class SourceSettings(PdpjSettings):
+class DoctorSettings(PdpjSettings):
     """As the services', from the environment and ``.env``."""
 
     database_url: str | None = None

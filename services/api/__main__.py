@@ -13,9 +13,8 @@ from services.api.settings import ApiSettings
 from shared.db.engine import Database
 from shared.kafka.producer import Producer
 from shared.service import run_service
-from sources.pdpj.auth.credentials import build_credentials
-from sources.pdpj.auth.token_store import PostgresCredentialStore
-from sources.pdpj.client import build_source
+from sources.base import SourceContext
+from sources.registry import SOURCES
 
 
 async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
@@ -23,12 +22,11 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
     allow_files(settings.api_max_connections)
     # The api may only read the schema `source`: the downloader renews a token that is shared.
     shared_tokens = Database.connect(settings.database_url, application_name="autos-api-source", pool_size=1)
-    credentials = build_credentials(settings, store=PostgresCredentialStore(shared_tokens), read_only=True)
     producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
     try:
         app = create_app(
             settings,
-            source=build_source(settings, credentials=credentials),
+            source=SOURCES.connect_all(settings, SourceContext(shared_tokens, read_only=True)),
             publisher=producer,
             registry=REGISTRY,
         )

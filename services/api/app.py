@@ -66,7 +66,7 @@ from shared.outbox.relay import OutboxRelay
 from shared.storage.presigning import make_links
 from shared.storage.sizes import ObjectSizes
 from shared.storage.store import make_store
-from sources.pdpj.changes import TellsChanges
+from sources.changes import TellsChanges
 
 _RELEASE_EVERY_SECONDS: Final = 10.0
 _BROKER_SECONDS: Final = 2.0

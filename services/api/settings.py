@@ -15,7 +15,7 @@ from shared.settings import (
     Words,
 )
 from shared.webhooks.settings import WebhookSigningSettings
-from sources.pdpj.settings import PdpjSettings
+from sources.settings import SourceSettings
 
 
 class ApiSettings(
@@ -25,7 +25,7 @@ class ApiSettings(
     WebhookGuardSettings,
     WebhookSigningSettings,
     PublicUrlSettings,
-    PdpjSettings,
+    SourceSettings,
 ):
     """Settings of one api process. Times are seconds."""
 

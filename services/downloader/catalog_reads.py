@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from shared.db.visibility import travelling_name
+from shared.domain.case import PDPJ
 
 _FIND = text(
     """
@@ -26,7 +27,7 @@ _LISTED = text(
     SELECT listed.process_number, listed.document_id::text, listed.source_path, {travelling_name("listed")},
            known.status, known.object_key, known.sha256, known.size, known.content_type, known.error_code,
            known.error_message, known.attempts, known.warnings, known.rendition, coalesce(known.revision, 1),
-           known.replaced_at
+           known.replaced_at, listed.source
     FROM catalog.documents AS listed
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
@@ -87,6 +88,7 @@ class ListedDocument(NamedTuple):
     source_path: str | None
     name: str
     stored: StoredDocument | None
+    source: str = PDPJ
 
 
 class StoredJob(NamedTuple):
@@ -123,7 +125,7 @@ def find_listed(connection: Connection, keys: Collection[DocumentKey]) -> dict[D
     rows = connection.execute(_LISTED, {"numbers": list(numbers), "ids": list(ids)})
     return {
         DocumentKey(row[0], row[1]): ListedDocument(
-            row[2], row[3], None if row[4] is None else StoredDocument(*row[4:])
+            row[2], row[3], None if row[4] is None else StoredDocument(*row[4:-1]), row[-1]
         )
         for row in rows
     }

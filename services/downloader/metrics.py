@@ -45,7 +45,14 @@ class DownloaderMetrics:
         self.windows = Counter(
             "autos_downloader_windows_total", "Windows of large jobs", labelnames=["outcome"], registry=registry
         )
-        # 0 closed, 1 half-open (probing), 2 open: the source's circuit breaker.
+        # 0 closed, 1 half-open (probing), 2 open: the circuit breaker of the source that is worst.
         self.breaker_state = Gauge("autos_downloader_breaker_state", "0 closed, 1 half-open, 2 open", registry=registry)
-        # Requests that this worker may have open at the source.
+        # Requests that this worker may have open, at all sources together.
         self.source_limit = Gauge("autos_downloader_source_limit", "Requests allowed at once", registry=registry)
+        self._sources: dict[str, tuple[int, int]] = {}
+
+    def note_source(self, source: str, breaker_state: int, limit: int) -> None:
+        """How one source stands: its breaker, and the requests that this worker may have open there."""
+        self._sources[source] = (breaker_state, limit)
+        self.breaker_state.set(max(state for state, _ in self._sources.values()))
+        self.source_limit.set(sum(limit for _, limit in self._sources.values()))

@@ -9,12 +9,12 @@ from annotated_types import Ge, Le
 from pydantic import Field, field_validator
 
 from shared.settings import AlertSettings, DatabaseSettings, Delays, KafkaSettings, StorageSettings
-from sources.pdpj.settings import PdpjSettings
+from sources.settings import SourceSettings
 
 _LONGEST_DELAY_SECONDS = 86_400.0
 
 
-class DownloaderSettings(AlertSettings, DatabaseSettings, KafkaSettings, StorageSettings, PdpjSettings):
+class DownloaderSettings(AlertSettings, DatabaseSettings, KafkaSettings, StorageSettings, SourceSettings):
     """Database, broker, object store and source, how much is done at once, and who is told of trouble."""
 
     download_concurrency: Annotated[int, Ge(1), Le(512)] = 32

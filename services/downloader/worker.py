@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -27,11 +26,7 @@ from services.downloader.planner.transactional_sink import TransactionalSink
 from services.downloader.planner.upkeep import Upkeep
 from services.downloader.records import Reports
 from services.downloader.settings import DownloaderSettings
-from services.downloader.source_share.alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
-from services.downloader.source_share.forbidden_watch import ForbiddenWatch
-from services.downloader.source_share.heartbeat import Sharing
-from shared.alerts.channel import Notice
-from shared.alerts.sender import AlertSender, channels_of
+from services.downloader.source_share.connected import ConnectedSources
 from shared.clock import Clock, utc_now
 from shared.db.engine import Database
 from shared.events import topics
@@ -47,11 +42,7 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.storage.sizes import ObjectSizes
 from shared.storage.store import make_store
-from sources.gate.control import SourceControl
-from sources.gate.limiter import SourceGate
-from sources.pdpj.auth.credentials import build_credentials
-from sources.pdpj.auth.token_store import PostgresCredentialStore
-from sources.pdpj.client import CourtSource, build_source
+from sources.registry import SOURCES, SourceRegistry
 
 _PLANNER_READ_AHEAD: Final = 1_000
 _AT_THE_GATE: Final = 2_000
@@ -67,7 +58,12 @@ class Worker:
     """Everything of one process, made and closed here. Made inside of the event loop that runs it."""
 
     def __init__(
-        self, settings: DownloaderSettings, *, registry: CollectorRegistry = REGISTRY, clock: Clock = utc_now
+        self,
+        settings: DownloaderSettings,
+        *,
+        registry: CollectorRegistry = REGISTRY,
+        sources: SourceRegistry = SOURCES,
+        clock: Clock = utc_now,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -78,34 +74,15 @@ class Worker:
             settings.database_url, application_name="autos-downloader", pool_size=settings.database_pool_size
         )
         self._producer = Producer(settings.kafka_bootstrap_servers, _COMPRESSION | settings.kafka_config)
-        self._gate = SourceGate(
-            min(settings.source_concurrency, settings.download_concurrency), on_pause=self._on_pause
-        )
-        # Without the gate: a transfer takes its own slot, to know when its turn has come.
-        store = PostgresCredentialStore(self._database, clock=clock)
-        self._alarm = self._make_alarm(CredentialsAlert)
-        self._forbidden_alarm = self._make_alarm(ForbiddenAlert)
-        worker_id = f"{socket.gethostname()}/{settings.replica}/{uuid.uuid4().hex[:8]}"
-        self._forbidden = ForbiddenWatch(
-            self._database, worker_id, self._forbidden_alarm, seconds=settings.pdpj_forbidden_seconds
-        )
-        self._source: CourtSource = build_source(
-            settings,
-            credentials=build_credentials(settings, store=store, clock=clock, on_refused=self._on_refused),
-            heard=self._forbidden.heard,
-        )
-        # Without it nothing tells an outage from a few bad cases.
-        self._control = SourceControl(self._source)
-        self._gate.probe_with(self._control)
         self._cancellations = Cancellations(self._database)
-        self._sharing = Sharing(
-            worker_id,
+        self._sources = ConnectedSources.connect(
+            sources,
+            settings,
             self._database,
-            self._gate,
             self._cancellations,
-            total=settings.source_concurrency,
-            capacity=settings.download_concurrency,
+            worker_id=f"{socket.gethostname()}/{settings.replica}/{uuid.uuid4().hex[:8]}",
             metrics=self._metrics,
+            clock=clock,
         )
         self._starts = Starts(self._producer)
         self._store = make_store(settings)
@@ -117,7 +94,7 @@ class Worker:
         """Work until ``stop``, then finish what is in flight. Raises what makes going on impossible."""
         stopping = asyncio.ensure_future(stop.wait())
         try:
-            await _first(stopping, self._sharing.join())
+            await _first(stopping, self._sources.join())
             if not stopping.done():
                 await self._work(stopping)
         finally:
@@ -126,56 +103,30 @@ class Worker:
 
     async def _work(self, stopping: asyncio.Future[Any]) -> None:
         runtimes = [asyncio.ensure_future(self._planner.run()), asyncio.ensure_future(self._fetcher.run())]
-        heartbeat = asyncio.ensure_future(self._sharing.run())
+        heartbeats = asyncio.ensure_future(self._sources.run())
         upkeep = asyncio.ensure_future(Upkeep(self._database, self._producer, self._reports).run())
-        watch = asyncio.ensure_future(self._forbidden.run())
         try:
-            await asyncio.wait({stopping, heartbeat, upkeep, watch, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, heartbeats, upkeep, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._planner.stop()
             self._fetcher.stop()
             await asyncio.wait(runtimes)
-            heartbeat.cancel()
+            heartbeats.cancel()
             upkeep.cancel()
-            watch.cancel()
-            await asyncio.wait({heartbeat, upkeep, watch})
+            await asyncio.wait({heartbeats, upkeep})
             await self._starts.settle()
-        for task in (*runtimes, heartbeat, upkeep, watch):
+        for task in (*runtimes, heartbeats, upkeep):
             if not task.cancelled():
                 task.result()
 
     async def _close(self) -> None:
-        await self._gate.aclose()
-        await self._source.aclose()
-        await self._alarm.aclose()
-        await self._forbidden_alarm.aclose()
+        await self._sources.aclose()
         await asyncio.to_thread(self._producer.close)
         await asyncio.to_thread(self._database.close)
 
-    def _make_alarm(self, alert: Callable[[datetime, str], Notice]) -> SourceAlarm:
-        settings = self._settings
-        return SourceAlarm(
-            AlertSender(
-                list(channels_of(settings)), lambda way, outcome: self._metrics.alerts.labels(way, outcome).inc()
-            ),
-            source=settings.pdpj_base_url,
-            interval=settings.alert_interval_seconds,
-            clock=self._clock,
-            alert=alert,
-        )
-
-    def _on_refused(self) -> None:
-        self._metrics.refusals.inc()
-        self._alarm.refused()
-
-    def _on_pause(self, seconds: float) -> None:
-        self._sharing.pause_others(seconds)
-
     def _make_planner(self) -> ConsumerRuntime[PlanTask]:
         settings = self._settings
-        discovery = Discovery(
-            self._source, self._gate, self._database, timeout=settings.discovery_timeout, clock=self._clock
-        )
+        discovery = Discovery(self._sources, self._database, timeout=settings.discovery_timeout, clock=self._clock)
         planner = Planner(
             self._database,
             discovery,
@@ -194,7 +145,7 @@ class Worker:
                 handler=planner.handle,
                 dead_letter=dead.to_topic(topics.PROCESS_DEAD),
                 on_given_up=self._ends.of_job,
-                group_of=lambda task: task.group,
+                group_of=lambda task: planning.group_of(task, self._sources.source_of),
                 not_before=lambda task: task.not_before,
                 longest_wait=self._longest_waits(topics.PROCESS_REQUESTED, topics.PROCESS_RETRY),
             ),
@@ -217,14 +168,12 @@ class Worker:
         settings = self._settings
         shelf = Shelf(self._store)
         transfer = Transfer(
-            self._source,
-            self._gate,
+            self._sources,
             shelf,
             Copies(self._database, shelf),
             spool_dir=settings.spool_dir,
             metrics=self._metrics,
             places=settings.download_concurrency,
-            given=lambda request: self._control.remember(request.process_number, request.source_path),
         )
         fetcher = Fetcher(
             self._database,

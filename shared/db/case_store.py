@@ -58,7 +58,7 @@ def lock_case(connection: Connection, process_number: str) -> None:
 def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:
     """Insert or update a case, its lists and its documents. A document that the source no longer lists stays.
 
-    ``source_version`` is what :func:`sources.pdpj.changes.read_changed` gave with the case.
+    ``source_version`` is what :func:`sources.changes.read_changed` gave with the case.
     """
     movements, parties = inline(case)
     row = {
@@ -78,6 +78,7 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
         "related": case.related,
         "fetched_at": fetched_at,
         "source_version": source_version,
+        "source": case.source,
     }
     connection.execute(_upsert_process(), row)
     store_lists(connection, case)
@@ -97,6 +98,7 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
             "secrecy_level": document.secrecy_level,
             "source_path": document.source_path,
             "source_id": document.source_id,
+            "source": case.source,
             "court": document.court,
             "degree": document.degree,
             "instance": document.instance,

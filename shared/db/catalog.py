@@ -79,8 +79,10 @@ processes = Table(
     Column("left_out", JSONB),
     Column("related", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     moment("fetched_at", nullable=False),
-    # What HEAD ultima-atualizacao said just before this was read, where the API has it (sources/pdpj/changes.py).
+    # What HEAD ultima-atualizacao said just before this was read, where the API has it (sources/changes.py).
     Column("source_version", Text),
+    # The name of the source that this was read from (sources/registry.py).
+    Column("source", Text, nullable=False, server_default=text("'pdpj'")),
     schema=SCHEMA,
 )
 
@@ -104,6 +106,8 @@ documents = Table(
     Column("source_path", Text),
     # The source's own id, as it stands.
     Column("source_id", Text),
+    # The source that gives the document: a case may be read from another one since.
+    Column("source", Text, nullable=False, server_default=text("'pdpj'")),
     Column("court", Text),
     Column("degree", Text),
     Column("instance", Text),

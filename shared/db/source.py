@@ -1,4 +1,4 @@
-"""Schema ``source``: what the downloader's workers share: credentials of PDPJ, who is alive, a pause, plans that wait.
+"""Schema ``source``: what the downloader's workers share: credentials, who is alive, pauses, plans that wait.
 
 Written by downloader.
 """
@@ -31,8 +31,9 @@ credentials = Table(
 workers = Table(
     "workers",
     METADATA,
-    # One row a live worker: the source's concurrency is shared among them.
+    # One row for each live worker and source, with an id of its own: its rows share a source's concurrency.
     Column("worker_id", Text, primary_key=True),
+    Column("source", Text, nullable=False, server_default=text("'pdpj'")),
     moment("seen_at", nullable=False, server_default=text("now()")),
     # Since when this worker finds everything forbidden by a firewall; null: it does not.
     moment("forbidden_since"),
@@ -44,8 +45,9 @@ workers = Table(
 pauses = Table(
     "pauses",
     METADATA,
-    # 'source': nobody asks the source before this moment (Retry-After of a 429).
+    # Nobody asks the source before this moment (Retry-After of a 429). 'source' is the name of PDPJ's pause.
     Column("name", Text, primary_key=True),
+    Column("source", Text, nullable=False, server_default=text("'pdpj'")),
     moment("until", nullable=False),
     schema=SCHEMA,
 )

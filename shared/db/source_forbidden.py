@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from shared.db.source import workers
+from shared.domain.case import PDPJ
 
 _ALIVE_SECONDS: Final = 10.0
 """A worker that has been silent for longer counts for dead."""
@@ -22,27 +23,34 @@ def write(connection: Connection, worker_id: str, *, forbidden_for: float | None
     connection.execute(update(workers).where(workers.c.worker_id == worker_id).values(values))
 
 
-def answered_elsewhere(connection: Connection, worker_id: str) -> float | None:
+def answered_elsewhere(connection: Connection, worker_id: str, source: str = PDPJ) -> float | None:
     """Seconds since the source answered another live worker; None when it has not."""
     age = connection.execute(
         select(func.extract("epoch", func.now() - func.max(workers.c.answered_at))).where(
-            workers.c.worker_id != worker_id, _alive()
+            workers.c.worker_id != worker_id, workers.c.source == source, _alive()
         )
     ).scalar()
     return None if age is None else max(0.0, float(age))
 
 
 def forbidden_for(connection: Connection) -> float | None:
-    """Seconds for which the source has forbidden everything; None when it does not, or has answered since."""
-    row = connection.execute(
+    """Seconds for which a source has forbidden everything, the longest of all; None when none does, or all have
+    answered since.
+    """
+    rows = connection.execute(
         select(
             func.extract("epoch", func.now() - func.min(workers.c.forbidden_since)).label("forbidden"),
             func.extract("epoch", func.now() - func.max(workers.c.answered_at)).label("answered"),
-        ).where(_alive())
-    ).one()
-    if row.forbidden is None or (row.answered is not None and row.answered <= row.forbidden):
-        return None
-    return max(0.0, float(row.forbidden))
+        )
+        .where(_alive())
+        .group_by(workers.c.source)
+    )
+    forbidden = [
+        max(0.0, float(row.forbidden))
+        for row in rows
+        if row.forbidden is not None and (row.answered is None or row.answered > row.forbidden)
+    ]
+    return max(forbidden, default=None)
 
 
 def _alive() -> ColumnElement[bool]:

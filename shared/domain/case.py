@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
+
+PDPJ: Final = "pdpj"
+"""The source of every case that no other source is set for."""
+
+
+class Rendition(StrEnum):
+    """Which form of a document is fetched."""
+
+    BINARY = "binary"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,8 @@ class Case:
     the source's order, each once, also those that the source lists without an address. ``related`` are
     ``[{process_number, relation, class}]``. ``unlisted``: the source has a list of documents apart from the
     case, and it was missing, empty or not to be read. ``left_out``: how many documents, movements, parties, subjects
-    and representatives are beyond the bounds of :mod:`sources.pdpj.parse.bounds` and so are not in the lists here.
+    and representatives are beyond the source's bounds and so are not in the lists here. ``source`` is the name of the
+    source that the case was read from, which gives its documents too.
     """
 
     process_number: str
@@ -65,6 +77,7 @@ class Case:
     unlisted: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
     related: list[dict[str, Any]] = field(default_factory=list)
+    source: str = PDPJ
 
     @property
     def unaddressed(self) -> int:

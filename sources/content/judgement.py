@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from shared.domain.case import Rendition
 from sources.content.recognise import agrees
 from sources.errors import ShortBody
-from sources.pdpj.wire.addresses import Rendition
 
 TAIL_BYTES: Final = 4096
 """The end of a PDF stands in its last kilobytes; readers look for it in the last one, producers append a little."""

@@ -49,7 +49,7 @@ class Control(Protocol):
 
 
 class AsksDocuments(Protocol):
-    """The part of :class:`sources.pdpj.client.CourtSource` that this needs."""
+    """The part of :class:`sources.base.CourtSource` that this needs."""
 
     def open_document(self, source_path: str, *, patience: float | None = None) -> AbstractAsyncContextManager[object]:
         """Entering raises SourceError for all but a document."""

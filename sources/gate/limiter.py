@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
+from shared.domain.case import PDPJ
 from sources.gate.admission import Admission
 from sources.gate.breaker import BreakerPolicy, BreakerState
 from sources.gate.control import Control
@@ -45,11 +46,13 @@ class SourceGate:
         self,
         limit: int,
         *,
+        name: str = PDPJ,
         clock: Callable[[], float] = monotonic,
         policy: BreakerPolicy | None = None,
         on_pause: Callable[[float], None] | None = None,
     ) -> None:
         self._admission: Admission[Place] = Admission(limit, clock, policy)
+        self._name = name
         self._clock = clock
         self._on_pause = on_pause
         self._timer: asyncio.TimerHandle | None = None
@@ -188,9 +191,9 @@ class SourceGate:
                 news.set_result(None)
         now = self._admission.breaker.state
         if was is BreakerState.CLOSED and now is not BreakerState.CLOSED:
-            _log.warning("The source is away, documents wait")
+            _log.warning("The source is away, documents wait", extra={"source": self._name})
         elif was is not BreakerState.CLOSED and now is BreakerState.CLOSED:
-            _log.info("The source is back, documents are downloaded again")
+            _log.info("The source is back, documents are downloaded again", extra={"source": self._name})
 
     def _serve(self) -> None:
         """Let in who may come in, and wake up when the next one may."""

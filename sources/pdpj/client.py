@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, asynccontextmanager, closing, nullcontext
-from typing import Final, Protocol
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing, nullcontext
+from typing import Final
 
 import httpx
 
 from shared.domain import cnj
 from shared.domain.case import Case
+from sources.base import CourtSource, RequestEnded
 from sources.content.judgement import UNLISTED, Listed
 from sources.errors import (
     NoAccess,
@@ -52,37 +53,9 @@ _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 
 _NUMBER: Final = re.compile(r"[0-9.-]{20,25}")
 
-Heard = Callable[[str, SourceError | None], None]
-
 _CONTENT: Final[Fields] = (("accept", "*/*"), ("accept-encoding", "identity"))
 _METADATA: Final[Fields] = (("accept", "application/json"), ("accept-encoding", "gzip"))
 _NO_GATE: Final = nullcontext(None)
-
-
-class CourtSource(Protocol):
-    """Where cases come from. ``number`` is a CNJ number with its mask."""
-
-    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
-        """The case with all of its documents. Raises SourceError. ``patience`` as in :meth:`open_document`."""
-
-    async def last_update(self, number: str, *, within: float | None = None) -> str | None:
-        """Something that changes when the case does, to compare and nothing else; None where that cannot be told.
-
-        ``within`` is seconds; a connection that gave no answer by then is closed. Raises SourceError. It neither renews
-        the token nor counts a refusal: the case itself does that.
-        """
-
-    def open_document(
-        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
-    ) -> AbstractAsyncContextManager[DocumentStream]:
-        """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document.
-
-        ``listed`` is what the case says of it. ``patience``: seconds that each piece of the answer may take, where that
-        is less than the read time-out, and over which its pace is taken.
-        """
-
-    async def aclose(self) -> None:
-        """Close every connection."""
 
 
 class _HttpSource:
@@ -95,7 +68,7 @@ class _HttpSource:
         credentials: Credentials,
         settings: PdpjSettings,
         gate: SourceGate | None,
-        heard: Heard,
+        heard: RequestEnded,
     ) -> None:
         self._heard = heard
         self._root = httpx.URL(root)
@@ -314,7 +287,7 @@ def build_source(
     *,
     credentials: Credentials,
     limiter: SourceGate | None = None,
-    heard: Heard = _unheard,
+    heard: RequestEnded = _unheard,
 ) -> CourtSource:
     """The source that the settings choose. It owns the credentials from here on: ``aclose`` closes them too.
 

@@ -99,6 +99,10 @@ JOB_CODES: Final[dict[str, Note]] = {
     "source_throttled": Note("Nothing: the work goes on by itself.", where="document"),
     "source_unavailable": Note("Ask again later, if the source was there for other cases.", where="document"),
     "store_refused": Note("An operator looks at what the object store says in the log.", where="document"),
+    "unknown_source": Note(
+        "An operator sets AUTOS_SOURCES so that this source is read from; or reads the case again (refresh).",
+        where="document",
+    ),
     "token_rejected": Note("An operator checks what the PDPJ account may read.", where="document"),
     "unexpected_answer": Note("Ask again later; many of them mean that the source has changed.", where="document"),
 }

@@ -48,6 +48,7 @@ A duration in a list is written in seconds or as `500ms`, `30s`, `2m`, `6h`, `1d
 _TITLES: Final = {
     "Autos": "Every service",
     "Pdpj": "PDPJ",
+    "Source": "Sources",
     "PublicUrl": "Public address",
     "WebhookGuard": "Webhook addresses",
     "WebhookSigning": "Signatures of webhooks",

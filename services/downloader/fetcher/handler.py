@@ -31,6 +31,7 @@ from services.downloader.fetcher.upload import Shelf
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.records import Reports
 from shared.db.engine import Database
+from shared.domain.case import PDPJ
 from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
@@ -61,6 +62,8 @@ class FetchTask:
     told_start: bool = False
     checked: bool = False
     """Whether the request was compared with the catalog, which says where the document is and how it is called."""
+    source: str = PDPJ
+    """The name of the source that lists the document."""
     stored: StoredDocument | None = None
     """What is said to be in the object store: an earlier delivery of this record or another job brought it."""
     lost: bool = False
@@ -154,6 +157,7 @@ class Fetcher:
         )
         task.checked = True
         task.stored = listed.stored
+        task.source = listed.source
         return None
 
     async def _from_store(self, task: FetchTask, stored: StoredDocument) -> Done | None:
@@ -219,7 +223,7 @@ class Fetcher:
         if not request.source_path:
             return self._after(task, NoAddress())
         try:
-            terms = Terms(last=request.attempt > len(self._delays), replaces=task.replaces)
+            terms = Terms(last=request.attempt > len(self._delays), replaces=task.replaces, source=task.source)
             stored = await self._transfer.run(request, lambda: self._tell_start(task), task.turn, terms)
         except SourceError as error:
             return self._after(task, error)

@@ -15,13 +15,14 @@ from services.downloader.fetcher.retries import Tries, after_away, after_cut, cu
 from services.downloader.fetcher.spool import Spool
 from services.downloader.fetcher.upload import Shelf
 from services.downloader.metrics import DownloaderMetrics
+from services.downloader.source_share.connected import ConnectedSource, ConnectedSources
+from shared.domain.case import PDPJ
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
 from shared.storage.store import object_key
 from sources.content.judgement import Listed
 from sources.errors import Doubtful, SourceAway, SourceUnavailable
 from sources.gate.limiter import Slot, SourceGate, Turn
-from sources.pdpj.client import CourtSource
 
 _SHELF_SECONDS: Final = 0.5
 """For so long the store is taken to be away after it was found so."""
@@ -42,40 +43,37 @@ class Transferred:
 class Terms:
     """``last``: there is no further attempt, so a doubtful document is kept.
 
-    ``replaces`` is what is stored of an earlier listing; it stays where it is, for whoever has a link to it.
+    ``replaces`` is what is stored of an earlier listing; it stays where it is, for whoever has a link to it. ``source``
+    is the name of the source that lists the document.
     """
 
     last: bool
     replaces: StoredDocument | None = None
+    source: str = PDPJ
 
 
 class Transfer:
     """Memory is bounded by what is done at once, not by the size of a document: see Spool and Shelf.
 
-    ``places``: documents that are stored at once; those being read are the gate's to count. ``given`` is called with
-    each document that came whole.
+    ``places``: documents that are stored at once; those being read are the gates' to count.
     """
 
     def __init__(
         self,
-        source: CourtSource,
-        gate: SourceGate,
+        sources: ConnectedSources,
         shelf: Shelf,
         copies: Copies,
         *,
         spool_dir: Path,
         metrics: DownloaderMetrics,
         places: int,
-        given: Callable[[DocumentRequested], None],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._source = source
-        self._gate = gate
+        self._sources = sources
         self._shelf = shelf
         self._copies = copies
         self._spool_dir = spool_dir
         self._metrics = metrics
-        self._given = given
         self._clock = clock
         self._storing = asyncio.Semaphore(places)
         self._asking_shelf = asyncio.Lock()
@@ -89,14 +87,15 @@ class Transfer:
         Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
         this document, InfrastructureAway when the store or the disk is away, LeftLine. Nothing is stored then.
         """
+        connected = self._sources.named(terms.source)
         tries = Tries(again=request.last_error == SourceUnavailable.CODE)
         while True:
             await self._shelf_is_there(request)
             with Spool(self._spool_dir) as spool:
                 try:
-                    read = await self._through(spool, request, started, tries, turn)
+                    read = await self._through(connected, spool, request, started, tries, turn)
                 except _Away as away:
-                    tries = await self._again(away, tries, turn)
+                    tries = await self._again(connected.gate, away, tries, turn)
                     continue
                 try:
                     if read.doubtful and not terms.last:
@@ -117,14 +116,14 @@ class Transfer:
                 self._shelf_away_until = self._clock() + _SHELF_SECONDS
                 raise
 
-    async def _again(self, away: _Away, tries: Tries, turn: Turn) -> Tries:
+    async def _again(self, gate: SourceGate, away: _Away, tries: Tries, turn: Turn) -> Tries:
         """Wait until the document is to be asked for again. Raises SourceError when that costs an attempt, LeftLine."""
         error, slot = away.error, away.slot
         if cut_short(error, slot.patience):
             return after_cut(tries)
         assert slot.failure is not None
-        judgement = await self._gate.judge(slot.failure, turn)
-        wait = after_away(error, judgement, tries, documents=self._gate.documents)
+        judgement = await gate.judge(slot.failure, turn)
+        wait = after_away(error, judgement, tries, documents=gate.documents)
         if wait is None:
             raise error
         self._metrics.holds.labels(error.code).inc()
@@ -132,15 +131,21 @@ class Transfer:
         return wait.tries
 
     async def _through(
-        self, spool: Spool, request: DocumentRequested, started: Callable[[], None], tries: Tries, turn: Turn
+        self,
+        connected: ConnectedSource,
+        spool: Spool,
+        request: DocumentRequested,
+        started: Callable[[], None],
+        tries: Tries,
+        turn: Turn,
     ) -> _Read:
         """The document into the spool. A place to store it is held afterwards, for the caller to let go of."""
         slot: Slot | None = None
         try:
-            async with self._gate.slot(tries.asker(request.process_number), turn) as slot:
+            async with connected.gate.slot(tries.asker(request.process_number), turn) as slot:
                 started()
                 with self._metrics.in_flight.track_inprogress():
-                    read = await self._read(spool, request, slot)
+                    read = await self._read(connected, spool, request, slot)
                 # The place at the source is kept until there is one to store: what waits in memory has a bound.
                 await self._storing.acquire()
                 return read
@@ -174,16 +179,16 @@ class Transfer:
         self._metrics.bytes.inc(stored.size)
         return stored
 
-    async def _read(self, spool: Spool, request: DocumentRequested, slot: Slot) -> _Read:
+    async def _read(self, connected: ConnectedSource, spool: Spool, request: DocumentRequested, slot: Slot) -> _Read:
         """The document into the spool. Length and shape are checked by the stream."""
         listed = Listed(request.listed_type, request.expected_size, request.rendition)
         begun = self._clock()
-        async with self._source.open_document(request.source_path, listed, patience=slot.patience) as stream:
+        async with connected.source.open_document(request.source_path, listed, patience=slot.patience) as stream:
             slot.answered()
             async for piece in stream.aiter_bytes():
                 await spool.write(piece)
         self._metrics.fetch_seconds.observe(self._clock() - begun)
-        self._given(request)
+        connected.control.remember(request.process_number, request.source_path)
         return _Read(stream.content_type, stream.judgement.warnings, stream.judgement.doubtful)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from services.downloader.source_share.connected import ConnectedSources
 from shared.clock import Clock
 from shared.db.case_store import confirm_case, find_process, find_version, lock_case, store_case
 from shared.db.engine import Database
@@ -14,10 +15,10 @@ from shared.db.visibility import is_for_nobody
 from shared.domain.case import Case
 from shared.domain.cnj import ProcessNumber, parse
 from shared.domain.secrecy import is_public_case
+from sources.base import CourtSource
+from sources.changes import FreshCase, UnchangedCase, read_changed
 from sources.errors import ProcessNotFound, SourceTimeout, SourceUnavailable
-from sources.gate.limiter import Asker, Judgement, Slot, SourceGate
-from sources.pdpj.changes import FreshCase, UnchangedCase, read_changed
-from sources.pdpj.client import CourtSource
+from sources.gate.limiter import Asker, Judgement, Slot
 
 _MARGIN: Final = 0.95
 """A little less than the whole: the reading's own end comes before the end of all."""
@@ -34,11 +35,8 @@ class CaseFails(Exception):
 class Discovery:
     """``timeout`` is seconds for one reading, the wait for a place at the gate included."""
 
-    def __init__(
-        self, source: CourtSource, gate: SourceGate, database: Database, *, timeout: float, clock: Clock
-    ) -> None:
-        self._source = source
-        self._gate = gate
+    def __init__(self, sources: ConnectedSources, database: Database, *, timeout: float, clock: Clock) -> None:
+        self._sources = sources
         self._database = database
         self._timeout = timeout
         self._clock = clock
@@ -82,34 +80,36 @@ class Discovery:
 
         The line is the planner's as well, and behind it are jobs that need no source at all.
         """
-        if not self._gate.may_ask(process_number):
-            paused_for = self._gate.snapshot().paused_for
+        gate = self._sources.for_case(process_number).gate
+        if not gate.may_ask(process_number):
+            paused_for = gate.snapshot().paused_for
             raise SourceUnavailable("the source is not asked at the moment", paused_for or None)
 
     async def _read(self, process_number: str, stored: str | None, again: bool) -> FreshCase | UnchangedCase:
+        connected = self._sources.for_case(process_number)
         slot: Slot | None = None
         asker = Asker(process_number, again=again, about_case=True)
         try:
-            async with asyncio.timeout(self._timeout), self._gate.slot(asker) as slot:
-                return await self._ask(slot, parse(process_number), stored)
+            async with asyncio.timeout(self._timeout), connected.gate.slot(asker) as slot:
+                return await self._ask(connected.source, slot, parse(process_number), stored)
         except TimeoutError:
             error: SourceUnavailable = SourceTimeout()
         except SourceUnavailable as raised:
             error = raised
         if slot is None or slot.failure is None or slot.patience is not None:
             raise error  # it had no turn, or too little time to say anything of the case
-        if await self._gate.judge(slot.failure) is Judgement.OUTAGE:
+        if await connected.gate.judge(slot.failure) is Judgement.OUTAGE:
             raise error
         raise CaseFails(error)
 
-    async def _ask(self, slot: Slot, number: ProcessNumber, stored: str | None) -> FreshCase | UnchangedCase:
+    async def _ask(
+        self, source: CourtSource, slot: Slot, number: ProcessNumber, stored: str | None
+    ) -> FreshCase | UnchangedCase:
         seconds = self._timeout * _MARGIN
         # Inside the slot, so that the gate hears of a source that hangs.
         try:
             async with asyncio.timeout(seconds):
-                reading = await read_changed(
-                    _Patient(self._source, slot.patience), number, stored, seconds=self._timeout
-                )
+                reading = await read_changed(_Patient(source, slot.patience), number, stored, seconds=self._timeout)
         except TimeoutError:
             raise SourceTimeout from None
         slot.answered()

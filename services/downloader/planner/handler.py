@@ -8,7 +8,7 @@ leaves in the one Kafka transaction that has its offset. What is decided is in
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +33,8 @@ from shared.storage.sizes import ObjectSizes, ObjectStoreAway
 from sources.errors import SourceError
 
 DISCOVERIES: Final = "discoveries"
-"""The group of every request that must read the source first: they share their places, and leave some free."""
+"""With a source's name the group of every request that must read it first: they share their places, and leave some
+free."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,11 +55,6 @@ class PlanTask:
     event_id: str = ""
 
     @property
-    def group(self) -> str:
-        """Jobs take turns; those that need the source do not take every place."""
-        return DISCOVERIES if self.request.discover else self.request.job_id
-
-    @property
     def not_before(self) -> float | None:
         """Seconds since the epoch."""
         due = self.request.not_before
@@ -68,6 +64,12 @@ class PlanTask:
     def plan_id(self) -> str:
         """The id of what is decided for this request: a repeat finds it, another request makes another."""
         return deterministic_id("plan", self.request.job_id, self.event_id or self.origin)
+
+
+def group_of(task: PlanTask, source_of: Callable[[str], str]) -> str:
+    """Jobs take turns; those that need a source do not take every place, nor another source's."""
+    request = task.request
+    return f"{DISCOVERIES}/{source_of(request.process_number)}" if request.discover else request.job_id
 
 
 def decode(record: Record) -> PlanTask:

@@ -13,6 +13,7 @@ import orjson
 from shared.alerts.channel import Notice
 from shared.alerts.sender import AlertSender
 from shared.clock import Clock, rfc3339
+from shared.domain.case import PDPJ
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +23,20 @@ class CredentialsAlert:
     at: datetime
     source: str
     """The base URL."""
+    name: str = PDPJ
 
     @property
     def title(self) -> str:
-        return "Autos: PDPJ refuses our credentials"
+        return f"Autos: {self.name.upper()} refuses our credentials"
 
     @property
     def text(self) -> str:
         return (
             f"{self.title}.\n\nSource: {self.source}\n\n"
             "Log-ins are tried again at growing intervals, so that the account is not locked. Documents wait;\n"
-            "none has an attempt counted. Correct AUTOS_PDPJ_CLIENT_SECRET, AUTOS_PDPJ_REFRESH_TOKEN or\n"
-            "AUTOS_PDPJ_ACCESS_TOKEN, and start the downloader and the api again.\n"
+            f"none has an attempt counted. Correct {_setting(self.name, 'CLIENT_SECRET')}, "
+            f"{_setting(self.name, 'REFRESH_TOKEN')} or\n"
+            f"{_setting(self.name, 'ACCESS_TOKEN')}, and start the downloader and the api again.\n"
         )
 
     def json(self) -> bytes:
@@ -54,17 +57,19 @@ class ForbiddenAlert:
     at: datetime
     source: str
     """The base URL."""
+    name: str = PDPJ
 
     @property
     def title(self) -> str:
-        return "Autos: a firewall before PDPJ forbids everything"
+        return f"Autos: a firewall before {self.name.upper()} forbids everything"
 
     @property
     def text(self) -> str:
         return (
             f"{self.title}.\n\nSource: {self.source}\n\n"
             "Every request is answered with a 403 that is not the platform's own. Documents wait; none has an attempt\n"
-            "counted. The firewall may ask for other headers (AUTOS_PDPJ_USER_AGENT, AUTOS_PDPJ_HEADERS), or\n"
+            f"counted. The firewall may ask for other headers ({_setting(self.name, 'USER_AGENT')}, "
+            f"{_setting(self.name, 'HEADERS')}), or\n"
             "refuse the address that we come from. `autos doctor --source` tells more.\n"
         )
 
@@ -77,6 +82,11 @@ class ForbiddenAlert:
                 "data": {"source": self.source, "reason": "source_forbidden"},
             }
         )
+
+
+def _setting(source: str, name: str) -> str:
+    """The settings of a source begin with its name."""
+    return f"AUTOS_{source.upper()}_{name}"
 
 
 class SourceAlarm:

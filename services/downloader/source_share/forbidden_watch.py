@@ -9,8 +9,10 @@ from time import monotonic
 from typing import Final, Protocol
 
 from services.downloader.source_share.forbidden import Forbidden
+from services.downloader.source_share.worker_rows import row_id
 from shared.db import source_forbidden
 from shared.db.engine import Database
+from shared.domain.case import PDPJ
 from shared.errors import InfrastructureAway
 from sources.errors import SourceError
 
@@ -26,7 +28,7 @@ class Rings(Protocol):
 
 
 class ForbiddenWatch:
-    """One for each worker. ``seconds`` of nothing but a firewall's 403 are the source's state."""
+    """One for each worker and source. ``seconds`` of nothing but a firewall's 403 are the source's state."""
 
     def __init__(
         self,
@@ -35,10 +37,12 @@ class ForbiddenWatch:
         alarm: Rings,
         *,
         seconds: float,
+        source: str = PDPJ,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._database = database
-        self._worker_id = worker_id
+        self._row_id = row_id(worker_id, source)
+        self._source = source
         self._alarm = alarm
         self._clock = clock
         self._state = Forbidden(seconds)
@@ -59,9 +63,9 @@ class ForbiddenWatch:
 
     async def once(self) -> None:
         """One round. Raises InfrastructureAway."""
-        state, worker_id = self._state, self._worker_id
+        state, identity, source = self._state, self._row_id, self._source
         elsewhere = await self._database.run(
-            lambda connection: source_forbidden.answered_elsewhere(connection, worker_id)
+            lambda connection: source_forbidden.answered_elsewhere(connection, identity, source)
         )
         now = self._clock()
         if elsewhere is not None:
@@ -71,7 +75,7 @@ class ForbiddenWatch:
         answered_ago = None if state.answered_at is None else now - state.answered_at
         await self._database.run(
             lambda connection: source_forbidden.write(
-                connection, worker_id, forbidden_for=forbidden_for, answered_ago=answered_ago
+                connection, identity, forbidden_for=forbidden_for, answered_ago=answered_ago
             )
         )
 
@@ -79,7 +83,9 @@ class ForbiddenWatch:
         if since is not None:
             self._alarm.refused()
             if not self._told:
-                _log.error("A firewall before the source forbids everything, documents wait")
+                _log.error(
+                    "A firewall before the source forbids everything, documents wait", extra={"source": self._source}
+                )
         elif self._told:
-            _log.info("The source answers again")
+            _log.info("The source answers again", extra={"source": self._source})
         self._told = since is not None

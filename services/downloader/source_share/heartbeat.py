@@ -1,4 +1,4 @@
-"""The worker's heartbeat: its share of the source, the pauses of all workers, the jobs that were cancelled."""
+"""The worker's heartbeat for a source: its share of it, the pauses of all workers, the jobs that were cancelled."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.share import BEAT_SECONDS, DEAD_SECONDS, share
 from services.downloader.source_share.worker_rows import Beat, beat, leave, write_pause
 from shared.db.engine import Database
+from shared.domain.case import PDPJ
 from shared.errors import InfrastructureAway
 from sources.gate.breaker import BreakerState
 from sources.gate.limiter import SourceGate
@@ -36,8 +37,10 @@ class Sharing:
         total: int,
         capacity: int,
         metrics: DownloaderMetrics,
+        source: str = PDPJ,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._source = source
         self._worker_id = worker_id
         self._database = database
         self._gate = gate
@@ -71,7 +74,7 @@ class Sharing:
                 await self.beat()
         finally:
             try:
-                await self._database.run(lambda connection: leave(connection, self._worker_id))
+                await self._database.run(lambda connection: leave(connection, self._worker_id, self._source))
             except InfrastructureAway:
                 _log.info("left without a word: the others will notice")
 
@@ -82,7 +85,9 @@ class Sharing:
         pause_until = self._pause_until
         pause = max(0.0, pause_until - begun)
         try:
-            learned = await self._database.run(lambda connection: _beat(connection, self._worker_id, pause))
+            learned = await self._database.run(
+                lambda connection: _beat(connection, self._worker_id, self._source, pause)
+            )
             await self._cancellations.refresh()
         except InfrastructureAway:
             if not self._away:
@@ -122,11 +127,10 @@ class Sharing:
             silent=now - self._last_beat,
         )
         found = self._gate.snapshot()
-        self._metrics.breaker_state.set(_BREAKER[found.breaker])
-        self._metrics.source_limit.set(found.limit)
+        self._metrics.note_source(self._source, _BREAKER[found.breaker], found.limit)
 
 
-def _beat(connection: Connection, worker_id: str, pause: float) -> Beat:
+def _beat(connection: Connection, worker_id: str, source: str, pause: float) -> Beat:
     if pause > 0:
-        write_pause(connection, pause)
-    return beat(connection, worker_id)
+        write_pause(connection, pause, source)
+    return beat(connection, worker_id, source)

@@ -1,4 +1,4 @@
-"""The workers' rows in schema ``source``: who is alive, and until when nobody asks the source."""
+"""The workers' rows in schema ``source``: who is alive, and until when nobody asks which source."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.downloader.source_share.share import DEAD_SECONDS
 from shared.db.source import pauses, workers
-
-PAUSE: Final = "source"
-"""The name of the one pause there is: of the whole source, after a 429."""
+from shared.domain.case import PDPJ
 
 _FORGET_SECONDS: Final = 60 * DEAD_SECONDS
+
+
+def row_id(worker_id: str, source: str) -> str:
+    """The id of a worker's row for a source. PDPJ's is the worker's own, as before there were others."""
+    return worker_id if source == PDPJ else f"{worker_id} {source}"
+
+
+def pause_name(source: str) -> str:
+    """The name of a source's pause. PDPJ's is "source", as before there were others."""
+    return "source" if source == PDPJ else f"source {source}"
 
 
 class Beat(NamedTuple):
@@ -24,33 +32,37 @@ class Beat(NamedTuple):
     pause: float
 
 
-def beat(connection: Connection, worker_id: str) -> Beat:
-    """Write this worker's heartbeat and read what the others have written. Times are the database's own."""
-    statement = insert(workers).values(worker_id=worker_id, seen_at=func.now())
+def beat(connection: Connection, worker_id: str, source: str = PDPJ) -> Beat:
+    """Write this worker's heartbeat for a source and read the others'. Times are the database's own."""
+    identity = row_id(worker_id, source)
+    statement = insert(workers).values(worker_id=identity, source=source, seen_at=func.now())
     connection.execute(statement.on_conflict_do_update(index_elements=["worker_id"], set_={"seen_at": func.now()}))
     live = connection.execute(
         select(func.count())
         .select_from(workers)
-        .where(workers.c.seen_at > func.now() - timedelta(seconds=DEAD_SECONDS))
+        .where(workers.c.source == source, workers.c.seen_at > func.now() - timedelta(seconds=DEAD_SECONDS))
     ).scalar_one()
     left = connection.execute(
-        select(func.extract("epoch", pauses.c.until - func.now())).where(pauses.c.name == PAUSE)
+        select(func.extract("epoch", pauses.c.until - func.now())).where(pauses.c.name == pause_name(source))
     ).scalar()
     return Beat(int(live), max(0.0, float(left or 0.0)))
 
 
-def leave(connection: Connection, worker_id: str) -> None:
-    """Take this worker's row away, and those of workers long dead."""
+def leave(connection: Connection, worker_id: str, source: str = PDPJ) -> None:
+    """Take this worker's row for a source away, and those of workers long dead."""
     connection.execute(
         delete(workers).where(
-            (workers.c.worker_id == worker_id) | (workers.c.seen_at < func.now() - timedelta(seconds=_FORGET_SECONDS))
+            (workers.c.worker_id == row_id(worker_id, source))
+            | (workers.c.seen_at < func.now() - timedelta(seconds=_FORGET_SECONDS))
         )
     )
 
 
-def write_pause(connection: Connection, seconds: float) -> None:
+def write_pause(connection: Connection, seconds: float, source: str = PDPJ) -> None:
     """Every worker stops asking the source for ``seconds`` from now; a longer pause that is there stays."""
-    statement = insert(pauses).values(name=PAUSE, until=func.now() + timedelta(seconds=seconds))
+    statement = insert(pauses).values(
+        name=pause_name(source), source=source, until=func.now() + timedelta(seconds=seconds)
+    )
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["name"], set_={"until": func.greatest(pauses.c.until, statement.excluded.until)}

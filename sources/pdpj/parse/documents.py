@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.domain.case import CaseDocument
+from shared.domain.case import CaseDocument, Rendition
 from shared.domain.secrecy import listed_level
 from sources.pdpj.parse.fields import as_dict, byte_count, count, integer, text
 from sources.pdpj.parse.moments import moment
 from sources.pdpj.parse.secrecy import stricter, word_of
-from sources.pdpj.wire.addresses import Address, Rendition, address_of, content_path, derived_id, is_source_path, our_id
+from sources.pdpj.wire.addresses import Address, address_of, content_path, derived_id, is_source_path, our_id
 
 __all__ = ["Listing", "binary_path", "is_source_path", "listed_in", "read_documents"]
 

@@ -12,11 +12,11 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from shared.domain import cnj
+from shared.domain.case import Rendition
 from sources.pdpj.parse.fields import as_dict, text, uuid_text
 
 _ADDRESS: Final = re.compile(
@@ -29,13 +29,6 @@ _LONGEST_ID: Final = 300
 _LONGEST_ADDRESS: Final = 4000
 _OURS: Final = uuid.UUID("5f0c2f8e-4a0d-5c0b-9d1e-6a7a3c1b9f20")
 """The name space of the ids that are made from ids that are no UUIDs."""
-
-
-class Rendition(StrEnum):
-    """Which form of a document is fetched."""
-
-    BINARY = "binary"
-    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)

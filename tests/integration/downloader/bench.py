@@ -35,6 +35,7 @@ from shared.kafka.config import common_config
 from shared.kafka.producer import Producer
 from shared.records import OutgoingRecord
 from shared.storage.store import make_client
+from sources.registry import SOURCES, SourceRegistry
 from tests.support import Servers, wait_until, wait_until_async
 
 INPUTS = (
@@ -66,6 +67,7 @@ class Bench:
     data_dir: Path
     prefix: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:8]}")
     heard: list[Heard] = field(default_factory=list)
+    sources: SourceRegistry = SOURCES
 
     async def open(self) -> None:
         self.database = Database.connect(self.servers.owner_url, application_name="test", pool_size=2)
@@ -118,7 +120,7 @@ class Bench:
         A second one at the same time needs a ``replica`` of its own.
         """
         self.registry = CollectorRegistry()
-        worker = Worker(self.settings(**options), registry=self.registry)
+        worker = Worker(self.settings(**options), registry=self.registry, sources=self.sources)
         stop = asyncio.Event()
         running = asyncio.ensure_future(worker.run(stop))
         try:

@@ -154,13 +154,18 @@ async def most_at_once(bench: Bench) -> int:
     for number in numbers:
         bench.pdpj.put_case(number, documents=20, size=2_000, latency=0.05)
     settings = {"source_concurrency": 8, "download_concurrency": 8}
-    async with (
-        bench.worker(replica=f"{bench.prefix}.1", **settings) as one,
-        bench.worker(replica=f"{bench.prefix}.2", **settings) as two,
-    ):
-        # A newcomer has the whole of its share when the others have counted it.
-        await wait_until_async(lambda: [one._gate.limit, two._gate.limit] == [4, 4], 30)
-        jobs = [await bench.ask(number) for number in numbers]
-        for job in jobs:
-            await bench.ended(job, timeout=60)
+    async with bench.worker(replica=f"{bench.prefix}.1", **settings):
+        both = [bench.registry]
+        async with bench.worker(replica=f"{bench.prefix}.2", **settings):
+            both.append(bench.registry)
+            # A newcomer has the whole of its share when the others have counted it.
+            await wait_until_async(lambda: [limit(each) for each in both] == [4, 4], 30)
+            jobs = [await bench.ask(number) for number in numbers]
+            for job in jobs:
+                await bench.ended(job, timeout=60)
     return bench.pdpj.metrics(by_case=False).max_in_flight
+
+
+def limit(registry: CollectorRegistry) -> float | None:
+    """How many requests a worker may have open."""
+    return registry.get_sample_value("autos_downloader_source_limit")

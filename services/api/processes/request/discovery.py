@@ -16,8 +16,8 @@ from services.api.processes.request.single_flight import SingleFlight
 from shared.clock import Clock
 from shared.domain.case import Case
 from shared.domain.cnj import ProcessNumber
+from sources.changes import TellsChanges, UnchangedCase, read_changed
 from sources.errors import NoAccess, ProcessNotFound, SourceError
-from sources.pdpj.changes import TellsChanges, UnchangedCase, read_changed
 
 _KEEP_SECONDS: Final = 1.0
 

@@ -76,10 +76,12 @@ def test_a_garbled_count_of_answers_is_none(garbled: bytes) -> None:
     assert planning.decode(Record("t", 0, 0, record.key, record.value, headers)).answers == 0
 
 
-def test_requests_that_need_the_source_share_their_places() -> None:
+def test_requests_that_need_the_same_source_share_their_places() -> None:
     waiting = planning.PlanTask(PROCESS)
     ready = planning.PlanTask(PROCESS.model_copy(update={"discover": False}))
-    assert (waiting.group, ready.group) == ("discoveries", JOB)
+    assert planning.group_of(waiting, lambda _: "pdpj") == "discoveries/pdpj"
+    assert planning.group_of(waiting, lambda _: "other") == "discoveries/other"
+    assert planning.group_of(ready, lambda _: "pdpj") == JOB
 
 
 STEPS: list[Callable[[Reports], OutgoingRecord]] = [

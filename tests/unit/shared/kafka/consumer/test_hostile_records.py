@@ -29,6 +29,7 @@ from shared.events.webhook_subscribed import EndpointEnableRequested, Redelivery
 from shared.kafka.consumer.client import record_of
 from shared.kafka.consumer.dead_letter import to_topic
 from shared.records import Record
+from sources.registry import Courts
 from tools.schemas.samples import sample as sample_of
 
 _notified = decoder(ProcessCompleted, WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested)
@@ -37,7 +38,7 @@ _woken = decoder(WebhookRetry)
 
 def _planner(record: Record) -> None:
     task = planning.decode(record)
-    _usable(task.group, task.not_before)
+    _usable(planning.group_of(task, Courts({}).source_of), task.not_before)
 
 
 def _fetcher(record: Record) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.case import Case, CaseDocument
 from shared.domain.cnj import ProcessNumber, parse
+from sources.changes import FreshCase, UnchangedCase, read_changed
 from sources.errors import (
     CredentialsRefused,
     NoAccess,
@@ -19,7 +20,6 @@ from sources.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from sources.pdpj.changes import FreshCase, UnchangedCase, read_changed
 
 NUMBER = parse("1000145-91.2023.8.26.0597")
 DOCUMENT = CaseDocument(

@@ -19,7 +19,7 @@ _VERSION_PART: Final = 0.25
 
 
 class TellsChanges(Protocol):
-    """The part of :class:`sources.pdpj.client.CourtSource` that this needs."""
+    """The part of :class:`sources.base.CourtSource` that this needs."""
 
     async def fetch_case(self, number: ProcessNumber) -> Case:
         """The case as the source has it now. Raises SourceError."""

@@ -104,7 +104,7 @@ def misplaced(headers: Mapping[str, str], head: bytes, wanted: Wanted) -> Source
         value = read_json(head)
     except ValueError:
         return UnexpectedAnswer("the source answered JSON in place of a document")
-    if value == [] or as_dict(value).get("content") == [] or _code_in(value) == 404:
+    if _is_empty(value) or _code_in(value) == 404:
         return DocumentNotFound()
     return UnexpectedAnswer("the source answered JSON in place of a document")
 
@@ -124,6 +124,11 @@ def is_platforms_own(body: bytes) -> bool:
     told = as_dict(value)
     message = next((found for name in _MESSAGES if (found := text(told.get(name))) is not None), None)
     return message is not None and _code_in(value) is not None and _ROUTE.search(_plain(message)) is None
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether it is an empty list, or a page without content, which says so by [] or by null."""
+    return value == [] or (isinstance(value, dict) and value.get("content", value) in ([], None))
 
 
 def _code_in(value: Any) -> int | None:

@@ -77,7 +77,8 @@ def _two_courts(case: SourceCase) -> list[Json]:
     ours["tramitacoes"][0]["documentos"] = documents[half:]
     court = {**theirs["tramitacoes"][0]["tribunal"], **writing.SECOND_COURT}
     theirs["siglaTribunal"] = court["sigla"]
-    theirs["tramitacoes"] = [{**theirs["tramitacoes"][0], "tribunal": court, "documentos": documents[:half]}]
+    docket = {**theirs["tramitacoes"][0], "tribunal": court, "movimentos": [], "documentos": documents[:half]}
+    theirs["tramitacoes"] = [docket]
     return [ours, theirs]
 
 

@@ -96,6 +96,7 @@ def _two_courts(element: Json) -> list[Json]:
         "tramitacaoAtual": {
             **current,
             "tribunal": writing.SECOND_COURT,
+            "movimentos": [],
             "documentos": documents[:half],
         },
         "tramitacoes": [],

@@ -115,6 +115,8 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
     [
         (JSON, b"[]", Wanted.DOCUMENT, "document_not_found"),
         (JSON, b'{"content": []}', Wanted.DOCUMENT, "document_not_found"),
+        (JSON, b'{"content": null, "numberOfElements": 0}', Wanted.DOCUMENT, "document_not_found"),
+        (JSON, b"{}", Wanted.DOCUMENT, "unexpected_answer"),
         (JSON, b'{"message": "x"}', Wanted.DOCUMENT, "unexpected_answer"),
         (JSON, b"{", Wanted.DOCUMENT, "unexpected_answer"),
         ({"content-type": "application/problem+json"}, b"{}", Wanted.DOCUMENT, "unexpected_answer"),

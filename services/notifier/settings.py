@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from services.notifier.sending.payload import BARE_BYTES
+from services.notifier.domain.body_form import BARE_BYTES
 from shared.settings import (
     AlertSettings,
     DatabaseSettings,
@@ -31,7 +31,7 @@ class NotifierSettings(
     WebhookGuardSettings,
     WebhookSigningSettings,
 ):
-    """What the notifier is told from outside. Times are seconds."""
+    """The settings of the notifier. Times are seconds."""
 
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=30)
     """Seconds for one attempt, headers and body of the answer included."""

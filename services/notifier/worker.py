@@ -1,4 +1,4 @@
-"""The notifier's process: consumers, dispatcher, sweeper, alerts and the relay, put together and ended in order."""
+"""The notifier's process: starts consumers, dispatcher, sweeper, alerts and relay, and ends them in order."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from services.notifier.alerts.outbox import OutboxAlerter
-from services.notifier.alerts.sender import Alerter
-from services.notifier.domain.breaker import BreakerPolicy
-from services.notifier.domain.delivery import RetryPolicy
-from services.notifier.domain.lanes import Lanes, Limits
+from services.notifier.alerts.endpoint_alerts import EndpointAlerter
+from services.notifier.alerts.outbox_alerts import OutboxAlerter
+from services.notifier.domain.endpoint_breaker import EndpointBreakerPolicy
+from services.notifier.domain.endpoint_queues import EndpointQueues, QueuePolicy
+from services.notifier.domain.retry_policy import RetryPolicy
+from services.notifier.domain.slots import SlotLimits
 from services.notifier.intake.handlers import Intake
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.sending.attempt import Sender, SendingPolicy
-from services.notifier.sending.body import Bodies
-from services.notifier.sending.dispatcher import Dispatcher
+from services.notifier.sending.bodies import WebhookBodies
+from services.notifier.sending.call import ReceiverCall
+from services.notifier.sending.claim import Claims
+from services.notifier.sending.dispatcher import DeliveryDispatcher
+from services.notifier.sending.policy import SendingPolicy
+from services.notifier.sending.prepare import Preparation
+from services.notifier.sending.record import Recorder
 from services.notifier.sending.sweeper import Sweeper, SweepPolicy
 from services.notifier.settings import NotifierSettings
 from shared.alerts.sender import AlertSender, channels_of
@@ -47,9 +52,9 @@ from shared.outbox.relay import OutboxRelay
 from shared.storage.presigning import make_links
 
 _LEASE_MARGIN: Final = 8.0
-"""Seconds that a lease lasts longer than an attempt can: to make the body before it and to record it after."""
+"""Seconds that a lease outlasts the time-out of a call: to render the body before it and to record it after."""
 _GATHER_SECONDS: Final = 0.05
-"""What goes out here tells what has happened, or wakes in five seconds at the soonest: it may gather under load."""
+"""Events here say what has happened, or wake in five seconds at the soonest: they may gather under load."""
 _HANDLERS: Final = 200
 _LONGEST_WAIT: Final = 1.1 * 6 * 3600.0
 """Seconds: the longest retry delay and its jitter, or the longest Retry-After."""
@@ -74,43 +79,14 @@ class Notifier:
             metrics=OutboxMetrics(delivery.SCHEMA, registry),
         )
         metrics = NotifierMetrics(registry)
-        policy = RetryPolicy(
-            delays=settings.webhook_retry_delays, lease=settings.webhook_timeout_seconds + _LEASE_MARGIN
-        )
+        policy = _sending_policy(settings)
         self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
-        self._sender = AlertSender(
+        self._alert_sender = AlertSender(
             list(channels_of(settings)), lambda way, outcome: metrics.alerts.labels(way, outcome).inc()
         )
-        bodies = Bodies(
-            make_links(settings, clock),
-            clock,
-            most_bytes=settings.webhook_max_body_bytes,
-            public_url=settings.api_public_url,
-        )
-        sending = SendingPolicy(
-            retry=policy,
-            timeout=settings.webhook_timeout_seconds,
-            disable_after=timedelta(days=settings.webhook_disable_after_days),
-            private_key=settings.signing_key,
-        )
-        self.dispatcher = Dispatcher(
-            database=self.database,
-            lanes=Lanes(_limits(settings)),
-            sender=Sender(
-                database=self.database,
-                caller=self._caller,
-                bodies=bodies,
-                policy=sending,
-                clock=clock,
-                metrics=metrics,
-            ),
-            bodies=bodies,
-            policy=sending,
-            clock=clock,
-            metrics=metrics,
-        )
+        self.dispatcher = self._make_dispatcher(policy, clock, metrics)
         self._intake = Intake(
-            database=self.database, dispatcher=self.dispatcher, policy=policy, clock=clock, metrics=metrics
+            database=self.database, dispatcher=self.dispatcher, policy=policy.retry, clock=clock, metrics=metrics
         )
         self._sweeper = Sweeper(
             database=self.database,
@@ -121,20 +97,33 @@ class Notifier:
             clock=clock,
             metrics=metrics,
         )
-        self._alerter = Alerter(
-            database=self.database,
-            sender=self._sender,
-            interval=timedelta(seconds=settings.alert_interval_seconds),
-            clock=clock,
+        interval = timedelta(seconds=settings.alert_interval_seconds)
+        self._endpoint_alerter = EndpointAlerter(
+            database=self.database, sender=self._alert_sender, interval=interval, clock=clock
         )
-        self._outbox_alerter = OutboxAlerter(
-            self.database, self._sender, interval=timedelta(seconds=settings.alert_interval_seconds), clock=clock
-        )
+        self._outbox_alerter = OutboxAlerter(self.database, self._alert_sender, interval=interval, clock=clock)
         kafka_metrics = KafkaMetrics(registry)
         self._runtimes: list[ConsumerRuntime[Any]] = [
             self._events_runtime(kafka_metrics),
             self._wakes_runtime(kafka_metrics),
         ]
+
+    def _make_dispatcher(self, policy: SendingPolicy, clock: Clock, metrics: NotifierMetrics) -> DeliveryDispatcher:
+        settings = self._settings
+        bodies = WebhookBodies(
+            make_links(settings, clock),
+            clock,
+            most_bytes=settings.webhook_max_body_bytes,
+            public_url=settings.api_public_url,
+        )
+        return DeliveryDispatcher(
+            queues=EndpointQueues(_queue_policy(settings)),
+            claims=Claims(self.database, bodies, policy.retry, clock),
+            preparation=Preparation(self.database, bodies, policy, clock),
+            call=ReceiverCall(self._caller, clock, metrics),
+            recorder=Recorder(self.database, policy, clock),
+            metrics=metrics,
+        )
 
     def _events_runtime(self, metrics: KafkaMetrics) -> ConsumerRuntime[Event]:
         async def handle(event: Event) -> Done:
@@ -201,7 +190,7 @@ class Notifier:
             *(runtime.run() for runtime in self._runtimes),
             self.dispatcher.run(),
             self._sweeper.run(ending),
-            self._alerter.run(ending, self.dispatcher.on_trouble),
+            self._endpoint_alerter.run(ending, self.dispatcher.alert_due),
             self._outbox_alerter.run(ending),
         ]
         tasks = [asyncio.create_task(part) for part in parts]
@@ -222,21 +211,33 @@ class Notifier:
 
     async def _close(self) -> None:
         await self._caller.aclose()
-        await self._sender.aclose()
+        await self._alert_sender.aclose()
         await asyncio.to_thread(self._relay.stop)
         await asyncio.to_thread(self._producer.close)
         await asyncio.to_thread(self.database.close)
 
 
-def _limits(settings: NotifierSettings) -> Limits:
+def _sending_policy(settings: NotifierSettings) -> SendingPolicy:
+    timeout = settings.webhook_timeout_seconds
+    return SendingPolicy(
+        retry=RetryPolicy(delays=settings.webhook_retry_delays, lease=timeout + _LEASE_MARGIN),
+        timeout=timeout,
+        disable_after=timedelta(days=settings.webhook_disable_after_days),
+        private_key=settings.signing_key,
+    )
+
+
+def _queue_policy(settings: NotifierSettings) -> QueuePolicy:
     rate = settings.webhook_endpoint_rate
-    return Limits(
-        in_all=settings.webhook_in_flight,
-        by_client=settings.webhook_in_flight_per_client,
-        by_origin=settings.webhook_in_flight_per_origin,
-        by_endpoint=settings.webhook_in_flight_per_endpoint,
+    return QueuePolicy(
+        slots=SlotLimits(
+            in_all=settings.webhook_in_flight,
+            by_client=settings.webhook_in_flight_per_client,
+            by_origin=settings.webhook_in_flight_per_origin,
+            by_endpoint=settings.webhook_in_flight_per_endpoint,
+        ),
         interval=rate.interval if rate else 0.0,
-        breaker=BreakerPolicy(failures=settings.webhook_breaker_failures),
+        breaker=EndpointBreakerPolicy(failures=settings.webhook_breaker_failures),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from services.status.batch import BatchWriter
+from services.status.batch_writer import BatchWriter
 from services.status.faust_stream.credentials import UnsupportedKafkaConfig, credentials
 from services.status.faust_stream.log_filter import quieten_aiokafka
 from services.status.metrics import StatusMetrics

@@ -16,10 +16,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, MetaData, func, or_, select, text, update
 from sqlalchemy.schema import CreateSchema, DropSchema
 
-from services.status.batch import sort_out
+from services.status.batch_writer import decode_all
 from services.status.projection.apply import Projection, announce
 from services.status.projection.project import completion
-from services.status.projection.rows import Job, Occurrence
+from services.status.projection.rows import JobRow, Occurrence
 from services.status.projection.statements import REBUILD_LOCK
 from services.status.replay import Replay
 from shared.clock import Clock, utc_now
@@ -123,8 +123,8 @@ class _Rebuild:
         return Rebuilt(self._events, self._skipped, jobs, documents, len(ends))
 
     def _apply(self, connection: Connection, records: Sequence[Record]) -> None:
-        occurrences, poison = sort_out(records)
-        self._skipped += len(poison)
+        occurrences, rejected = decode_all(records)
+        self._skipped += len(rejected)
         self._apply_storable(connection, occurrences)
         self._on_progress(self._events)
 
@@ -169,12 +169,12 @@ def _keep_versions(connection: Connection) -> None:
 def _ends_not_announced(connection: Connection) -> list[ProcessCompleted]:
     old, new = progress.jobs, _NEW_TABLES[0]
     statement = (
-        select(*(new.c[name] for name in Job._fields))
+        select(*(new.c[name] for name in JobRow._fields))
         .join(old, old.c.job_id == new.c.job_id, isouter=True)
         .where(new.c.completed_at.is_not(None), or_(old.c.job_id.is_(None), old.c.completed_at.is_(None)))
         .order_by(new.c.completed_at, new.c.job_id)
     )
-    return [completion(Job(*row)) for row in connection.execute(statement)]
+    return [completion(JobRow(**row)) for row in connection.execute(statement).mappings()]
 
 
 def _swap(connection: Connection) -> None:

@@ -1,9 +1,9 @@
-"""The worker: what Faust reads, in batches into transactions, and offsets committed after them, never before.
+"""The worker: writes what Faust reads in batches, and commits offsets after their transaction, never before.
 
-Offsets are kept here and not by Faust's acknowledgements: those count a transaction marker's gap in the offsets
+Offsets are kept here and not by Faust's acknowledgements. Those count a transaction marker's gap in the offsets
 together with the record behind it, and may pass records that a rebalance threw out of the buffer. Here a batch's
-records count only while the group's generation is the one they were fetched in; records of an older one are
-dropped, since Faust fetches them again from the committed offset.
+records count only in the group generation that they were fetched in. Records of an older one are dropped, since Faust
+fetches them again from the committed offset.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from typing import Any, Final, cast
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from services.status.batch import BatchWriter
-from services.status.faust_stream.app import StatusApp, make_app
-from services.status.faust_stream.driver import ReadCommittedConsumer
+from services.status.batch_writer import BatchWriter
+from services.status.faust_stream.app import make_app
+from services.status.faust_stream.driver import StatusApp
 from services.status.faust_stream.headers import UNREADABLE, read_leniently
-from services.status.gathering import Gatherer
+from services.status.gatherer import Gatherer
 from services.status.metrics import StatusMetrics
-from services.status.projection.urgency import Outlook
+from services.status.projection.urgency import RemainingDocuments
 from services.status.settings import StatusSettings
+from shared.concurrency.outage import Outage
 from shared.errors import InfrastructureAway
 from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.config import common_config
@@ -71,7 +72,12 @@ class StatusWorker:
         self._positions: dict[Any, int] = {}
         self._committed: dict[Any, int] = {}
         self._writing = asyncio.Lock()
-        self._outlook = Outlook()
+        self._remaining = RemainingDocuments()
+        self._outage = Outage(
+            _log,
+            began="The projection waits, its batch is tried again",
+            over="The projection goes on",
+        )
         self._gatherer = self._new_gatherer()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,7 +95,7 @@ class StatusWorker:
                     await self._run_application()
                 # Faust raises what its client raised; another application begins where the offsets are.
                 except Exception as error:  # noqa: BLE001
-                    _log.warning("consumer ended, starting another", extra={"error": type(error).__name__})
+                    _log.warning("The consumer ended, another is started", extra={"error": type(error).__name__})
                 lived = asyncio.get_running_loop().time() - began
                 wait = _FIRST_WAIT if lived > 60 else min(wait * 2, _LONGEST_WAIT)
                 await self._pause(wait)
@@ -98,14 +104,14 @@ class StatusWorker:
 
     async def _run_application(self) -> None:
         self._positions, self._committed = {}, {}
-        self._outlook.forget()
+        self._remaining.forget()
         self._gatherer = self._new_gatherer()
         app = self._app = make_app(self._settings, self._topic, self._take)
         cast(Any, app.on_partitions_revoked).connect(self._on_revoked)
         gathering = asyncio.create_task(self._gatherer.run())
         committing = asyncio.create_task(self._commit_regularly(app))
         stopping = asyncio.create_task(self._stop.wait())
-        ending = asyncio.create_task(app._crashed.wait())
+        ending = asyncio.create_task(app.wait_for_crash())
         try:
             await app.start()
             await asyncio.wait({stopping, ending, gathering}, return_when=asyncio.FIRST_COMPLETED)
@@ -129,7 +135,10 @@ class StatusWorker:
         try:
             await asyncio.wait_for(app.stop(), self._settings.shutdown_seconds / 2)
         except Exception as error:  # noqa: BLE001
-            _log.warning("consumer not ended in order", extra={"error": type(error).__name__})
+            _log.warning(
+                "The consumer did not stop in time, its partitions move when its session ends",
+                extra={"error": type(error).__name__},
+            )
         self._app = None
 
     def _new_gatherer(self) -> Gatherer[Any]:
@@ -141,7 +150,7 @@ class StatusWorker:
         message = event.message
         kind = next((value for name, value in message.headers or () if name == "ce_type"), None) or b""
         key, value = message.key or b"", message.value or b""
-        await self._gatherer.add(message, urgent=lambda: self._outlook.may_end(kind, key, value))
+        await self._gatherer.add(message, urgent=lambda: self._remaining.may_end(kind, key, value))
 
     async def _write_batch(self, gathered: Sequence[Any]) -> None:
         """Write a batch; returns when it is committed or when the worker stops. Never raises but CancelledError."""
@@ -158,34 +167,31 @@ class StatusWorker:
                     self._positions[message.tp] = message.offset + 1
 
     async def _write(self, records: Sequence[Record]) -> bool:
-        """Whether the records are committed; only a stop ends the patience."""
-        wait, complained = _FIRST_WAIT, False
+        """Write the records, however often it takes; False when a stop came first."""
+        wait, failed = _FIRST_WAIT, False
         loop = asyncio.get_running_loop()
         while True:
             try:
                 left = await asyncio.shield(loop.run_in_executor(self._thread, self._writer.write, records))
+            except InfrastructureAway as away:
+                cause = type(away.__cause__).__name__ if away.__cause__ else None
+                self._outage.began(what=away.what, error=cause)
             # The loop must go on, whatever it is: an exception here would acknowledge by leaving.
             except Exception as error:  # noqa: BLE001
-                self._metrics.retries.inc()
-                if not complained:
-                    self._complain(error)
-                complained = True
-                await self._pause(wait * random.uniform(0.5, 1.0))  # noqa: S311
-                wait = min(wait * 2, _LONGEST_WAIT)
-                if self._stop.is_set():
-                    return False
+                if not failed:
+                    _log.exception(
+                        "A batch could not be written, it is tried again", extra={"error": type(error).__name__}
+                    )
+                failed = True
             else:
-                if complained:
-                    _log.info("projection goes on")
-                self._outlook.learn(left)
+                self._outage.is_over()
+                self._remaining.learn(left)
                 return True
-
-    def _complain(self, error: Exception) -> None:
-        if isinstance(error, InfrastructureAway):
-            cause = type(error.__cause__).__name__ if error.__cause__ else None
-            _log.warning("projection waits, trying again", extra={"what": error.what, "error": cause})
-        else:
-            _log.error("projection failed, trying again", extra={"error": type(error).__name__}, exc_info=error)
+            self._metrics.retries.inc()
+            await self._pause(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait = min(wait * 2, _LONGEST_WAIT)
+            if self._stop.is_set():
+                return False
 
     async def _on_revoked(self, app: Any, revoked: Any, **_: Any) -> None:
         """Commit what is written of the partitions that go away, the batch in progress included."""
@@ -193,11 +199,11 @@ class StatusWorker:
             async with asyncio.timeout(_REVOCATION_SECONDS), self._writing:
                 await self._commit(app)
         except TimeoutError:
-            _log.info("partitions given up during a transaction; its events come again")
+            _log.info("Partitions were revoked during a transaction, its events are read again")
         for partition in revoked:
             self._positions.pop(partition, None)
             self._committed.pop(partition, None)
-        self._outlook.forget()
+        self._remaining.forget()
 
     async def _commit_regularly(self, app: StatusApp) -> None:
         while True:
@@ -206,24 +212,25 @@ class StatusWorker:
 
     async def _commit(self, app: StatusApp) -> None:
         ahead = {tp: offset for tp, offset in self._positions.items() if self._committed.get(tp) != offset}
-        if ahead and not app.should_stop and await cast(ReadCommittedConsumer, app.consumer)._commit(ahead):
+        if ahead and not app.should_stop and await app.commit_offsets(ahead):
             self._committed.update(ahead)
 
     async def _wait_for_broker(self) -> None:
         """Return when the broker answers and the topic is there, or at the stop."""
         admin = AdminClient(common_config(self._settings.kafka_bootstrap_servers, self._settings.kafka_config))
         loop = asyncio.get_running_loop()
-        complained = False
+        waiting = Outage(
+            _log, began="Waiting for the broker and its topics", over="The broker and its topics are there"
+        )
         while not self._stop.is_set():
             try:
                 topics = (await loop.run_in_executor(self._thread, lambda: admin.list_topics(timeout=2.0))).topics
             except KafkaException:
                 topics = {}
             if self._topic in topics and not topics[self._topic].error:
+                waiting.is_over()
                 return
-            if not complained:
-                _log.warning("waiting for the broker and its topics", extra={"topic": self._topic})
-            complained = True
+            waiting.began(topic=self._topic)
             await self._pause(1.0)
 
     async def _pause(self, seconds: float) -> None:

@@ -62,7 +62,7 @@ endpoints = Table(
     moment("alerted_at"),
     # Set while somebody tells them; run out, people may be told again.
     moment("alert_lease_until"),
-    # How small its bodies have to be since it answered 413 (services/notifier/sending/payload.py, Form), and when it
+    # How small its bodies have to be since it answered 413 (services/notifier/domain/body_form.py), and when it
     # did last.
     Column("body_form", Integer, nullable=False, server_default=text("0")),
     moment("body_form_at"),

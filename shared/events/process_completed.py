@@ -5,16 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
+from shared.domain.statuses import JobStatus
 from shared.events.envelope import Count, Event, Line, MaskedNumber, Timestamp, Uuid, Word
 
 
 class JobOutcome(StrEnum):
     """How a job can end (docs/architecture.md, "States")."""
 
-    COMPLETED = "completed"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    COMPLETED = JobStatus.COMPLETED.value
+    PARTIAL = JobStatus.PARTIAL.value
+    FAILED = JobStatus.FAILED.value
+    CANCELLED = JobStatus.CANCELLED.value
 
 
 class ProcessCompleted(Event):

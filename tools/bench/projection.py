@@ -21,7 +21,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from ops.migrations.run import upgrade
-from services.status.batch import BatchWriter, sort_out
+from services.status.batch_writer import BatchWriter, decode_all
 from services.status.faust_stream.log_filter import quieten_aiokafka
 from services.status.metrics import StatusMetrics
 from services.status.projection.apply import Projection
@@ -91,7 +91,7 @@ def direct(database: Database, made: list[Record], batch: int) -> dict[str, floa
     projection = Projection()
     began, cpu = time.perf_counter(), _cpu()
     for start in range(0, len(made), batch):
-        occurrences, _ = sort_out(made[start : start + batch])
+        occurrences, _ = decode_all(made[start : start + batch])
         with database.transaction() as connection:
             projection.apply(connection, occurrences, utc_now())
     return _result(len(made), time.perf_counter() - began, _cpu() - cpu)

@@ -1,4 +1,4 @@
-"""What people are told about a webhook endpoint."""
+"""What an alert says about a webhook endpoint."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from shared.clock import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """What people are told about one endpoint. ``url`` has no query: there may be a token in it."""
+class EndpointAlert:
+    """An endpoint that was disabled, or whose deliveries were given up. ``url`` has no query: it may hold a token."""
 
     endpoint_id: str
     client_id: str

@@ -1,4 +1,4 @@
-"""The delivery state machine: ``decide(delivery, fact, now, policy) -> Decision``, without database, clock or network.
+"""The delivery state machine: ``decide(delivery, fact, now, policy)``, without database, clock or network.
 
 pending --claim--> sending --2xx--> delivered
                       |----failure--> waiting --claim--> sending ...
@@ -8,9 +8,11 @@ pending --claim--> sending --2xx--> delivered
 sending --released--> as before the claim
 pending, waiting --withdrawn--> cancelled; every state but sending --redelivery--> pending, a new round
 
-A claim hands out a lease: while it holds nobody else may send, and only its token may record a result. A lease that
-ran out may be claimed again; it repeats the same attempt (same number, same webhook-id), since nobody can know
-whether the receiver got it. Its first holder is then fenced off.
+A claim hands out a lease. While the lease lasts nobody else may send, and only its token may record a result. An
+expired lease may be claimed again and repeats the same attempt (same number, same webhook-id), since nobody can know
+whether the receiver got it. The first holder's result is then refused.
+
+When a failed attempt is repeated: retry_policy.py.
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from services.notifier.domain.retry_policy import RetryPolicy
+
 GONE: Final = 410
 TOO_LARGE: Final = 413
 
 
 class DeliveryStatus(StrEnum):
+    """Where a delivery is, as its row and the API spell it."""
+
     PENDING = "pending"
     SENDING = "sending"
     WAITING = "waiting"
@@ -38,32 +44,8 @@ CLAIMABLE: Final = (DeliveryStatus.PENDING, DeliveryStatus.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """When a failed attempt is repeated. All in seconds but ``jitter``, the share of a delay added at most."""
-
-    delays: tuple[float, ...] = (5.0, 30.0, 120.0)
-    jitter: float = 0.1
-    retry_after_cap: float = 6 * 3600.0
-    lease: float = 25.0
-    smaller_after: float = 1.0
-    """From a body that was too large to the next attempt, with a smaller one."""
-
-    def due(self, failures: int, now: datetime, *, retry_after: float | None, draw: float) -> datetime | None:
-        """When to try again after the ``failures``-th failure of a round (from 1); None when the schedule is spent.
-
-        ``draw`` in [0, 1) chooses the jitter, which only adds; a Retry-After (seconds, capped) is never undercut.
-        """
-        if failures > len(self.delays):
-            return None
-        delay = self.delays[failures - 1] * (1.0 + self.jitter * draw)
-        if retry_after is not None:
-            delay = max(delay, min(retry_after, self.retry_after_cap))
-        return now + timedelta(seconds=delay)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What the machine knows of a delivery. ``next_attempt_at`` None with a claimable status: held, not due."""
+class DeliveryState:
+    """What the state machine knows of a delivery. ``next_attempt_at`` None with a claimable status: kept, not due."""
 
     status: DeliveryStatus
     attempts: int = 0
@@ -96,7 +78,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What was claimed under this token was not sent, and will not be by its holder."""
+    """The holder of this token has not sent the delivery and will not."""
 
     token: str
 
@@ -108,14 +90,14 @@ class RedeliveryAsked:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """There is nobody left to call: the client was disabled or removed."""
+    """The client was disabled or removed: nobody is left to call."""
 
 
 Fact = Claim | Result | Released | RedeliveryAsked | Withdrawn
 
 
 class Effect(StrEnum):
-    """What a decision means to the world besides the row."""
+    """What a decision means besides the new row."""
 
     NONE = "none"
     SEND = "send"
@@ -129,10 +111,10 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DeliveryDecision:
     """The delivery after the fact, and the effect. A refused fact leaves the delivery as it was, with NONE."""
 
-    delivery: Delivery
+    delivery: DeliveryState
     effect: Effect = Effect.NONE
 
     @property
@@ -140,7 +122,7 @@ class Decision:
         return self.effect is not Effect.NONE
 
 
-def decide(delivery: Delivery, fact: Fact, now: datetime, policy: RetryPolicy) -> Decision:
+def decide(delivery: DeliveryState, fact: Fact, now: datetime, policy: RetryPolicy) -> DeliveryDecision:
     """What a fact makes of a delivery at ``now``."""
     match fact:
         case Claim():
@@ -151,7 +133,7 @@ def decide(delivery: Delivery, fact: Fact, now: datetime, policy: RetryPolicy) -
             return _released(delivery, fact, now)
         case RedeliveryAsked():
             if delivery.status is DeliveryStatus.SENDING:
-                return Decision(delivery)
+                return DeliveryDecision(delivery)
             renewed = replace(
                 delivery,
                 status=DeliveryStatus.PENDING,
@@ -160,10 +142,10 @@ def decide(delivery: Delivery, fact: Fact, now: datetime, policy: RetryPolicy) -
                 lease_token=None,
                 lease_until=None,
             )
-            return Decision(renewed, Effect.WAKE)
+            return DeliveryDecision(renewed, Effect.WAKE)
         case Withdrawn():
             if delivery.status not in CLAIMABLE and not _lease_lost(delivery, now):
-                return Decision(delivery)
+                return DeliveryDecision(delivery)
             ended = replace(
                 delivery,
                 status=DeliveryStatus.CANCELLED,
@@ -171,22 +153,22 @@ def decide(delivery: Delivery, fact: Fact, now: datetime, policy: RetryPolicy) -
                 lease_token=None,
                 lease_until=None,
             )
-            return Decision(ended, Effect.WAKE)
+            return DeliveryDecision(ended, Effect.WAKE)
 
 
-def _lease_lost(delivery: Delivery, now: datetime) -> bool:
+def _lease_lost(delivery: DeliveryState, now: datetime) -> bool:
     if delivery.status is not DeliveryStatus.SENDING:
         return False
     return delivery.lease_until is None or delivery.lease_until <= now
 
 
-def _claim(delivery: Delivery, fact: Claim, now: datetime, policy: RetryPolicy) -> Decision:
+def _claim(delivery: DeliveryState, fact: Claim, now: datetime, policy: RetryPolicy) -> DeliveryDecision:
     repeated = _lease_lost(delivery, now)
     due = delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
     if not repeated and not (delivery.status in CLAIMABLE and due):
-        return Decision(delivery)
+        return DeliveryDecision(delivery)
     counted = 0 if repeated else 1
-    claimed = Delivery(
+    claimed = DeliveryState(
         status=DeliveryStatus.SENDING,
         attempts=delivery.attempts + counted,
         round_attempts=delivery.round_attempts + counted,
@@ -194,32 +176,32 @@ def _claim(delivery: Delivery, fact: Claim, now: datetime, policy: RetryPolicy) 
         lease_token=fact.token,
         lease_until=now + timedelta(seconds=policy.lease),
     )
-    return Decision(claimed, Effect.SEND)
+    return DeliveryDecision(claimed, Effect.SEND)
 
 
-def _released(delivery: Delivery, fact: Released, now: datetime) -> Decision:
+def _released(delivery: DeliveryState, fact: Released, now: datetime) -> DeliveryDecision:
     if delivery.status is not DeliveryStatus.SENDING or delivery.lease_token != fact.token:
-        return Decision(delivery)
+        return DeliveryDecision(delivery)
     # No attempt was made: the next claim has the same number again.
-    before = Delivery(
+    before = DeliveryState(
         status=DeliveryStatus.WAITING if delivery.round_attempts > 1 else DeliveryStatus.PENDING,
         attempts=delivery.attempts - 1,
         round_attempts=delivery.round_attempts - 1,
         next_attempt_at=now,
     )
-    return Decision(before, Effect.RELEASED)
+    return DeliveryDecision(before, Effect.RELEASED)
 
 
-def _result(delivery: Delivery, fact: Result, now: datetime, policy: RetryPolicy) -> Decision:
+def _result(delivery: DeliveryState, fact: Result, now: datetime, policy: RetryPolicy) -> DeliveryDecision:
     if delivery.status is not DeliveryStatus.SENDING or delivery.lease_token != fact.token:
-        return Decision(delivery)
+        return DeliveryDecision(delivery)
     released = replace(delivery, next_attempt_at=None, lease_token=None, lease_until=None)
     if fact.in_time and fact.status_code is not None and 200 <= fact.status_code <= 299:
-        return Decision(replace(released, status=DeliveryStatus.DELIVERED), Effect.DELIVERED)
+        return DeliveryDecision(replace(released, status=DeliveryStatus.DELIVERED), Effect.DELIVERED)
     if fact.status_code == GONE:
-        return Decision(replace(released, status=DeliveryStatus.GONE), Effect.GONE)
+        return DeliveryDecision(replace(released, status=DeliveryStatus.GONE), Effect.GONE)
     if fact.status_code == TOO_LARGE and fact.shrinks:
-        # It was our body and not the receiver: the schedule is for what time can mend.
+        # Our body was at fault, not the receiver: the attempt does not count against the schedule.
         wait = max(policy.smaller_after, min(fact.retry_after or 0.0, policy.retry_after_cap))
         again = replace(
             released,
@@ -227,8 +209,8 @@ def _result(delivery: Delivery, fact: Result, now: datetime, policy: RetryPolicy
             round_attempts=delivery.round_attempts - 1,
             next_attempt_at=now + timedelta(seconds=wait),
         )
-        return Decision(again, Effect.SHRINK)
+        return DeliveryDecision(again, Effect.SHRINK)
     due = policy.due(delivery.round_attempts, now, retry_after=fact.retry_after, draw=fact.draw)
     if due is None:
-        return Decision(replace(released, status=DeliveryStatus.EXHAUSTED), Effect.EXHAUSTED)
-    return Decision(replace(released, status=DeliveryStatus.WAITING, next_attempt_at=due), Effect.RETRY)
+        return DeliveryDecision(replace(released, status=DeliveryStatus.EXHAUSTED), Effect.EXHAUSTED)
+    return DeliveryDecision(replace(released, status=DeliveryStatus.WAITING, next_attempt_at=due), Effect.RETRY)

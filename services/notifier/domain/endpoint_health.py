@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.delivery import Effect
-from services.notifier.sending.payload import Form
 
 _TOUCH_EVERY: Final = timedelta(seconds=30)
 
@@ -24,8 +24,8 @@ DISABLED: Final = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What is remembered of an endpoint. ``alert_reason`` is set while people have still to be told."""
+class EndpointHealth:
+    """What is remembered of an endpoint. ``alert_reason`` is set while an alert about it is due."""
 
     consecutive_failures: int = 0
     failing_since: datetime | None = None
@@ -34,7 +34,7 @@ class Endpoint:
     disabled_at: datetime | None = None
     disabled_reason: str | None = None
     alert_reason: str | None = None
-    body_form: Form = Form.FULL
+    body_form: BodyForm = BodyForm.FULL
     body_form_at: datetime | None = None
 
     @property
@@ -42,18 +42,18 @@ class Endpoint:
         return self.disabled_at is not None
 
 
-def form_now(form: int, since: datetime | None, now: datetime) -> Form:
+def form_now(form: int, since: datetime | None, now: datetime) -> BodyForm:
     """The form of the bodies that an endpoint gets now."""
-    return Form(form) if since is not None and now - since < SMALLER_FOR else Form.FULL
+    return BodyForm(form) if since is not None and now - since < SMALLER_FOR else BodyForm.FULL
 
 
-def refused_as_too_large(endpoint: Endpoint, sent: Form, now: datetime) -> Endpoint:
+def refused_as_too_large(endpoint: EndpointHealth, sent: BodyForm, now: datetime) -> EndpointHealth:
     """The endpoint after a 413 for a body of this form: it gets smaller ones, which is no failure of its own."""
     known = form_now(endpoint.body_form, endpoint.body_form_at, now)
-    return replace(endpoint, body_form=max(known, Form(min(sent + 1, Form.BARE))), body_form_at=now)
+    return replace(endpoint, body_form=max(known, BodyForm(min(sent + 1, BodyForm.BARE))), body_form_at=now)
 
 
-def judge(endpoint: Endpoint, effect: Effect, now: datetime, *, disable_after: timedelta) -> Endpoint:
+def judge(endpoint: EndpointHealth, effect: Effect, now: datetime, *, disable_after: timedelta) -> EndpointHealth:
     """The endpoint after an attempt with this effect.
 
     A success while nothing was wrong is written at most every 30 s, so that a quick endpoint's row is not rewritten
@@ -83,17 +83,3 @@ def judge(endpoint: Endpoint, effect: Effect, now: datetime, *, disable_after: t
     if now - since >= disable_after:
         return replace(failed, disabled_at=now, disabled_reason=FAILING_FOR_DAYS, alert_reason=DISABLED)
     return failed
-
-
-def enable(endpoint: Endpoint) -> Endpoint:
-    """The endpoint as the client wants it: called again, with a clean record; that it was disabled is no news now."""
-    return replace(
-        endpoint,
-        disabled_at=None,
-        disabled_reason=None,
-        consecutive_failures=0,
-        failing_since=None,
-        body_form=Form.FULL,
-        body_form_at=None,
-        alert_reason=None if endpoint.alert_reason == DISABLED else endpoint.alert_reason,
-    )

@@ -1,8 +1,8 @@
-"""What a webhook tells of a finished job, pure: nothing that is sealed, and to whom it may be known that something is.
+"""What a webhook may show of a finished job: nothing that is sealed. Pure.
 
-A webhook's body travels through whatever lies between us and a receiver and stays in its logs, so what is sealed never
-goes into one: neither links nor names. A client that asked with a key of the scope ``sealed`` finds it by
-``documents_url``; for any other it does not exist, in the counts as well.
+A body passes through whatever lies between us and a receiver and stays in its logs, so nothing sealed goes into one:
+neither links nor names. A client that asked with a key of the scope ``sealed`` finds it by ``documents_url``. For any
+other client it does not exist, not even in the counts.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.domain.secrecy import is_public_case
+from shared.domain.statuses import JobStatus, ended_status
 from shared.domain.views import case_view, unknown_case_view
 from sources.errors import ProcessNotFound
 
 
-class Numbers(NamedTuple):
-    """How many documents a job is about, how many of them are public, and how far those are."""
+class DocumentCounts(NamedTuple):
+    """How many documents a job covers, how many of them are public, and how many of those have ended."""
 
     total: int
     public: int
@@ -47,10 +48,8 @@ class JobEnd:
         return cls(*(getattr(completion, field.name) for field in fields(cls)))
 
     def counted(self, available: int, failed: int) -> JobEnd:
-        """The same of a part of the documents: those that were available and those that failed."""
-        status = self.status
-        if self.error_code is None:
-            status = ("partial" if available else "failed") if failed else "completed"
+        """The same for a part of the documents: ``available`` and ``failed`` of them."""
+        status = self.status if self.error_code is not None else ended_status(available, failed).value
         return replace(
             self,
             status=status,
@@ -62,12 +61,17 @@ class JobEnd:
     def not_found(self) -> JobEnd:
         """The end of the job of a case that does not exist."""
         counted = replace(self, error_code=None).counted(0, 0)
-        return replace(counted, status="failed", error_code=ProcessNotFound.CODE, error_message=ProcessNotFound.MESSAGE)
+        return replace(
+            counted,
+            status=JobStatus.FAILED.value,
+            error_code=ProcessNotFound.CODE,
+            error_message=ProcessNotFound.MESSAGE,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What goes into the body. ``documents_total`` more than are shown means that ``documents_url`` has the rest."""
+class VisibleCompletion:
+    """What goes into the body. When ``documents_total`` is more than are shown, ``documents_url`` has the rest."""
 
     end: JobEnd
     case: Mapping[str, Any]
@@ -76,20 +80,20 @@ class Told:
     """The public ones; none of a case that is sealed itself."""
 
 
-def telling(
-    completion: Any, case: Any | None, numbers: Numbers, *, sealed: bool, public_url: str | None = None
-) -> Told:
-    """What is told of a job's end; ``sealed``: to a client that asked with a key of that scope."""
+def visible_completion(
+    completion: Any, case: Any | None, numbers: DocumentCounts, *, sealed: bool, public_url: str | None = None
+) -> VisibleCompletion:
+    """What a client may see of a job's end; ``sealed``: it asked with a key of that scope."""
     end = JobEnd.of(completion)
     unknown = unknown_case_view(completion.process_number, public_url)
     if case is None:
-        return Told(end, unknown, numbers.total)
+        return VisibleCompletion(end, unknown, numbers.total)
     if not is_public_case(case.secrecy_level):
         if not sealed:
-            return Told(end.not_found(), unknown, 0, shows_documents=False)
+            return VisibleCompletion(end.not_found(), unknown, 0, shows_documents=False)
         shown = {**unknown, "secrecy_level": case.secrecy_level}
-        return Told(end, shown, numbers.total, shows_documents=False)
+        return VisibleCompletion(end, shown, numbers.total, shows_documents=False)
     view = case_view(case, public_url)
     if sealed or numbers.public == numbers.total:
-        return Told(end, view, numbers.total)
-    return Told(end.counted(numbers.available, numbers.failed), view, numbers.public)
+        return VisibleCompletion(end, view, numbers.total)
+    return VisibleCompletion(end.counted(numbers.available, numbers.failed), view, numbers.public)

@@ -1,50 +1,47 @@
-"""What arrives from Kafka: completions, subscriptions, requests of clients, wake-ups. Written in groups, then sent.
+"""What arrives from Kafka: completions, subscriptions, requests of clients, wake-ups. Written in batches, then offered.
 
-Everything here may come twice, in any order, and to any replica.
+Each of these may come twice, in any order, and to any replica.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from services.notifier.domain.delivery import RetryPolicy
-from services.notifier.domain.lanes import Ticket
-from services.notifier.group_commit import GroupCommit
-from services.notifier.intake import rows as intake_store
+from services.notifier.domain.due_delivery import DueDelivery
+from services.notifier.domain.retry_policy import RetryPolicy
+from services.notifier.intake import completion_rows, request_rows
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.sending import claims
-from services.notifier.sending.dispatcher import Dispatcher
+from services.notifier.sending import claim_rows
+from services.notifier.sending.dispatcher import DeliveryDispatcher
 from shared.clock import Clock
+from shared.concurrency.batcher import Batcher
 from shared.db.engine import Database
 from shared.events.envelope import Event
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """What a batch made due; ``release`` says that an endpoint was enabled, so that the database has more."""
+class _Written:
+    """What a batch made due; ``enabled``: an endpoint was enabled, so the database has more."""
 
-    tickets: tuple[Ticket, ...]
+    due: tuple[DueDelivery, ...]
     created: int
-    release: bool
+    enabled: bool
 
 
 class Intake:
-    """Handles the events that the notifier consumes. Handlers return when the database has it."""
+    """Handles the events that the notifier consumes. A handler returns when the database has its event."""
 
     def __init__(
         self,
         *,
         database: Database,
-        dispatcher: Dispatcher,
+        dispatcher: DeliveryDispatcher,
         policy: RetryPolicy,
         clock: Clock,
         metrics: NotifierMetrics,
@@ -54,54 +51,54 @@ class Intake:
         self._policy = policy
         self._clock = clock
         self._metrics = metrics
-        self._events: GroupCommit[Event, None] = GroupCommit(self._take)
-        self._wakes: GroupCommit[WebhookRetry, None] = GroupCommit(self._wake)
+        self._events: Batcher[Event, None] = Batcher(self._take)
+        self._wakes: Batcher[WebhookRetry, None] = Batcher(self._wake)
 
     async def handle(self, event: Event) -> None:
         """A completion, a subscription, or what a client asks. Raises InfrastructureAway."""
         await self._events.submit(event)
 
     async def wake(self, event: WebhookRetry) -> None:
-        """A delivery's time has come. Raises InfrastructureAway."""
+        """A delivery is due. Raises InfrastructureAway."""
         await self._wakes.submit(event)
 
     async def _take(self, events: Sequence[Event]) -> Sequence[None]:
         taken = await self._database.run(lambda connection: self._write(connection, events))
         if taken.created:
             self._metrics.created.inc(taken.created)
-        self._dispatcher.offer(taken.tickets)
-        if taken.release:
-            self._dispatcher.on_hungry.set()
+        self._dispatcher.offer(taken.due)
+        if taken.enabled:
+            self._dispatcher.room_again.set()
         return [None] * len(events)
 
-    def _write(self, connection: Connection, events: Sequence[Event]) -> _Taken:
+    def _write(self, connection: Connection, events: Sequence[Event]) -> _Written:
         now = self._clock()
         completed = [event for event in events if isinstance(event, ProcessCompleted)]
         subscribed = [event for event in events if isinstance(event, WebhookSubscribed)]
         jobs = [event.job_id for event in completed] + [event.job_id for event in subscribed]
-        created, tickets = 0, list[Ticket]()
+        created, due = 0, list[DueDelivery]()
         if jobs:
-            intake_store.lock_jobs(connection, jobs)
+            completion_rows.lock_jobs(connection, jobs)
             if completed:
-                intake_store.add_completions(connection, completed, now)
+                completion_rows.add_completions(connection, completed, now)
             if subscribed:
-                intake_store.add_subscriptions(connection, subscribed, now)
-            created, tickets = intake_store.create_deliveries(connection, jobs, now)
-        again = intake_store.ask_again(
+                completion_rows.add_subscriptions(connection, subscribed, now)
+            created, due = completion_rows.create_deliveries(connection, jobs, now)
+        again = request_rows.ask_again(
             connection, [event for event in events if isinstance(event, RedeliveryRequested)], now, self._policy
         )
-        released = intake_store.enable_endpoints(
+        released = request_rows.enable_endpoints(
             connection, [event for event in events if isinstance(event, EndpointEnableRequested)], now
         )
-        return _Taken((*tickets, *again), created, released > 0)
+        return _Written((*due, *again), created, released > 0)
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]
-        found = await self._database.read(lambda connection: claims.find(connection, ids))
-        tickets = []
+        found = await self._database.read(lambda connection: claim_rows.find(connection, ids))
+        due = []
         for event in events:
             # A wake-up for an attempt that was made meanwhile (by the sweeper) is over.
             if (known := found.get(event.delivery_id)) is not None and known[1] < event.attempt:
-                tickets.append(known[0])
-        self._dispatcher.offer(tickets)
+                due.append(known[0])
+        self._dispatcher.offer(due)
         return [None] * len(events)

@@ -9,8 +9,8 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection
 
-from services.notifier.domain.delivery import Delivery, DeliveryStatus
-from services.notifier.sending.attempt_record import Attempt
+from services.notifier.domain.delivery import DeliveryState, DeliveryStatus
+from services.notifier.sending.attempt import Attempt
 
 COLUMNS: Final = """d.delivery_id::text, d.subscription_id::text, d.job_id::text, d.process_number, d.client_id,
     d.endpoint_id::text, d.url, d.status, d.attempts, d.round_attempts, d.next_attempt_at, d.lease_token::text,
@@ -27,19 +27,20 @@ UPDATE delivery.deliveries AS d SET status = v.status, attempts = v.attempts, ro
  WHERE d.delivery_id = v.delivery_id
 """
 
-Written = dict[str, Any]
-"""A row as the statement that writes it wants it."""
+DeliveryRow = dict[str, Any]
+"""A row as the statement takes it that writes it."""
 
 
-def held(delivery: Delivery) -> Delivery:
-    """A delivery of a disabled endpoint is kept, and not due."""
+def kept(delivery: DeliveryState) -> DeliveryState:
+    """The delivery of a disabled endpoint: it stays as it is, and is not due."""
     if delivery.next_attempt_at is None:
         return delivery
-    return Delivery(delivery.status, delivery.attempts, delivery.round_attempts)
+    return DeliveryState(delivery.status, delivery.attempts, delivery.round_attempts)
 
 
-def delivery_of(row: Any) -> Delivery:
-    return Delivery(
+def delivery_from(row: Any) -> DeliveryState:
+    """The state of a delivery, of a row with COLUMNS."""
+    return DeliveryState(
         DeliveryStatus(row.status),
         row.attempts,
         row.round_attempts,
@@ -49,7 +50,7 @@ def delivery_of(row: Any) -> Delivery:
     )
 
 
-def written(delivery_id: str, after: Delivery, now: datetime, result: Attempt | None = None) -> Written:
+def delivery_row(delivery_id: str, after: DeliveryState, now: datetime, result: Attempt | None = None) -> DeliveryRow:
     return {
         "delivery_id": delivery_id,
         "status": after.status.value,
@@ -66,7 +67,7 @@ def written(delivery_id: str, after: Delivery, now: datetime, result: Attempt | 
     }
 
 
-def write_deliveries(connection: Connection, rows: Sequence[Written]) -> None:
+def write_deliveries(connection: Connection, rows: Sequence[DeliveryRow]) -> None:
     if rows:
         connection.exec_driver_sql(_WRITE, {"rows": as_json(rows)})
 

@@ -1,6 +1,6 @@
-"""The events that an attempt leaves: for other systems (webhook.events), for the clock (webhook.retry.*), for the dead.
+"""The events of a recorded attempt: webhook.events for other systems, webhook.retry.* as wake-ups, webhook.dead.
 
-Their ids are made of the delivery and the attempt, so a repeat is recognised.
+Their ids are made of the delivery and the attempt, so that a repeat is recognised.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.notifier.domain.delivery import Delivery, Effect
-from services.notifier.domain.endpoint_health import Endpoint
-from services.notifier.sending.attempt_record import Attempt
+from services.notifier.domain.delivery import DeliveryState, Effect
+from services.notifier.domain.endpoint_health import EndpointHealth
+from services.notifier.sending.attempt import Attempt
 from shared.events.envelope import Event, deterministic_id, encode
 from shared.events.topics import WEBHOOK_DEAD, WEBHOOK_EVENTS, WEBHOOK_RETRY, tier_for
 from shared.events.webhook_events import (
@@ -31,8 +31,8 @@ def _record(event: Event, topic: str, now: datetime, *identity: object) -> Outgo
     return encode(event, topic, event_id=deterministic_id(event.TYPE, topic, *identity), source=SOURCE, time=now)
 
 
-def of_attempt(row: Any, after: Delivery, effect: Effect, result: Attempt, now: datetime) -> list[OutgoingRecord]:
-    """What to tell about one recorded attempt. ``row`` is the delivery's, ``after`` its next state."""
+def of_attempt(row: Any, after: DeliveryState, effect: Effect, result: Attempt, now: datetime) -> list[OutgoingRecord]:
+    """The events of one recorded attempt. ``row`` is the delivery's, ``after`` its next state."""
     about: dict[str, Any] = {
         "delivery_id": row.delivery_id,
         "subscription_id": row.subscription_id,
@@ -50,21 +50,21 @@ def of_attempt(row: Any, after: Delivery, effect: Effect, result: Attempt, now: 
     failed = WebhookAttemptFailed(
         **about, error_code=code, status_code=result.status_code, next_attempt_at=after.next_attempt_at
     )
-    told = [_record(failed, WEBHOOK_EVENTS, now, *identity)]
+    events = [_record(failed, WEBHOOK_EVENTS, now, *identity)]
     if effect is Effect.EXHAUSTED:
         exhausted = WebhookExhausted(**about, error_code=code, status_code=result.status_code, url=row.url)
-        told += [_record(exhausted, topic, now, *identity) for topic in (WEBHOOK_EVENTS, WEBHOOK_DEAD)]
+        events += [_record(exhausted, topic, now, *identity) for topic in (WEBHOOK_EVENTS, WEBHOOK_DEAD)]
     elif after.next_attempt_at is not None:
         retry = WebhookRetry(
             delivery_id=row.delivery_id, attempt=after.attempts + 1, not_before=after.next_attempt_at + _SLACK
         )
         topic = tier_for((after.next_attempt_at - now).total_seconds(), WEBHOOK_RETRY).topic
-        told.append(_record(retry, topic, now, *identity))
-    return told
+        events.append(_record(retry, topic, now, *identity))
+    return events
 
 
-def of_disabled(endpoint: Any, delivery: Any, after: Endpoint, now: datetime) -> OutgoingRecord:
-    """An endpoint is called no more. ``endpoint`` and ``delivery`` are rows; the delivery is the last one tried."""
+def of_disabled(endpoint: Any, delivery: Any, after: EndpointHealth, now: datetime) -> OutgoingRecord:
+    """The event of an endpoint that was disabled. ``delivery`` is the row of the last delivery that was tried."""
     event = EndpointDisabled(
         endpoint_id=endpoint.endpoint_id,
         delivery_id=delivery.delivery_id,

@@ -1,48 +1,42 @@
-"""The bodies of webhooks: process.completed, and the test event (docs/reference/webhooks.md, "What is sent").
+"""The body of a process.completed webhook, in one of three forms (docs/reference/webhooks.md, "What is sent").
 
-A body has one of three forms. The full one is as large as its case, within the bounds of a view; the thin one leaves
-the documents to ``documents_url`` and fits where 100 kB are taken; the bare one has no list at all.
+The full form is as large as its case, within the bounds of a view. The thin one leaves the documents to
+``documents_url`` and fits where 100 kB are accepted. The bare one has no list at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from services.notifier.domain.body_form import BodyForm
 from shared.clock import rfc3339
 from shared.domain.views import fitting
 
 COMPLETED: Final = "process.completed"
-TEST: Final = "webhook.test"
 
-THIN_BYTES: Final = 64 * 1024
-"""A thin body is smaller: servers that take 100 kB (Express as it comes) take it."""
-BARE_BYTES: Final = 16 * 1024
-"""A bare body is smaller."""
 _THIN_LISTS: Final = {"subjects": 8 * 1024, "parties": 16 * 1024, "movements": 16 * 1024}
 _BARE_TEXT: Final = 200
 
 
-class Form(IntEnum):
-    """How much of its case a body has; the larger number is the smaller body."""
+class BodyKey(NamedTuple):
+    """Which body: of a job, in the form that its endpoint takes, for a client with the scope ``sealed`` or without."""
 
-    FULL = 0
-    THIN = 1
-    BARE = 2
+    job_id: str
+    form: BodyForm = BodyForm.FULL
+    sealed: bool = False
 
 
-class Body(NamedTuple):
+class WebhookBody(NamedTuple):
     """A body and its form."""
 
     content: bytes
-    form: Form
+    form: BodyForm
 
 
-class Documents(NamedTuple):
+class BodyDocuments(NamedTuple):
     """The documents of a body: their number, where they are, and what makes their views when they are wanted."""
 
     total: int
@@ -51,23 +45,23 @@ class Documents(NamedTuple):
 
 
 def completed_body(
-    completion: Any, case: Mapping[str, Any], documents: Documents, *, form: Form, most_bytes: int
-) -> Body:
+    completion: Any, case: Mapping[str, Any], documents: BodyDocuments, *, form: BodyForm, most_bytes: int
+) -> WebhookBody:
     """The body of a finished job, in ``form`` or, where that takes more than ``most_bytes``, in a smaller one.
 
     ``completion`` has the fields of ProcessCompleted; ``case`` and ``documents`` are views
     (:mod:`shared.domain.views`).
     ``timestamp`` is when the job ended, the same in every attempt; the links in ``documents`` are made at each.
     """
-    for smaller in (one for one in Form if one >= form):
+    for smaller in (one for one in BodyForm if one >= form):
         content = _content(completion, case, documents, smaller)
         if len(content) <= most_bytes:
             break
-    return Body(content, smaller)
+    return WebhookBody(content, smaller)
 
 
-def _content(completion: Any, case: Mapping[str, Any], documents: Documents, form: Form) -> bytes:
-    views = documents.make() if form is Form.FULL else []
+def _content(completion: Any, case: Mapping[str, Any], documents: BodyDocuments, form: BodyForm) -> bytes:
+    views = documents.make() if form is BodyForm.FULL else []
     total = completion.total_documents
     ended = completion.completed_documents + completion.failed_documents
     data = {
@@ -91,17 +85,11 @@ def _content(completion: Any, case: Mapping[str, Any], documents: Documents, for
     return orjson.dumps({"type": COMPLETED, "timestamp": rfc3339(completion.completed_at), "data": data})
 
 
-def _case(case: Mapping[str, Any], form: Form) -> Mapping[str, Any]:
+def _case(case: Mapping[str, Any], form: BodyForm) -> Mapping[str, Any]:
     """The case fields as the form has them; the totals are always the source's."""
-    if form is Form.FULL:
+    if form is BodyForm.FULL:
         return case
-    if form is Form.THIN:
+    if form is BodyForm.THIN:
         return {**case, **{name: fitting(case[name], most) for name, most in _THIN_LISTS.items()}}
     texts = {name: value[:_BARE_TEXT] for name, value in case.items() if isinstance(value, str) and "url" not in name}
     return {**case, **texts, **{name: [] for name, value in case.items() if isinstance(value, list | tuple)}}
-
-
-def sample_body(now: datetime, client_id: str) -> bytes:
-    """The body of a test event: nothing of a case in it."""
-    data = {"client_id": client_id, "message": "This is a test of your webhook. No case has ended."}
-    return orjson.dumps({"type": TEST, "timestamp": rfc3339(now), "data": data})

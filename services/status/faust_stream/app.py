@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import faust
-from faust.app.base import BootStrategy
 from yarl import URL
 
 from services.status.faust_stream.credentials import credentials
-from services.status.faust_stream.driver import FAUST_LOG, ReadCommittedTransport
+from services.status.faust_stream.driver import StatusApp
 from services.status.settings import StatusSettings
 
 SESSION_SECONDS = 10.0
@@ -22,28 +20,6 @@ SESSION_SECONDS = 10.0
 
 Sink = Callable[[Any], Awaitable[None]]
 """Gets each Faust event, in order; an exception ends the application, and the worker begins another."""
-
-
-class ConsumerOnly(BootStrategy):
-    """Start the consumer and its agents only."""
-
-    enable_web = False
-    enable_kafka_producer = False
-    enable_sensors = False
-
-
-class StatusApp(faust.App):
-    """A Faust application that leaves no directories behind."""
-
-    BootStrategy = ConsumerOnly
-    # mode logs under the module of the class otherwise: every start and stop, as if we had said it.
-    logger = FAUST_LOG
-
-    def _create_directories(self) -> None:
-        """Nothing: without Tables there is nothing to keep in them."""
-
-    def _new_transport(self) -> ReadCommittedTransport:
-        return ReadCommittedTransport(self.conf.broker_consumer, self)
 
 
 def make_app(settings: StatusSettings, topic: str, sink: Sink) -> StatusApp:
@@ -81,7 +57,7 @@ def make_app(settings: StatusSettings, topic: str, sink: Sink) -> StatusApp:
             async for event in stream.events():
                 await sink(event)
         except Exception as error:
-            # An agent that ends leaves its partitions held and unread for ever: end the application with it.
+            # When an agent ends, its partitions stay assigned and unread for ever: end the application with it.
             await app.crash(error)
             raise
 

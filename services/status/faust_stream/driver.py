@@ -1,7 +1,8 @@
-"""What Faust's aiokafka driver does not offer by a setting: read what is committed, outlive the broker, be quick.
+"""What Faust offers by no setting: read what is committed, outlive the broker, be quick.
 
 JobPlanned is written in Kafka transactions, but Faust reads ``read_uncommitted`` unless it produces in transactions
-itself; and its consumer crashes the application when an offset commit fails, which a broker's restart makes happen.
+itself. Its consumer crashes the application when an offset commit fails, which a broker's restart makes happen. Only
+this module uses private members of Faust, and of aiokafka's consumer.
 """
 
 from __future__ import annotations
@@ -9,19 +10,40 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import faust
+import mode
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
+from aiokafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
 from aiokafka.errors import IllegalStateError, KafkaError  # type: ignore[import-untyped]
+from faust.app.base import BootStrategy
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+
+from services.status.faust_stream.supported import check_library
+
+PRIVATE_MEMBERS: Final[Mapping[tuple[str, str], Mapping[type, Sequence[str]]]] = {
+    ("aiokafka", "0.14"): {AIOKafkaConsumer: ("_isolation_level", "_fetcher"), Fetcher: ("_proc_fetch_request",)},
+    ("faust-streaming", "0.15"): {
+        AIOKafkaConsumerThread: ("_create_worker_consumer", "_ensure_consumer", "_commit"),
+        Consumer: ("_new_consumer_thread", "_commit", "wait_first"),
+        faust.App: ("_new_transport", "_create_directories"),
+    },
+    ("mode-streaming", "0.7"): {mode.Service: ("_crashed",)},
+}
+"""By library and version: what is used or overridden here although it is not public."""
+
+for (_name, _series), _members in PRIVATE_MEMBERS.items():
+    check_library(_name, _series, _members)
 
 FAUST_LOG: Final = logging.getLogger("faust")
 
 _FETCH_SECONDS: Final = 0.01
 """The least time between the answer to a fetch and the next one. The broker answers as soon as there is one record, so
 that a busy topic is read in hundreds of fetches a second with a record or two in each: they cost more than the records.
-A topic that was quiet is heard of at once."""
+A topic that was quiet is read at once: its fetch waits at the broker."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +61,7 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        _pace(self._ensure_consumer()._fetcher)
+        pace_fetches(self._ensure_consumer()._fetcher)
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         consumer = self._ensure_consumer()
@@ -47,8 +69,8 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         try:
             await consumer.commit({tp: offset for tp, offset in offsets.items() if tp in held})
         except (KafkaError, IllegalStateError) as error:
-            # The next commit says it again; what is not committed is applied twice, to no effect.
-            _log.info("offsets not committed", extra={"error": type(error).__name__})
+            # The next commit repeats it; what is not committed is applied twice, to no effect.
+            _log.info("Offsets could not be committed, they are committed again", extra={"error": type(error).__name__})
             return False
         return True
 
@@ -78,8 +100,8 @@ class ReadCommittedConsumer(Consumer):
         return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
 
 
-def _pace(fetcher: Any) -> None:
-    """Let an aiokafka fetcher ask again no sooner than _FETCH_SECONDS after it was answered."""
+def pace_fetches(fetcher: Any) -> None:
+    """Have an aiokafka fetcher ask a broker again no sooner than 10 ms after its answer."""
     fetch = fetcher._proc_fetch_request
     clock = time.monotonic
     free_at: dict[int, float] = {}
@@ -99,7 +121,7 @@ def _pace(fetcher: Any) -> None:
 
 
 class _Begun:
-    """A coroutine that has made its first step and waits for ``waits_for``: it can be awaited from there on."""
+    """A coroutine that has made its first step and waits for ``waits_for``: awaiting this goes on from there."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any) -> None:
         self._coroutine = coroutine
@@ -110,7 +132,7 @@ class _Begun:
         while True:
             try:
                 received = yield waits_for
-            # Whatever is thrown in here, a cancellation too, is for the coroutine.
+            # Whatever is raised here, a cancellation too, is the coroutine's to handle.
             except BaseException as error:  # noqa: BLE001
                 step = partial(self._coroutine.throw, error)
             else:
@@ -129,3 +151,34 @@ class ReadCommittedTransport(Transport):
     """Faust's transport with that consumer."""
 
     Consumer = ReadCommittedConsumer
+
+
+class ConsumerOnly(BootStrategy):
+    """Start the consumer and its agents only."""
+
+    enable_web = False
+    enable_kafka_producer = False
+    enable_sensors = False
+
+
+class StatusApp(faust.App):
+    """A Faust application with that transport, which leaves no directories behind."""
+
+    BootStrategy = ConsumerOnly
+    # mode logs under the module of the class otherwise: every start and stop, as if it were ours.
+    logger = FAUST_LOG
+
+    def _create_directories(self) -> None:
+        """Nothing: without Tables there is nothing to keep in them."""
+
+    def _new_transport(self) -> ReadCommittedTransport:
+        return ReadCommittedTransport(self.conf.broker_consumer, self)
+
+    async def wait_for_crash(self) -> None:
+        """Return when the application has crashed; ``crash_reason`` then says why."""
+        await self._crashed.wait()
+
+    async def commit_offsets(self, offsets: Mapping[Any, int]) -> bool:
+        """Commit the offsets of the partitions that are held; whether the broker took them."""
+        committed: bool = await cast(ReadCommittedConsumer, self.consumer)._commit(offsets)
+        return committed

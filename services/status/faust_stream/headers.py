@@ -1,4 +1,4 @@
-"""Reads what aiokafka cannot: a record with a header whose name is not UTF-8.
+"""Reads what aiokafka cannot: a record with a header whose name is not UTF-8. The one user of its record classes.
 
 aiokafka raises UnicodeDecodeError in the middle of a batch and would meet the same record again for ever. A batch in
 which that happens is read once more by a slower reader that gives such a record without its headers, marked.
@@ -7,6 +7,7 @@ which that happens is read once more by a slower reader that gives such a record
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.consumer import fetcher  # type: ignore[import-untyped]
@@ -16,6 +17,20 @@ from aiokafka.record.default_records import (  # type: ignore[import-untyped]
 )
 from aiokafka.record.memory_records import _MemoryRecordsPy  # type: ignore[import-untyped]
 from aiokafka.record.util import decode_varint  # type: ignore[import-untyped]
+
+from services.status.faust_stream.supported import check_library
+
+PRIVATE_MEMBERS: Final[Mapping[tuple[str, str], Mapping[type, Sequence[str]]]] = {
+    ("aiokafka", "0.14"): {
+        _DefaultRecordBatchPy: ("_read_msg", "_buffer", "_pos"),
+        _MemoryRecordsPy: ("_next_slice", "_cache_next"),
+        fetcher.PartitionRecords: ("_unpack_records", "_records", "_aborted_transactions", "_aborted_producers"),
+    }
+}
+"""What is used or overridden here although it is not public."""
+
+for (_name, _series), _members in PRIVATE_MEMBERS.items():
+    check_library(_name, _series, _members)
 
 UNREADABLE: Final = "autos-unreadable-headers"
 """The one header of a record whose own cannot be read; no header of ours has this name."""

@@ -14,7 +14,7 @@ _SHOWN: Final = 200
 
 
 class OutageHandler(logging.Handler):
-    """Repeats the first complaint of a series; the series ends when nothing was complained of for a minute."""
+    """Repeats the first message of a series; a series ends when there was none for a minute."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)
@@ -25,8 +25,11 @@ class OutageHandler(logging.Handler):
         now, last = self._monotonic(), self._last
         self._last = now
         if last is None or now - last > _QUIET_SECONDS:
-            said = record.getMessage().partition("\n")[0][:_SHOWN]
-            _log.warning("kafka client complains, it reconnects by itself", extra={"client": record.name, "said": said})
+            first_line = record.getMessage().partition("\n")[0][:_SHOWN]
+            _log.warning(
+                "The Kafka client reports a failure, it reconnects by itself",
+                extra={"client": record.name, "failure": first_line},
+            )
 
 
 def quieten_aiokafka() -> None:

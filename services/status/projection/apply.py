@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from services.status.projection import statements as sql
 from services.status.projection.project import project
-from services.status.projection.rows import RANK, STATUS, Changes, Document, Job, Occurrence, State
+from services.status.projection.rows import RANK, STATUS, DocumentRow, JobRow, KnownRows, Occurrence, RowChanges
 from shared.db import progress
 from shared.db.channels import PROGRESS
 from shared.events.document_events import DocumentEvent
@@ -44,7 +44,7 @@ class Projection:
     """The projection in one schema.
 
     With ``announce`` (the live one) an end goes to the outbox and every changed case is notified; a rebuild, which
-    repeats what was said already, does neither.
+    repeats what was announced already, does neither.
     """
 
     def __init__(self, schema: str = progress.SCHEMA, *, announce: bool = True) -> None:
@@ -66,29 +66,30 @@ class Projection:
                 notify(cursor, changes.processes)
         return Applied(left_of(changes.jobs.values()), completions, tuple(changes.processes))
 
-    def _load(self, cursor: Any, occurrences: Sequence[Occurrence]) -> State:
+    def _load(self, cursor: Any, occurrences: Sequence[Occurrence]) -> KnownRows:
         """The rows of every job and document named; jobs are locked and made where they are missing."""
         jobs = {item.event.job_id: item.event.process_number for item in occurrences}
         cursor.execute(self._sql.add_jobs, {"jobs": list(jobs), "processes": list(jobs.values())})
         cursor.execute(self._sql.load_jobs, {"jobs": list(jobs)})
         # A row just made has version 0: it is not known, it is only locked.
-        known = {row[0]: Job(*row) for row in cursor.fetchall() if row[-1] > 0}
+        known = {job.job_id: job for job in map(JobRow._make, cursor.fetchall()) if job.version > 0}
         named = {
             (event.job_id, event.document_id, event.process_number)
             for event in (item.event for item in occurrences)
             if isinstance(event, DocumentEvent)
         }
         if not named:
-            return State(known)
+            return KnownRows(known)
         job_ids, document_ids, processes = (list(column) for column in zip(*named, strict=True))
         names = {"jobs": job_ids, "documents": document_ids, "processes": processes}
         cursor.execute(self._sql.load_job_documents, names)
-        job_documents = {(row[0], row[1]): RANK[row[2]] for row in cursor.fetchall()}
+        job_documents = {(job_id, document_id): RANK[status] for job_id, document_id, status in cursor.fetchall()}
         cursor.execute(self._sql.load_documents, names)
-        documents = {(row[0], row[1]): Document(*row) for row in cursor.fetchall()}
-        return State(known, job_documents, documents)
+        found = map(DocumentRow._make, cursor.fetchall())
+        documents = {(document.process_number, document.document_id): document for document in found}
+        return KnownRows(known, job_documents, documents)
 
-    def _write(self, cursor: Any, changes: Changes, now: datetime) -> frozenset[str]:
+    def _write(self, cursor: Any, changes: RowChanges, now: datetime) -> frozenset[str]:
         """Write the changed rows; the ids of the jobs that ended with this write and no other."""
         ending = {completion.job_id for completion in changes.completions}
         going_on = [(*job, now) for job in changes.jobs.values() if job.job_id not in ending]
@@ -99,10 +100,10 @@ class Projection:
         _execute(cursor, self._sql.write_job_documents, sql.JOB_DOCUMENT_TEMPLATE, ranks)
         documents = [(*document, now) for document in changes.documents.values()]
         _execute(cursor, self._sql.write_documents, sql.DOCUMENT_TEMPLATE, documents)
-        return frozenset(row[0] for row in found)
+        return frozenset(job_id for (job_id,) in found)
 
 
-def left_of(jobs: Iterable[Job]) -> dict[str, int]:
+def left_of(jobs: Iterable[JobRow]) -> dict[str, int]:
     """By job that has ended or is planned: the documents that it still waits for, 0 when it has ended."""
     left: dict[str, int] = {}
     for job in jobs:
@@ -129,7 +130,7 @@ def announce(connection: Connection, completions: Iterable[ProcessCompleted], no
 
 
 def notify(cursor: Any, processes: Sequence[str]) -> None:
-    """Tell the listeners, at the commit, which cases changed."""
+    """Notify the listeners, at the commit, which cases changed."""
     if processes:
         cursor.execute("SELECT pg_notify(%s, number) FROM unnest(%s) AS number", (PROGRESS, list(processes)))
 

@@ -6,7 +6,7 @@ A fold of one step an event, so any split of the same events into batches gives 
   duplicate, a replay and a late Started change nothing;
 * between jobs an available document stays available, until its object is found to be gone for good (``lost_at``);
   otherwise what happened later (the event's own time) counts;
-* a job ends once. What comes for it afterwards still tells about the documents. A document that had failed and is
+* a job ends once. What comes for it afterwards still counts for the documents. A document that had failed and is
   available after all (a replayed dead letter) corrects the counters and the status of a job that had ended by itself;
   the moment of its end stays, and nothing is announced again. One that was cancelled or aborted stays as announced.
 
@@ -19,7 +19,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from services.status.projection.rows import PROCESSING, STATUS, Changes, Document, Job, Occurrence, Rank, State
+from services.status.projection.rows import STATUS, DocumentRow, JobRow, KnownRows, Occurrence, Rank, RowChanges
+from shared.domain.statuses import JobStatus, ended_status
 from shared.events.document_events import (
     DocumentAvailable,
     DocumentEvent,
@@ -34,18 +35,18 @@ CANCELLED_CODE: Final = "cancelled"
 """The ``error_code`` of a JobAborted that a client asked for."""
 
 
-def project(state: State, occurrences: Iterable[Occurrence]) -> Changes:
+def project(state: KnownRows, occurrences: Iterable[Occurrence]) -> RowChanges:
     """What these events, in this order, change in ``state``."""
-    changes = Changes()
+    changes = RowChanges()
     for occurrence in occurrences:
         _step(state, changes, occurrence)
     return changes
 
 
-def _step(state: State, changes: Changes, occurrence: Occurrence) -> None:
+def _step(state: KnownRows, changes: RowChanges, occurrence: Occurrence) -> None:
     event, at = occurrence.event, occurrence.at
     known = changes.jobs.get(event.job_id) or state.jobs.get(event.job_id)
-    job = known or Job(event.job_id, event.process_number)
+    job = known or JobRow(event.job_id, event.process_number)
     if isinstance(event, JobPlanned):
         after = _planned(job, event, at)
     elif isinstance(event, JobAborted):
@@ -63,13 +64,13 @@ def _step(state: State, changes: Changes, occurrence: Occurrence) -> None:
     changes.jobs[event.job_id] = after._replace(version=job.version + 1)
 
 
-def _planned(job: Job, event: JobPlanned, at: datetime) -> Job | None:
+def _planned(job: JobRow, event: JobPlanned, at: datetime) -> JobRow | None:
     if job.planned_at is not None or job.completed_at is not None:
         return None
     total = max(0, event.total_documents)
     completed = min(total, job.completed_documents + max(0, event.already_available))
     return job._replace(
-        status=PROCESSING,
+        status=JobStatus.PROCESSING.value,
         total_documents=total,
         completed_documents=completed,
         failed_documents=min(job.failed_documents, total - completed),
@@ -79,12 +80,12 @@ def _planned(job: Job, event: JobPlanned, at: datetime) -> Job | None:
     )
 
 
-def _aborted(job: Job, event: JobAborted, at: datetime) -> Job | None:
+def _aborted(job: JobRow, event: JobAborted, at: datetime) -> JobRow | None:
     if job.completed_at is not None:
         return None
     cancelled = event.error_code == CANCELLED_CODE
     return job._replace(
-        status=JobOutcome.CANCELLED.value if cancelled else JobOutcome.FAILED.value,
+        status=(JobStatus.CANCELLED if cancelled else JobStatus.FAILED).value,
         created_at=job.created_at or event.created_at or at,
         completed_at=at,
         error_code=_text(event.error_code),
@@ -92,7 +93,7 @@ def _aborted(job: Job, event: JobAborted, at: datetime) -> Job | None:
     )
 
 
-def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at: datetime) -> Job | None:
+def _document(state: KnownRows, changes: RowChanges, job: JobRow, event: DocumentEvent, at: datetime) -> JobRow | None:
     """The job after a document's event, None when nothing is new; the document's rows go into ``changes``."""
     key, job_key = (event.process_number, event.document_id), (event.job_id, event.document_id)
     document = changes.documents.get(key) or state.documents.get(key)
@@ -100,18 +101,18 @@ def _document(state: State, changes: Changes, job: Job, event: DocumentEvent, at
     rank = _rank(event)
     risen = before is None or rank > before
     strong = rank is Rank.AVAILABLE or (isinstance(event, DocumentFailed) and event.lost)
-    told = (risen or strong) and _takes_over(document, event.job_id, strong, at)
-    # The same failure after more attempts: the row tells of the last one.
-    told |= not strong and rank == before and document is not None and _counts_on(document, event)
-    if told:
-        changes.documents[key] = _told(document, event, at)
+    rewritten = (risen or strong) and _takes_over(document, event.job_id, strong, at)
+    # The same failure after more attempts: the row shows the last one.
+    rewritten |= not strong and rank == before and document is not None and _counts_on(document, event)
+    if rewritten:
+        changes.documents[key] = _document_row(document, event, at)
     if risen:
         changes.job_documents[job_key] = rank
         return _counted(job, before, rank, at)
-    return job if told else None
+    return job if rewritten else None
 
 
-def _counts_on(document: Document, event: DocumentEvent) -> bool:
+def _counts_on(document: DocumentRow, event: DocumentEvent) -> bool:
     same = document.job_id == event.job_id and document.status == STATUS[_rank(event)] and document.lost_at is None
     return same and event.attempts > document.attempts
 
@@ -126,12 +127,12 @@ def _rank(event: DocumentEvent) -> Rank:
     raise TypeError(f"no projection of {type(event).__name__}")
 
 
-def _takes_over(document: Document | None, job_id: str, strong: bool, at: datetime) -> bool:
-    """Whether a job's news is the news of the document as well.
+def _takes_over(document: DocumentRow | None, job_id: str, strong: bool, at: datetime) -> bool:
+    """Whether what a job reports becomes the state of the document as well.
 
-    What is ``strong`` is about the object in the store: that it is there, or that it is gone for good. It counts more
-    than a start or another failure. Two jobs are in two partitions, in no order: between equals the events' time
-    decides, the same way in every replay.
+    A ``strong`` event is about the object in the store: it is there, or it is gone for good. It counts more than a
+    start or another failure. Two jobs are in two partitions, in no order: between equals the events' time decides,
+    the same way in every replay.
     """
     if document is None:
         return True
@@ -142,21 +143,21 @@ def _takes_over(document: Document | None, job_id: str, strong: bool, at: dateti
     return document.since is None or (at, job_id) > (document.since, document.job_id)
 
 
-def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Document:
-    """The document's row as the event says it."""
+def _document_row(document: DocumentRow | None, event: DocumentEvent, at: datetime) -> DocumentRow:
+    """The document's row after the event."""
     key = (event.process_number, event.document_id, event.job_id)
     same = document is not None and document.job_id == event.job_id
     started = document.download_started_at if document is not None else None
     if started is not None and not same and started > at:
         started = None
     if isinstance(event, DocumentAvailable):
-        return Document(
+        return DocumentRow(
             *key,
             STATUS[Rank.AVAILABLE],
-            event.object_key,
-            event.sha256,
-            event.size,
-            event.content_type,
+            object_key=event.object_key,
+            sha256=event.sha256,
+            size=event.size,
+            content_type=event.content_type,
             attempts=event.attempts,
             download_started_at=started,
             download_completed_at=at,
@@ -166,14 +167,22 @@ def _told(document: Document | None, event: DocumentEvent, at: datetime) -> Docu
             replaced_at=event.replaced_at,
         )
     if isinstance(event, DocumentFailed):
-        why = (_text(event.error_code), _text(event.error_message))
-        failed = Document(*key, STATUS[Rank.FAILED], None, None, None, None, *why, event.attempts, started, at)
-        return failed._replace(revision=event.revision, lost_at=at if event.lost else None)
+        return DocumentRow(
+            *key,
+            STATUS[Rank.FAILED],
+            error_code=_text(event.error_code),
+            error_message=_text(event.error_message),
+            attempts=event.attempts,
+            download_started_at=started,
+            download_completed_at=at,
+            revision=event.revision,
+            lost_at=at if event.lost else None,
+        )
     began = (started if same else None) or at
-    return Document(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began)
+    return DocumentRow(*key, STATUS[Rank.PROCESSING], attempts=event.attempts, download_started_at=began)
 
 
-def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:
+def _counted(job: JobRow, before: Rank | None, rank: Rank, at: datetime) -> JobRow:
     if job.completed_at is not None:
         return _corrected(job) if rank is Rank.AVAILABLE and before is Rank.FAILED else job
     completed, failed = job.completed_documents, job.failed_documents
@@ -185,37 +194,32 @@ def _counted(job: Job, before: Rank | None, rank: Rank, at: datetime) -> Job:
     elif rank is Rank.FAILED and room:
         failed += 1
     return job._replace(
-        status=PROCESSING,
+        status=JobStatus.PROCESSING.value,
         completed_documents=completed,
         failed_documents=failed,
         started_at=job.started_at or at,
     )
 
 
-def _corrected(job: Job) -> Job:
+def _corrected(job: JobRow) -> JobRow:
     """An ended job of which a document that had failed is available after all. What cut it short stays as it was."""
     if job.error_code is not None or not job.failed_documents:
         return job
     after = job._replace(completed_documents=job.completed_documents + 1, failed_documents=job.failed_documents - 1)
-    return after._replace(status=_outcome(after).value)
+    return after._replace(status=ended_status(after.completed_documents, after.failed_documents).value)
 
 
-def _ended(job: Job, at: datetime) -> Job:
+def _ended(job: JobRow, at: datetime) -> JobRow:
     """The job with its end, when its last document has ended."""
     if job.completed_at is not None or job.total_documents is None:
         return job
     if job.completed_documents + job.failed_documents < job.total_documents:
         return job
-    return job._replace(status=_outcome(job).value, completed_at=max(at, job.started_at or at))
+    status = ended_status(job.completed_documents, job.failed_documents)
+    return job._replace(status=status.value, completed_at=max(at, job.started_at or at))
 
 
-def _outcome(job: Job) -> JobOutcome:
-    if job.completed_documents == job.total_documents:
-        return JobOutcome.COMPLETED
-    return JobOutcome.PARTIAL if job.completed_documents else JobOutcome.FAILED
-
-
-def completion(job: Job) -> ProcessCompleted:
+def completion(job: JobRow) -> ProcessCompleted:
     """What is announced of a job that has ended. Raises ValueError when it has not."""
     if job.completed_at is None:
         raise ValueError("the job has not ended")

@@ -8,11 +8,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from shared.domain.statuses import DocumentStatus, JobStatus
 from shared.events.document_events import JobEvent
 from shared.events.process_completed import ProcessCompleted
-
-PENDING: Final = "pending"
-PROCESSING: Final = "processing"
 
 
 class Rank(IntEnum):
@@ -23,18 +21,18 @@ class Rank(IntEnum):
     AVAILABLE = 3
 
 
-STATUS: Final = {rank: rank.name.lower() for rank in Rank}
-"""What is stored of a rank."""
+STATUS: Final = {rank: DocumentStatus[rank.name].value for rank in Rank}
+"""How a rank is stored."""
 RANK: Final = {status: rank for rank, status in STATUS.items()}
 
 
 # The rows are named tuples: they come from the driver and go to it as tuples, a thousand and more a second.
-class Job(NamedTuple):
+class JobRow(NamedTuple):
     """A row of ``progress.jobs``. ``total_documents`` is None until the job is planned."""
 
     job_id: str
     process_number: str
-    status: str = PENDING
+    status: str = JobStatus.PENDING.value
     total_documents: int | None = None
     completed_documents: int = 0
     failed_documents: int = 0
@@ -47,8 +45,8 @@ class Job(NamedTuple):
     version: int = 0
 
 
-class Document(NamedTuple):
-    """A row of ``progress.documents``: what the last job to say something said of it. ``size`` is in bytes."""
+class DocumentRow(NamedTuple):
+    """A row of ``progress.documents``: where the last job to report on it left it. ``size`` is in bytes."""
 
     process_number: str
     document_id: str
@@ -68,7 +66,7 @@ class Document(NamedTuple):
     revision: int | None = None
     replaced_at: datetime | None = None
     lost_at: datetime | None = None
-    """Since when its object is known to be gone, and cannot be fetched again; None when that is not so."""
+    """Since when its object is known to be gone and cannot be fetched again; None while it is not."""
 
     @property
     def since(self) -> datetime | None:
@@ -91,16 +89,16 @@ class Occurrence:
 
 
 @dataclass(frozen=True)
-class State:
+class KnownRows:
     """The rows now known for the jobs and documents that a batch names."""
 
-    jobs: Mapping[str, Job] = field(default_factory=dict)
+    jobs: Mapping[str, JobRow] = field(default_factory=dict)
     job_documents: Mapping[JobDocumentKey, Rank] = field(default_factory=dict)
-    documents: Mapping[DocumentKey, Document] = field(default_factory=dict)
+    documents: Mapping[DocumentKey, DocumentRow] = field(default_factory=dict)
 
-    def after(self, changes: Changes) -> State:
+    def after(self, changes: RowChanges) -> KnownRows:
         """This state with the changes written."""
-        return State(
+        return KnownRows(
             {**self.jobs, **changes.jobs},
             {**self.job_documents, **changes.job_documents},
             {**self.documents, **changes.documents},
@@ -108,12 +106,12 @@ class State:
 
 
 @dataclass
-class Changes:
+class RowChanges:
     """The rows that are new or different, the ends to announce (in order) and the cases to notify."""
 
-    jobs: dict[str, Job] = field(default_factory=dict)
+    jobs: dict[str, JobRow] = field(default_factory=dict)
     job_documents: dict[JobDocumentKey, Rank] = field(default_factory=dict)
-    documents: dict[DocumentKey, Document] = field(default_factory=dict)
+    documents: dict[DocumentKey, DocumentRow] = field(default_factory=dict)
     completions: list[ProcessCompleted] = field(default_factory=list)
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from services.status.projection.rows import Document, Job
+from services.status.projection.rows import DocumentRow, JobRow
 
-JOB_COLUMNS: Final = Job._fields
-DOCUMENT_COLUMNS: Final = Document._fields
+JOB_COLUMNS: Final = JobRow._fields
+DOCUMENT_COLUMNS: Final = DocumentRow._fields
 
 # An UPDATE from VALUES has no column to take the types from.
 _JOB_TYPES: Final = ("uuid", "text", "text", "int", "int", "int", *["timestamptz"] * 4, "text", "text", "bigint")

@@ -1,8 +1,8 @@
-"""Which events may end a job: these are written at once, the others can wait for more of their kind. Pure.
+"""Which events may end a job: these are written at once, the others may wait for more of their kind. Pure.
 
-It looks at the record alone (its key, its ``ce_type``, of JobPlanned the two numbers), since the records are decoded
-only when they are written. A wrong yes costs a small batch; a wrong no, possible for a job whose events before its
-plan were counted by another process, costs the time that a batch may wait.
+Only the record is read (its key, its ``ce_type``, the two numbers of a JobPlanned), since records are decoded when
+they are written. A wrong yes costs a small batch. A wrong no costs the time that a batch may wait; it can happen to a
+job whose events before its plan were counted by another process.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import orjson
 from shared.events.document_events import DocumentAvailable, DocumentFailed, JobAborted, JobPlanned
 
 _MOST_JOBS: Final = 100_000
-"""Kept in mind at once; beyond it everything is forgotten, which costs a small batch a job."""
+"""Remembered at once; beyond it everything is forgotten, which costs a small batch a job."""
 
 _PLANNED: Final = JobPlanned.TYPE.encode()
 _ABORTED: Final = JobAborted.TYPE.encode()
 _ENDS: Final = frozenset({DocumentAvailable.TYPE.encode(), DocumentFailed.TYPE.encode()})
 
 
-class Outlook:
+class RemainingDocuments:
     """How many documents the jobs under way still wait for, as far as this process has seen."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Outlook:
     def may_end(self, kind: bytes, job: bytes, value: bytes) -> bool:
         """Whether a job may end with this record: ``kind`` is its ``ce_type``, ``job`` its key."""
         if kind in _ENDS:
-            # Of a job that was begun before this process came, what is stored tells, after the next batch.
+            # A job that began before this process: what is stored says how many are left, after the next batch.
             left = self._left[job] = self._left.get(job, 0) - 1
             return left <= 0
         if kind == _PLANNED:

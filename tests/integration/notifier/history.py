@@ -19,10 +19,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from services.api.deliveries import repository
-from services.notifier.domain.delivery import RetryPolicy
-from services.notifier.domain.lanes import Ticket
-from services.notifier.intake import rows as intake_store
-from services.notifier.sending import claims
+from services.notifier.domain.due_delivery import DueDelivery
+from services.notifier.domain.retry_policy import RetryPolicy
+from services.notifier.sending import claim_rows, record_rows
 from shared.db.engine import make_engine
 from shared.domain.secrecy import Viewer
 from tests.integration.db.fresh import fresh_database
@@ -114,7 +113,7 @@ def _questions(deliveries: int) -> dict[str, Callable[[Connection], object]]:
     number = f"{(deliveries // 4) * 2 % (deliveries // 2):07d}-00.2026.8.26.0001"
     # Three quarters down the client's list.
     deep = (NOW - timedelta(seconds=10 * (deliveries * 3 // 4)), "00000000-0000-0000-0000-000000000000")
-    waiting = lambda connection: claims.due(  # noqa: E731
+    waiting = lambda connection: claim_rows.due(  # noqa: E731
         connection, NOW, grace=timedelta(seconds=1), full=[], each=300, most=500
     )
     return {
@@ -131,14 +130,14 @@ def _questions(deliveries: int) -> dict[str, Callable[[Connection], object]]:
         ),
         "sweep": waiting,
         # Claimed for a client that is not there: they are cancelled, so that the statement that writes is seen too.
-        "claim": lambda connection: claims.claim(
+        "claim": lambda connection: claim_rows.claim(
             connection,
-            [Ticket(identity(10_000 * index + 1)(connection), "", "", "") for index in range(5)],
+            [DueDelivery(identity(10_000 * index + 1)(connection), "", "", "") for index in range(5)],
             NOW,
             RetryPolicy(),
             lambda: str(uuid.uuid4()),
         ),
-        "purge": lambda connection: intake_store.purge(
+        "purge": lambda connection: record_rows.purge_attempts(
             connection, NOW - timedelta(seconds=10 * deliveries - 1000), most=5_000
         ),
     }

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from services.notifier.alerts import rows as alert_store
-from services.notifier.alerts.messages import Alert
-from services.notifier.intake import rows as intake_store
+from services.notifier.alerts import endpoint_alert_rows
+from services.notifier.alerts.messages import EndpointAlert
+from services.notifier.intake import request_rows
 from shared.db import delivery
 from shared.db.engine import Database
 from shared.events.webhook_subscribed import EndpointEnableRequested
@@ -70,18 +70,18 @@ class Trouble:
                 )
             )
 
-    def claim(self, now: datetime) -> Alert | None:
+    def claim(self, now: datetime) -> EndpointAlert | None:
         with self._database.transaction() as connection:
-            return alert_store.claim(connection, now, interval=HOUR)
+            return endpoint_alert_rows.claim(connection, now, interval=HOUR)
 
-    def told(self, alert: Alert) -> None:
+    def mark_sent(self, alert: EndpointAlert) -> None:
         with self._database.transaction() as connection:
-            alert_store.told(connection, alert)
+            endpoint_alert_rows.mark_sent(connection, alert)
 
     def enable(self) -> None:
         with self._database.transaction() as connection:
             asked = EndpointEnableRequested(endpoint_id=self.id, client_id=self.client)
-            intake_store.enable_endpoints(connection, [asked], NOW)
+            request_rows.enable_endpoints(connection, [asked], NOW)
 
     @property
     def row(self) -> Any:
@@ -90,21 +90,21 @@ class Trouble:
             return connection.execute(select(table).where(table.c.endpoint_id == self.id)).one()
 
 
-def test_what_its_teller_did_not_end_is_told_again_within_minutes(world: World, database: Database) -> None:
+def test_an_alert_whose_sender_died_is_sent_again_within_minutes(world: World, database: Database) -> None:
     trouble = Trouble(world, database, "exhausted")
     trouble.give_up(NOW)
     first = trouble.claim(NOW)
     assert first is not None
     assert first.exhausted == 1
     # It is held, and its holder dies: whether people were told or not, nobody knows.
-    assert trouble.claim(NOW + alert_store.LEASE - timedelta(seconds=1)) is None
-    again = trouble.claim(NOW + alert_store.LEASE)
+    assert trouble.claim(NOW + endpoint_alert_rows.LEASE - timedelta(seconds=1)) is None
+    again = trouble.claim(NOW + endpoint_alert_rows.LEASE)
     assert again is not None
     assert (again.endpoint_id, again.exhausted) == (first.endpoint_id, 1)
     # The first one was only slow: its word does not count any more.
-    trouble.told(first)
+    trouble.mark_sent(first)
     assert trouble.row.alert_reason == "exhausted"
-    trouble.told(again)
+    trouble.mark_sent(again)
     assert (trouble.row.alert_reason, trouble.row.alerted_at) == (None, again.at)
 
 
@@ -113,13 +113,13 @@ def test_what_did_not_get_out_is_tried_again(world: World, database: Database) -
     alert = trouble.claim(NOW)
     assert alert is not None
     with database.transaction() as connection:
-        alert_store.not_told(connection, alert, NOW + timedelta(seconds=10))
+        endpoint_alert_rows.put_off(connection, alert, NOW + timedelta(seconds=10))
     assert trouble.claim(NOW + timedelta(seconds=9)) is None
     assert trouble.claim(NOW + timedelta(seconds=10)) is not None
 
 
 @pytest.mark.parametrize("reason", ["exhausted", "disabled"])
-def test_what_is_given_up_while_people_are_told_is_told_an_hour_later(
+def test_what_is_given_up_while_an_alert_is_sent_is_alerted_an_hour_later(
     world: World, database: Database, reason: str
 ) -> None:
     trouble = Trouble(world, database, reason)
@@ -127,7 +127,7 @@ def test_what_is_given_up_while_people_are_told_is_told_an_hour_later(
     alert = trouble.claim(NOW)
     assert alert is not None
     trouble.give_up(NOW + timedelta(seconds=1))
-    trouble.told(alert)
+    trouble.mark_sent(alert)
     assert trouble.row.alert_reason == "exhausted"
     assert trouble.claim(NOW + HOUR - timedelta(seconds=1)) is None
     later = trouble.claim(NOW + HOUR)
@@ -135,7 +135,7 @@ def test_what_is_given_up_while_people_are_told_is_told_an_hour_later(
     assert (later.reason, later.exhausted) == ("exhausted", 1)
 
 
-def test_an_endpoint_that_is_enabled_again_is_not_told_as_disabled(world: World, database: Database) -> None:
+def test_an_endpoint_that_is_enabled_again_causes_no_alert(world: World, database: Database) -> None:
     trouble = Trouble(world, database, "disabled")
     trouble.enable()
     assert (trouble.row.disabled_at, trouble.row.alert_reason) == (None, None)

@@ -17,9 +17,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from services.notifier.alerts.messages import Alert
-from services.notifier.alerts.outbox import OutboxAlerter
-from services.notifier.alerts.sender import outbox as outbox_alerts
+from services.notifier.alerts import outbox_alerts
+from services.notifier.alerts.messages import EndpointAlert
+from services.notifier.alerts.outbox_alerts import OutboxAlerter
 from shared.alerts.channel import AlertFailed
 from shared.alerts.mail import Mail
 from shared.alerts.sender import AlertSender, channels_of
@@ -57,7 +57,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     await server.wait_closed()
 
 
-async def test_people_are_told_once_an_hour_by_mail_and_by_post(
+async def test_an_alert_is_sent_once_an_hour_by_mail_and_by_post(
     world: World, running: Running, mailbox: Mailbox
 ) -> None:
     client, _ = world.client()
@@ -110,7 +110,7 @@ async def test_an_alert_that_does_not_get_out_is_kept(world: World, running: Run
         assert world.endpoint(gone).alert_reason == "disabled"
 
 
-async def test_people_are_told_of_an_outbox_once_by_whichever_replica(servers: Servers) -> None:
+async def test_an_alert_about_an_outbox_is_sent_once_by_whichever_replica(servers: Servers) -> None:
     """Rows set aside in another service's outbox; two senders, one of them with a way that does not work at first."""
     now = datetime(2026, 5, 1, tzinfo=UTC)
     with fresh_database(servers) as fresh:
@@ -135,15 +135,15 @@ async def test_people_are_told_of_an_outbox_once_by_whichever_replica(servers: S
                 OutboxAlerter(database, sender, interval=timedelta(hours=1), clock=lambda: now) for sender in senders
             )
             # It did not get out, so it is due at once; then nobody is told again for an hour.
-            assert await first.tell_due() == 0
-            assert [await second.tell_due(), await first.tell_due(), await second.tell_due()] == [1, 0, 0]
+            assert await first.send_due() == 0
+            assert [await second.send_due(), await first.send_due(), await second.send_due()] == [1, 0, 0]
             now += timedelta(hours=1)
             # Who claims it and dies before it is told keeps it from the others for minutes, not for an hour.
             with database.transaction() as connection:
-                assert outbox_alerts._claim(connection, Standing("catalog", 0.0, 1), now)
-            assert await second.tell_due() == 0
+                assert outbox_alerts.claim(connection, Standing("catalog", 0.0, 1), now)
+            assert await second.send_due() == 0
             now += timedelta(minutes=6)
-            assert await second.tell_due() == 1
+            assert await second.send_due() == 1
             for sender in senders:
                 await sender.aclose()
         told = operations.calls[-1].data
@@ -192,7 +192,7 @@ async def test_mail_goes_over_tls_with_a_password_and_only_to_a_server_that_is_k
         )
 
     now = datetime.now(UTC)
-    alert = Alert("e", "client-1", "https://example.com/hook", "exhausted", None, 4, 1, now)
+    alert = EndpointAlert("e", "client-1", "https://example.com/hook", "exhausted", None, 4, 1, now)
     try:
         with pytest.raises(AlertFailed, match="SSLCertVerificationError"):
             await mail("secret").send(alert)

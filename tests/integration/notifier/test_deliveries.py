@@ -30,7 +30,7 @@ from tests.integration.notifier.world import (
 from tests.support import wait_until_async
 
 
-async def test_a_finished_job_is_told_signed_and_whole(world: World, running: Running) -> None:
+async def test_a_finished_job_is_delivered_signed_and_whole(world: World, running: Running) -> None:
     client, secret = world.client()
     async with receiving() as receiver, running():
         job = world.job(client, documents=3, failed=1)
@@ -56,7 +56,7 @@ async def test_a_finished_job_is_told_signed_and_whole(world: World, running: Ru
     assert (call.attempt, row.attempts) == (1, 1)
     (attempt,) = world.attempts(row.delivery_id)
     assert (attempt.status_code, attempt.succeeded, attempt.address) == (204, True, "127.0.0.1")
-    assert world.told(row.delivery_id) == [("webhook.events", "autos.webhook.delivered")]
+    assert world.outbox_of(row.delivery_id) == [("webhook.events", "autos.webhook.delivered")]
 
 
 async def test_a_subscription_and_a_completion_meet_in_any_order_once(world: World, running: Running) -> None:
@@ -85,7 +85,7 @@ async def test_a_job_for_one_document_tells_of_that_one(world: World, running: R
     assert [document["id"] for document in receiver.calls[0].data["documents"]] == [job.documents[0]]
 
 
-async def test_a_large_case_is_told_whole(world: World, running: Running) -> None:
+async def test_a_large_case_is_delivered_whole(world: World, running: Running) -> None:
     client, secret = world.client()
     async with receiving() as receiver, running():
         delivery = await world.start(receiver.url, client, documents=700)
@@ -111,7 +111,7 @@ async def test_a_failed_attempt_is_repeated_through_the_topics_with_the_same_id(
         (302, "redirect_refused"),
         (200, None),
     ]
-    assert world.told(delivery) == [
+    assert world.outbox_of(delivery) == [
         ("webhook.events", "autos.webhook.attempt_failed"),
         ("webhook.retry.5s", "autos.webhook.retry"),
         ("webhook.events", "autos.webhook.attempt_failed"),
@@ -128,7 +128,7 @@ async def test_the_last_failure_exhausts_and_a_redelivery_starts_a_new_round(wor
         delivery = job.delivery(receiver.url)
         row = await world.until(delivery, "exhausted")
         assert (row.attempts, row.last_error_code) == (4, "http_500")
-        assert world.told(delivery)[-2:] == [
+        assert world.outbox_of(delivery)[-2:] == [
             ("webhook.events", "autos.webhook.exhausted"),
             ("webhook.dead", "autos.webhook.exhausted"),
         ]
@@ -178,7 +178,7 @@ async def test_a_retry_after_of_a_year_waits_for_six_hours(world: World, running
         delivery = await world.start(receiver.url, client)
         row = await world.until(delivery, "waiting")
     assert row.next_attempt_at - row.updated_at == timedelta(hours=6)
-    assert ("webhook.retry.6h", "autos.webhook.retry") in world.told(delivery)
+    assert ("webhook.retry.6h", "autos.webhook.retry") in world.outbox_of(delivery)
 
 
 async def test_an_open_breaker_holds_deliveries_and_they_are_no_attempts(world: World, running: Running) -> None:
@@ -272,7 +272,7 @@ async def test_410_ends_the_delivery_and_disables_the_endpoint_until_it_is_enabl
         await world.until(gone, "gone")
         endpoint = world.endpoint(gone)
         assert (endpoint.disabled_reason, endpoint.url) == ("answered_gone", receiver.url)
-        assert ("webhook.events", "autos.webhook.endpoint_disabled") in world.told(gone)
+        assert ("webhook.events", "autos.webhook.endpoint_disabled") in world.outbox_of(gone)
         receiver.answer = accept
         # The same endpoint, since the query does not count; what comes now is kept.
         kept = await world.start(f"{receiver.url}?token=2", client)

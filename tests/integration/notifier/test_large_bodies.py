@@ -8,8 +8,8 @@ import orjson
 import pytest
 from sqlalchemy import Engine, update
 
-from services.notifier.sending.body import Bodies, BodyName
-from services.notifier.sending.payload import Form
+from services.notifier.sending.bodies import BodyKey, WebhookBodies
+from services.notifier.sending.payload import BodyForm
 from shared.clock import utc_now
 from shared.db import catalog
 from shared.db.delivery import completions
@@ -113,14 +113,14 @@ async def test_no_more_documents_are_read_than_are_sent(world: World, count: int
     client, _ = world.client()
     job, one = world.job(client, documents=count), world.job(client, documents=2, scope="first")
     links = _Links()
-    bodies = Bodies(links, utc_now, most_bytes=4 * 1024**2)
+    bodies = WebhookBodies(links, utc_now, most_bytes=4 * 1024**2)
     with world.engine.begin() as connection:
         for each in (job, one):
             told = each.completed().model_dump()
             connection.execute(
                 completions.insert().values({name: told[name] for name in told if name in completions.c})
             )
-        wanted = [BodyName(job.job_id), BodyName(job.job_id, Form.THIN), BodyName(one.job_id)]
+        wanted = [BodyKey(job.job_id), BodyKey(job.job_id, BodyForm.THIN), BodyKey(one.job_id)]
         made = bodies.make(connection, wanted)
     full, thin, single = (_data(made[name].content) for name in wanted)
     shown = min(count, 1000)

@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from ops.migrations.run import differences
-from services.notifier.domain.delivery import Effect, RetryPolicy
-from services.notifier.domain.lanes import Ticket
-from services.notifier.intake import rows as intake_store
-from services.notifier.sending import claims, results
-from services.notifier.sending.attempt_record import Attempt
+from services.notifier.domain.delivery import Effect
+from services.notifier.domain.due_delivery import DueDelivery
+from services.notifier.domain.retry_policy import RetryPolicy
+from services.notifier.intake import completion_rows
+from services.notifier.sending import claim_rows, record_rows
+from services.notifier.sending.attempt import Attempt
+from services.notifier.sending.claimed import ClaimedDelivery
 from shared.db import delivery
 from shared.db.engine import Database
 from tests.integration.notifier.world import Job, World
@@ -34,26 +36,26 @@ def database(servers: Servers) -> Iterator[Database]:
     made.close()
 
 
-def create(world: World, database: Database, url: str | None = None, now: datetime = NOW) -> tuple[Job, Ticket]:
+def create(world: World, database: Database, url: str | None = None, now: datetime = NOW) -> tuple[Job, DueDelivery]:
     client, _ = world.client()
     job = world.job(client)
     with database.transaction() as connection:
-        intake_store.lock_jobs(connection, [job.job_id])
-        intake_store.add_subscriptions(connection, [job.subscribed(url or f"{URL}/{uuid.uuid4()}")], now)
-        intake_store.add_completions(connection, [job.completed()], now)
-        _, (ticket,) = intake_store.create_deliveries(connection, [job.job_id], now)
-    return job, ticket
+        completion_rows.lock_jobs(connection, [job.job_id])
+        completion_rows.add_subscriptions(connection, [job.subscribed(url or f"{URL}/{uuid.uuid4()}")], now)
+        completion_rows.add_completions(connection, [job.completed()], now)
+        _, (due,) = completion_rows.create_deliveries(connection, [job.job_id], now)
+    return job, due
 
 
-def claim(database: Database, ticket: Ticket, now: datetime = NOW) -> claims.Claimed | None:
+def claim(database: Database, due: DueDelivery, now: datetime = NOW) -> ClaimedDelivery | None:
     with database.transaction() as connection:
-        found = claims.claim(connection, [ticket], now, POLICY, lambda: str(uuid.uuid4()))
+        found = claim_rows.claim(connection, [due], now, POLICY, lambda: str(uuid.uuid4()))
     return found[0] if found else None
 
 
-def result(claimed: claims.Claimed, status_code: int = 200) -> Attempt:
+def result(claimed: ClaimedDelivery, status_code: int = 200) -> Attempt:
     return Attempt(
-        delivery_id=claimed.ticket.delivery_id,
+        delivery_id=claimed.due.delivery_id,
         token=claimed.token,
         attempt=claimed.attempt,
         started_at=NOW,
@@ -74,58 +76,57 @@ def result(claimed: claims.Claimed, status_code: int = 200) -> Attempt:
 
 def record(database: Database, *attempts: Attempt, now: datetime = NOW) -> list[Effect]:
     with database.transaction() as connection:
-        recorded = results.record(connection, attempts, now, POLICY, disable_after=timedelta(days=5))
-    return [found.effect for found in recorded]
+        return record_rows.record(connection, attempts, now, POLICY, disable_after=timedelta(days=5))
 
 
 def test_a_delivery_has_one_holder_while_the_lease_lasts(world: World, database: Database) -> None:
-    _, ticket = create(world, database)
-    first = claim(database, ticket)
+    _, due = create(world, database)
+    first = claim(database, due)
     assert first is not None
-    assert claim(database, ticket) is None
-    assert claim(database, ticket, NOW + timedelta(seconds=24)) is None
+    assert claim(database, due) is None
+    assert claim(database, due, NOW + timedelta(seconds=24)) is None
 
 
 def test_a_claim_under_way_is_not_waited_for(world: World, database: Database) -> None:
-    _, ticket = create(world, database)
+    _, due = create(world, database)
     with database.transaction() as connection:
-        assert claims.claim(connection, [ticket], NOW, POLICY, lambda: str(uuid.uuid4()))
-        assert claim(database, ticket) is None
+        assert claim_rows.claim(connection, [due], NOW, POLICY, lambda: str(uuid.uuid4()))
+        assert claim(database, due) is None
 
 
 def test_a_holder_that_lost_its_lease_is_fenced_off(world: World, database: Database) -> None:
-    _, ticket = create(world, database)
-    first = claim(database, ticket)
-    second = claim(database, ticket, NOW + timedelta(seconds=25))
+    _, due = create(world, database)
+    first = claim(database, due)
+    second = claim(database, due, NOW + timedelta(seconds=25))
     assert first is not None
     assert second is not None
     assert (first.attempt, second.attempt) == (1, 1)
     assert record(database, result(first)) == [Effect.NONE]
-    row = world.delivery(ticket.delivery_id)
+    row = world.delivery(due.delivery_id)
     assert (row.status, row.lease_token) == ("sending", second.token)
-    assert world.attempts(ticket.delivery_id) == []
-    assert world.told(ticket.delivery_id) == []
+    assert world.attempts(due.delivery_id) == []
+    assert world.outbox_of(due.delivery_id) == []
     assert record(database, result(second, 500)) == [Effect.RETRY]
     assert record(database, result(second, 200)) == [Effect.NONE]
-    assert world.delivery(ticket.delivery_id).status == "waiting"
-    assert len(world.attempts(ticket.delivery_id)) == 1
+    assert world.delivery(due.delivery_id).status == "waiting"
+    assert len(world.attempts(due.delivery_id)) == 1
 
 
 def test_a_lease_is_renewed_by_its_holder_only(world: World, database: Database) -> None:
-    _, ticket = create(world, database)
-    first = claim(database, ticket)
-    second = claim(database, ticket, NOW + timedelta(seconds=25))
+    _, due = create(world, database)
+    first = claim(database, due)
+    second = claim(database, due, NOW + timedelta(seconds=25))
     assert first is not None
     assert second is not None
     until = NOW + timedelta(minutes=5)
     with database.transaction() as connection:
-        assert not claims.renew(connection, first, until)
-        assert claims.renew(connection, second, until)
+        assert not claim_rows.renew(connection, first, until)
+        assert claim_rows.renew(connection, second, until)
 
 
 def due(connection: Connection, now: datetime, full: list[str] | None = None) -> set[str]:
-    found = claims.due(connection, now, grace=timedelta(seconds=1), full=full or [], each=100_000, most=100_000)
-    return {ticket.delivery_id for ticket in found}
+    found = claim_rows.due(connection, now, grace=timedelta(seconds=1), full=full or [], each=100_000, most=100_000)
+    return {due.delivery_id for due in found}
 
 
 def test_the_sweep_finds_what_is_due_and_what_lost_its_holder(world: World, database: Database) -> None:
@@ -146,9 +147,9 @@ def test_five_days_of_failures_disable_the_endpoint_and_hold_its_deliveries(worl
     client, _ = world.client()
     jobs = [world.job(client) for _ in range(2)]
     with database.transaction() as connection:
-        intake_store.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
-        intake_store.add_completions(connection, [job.completed() for job in jobs], NOW)
-        _, (first, second) = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
+        completion_rows.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
+        completion_rows.add_completions(connection, [job.completed() for job in jobs], NOW)
+        _, (first, second) = completion_rows.create_deliveries(connection, [job.job_id for job in jobs], NOW)
     claimed = claim(database, first)
     assert claimed is not None
     record(database, result(claimed, 500))
@@ -158,11 +159,11 @@ def test_five_days_of_failures_disable_the_endpoint_and_hold_its_deliveries(worl
     record(database, result(claimed, 500), now=late)
     endpoint = world.endpoint(first.delivery_id)
     assert (endpoint.disabled_reason, endpoint.alert_reason) == ("failing_for_days", "disabled")
-    for ticket in (first, second):
-        row = world.delivery(ticket.delivery_id)
+    for due in (first, second):
+        row = world.delivery(due.delivery_id)
         assert row.status in {"pending", "waiting"}
         assert row.next_attempt_at is None
-        assert claim(database, ticket, late + timedelta(days=1)) is None
+        assert claim(database, due, late + timedelta(days=1)) is None
 
 
 def test_a_batch_with_many_results_of_one_endpoint_counts_each(world: World, database: Database) -> None:
@@ -170,12 +171,12 @@ def test_a_batch_with_many_results_of_one_endpoint_counts_each(world: World, dat
     client, _ = world.client()
     jobs = [world.job(client, documents=0) for _ in range(6)]
     with database.transaction() as connection:
-        intake_store.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
-        intake_store.add_completions(connection, [job.completed() for job in jobs], NOW)
-        _, tickets = intake_store.create_deliveries(connection, [job.job_id for job in jobs], NOW)
-    claims = [claim(database, ticket) for ticket in tickets]
+        completion_rows.add_subscriptions(connection, [job.subscribed(url) for job in jobs], NOW)
+        completion_rows.add_completions(connection, [job.completed() for job in jobs], NOW)
+        _, deliveries = completion_rows.create_deliveries(connection, [job.job_id for job in jobs], NOW)
+    claims = [claim(database, due) for due in deliveries]
     assert record(database, *(result(found, 503) for found in claims if found)) == [Effect.RETRY] * 6
-    assert world.endpoint(tickets[0].delivery_id).consecutive_failures == 6
+    assert world.endpoint(deliveries[0].delivery_id).consecutive_failures == 6
 
 
 def test_old_attempts_are_deleted_in_batches(world: World, database: Database) -> None:
@@ -190,8 +191,8 @@ def test_old_attempts_are_deleted_in_batches(world: World, database: Database) -
         recent = {**rows[0], "started_at": NOW, "attempt": 99}
         connection.execute(insert(delivery.attempts), [recent])
         before = NOW - timedelta(days=90)
-        assert intake_store.purge(connection, before, most=5) == 5
-        assert intake_store.purge(connection, before, most=5) >= 2
+        assert record_rows.purge_attempts(connection, before, most=5) == 5
+        assert record_rows.purge_attempts(connection, before, most=5) >= 2
     assert [row.attempt for row in world.attempts(wanted)] == [99]
 
 

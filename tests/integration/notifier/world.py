@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Engine, func, insert, select
 from standardwebhooks.webhooks import Webhook
 
-from services.notifier.intake.rows import delivery_id
+from services.notifier.intake.completion_rows import delivery_id
 from services.notifier.settings import NotifierSettings
 from services.notifier.worker import Notifier
 from shared.clients import new_webhook_secret
@@ -324,7 +324,7 @@ class World:
             endpoint_id = self.delivery(wanted).endpoint_id
             return connection.execute(select(table).where(table.c.endpoint_id == endpoint_id)).one()
 
-    def told(self, wanted: str) -> list[tuple[str, str]]:
+    def outbox_of(self, wanted: str) -> list[tuple[str, str]]:
         """Topic and type of what went into the outbox about a delivery, in order."""
         table = delivery.outbox
         with self.engine.connect() as connection:

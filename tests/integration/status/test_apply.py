@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from services.status.batch import BatchWriter
+from services.status.batch_writer import BatchWriter
 from services.status.metrics import StatusMetrics
 from services.status.projection.apply import Projection
 from services.status.projection.project import project
-from services.status.projection.rows import RANK, Document, Job, Occurrence, State
+from services.status.projection.rows import RANK, DocumentRow, JobRow, KnownRows, Occurrence
 from shared.clock import utc_now
 from shared.db.channels import PROGRESS
 from shared.db.engine import Database
@@ -47,18 +47,18 @@ def occurrences(events: list[JobEvent]) -> list[Occurrence]:
     return [Occurrence(event, T0 + timedelta(seconds=index)) for index, event in enumerate(events)]
 
 
-def stored(query: Callable[..., list[tuple[Any, ...]]]) -> State:
+def stored(query: Callable[..., list[tuple[Any, ...]]]) -> KnownRows:
     """What the tables hold, as the projection's state."""
-    jobs = query(f"SELECT job_id::text, {', '.join(Job._fields[1:])} FROM progress.jobs")
+    jobs = query(f"SELECT job_id::text, {', '.join(JobRow._fields[1:])} FROM progress.jobs")
     ranks = query("SELECT job_id::text, document_id::text, status FROM progress.job_documents")
     documents = query(
-        f"SELECT process_number, document_id::text, job_id::text, {', '.join(Document._fields[3:])}"
+        f"SELECT process_number, document_id::text, job_id::text, {', '.join(DocumentRow._fields[3:])}"
         " FROM progress.documents"
     )
-    return State(
-        {row[0]: Job(*row) for row in jobs},
+    return KnownRows(
+        {row[0]: JobRow(*row) for row in jobs},
         {(row[0], row[1]): RANK[row[2]] for row in ranks},
-        {(row[0], row[1]): Document(*row) for row in documents},
+        {(row[0], row[1]): DocumentRow(*row) for row in documents},
     )
 
 
@@ -98,7 +98,7 @@ def test_a_rollback_leaves_nothing(progress: Database, query: Query, process_num
     with progress.engine.connect() as connection:
         Projection().apply(connection, events, utc_now())
         connection.rollback()
-    assert stored(query) == State()
+    assert stored(query) == KnownRows()
     assert query("SELECT count(*) FROM progress.outbox") == [(0,)]
     assert apply(progress, events) == ["completed"]
 
@@ -132,7 +132,7 @@ def test_two_workers_with_the_same_events_announce_once(
         told = [outcome for done in threads.map(work, range(4)) for outcome in done]
     assert told == ["partial"] * 10
     assert query("SELECT count(*), count(DISTINCT id) FROM progress.outbox") == [(10, 10)]
-    assert stored(query) == State().after(project(State(), items))
+    assert stored(query) == KnownRows().after(project(KnownRows(), items))
 
 
 def test_two_jobs_of_one_case_in_two_workers_never_undo_available(
@@ -201,8 +201,8 @@ def test_the_tables_are_the_pure_projection(
     items = occurrences(history)
     edges = [0, *sorted(cuts), len(items)]
     told = [outcome for start, end in itertools.pairwise(edges) for outcome in apply(database, items[start:end])]
-    pure = project(State(), items)
-    assert stored(query) == State().after(pure)
+    pure = project(KnownRows(), items)
+    assert stored(query) == KnownRows().after(pure)
     assert told == [completion.status.value for completion in pure.completions]
 
 

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer
 
 from ops.migrations.run import differences
-from services.status.projection.rows import Document, Job
+from services.status.projection.rows import DocumentRow, JobRow
 from services.status.rebuild import NEW_SCHEMA, RebuildRefused, Rebuilt, rebuild
 from shared.domain.cnj import ProcessNumber
 from shared.events.envelope import deterministic_id
@@ -34,9 +34,9 @@ def producer(servers: Servers) -> Producer:
 def rows(query: Query) -> dict[str, list[tuple[Any, ...]]]:
     """The projection, but for when each row was written."""
     return {
-        "jobs": query(f"SELECT {', '.join(Job._fields)} FROM progress.jobs ORDER BY job_id"),
+        "jobs": query(f"SELECT {', '.join(JobRow._fields)} FROM progress.jobs ORDER BY job_id"),
         "job_documents": query("SELECT * FROM progress.job_documents ORDER BY 1, 2"),
-        "documents": query(f"SELECT {', '.join(Document._fields)} FROM progress.documents ORDER BY 1, 2"),
+        "documents": query(f"SELECT {', '.join(DocumentRow._fields)} FROM progress.documents ORDER BY 1, 2"),
     }
 
 

@@ -264,7 +264,7 @@ def test_a_bug_in_taking_an_event_does_not_leave_partitions_unread(
     produce(producer, topic, whole_job(process_number(), new_id(), 3))
     assert producer.flush(10) == 0
     wait_until(lambda: query(ENDED) == [(1,)], 60)
-    assert "consumer ended, starting another" in worker.log
+    assert "The consumer ended, another is started" in worker.log
     assert worker.stop() == 0
 
 
@@ -284,11 +284,11 @@ def test_an_absent_database_is_waited_for(
     database.allow_connections(False)
     produce(producer, topic, whole_job(process_number(), new_id(), 2))
     assert producer.flush(10) == 0
-    wait_until(lambda: "projection waits, trying again" in worker.log, 30)
+    wait_until(lambda: "The projection waits, its batch is tried again" in worker.log, 30)
     database.allow_connections(True)
     wait_until(lambda: query(ENDED) == [(2,)], 30)
     assert worker.process.poll() is None
-    assert worker.log.count("projection waits, trying again") == 1
+    assert worker.log.count("The projection waits, its batch is tried again") == 1
     assert worker.stop() == 0
 
 
@@ -300,5 +300,5 @@ def test_a_stop_while_the_database_is_away_is_quick(
     produce(producer, topic, whole_job(process_number(), new_id(), 2))
     assert producer.flush(10) == 0
     worker = start_worker()
-    wait_until(lambda: "projection waits, trying again" in worker.log, 30)
+    wait_until(lambda: "The projection waits, its batch is tried again" in worker.log, 30)
     assert worker.stop(15) == 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ops.invariants.findings import Patience, Rule
 from ops.invariants.jobs import Announced, Counted, JobFacts, judge
 from services.status.projection.project import completion, project
-from services.status.projection.rows import STATUS, Document, Job, Occurrence, Rank, State
+from services.status.projection.rows import STATUS, DocumentRow, JobRow, KnownRows, Occurrence, Rank
 from shared.events.document_events import DocumentAvailable, DocumentFailed, DocumentStarted, JobAborted, JobPlanned
 
 NUMBER = "1000145-91.2023.8.26.0597"
@@ -135,8 +135,8 @@ def stories(draw: st.DrawFn) -> list[Occurrence]:
 
 @given(stories())
 def test_whatever_the_projection_makes_of_events_matches(story: list[Occurrence]) -> None:
-    changes = project(State(), story)
-    job = changes.jobs.get(JOB, Job(JOB, NUMBER))
+    changes = project(KnownRows(), story)
+    job = changes.jobs.get(JOB, JobRow(JOB, NUMBER))
     if not changes.jobs:
         return
     announced = None
@@ -149,7 +149,7 @@ def test_whatever_the_projection_makes_of_events_matches(story: list[Occurrence]
     assert list(judge(facts, LATER, Patience(), alive=True, announced=announced)) == []
 
 
-def counted(job: Job, ranks: dict[str, Rank], documents: dict[str, Document]) -> Counted:
+def counted(job: JobRow, ranks: dict[str, Rank], documents: dict[str, DocumentRow]) -> Counted:
     """What the reader's SQL adds up."""
     by_rank = Counter(ranks.values())
     available = [documents[name] for name, rank in ranks.items() if rank is Rank.AVAILABLE]

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.notifier.sending.payload import Documents, Form, completed_body
+from services.notifier.domain.body_form import BodyForm
+from services.notifier.sending.payload import BodyDocuments, completed_body
 from shared.domain.views import case_view, document_view, duplicates, unknown_case_view
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -108,9 +109,9 @@ def test_the_body_is_the_one_of_the_contract(total: int, done: int, failed: int,
         error_code=None,
         error_message=None,
     )
-    documents = Documents(0, "/processes/n/documents", list)
-    made = completed_body(completion, unknown_case_view("n"), documents, form=Form.FULL, most_bytes=2**20)
-    assert made.form is Form.FULL
+    documents = BodyDocuments(0, "/processes/n/documents", list)
+    made = completed_body(completion, unknown_case_view("n"), documents, form=BodyForm.FULL, most_bytes=2**20)
+    assert made.form is BodyForm.FULL
     body = orjson.loads(made.content)
     assert body["type"] == "process.completed"
     assert body["timestamp"] == "2026-01-02T03:04:05.000000Z"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.domain.delivery import RetryPolicy
+from services.notifier.domain.retry_policy import RetryPolicy
 from shared.http.retry_after import parse_retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

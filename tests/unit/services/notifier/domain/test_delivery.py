@@ -12,30 +12,30 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from services.notifier.domain.delivery import (
     Claim,
-    Decision,
-    Delivery,
+    DeliveryDecision,
+    DeliveryState,
     DeliveryStatus,
     Effect,
     RedeliveryAsked,
     Released,
     Result,
-    RetryPolicy,
     Withdrawn,
     decide,
 )
+from services.notifier.domain.retry_policy import RetryPolicy
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 POLICY = RetryPolicy()
-PENDING = Delivery(DeliveryStatus.PENDING, next_attempt_at=NOW)
+PENDING = DeliveryState(DeliveryStatus.PENDING, next_attempt_at=NOW)
 
 
-def claimed(delivery: Delivery = PENDING, token: str = "t1", now: datetime = NOW) -> Delivery:
+def claimed(delivery: DeliveryState = PENDING, token: str = "t1", now: datetime = NOW) -> DeliveryState:
     decision = decide(delivery, Claim(token), now, POLICY)
     assert decision.effect is Effect.SEND
     return decision.delivery
 
 
-def fail(delivery: Delivery, now: datetime = NOW, **more: object) -> Decision:
+def fail(delivery: DeliveryState, now: datetime = NOW, **more: object) -> DeliveryDecision:
     assert delivery.lease_token is not None
     return decide(delivery, Result(delivery.lease_token, 503, **more), now, POLICY)  # type: ignore[arg-type]
 
@@ -82,9 +82,9 @@ def test_the_default_schedule_is_four_attempts() -> None:
 
 
 def test_a_delivery_is_not_claimed_before_it_is_due_nor_while_it_is_held() -> None:
-    early = Delivery(DeliveryStatus.WAITING, attempts=1, next_attempt_at=NOW + timedelta(seconds=1))
+    early = DeliveryState(DeliveryStatus.WAITING, attempts=1, next_attempt_at=NOW + timedelta(seconds=1))
     assert not decide(early, Claim("t"), NOW, POLICY).changed
-    assert not decide(Delivery(DeliveryStatus.PENDING), Claim("t"), NOW, POLICY).changed
+    assert not decide(DeliveryState(DeliveryStatus.PENDING), Claim("t"), NOW, POLICY).changed
 
 
 def test_a_lease_keeps_others_out_and_once_it_ran_out_the_attempt_is_repeated() -> None:
@@ -114,9 +114,9 @@ def test_what_was_claimed_and_not_sent_is_as_before_and_due() -> None:
 
 @pytest.mark.parametrize("status", [status for status in DeliveryStatus if status is not DeliveryStatus.SENDING])
 def test_a_redelivery_starts_a_new_round_from_every_state_at_rest(status: DeliveryStatus) -> None:
-    decision = decide(Delivery(status, attempts=4, round_attempts=4), RedeliveryAsked(), NOW, POLICY)
+    decision = decide(DeliveryState(status, attempts=4, round_attempts=4), RedeliveryAsked(), NOW, POLICY)
     assert decision.effect is Effect.WAKE
-    assert decision.delivery == Delivery(DeliveryStatus.PENDING, attempts=4, next_attempt_at=NOW)
+    assert decision.delivery == DeliveryState(DeliveryStatus.PENDING, attempts=4, next_attempt_at=NOW)
     again = claimed(decision.delivery)
     assert (again.attempts, again.round_attempts) == (5, 1)
 
@@ -127,7 +127,7 @@ def test_a_redelivery_does_not_disturb_an_attempt_being_made() -> None:
 
 def test_what_nobody_wants_is_cancelled_unless_it_has_ended() -> None:
     assert decide(PENDING, Withdrawn(), NOW, POLICY).delivery.status is DeliveryStatus.CANCELLED
-    assert not decide(Delivery(DeliveryStatus.DELIVERED), Withdrawn(), NOW, POLICY).changed
+    assert not decide(DeliveryState(DeliveryStatus.DELIVERED), Withdrawn(), NOW, POLICY).changed
 
 
 @given(

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.notifier.sending.payload import BARE_BYTES, THIN_BYTES, Documents, Form, completed_body
+from services.notifier.domain.body_form import BARE_BYTES, THIN_BYTES, BodyForm
+from services.notifier.sending.payload import BodyDocuments, completed_body
 from shared.domain.views import unknown_case_view
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -44,12 +45,12 @@ def case(letter: str = "a", movements: int = 200, parties: int = 500) -> dict[st
     }
 
 
-def documents(count: int, total: int | None = None, size: int = 1000) -> Documents:
+def documents(count: int, total: int | None = None, size: int = 1000) -> BodyDocuments:
     views = [{"id": str(index), "name": "x" * size} for index in range(count)]
-    return Documents(count if total is None else total, URL, lambda: views)
+    return BodyDocuments(count if total is None else total, URL, lambda: views)
 
 
-def made(form: Form = Form.FULL, most: int = 2**20, **more: Any) -> tuple[Form, dict[str, Any], int]:
+def made(form: BodyForm = BodyForm.FULL, most: int = 2**20, **more: Any) -> tuple[BodyForm, dict[str, Any], int]:
     listed = more.pop("documents", documents(5))
     body = completed_body(completion(), case(**more), listed, form=form, most_bytes=most)
     return body.form, orjson.loads(body.content)["data"], len(body.content)
@@ -57,7 +58,7 @@ def made(form: Form = Form.FULL, most: int = 2**20, **more: Any) -> tuple[Form, 
 
 def test_a_full_body_has_its_documents_and_says_so() -> None:
     form, data, _ = made()
-    assert form is Form.FULL and len(data["documents"]) == 5
+    assert form is BodyForm.FULL and len(data["documents"]) == 5
     assert (data["documents_total"], data["documents_url"], data["documents_truncated"]) == (5, URL, False)
     assert len(data["process"]["movements"]) == 200
 
@@ -70,8 +71,8 @@ def test_a_full_body_of_more_documents_than_it_shows_says_so() -> None:
 
 @pytest.mark.parametrize("letter", ["a", "é", "😀", "\x01"])
 def test_a_thin_body_fits_where_100_kb_are_taken(letter: str) -> None:
-    form, data, size = made(Form.THIN, letter=letter, documents=documents(1000))
-    assert form is Form.THIN and size < THIN_BYTES
+    form, data, size = made(BodyForm.THIN, letter=letter, documents=documents(1000))
+    assert form is BodyForm.THIN and size < THIN_BYTES
     assert data["documents"] == [] and data["documents_truncated"] is True
     assert (data["documents_total"], data["documents_url"]) == (1000, URL)
     process = data["process"]
@@ -82,8 +83,8 @@ def test_a_thin_body_fits_where_100_kb_are_taken(letter: str) -> None:
 
 @pytest.mark.parametrize("letter", ["a", "é", "😀", "\x01"])
 def test_a_bare_body_has_no_list(letter: str) -> None:
-    form, data, size = made(Form.BARE, letter=letter)
-    assert form is Form.BARE and size < BARE_BYTES
+    form, data, size = made(BodyForm.BARE, letter=letter)
+    assert form is BodyForm.BARE and size < BARE_BYTES
     assert data["documents"] == [] and data["documents_truncated"] is True
     assert all(data["process"][name] == [] for name in ("subjects", "parties", "movements"))
     assert data["process"]["movements_total"] == 900
@@ -91,20 +92,20 @@ def test_a_bare_body_has_no_list(letter: str) -> None:
 
 def test_a_body_at_its_bound_is_full_and_above_it_thin() -> None:
     _, _, size = made()
-    assert made(most=size)[0] is Form.FULL
-    assert made(most=size - 1)[0] is Form.THIN
-    _, _, thin = made(Form.THIN)
-    assert made(most=thin)[0] is Form.THIN
-    assert made(most=thin - 1)[0] is Form.BARE
-    assert made(Form.THIN, most=thin - 1)[0] is Form.BARE
+    assert made(most=size)[0] is BodyForm.FULL
+    assert made(most=size - 1)[0] is BodyForm.THIN
+    _, _, thin = made(BodyForm.THIN)
+    assert made(most=thin)[0] is BodyForm.THIN
+    assert made(most=thin - 1)[0] is BodyForm.BARE
+    assert made(BodyForm.THIN, most=thin - 1)[0] is BodyForm.BARE
 
 
 def test_a_thin_body_makes_no_view_of_a_document() -> None:
     def never() -> list[Any]:
         raise AssertionError("asked for views")
 
-    made(Form.THIN, documents=Documents(7, URL, never))
+    made(BodyForm.THIN, documents=BodyDocuments(7, URL, never))
 
 
 def test_nothing_is_truncated_of_a_case_without_documents() -> None:
-    assert made(Form.THIN, documents=documents(0))[1]["documents_truncated"] is False
+    assert made(BodyForm.THIN, documents=documents(0))[1]["documents_truncated"] is False

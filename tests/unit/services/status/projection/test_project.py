@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.status.projection.project import project
-from services.status.projection.rows import Changes, Job, Occurrence, State
+from services.status.projection.rows import JobRow, KnownRows, Occurrence, RowChanges
 from shared.events.document_events import (
     DocumentAvailable,
     DocumentFailed,
@@ -75,12 +75,12 @@ def at_each_second(events: Sequence[JobEvent]) -> list[Occurrence]:
     return [Occurrence(event, seconds(index + 1)) for index, event in enumerate(events)]
 
 
-def run(*events: JobEvent, state: State | None = None) -> tuple[State, list[ProcessCompleted]]:
-    changes = project(state or State(), at_each_second(events))
-    return (state or State()).after(changes), changes.completions
+def run(*events: JobEvent, state: KnownRows | None = None) -> tuple[KnownRows, list[ProcessCompleted]]:
+    changes = project(state or KnownRows(), at_each_second(events))
+    return (state or KnownRows()).after(changes), changes.completions
 
 
-def job_after(*events: JobEvent, job: str = JOB_A) -> Job:
+def job_after(*events: JobEvent, job: str = JOB_A) -> JobRow:
     return run(*events)[0].jobs[job]
 
 
@@ -185,7 +185,7 @@ def test_a_document_that_is_fetched_again_is_told_with_its_new_content() -> None
     document = changes.documents[NUMBER, DOCUMENTS[0]]
     assert (document.status, document.sha256, document.download_completed_at) == ("available", "cd", seconds(90))
     assert changes.jobs[JOB_A] == ended._replace(version=ended.version + 1)
-    assert project(state.after(changes), [Occurrence(again, seconds(99))]) == Changes()
+    assert project(state.after(changes), [Occurrence(again, seconds(99))]) == RowChanges()
     # What another job told earlier is not the last word, in whatever order it comes.
     earlier = Occurrence(available(0, JOB_B, at=seconds(50)), seconds(50))
     assert project(state.after(changes), [earlier]).documents == {}
@@ -210,7 +210,7 @@ def test_a_document_that_is_gone_for_good_has_failed_until_it_is_fetched_again()
 
 def test_an_abort_after_the_end_and_a_plan_after_the_abort_change_nothing() -> None:
     state, _ = run(aborted())
-    assert project(state, at_each_second([planned(total=2), aborted(code="cancelled")])) == Changes()
+    assert project(state, at_each_second([planned(total=2), aborted(code="cancelled")])) == RowChanges()
 
 
 def test_within_a_job_a_document_only_rises() -> None:
@@ -244,7 +244,7 @@ def test_a_replay_of_the_older_job_does_not_take_the_document_back() -> None:
     events = [started(0), failed(0), started(0, JOB_B), failed(0, JOB_B, code="not_found")]
     state, _ = run(*events)
     replayed = [Occurrence(event, seconds(100)) for event in events]
-    assert project(state, replayed) == Changes()
+    assert project(state, replayed) == RowChanges()
     assert state.documents[NUMBER, DOCUMENTS[0]].error_code == "not_found"
 
 
@@ -293,21 +293,21 @@ histories = st.lists(events | losses, max_size=30).map(at_each_second)
 @given(histories, st.lists(st.integers(0, 30), max_size=8))
 @settings(max_examples=300)
 def test_any_split_into_batches_gives_the_same_rows_and_ends(history: list[Occurrence], cuts: list[int]) -> None:
-    whole = project(State(), history)
-    state, completions = State(), []
+    whole = project(KnownRows(), history)
+    state, completions = KnownRows(), []
     edges = [0, *sorted(cuts), len(history)]
     for start, end in pairwise(edges):
         changes = project(state, history[start:end])
         completions += changes.completions
         state = state.after(changes)
-    assert state == State().after(whole)
+    assert state == KnownRows().after(whole)
     assert completions == whole.completions
 
 
 @given(histories, st.lists(st.integers(0, 29), max_size=10))
 def test_at_least_once_changes_nothing(history: list[Occurrence], repeated: list[int]) -> None:
     """A consumer that starts again behind where it was sees a stretch of the partition again."""
-    state = State().after(project(State(), history))
+    state = KnownRows().after(project(KnownRows(), history))
     for start in repeated:
         # From a committed offset on, to the end: what a takeover replays.
         replayed = project(state, history[start:])
@@ -318,7 +318,7 @@ def test_at_least_once_changes_nothing(history: list[Occurrence], repeated: list
 
 @given(histories)
 def test_counters_never_exceed_the_total_nor_go_down_and_jobs_end_once(history: list[Occurrence]) -> None:
-    state = State()
+    state = KnownRows()
     ended: list[str] = []
     for occurrence in history:
         before = state.jobs.get(occurrence.event.job_id)
@@ -350,7 +350,7 @@ def test_counters_never_exceed_the_total_nor_go_down_and_jobs_end_once(history: 
 
 @given(st.lists(events, max_size=30).map(at_each_second))
 def test_available_is_never_undone_but_by_a_loss(history: list[Occurrence]) -> None:
-    state = State()
+    state = KnownRows()
     seen: set[tuple[str, str]] = set()
     for occurrence in history:
         state = state.after(project(state, [occurrence]))
@@ -381,7 +381,7 @@ def test_the_order_between_two_jobs_does_not_decide_what_a_document_is(
     while any(lanes.values()):
         job = data.draw(st.sampled_from([name for name, lane in lanes.items() if lane]))
         other.append(lanes[job].pop(0))
-    first, second = (State().after(project(State(), items)) for items in (history, other))
+    first, second = (KnownRows().after(project(KnownRows(), items)) for items in (history, other))
     # A job's version counts what was new when it came; a rebuild never lowers it.
     plain = [{name: job._replace(version=0) for name, job in state.jobs.items()} for state in (first, second)]
     assert plain[0] == plain[1]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from services.status.projection.apply import left_of
 from services.status.projection.project import project
-from services.status.projection.rows import Occurrence, State
-from services.status.projection.urgency import Outlook
+from services.status.projection.rows import KnownRows, Occurrence
+from services.status.projection.urgency import RemainingDocuments
 from shared.events.document_events import (
     DocumentAvailable,
     DocumentFailed,
@@ -57,47 +57,47 @@ def failed(job: str, index: int) -> DocumentFailed:
     )
 
 
-def may_end(outlook: Outlook, event: JobEvent) -> bool:
-    return outlook.may_end(event.TYPE.encode(), event.key().encode(), payload(event))
+def may_end(remaining: RemainingDocuments, event: JobEvent) -> bool:
+    return remaining.may_end(event.TYPE.encode(), event.key().encode(), payload(event))
 
 
 def test_only_the_last_document_of_a_job_is_urgent() -> None:
-    outlook, job = Outlook(), JOBS[0]
+    remaining, job = RemainingDocuments(), JOBS[0]
     events = [planned(job, 3, 1), started(job, 0), started(job, 1), available(job, 0), available(job, 1)]
-    assert [may_end(outlook, event) for event in events] == [False, False, False, False, True]
+    assert [may_end(remaining, event) for event in events] == [False, False, False, False, True]
 
 
 def test_a_plan_without_work_and_an_abort_are_urgent() -> None:
-    outlook, job = Outlook(), JOBS[0]
-    assert may_end(outlook, planned(job, 0))
-    assert may_end(outlook, planned(job, 2, 2))
-    assert may_end(outlook, JobAborted(job_id=job, process_number=NUMBER, error_code="cancelled", error_message=""))
+    remaining, job = RemainingDocuments(), JOBS[0]
+    assert may_end(remaining, planned(job, 0))
+    assert may_end(remaining, planned(job, 2, 2))
+    assert may_end(remaining, JobAborted(job_id=job, process_number=NUMBER, error_code="cancelled", error_message=""))
 
 
 def test_failures_told_again_before_the_plan_count() -> None:
-    outlook, job = Outlook(), JOBS[0]
+    remaining, job = RemainingDocuments(), JOBS[0]
     for index in range(2):
-        may_end(outlook, failed(job, index))
-    assert not may_end(outlook, planned(job, 3))
-    assert may_end(outlook, available(job, 2))
+        may_end(remaining, failed(job, index))
+    assert not may_end(remaining, planned(job, 3))
+    assert may_end(remaining, available(job, 2))
 
 
 def test_of_a_job_that_another_process_began_everything_is_urgent_until_it_is_known() -> None:
-    outlook, job = Outlook(), JOBS[0]
-    assert may_end(outlook, available(job, 0))
-    outlook.learn({job: 2})
-    assert not may_end(outlook, available(job, 1))
-    assert may_end(outlook, available(job, 2))
-    outlook.learn({job: 0})
-    outlook.forget()
-    assert may_end(outlook, available(job, 3))
+    remaining, job = RemainingDocuments(), JOBS[0]
+    assert may_end(remaining, available(job, 0))
+    remaining.learn({job: 2})
+    assert not may_end(remaining, available(job, 1))
+    assert may_end(remaining, available(job, 2))
+    remaining.learn({job: 0})
+    remaining.forget()
+    assert may_end(remaining, available(job, 3))
 
 
 def test_what_is_no_plan_is_urgent() -> None:
-    outlook = Outlook()
+    remaining = RemainingDocuments()
     for value in (b"", b"[]", b"{}", b'{"total_documents": "many", "already_available": 0}'):
-        assert outlook.may_end(JobPlanned.TYPE.encode(), b"job", value)
-    assert not outlook.may_end(b"somebody.elses", b"job", b"{}")
+        assert remaining.may_end(JobPlanned.TYPE.encode(), b"job", value)
+    assert not remaining.may_end(b"somebody.elses", b"job", b"{}")
 
 
 @st.composite
@@ -122,19 +122,19 @@ def _streams(draw: st.DrawFn) -> list[JobEvent]:
 @given(_streams(), st.lists(st.integers(1, 5), min_size=1), st.integers(0, 20))
 def test_no_end_of_a_job_waits(events: list[JobEvent], sizes: list[int], restart: int) -> None:
     """Batches of any size, and a process that begins in the middle: when a job ends, its event was called urgent."""
-    outlook, state = Outlook(), State()
+    remaining, state = RemainingDocuments(), KnownRows()
     batch: list[JobEvent] = []
     urgent = False
     for index, event in enumerate(events):
         if index == restart:
-            outlook = Outlook()
+            remaining = RemainingDocuments()
             # What was gathered and not written comes again.
             for again in batch:
-                urgent |= may_end(outlook, again)
+                urgent |= may_end(remaining, again)
         batch.append(event)
-        urgent |= may_end(outlook, event)
+        urgent |= may_end(remaining, event)
         changes = project(state, [Occurrence(item, AT) for item in batch])
         assert urgent or not changes.completions
         if len(batch) >= sizes[index % len(sizes)]:
             state, batch, urgent = state.after(changes), [], False
-            outlook.learn(left_of(changes.jobs.values()))
+            remaining.learn(left_of(changes.jobs.values()))

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from services.downloader.fetcher import handler as fetching
 from services.downloader.planner import handler as planning
-from services.status.batch import sort_out
+from services.status.batch_writer import decode_all
 from services.status.projection.project import project
-from services.status.projection.rows import State
-from services.status.projection.urgency import Outlook
+from services.status.projection.rows import KnownRows
+from services.status.projection.urgency import RemainingDocuments
 from shared.clock import EARLIEST, LATEST, plausible, plausible_ms
 from shared.errors import PoisonRecord
 from shared.events.document_events import JobPlanned
@@ -141,12 +141,12 @@ def test_each_consumer_decodes_a_record_or_calls_it_poison(name: str, record: Re
 @given(batch=st.lists(records(), max_size=6))
 @settings(max_examples=200, deadline=None)
 def test_the_projection_takes_each_record_or_sets_it_aside(batch: list[Record]) -> None:
-    occurrences, poison = sort_out(batch)
+    occurrences, poison = decode_all(batch)
     assert len(occurrences) + len(poison) == len(batch)
-    outlook = Outlook()
+    remaining = RemainingDocuments()
     for record in batch:
-        outlook.may_end(record.headers["ce_type"], record.key or b"", record.value or b"")
-    changes = project(State(), occurrences)
+        remaining.may_end(record.headers["ce_type"], record.key or b"", record.value or b"")
+    changes = project(KnownRows(), occurrences)
     moments = [
         moment
         for row in (*changes.jobs.values(), *changes.documents.values())
@@ -179,7 +179,7 @@ def test_a_broken_time_of_the_event_falls_back_to_the_brokers_and_without_either
     headers = {"ce_type": JobPlanned.TYPE.encode(), "ce_time": b"0001-01-01T00:00:00+01:00"}
     good = Record("t", 0, 1, b"", payload(sample), headers, 1_700_000_000_000)
     none = Record("t", 0, 2, b"", payload(sample), headers, 10**16)
-    occurrences, poison = sort_out([good, none])
+    occurrences, poison = decode_all([good, none])
     assert [item.at for item in occurrences] == [datetime.fromtimestamp(1_700_000_000, UTC)]
     assert [(letter.record.offset, letter.reason) for letter in poison] == [(2, "no_time")]
 

@@ -1,8 +1,8 @@
-"""SQL of alerts: what is to be told, under a lease, and that it was told.
+"""SQL of alerts about endpoints: which is due, under a lease, and that it was sent.
 
-``alert_reason`` is set by the transaction of a result while people have still to be told; ``alerted_at`` is when they
-last were; ``alert_lease_until`` is set while somebody tells them. Whoever dies between telling and clearing leaves the
-lease to run out, and people are told again: at least once.
+``alert_reason`` is set in the transaction of a result while an alert is due. ``alerted_at`` is when the last one was
+sent. ``alert_lease_until`` is set while a process sends one. A process that dies between sending and clearing leaves
+the lease to expire, and the alert is sent again: at least once.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.notifier.alerts.messages import Alert
+from services.notifier.alerts.messages import EndpointAlert
 
 LEASE: Final = timedelta(minutes=3)
-"""Longer than it takes to try every channel as often as it is tried (shared/alerts/sender.py)."""
+"""Longer than all tries of every channel take (shared/alerts/sender.py)."""
 
 _CLAIM: Final = """
 WITH due AS (
@@ -29,26 +29,26 @@ RETURNING e.endpoint_id::text, e.client_id, e.url, e.alert_reason, e.disabled_re
           (SELECT count(*) FROM delivery.deliveries d WHERE d.endpoint_id = e.endpoint_id AND d.status = 'exhausted'
               AND d.updated_at > COALESCE(e.alerted_at, '-infinity')) AS exhausted
 """
-# What was given up while people were told is counted into the next alert, and there has to be a next one.
-_TOLD: Final = """
+# What was given up while the alert was sent is counted into the next alert, and there has to be a next one.
+_SENT: Final = """
 UPDATE delivery.endpoints e SET alerted_at = %(at)s, alert_lease_until = NULL, alert_reason = CASE
        WHEN e.alert_reason IS DISTINCT FROM %(reason)s THEN e.alert_reason
        WHEN EXISTS (SELECT 1 FROM delivery.deliveries d WHERE d.endpoint_id = e.endpoint_id
                        AND d.status = 'exhausted' AND d.updated_at > %(at)s) THEN 'exhausted' END
  WHERE e.endpoint_id = %(id)s AND e.alert_lease_until = %(until)s
 """
-_NOT_TOLD: Final = """
+_PUT_OFF: Final = """
 UPDATE delivery.endpoints SET alert_lease_until = %(again)s WHERE endpoint_id = %(id)s AND alert_lease_until = %(until)s
 """
 
 
-def claim(connection: Connection, now: datetime, *, interval: timedelta) -> Alert | None:
-    """An alert to be told now, held until ``now`` + LEASE; None when there is none."""
+def claim(connection: Connection, now: datetime, *, interval: timedelta) -> EndpointAlert | None:
+    """An alert to send now, leased until ``now`` + LEASE; None when none is due."""
     parameters = {"now": now, "before": now - interval, "until": now + LEASE}
     row = connection.exec_driver_sql(_CLAIM, parameters).one_or_none()
     if row is None:
         return None
-    return Alert(
+    return EndpointAlert(
         endpoint_id=row.endpoint_id,
         client_id=row.client_id,
         url=row.url,
@@ -60,13 +60,13 @@ def claim(connection: Connection, now: datetime, *, interval: timedelta) -> Aler
     )
 
 
-def told(connection: Connection, alert: Alert) -> None:
-    """Remember that people were told; nothing when the lease is somebody else's by now."""
+def mark_sent(connection: Connection, alert: EndpointAlert) -> None:
+    """Note that the alert was sent; nothing when another process has the lease by now."""
     parameters = {"id": alert.endpoint_id, "at": alert.at, "reason": alert.reason, "until": alert.at + LEASE}
-    connection.exec_driver_sql(_TOLD, parameters)
+    connection.exec_driver_sql(_SENT, parameters)
 
 
-def not_told(connection: Connection, alert: Alert, again: datetime) -> None:
-    """Let it be tried again at ``again``."""
+def put_off(connection: Connection, alert: EndpointAlert, again: datetime) -> None:
+    """Have the alert tried again at ``again``."""
     parameters = {"id": alert.endpoint_id, "again": again, "until": alert.at + LEASE}
-    connection.exec_driver_sql(_NOT_TOLD, parameters)
+    connection.exec_driver_sql(_PUT_OFF, parameters)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import uvloop
 
-from services.status.gathering import Gatherer
+from services.status.gatherer import Gatherer
 
 LONG = 60.0
 """Seconds that no test waits for."""

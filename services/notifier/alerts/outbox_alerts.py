@@ -1,8 +1,8 @@
-"""Tells people, by e-mail and by a POST, that a service's outbox stands still or has events set aside.
+"""Alerts about an outbox that stands still or has events set aside, of any service.
 
-The notifier is who tells, so it looks at the others' outboxes too: when and why, never at what is in them. One alert an
-outbox in ``interval``, from whichever replica claims it. Who claims holds it for some minutes: when the process ends
-before people are told, another tells them then; one that did not get out is due again at once.
+The notifier sends the alerts, so it looks at the other services' outboxes too: at how they stand, never at what is in
+them. There is one alert an outbox in ``interval``, from the replica that claims it under a lease of some minutes. If
+that process ends first, another sends the alert when the lease expires. One that could not be sent is due at once.
 """
 
 from __future__ import annotations
@@ -81,37 +81,37 @@ class OutboxAlerter:
         """Look every 15 s until ``stop``."""
         while not stop.is_set():
             try:
-                await self.tell_due()
+                await self.send_due()
             except InfrastructureAway:
-                _log.debug("the database is away, alerts wait")
+                _log.debug("The database is away, alerts wait")
             try:
                 async with asyncio.timeout(_LOOK_EVERY):
                     await stop.wait()
             except TimeoutError:
                 continue
 
-    async def tell_due(self) -> int:
-        """Send the alerts that are due; how many got out. Raises InfrastructureAway."""
-        told = 0
+    async def send_due(self) -> int:
+        """Send the alerts that are due; how many were sent. Raises InfrastructureAway."""
+        sent = 0
         for standing in await self._database.read(standings):
             if not standing.stalled and not standing.set_aside:
                 continue
             now = self._clock()
-            if not await self._database.run(partial(_claim, standing=standing, now=now)):
+            if not await self._database.run(partial(claim, standing=standing, now=now)):
                 continue
             _log.warning(
-                "Outbox in trouble, people are told",
+                "Outbox stands still or has events set aside, an alert is sent",
                 extra={"schema": standing.schema, "seconds": round(standing.seconds), "set_aside": standing.set_aside},
             )
-            out = await self._sender.send(OutboxAlert(standing, now))
-            due = now + self._interval if out else now
+            worked = await self._sender.send(OutboxAlert(standing, now))
+            due = now + self._interval if worked else now
             await self._database.run(partial(_put_off, standing=standing, claimed=now, due=due))
-            told += out
-        return told
+            sent += worked
+        return sent
 
 
-def _claim(connection: Connection, standing: Standing, now: datetime) -> bool:
-    """Whether it is this process that tells."""
+def claim(connection: Connection, standing: Standing, now: datetime) -> bool:
+    """Whether this process sends the alert: it is due, and nobody else has claimed it."""
     mine = insert(outbox_alerts).values(outbox=standing.schema, due_at=now + _LEASE)
     due = mine.on_conflict_do_update(
         index_elements=["outbox"], set_={"due_at": now + _LEASE}, where=outbox_alerts.c.due_at <= now

@@ -1,4 +1,4 @@
-"""A batch of records to one transaction: decode, set poison aside, apply, count.
+"""A batch of records to one transaction: decode, set aside what is rejected, apply, count.
 
 The whole batch is committed or nothing of it. When one of its events cannot be stored (a number too large for its
 column), or breaks the projection, the batch is halved until that event is alone; it becomes a row of
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class DeadLetter:
+class RejectedRecord:
     """A record that can never be applied, and why (a snake_case code)."""
 
     record: Record
@@ -75,17 +75,17 @@ def _time(record: Record) -> datetime:
     return moment
 
 
-def sort_out(records: Sequence[Record]) -> tuple[list[Occurrence], list[DeadLetter]]:
+def decode_all(records: Sequence[Record]) -> tuple[list[Occurrence], list[RejectedRecord]]:
     """The events of a batch, in order, and the records that are none."""
     occurrences: list[Occurrence] = []
-    poison: list[DeadLetter] = []
+    rejected: list[RejectedRecord] = []
     for record in records:
         try:
             occurrences.append(occurrence(record))
         # Whatever decoding raises is about this record alone.
         except Exception as refused:  # noqa: BLE001
-            poison.append(DeadLetter(record, reason_of(refused)))
-    return occurrences, poison
+            rejected.append(RejectedRecord(record, reason_of(refused)))
+    return occurrences, rejected
 
 
 class BatchWriter:
@@ -106,15 +106,15 @@ class BatchWriter:
         if not records:
             return {}
         began = time.perf_counter()
-        occurrences, poison = sort_out(records)
+        occurrences, rejected = decode_all(records)
         try:
-            applied = self._commit(occurrences, poison)
+            applied = self._commit(occurrences, rejected)
         except InfrastructureAway:
             raise
         # Whatever else it is, a record of these is at fault: it is found, and the others are applied.
         except Exception as error:  # noqa: BLE001
             return self._write_halves(records, error)
-        self._count(records, applied, poison, time.perf_counter() - began)
+        self._count(records, applied, rejected, time.perf_counter() - began)
         return applied.left
 
     def _write_halves(self, records: Sequence[Record], error: Exception) -> Mapping[str, int]:
@@ -127,53 +127,55 @@ class BatchWriter:
             "Event cannot be applied, kept as a dead letter",
             extra={"reason": reason, "error": type(error).__name__, "partition": record.partition, "at": record.offset},
         )
-        letters = [DeadLetter(record, reason)]
+        rejected = [RejectedRecord(record, reason)]
         try:
-            applied = self._commit([], letters)
+            applied = self._commit([], rejected)
         except InfrastructureAway:
             raise
         # Not even as it came: where it lies in the topic, and why, can always be kept.
         except Exception:  # noqa: BLE001
-            letters = [DeadLetter(replace(record, key=None, value=None, headers={}), reason)]
-            applied = self._commit([], letters)
-        self._count(records, applied, letters, 0.0)
+            rejected = [RejectedRecord(replace(record, key=None, value=None, headers={}), reason)]
+            applied = self._commit([], rejected)
+        self._count(records, applied, rejected, 0.0)
         return applied.left
 
-    def _commit(self, occurrences: Sequence[Occurrence], poison: Sequence[DeadLetter]) -> Applied:
+    def _commit(self, occurrences: Sequence[Occurrence], rejected: Sequence[RejectedRecord]) -> Applied:
         now = self._clock()
         with self._database.transaction() as connection:
             applied = self._projection.apply(connection, occurrences, now)
-            bury(connection, poison, now)
+            keep_rejected(connection, rejected, now)
         return applied
 
-    def _count(self, records: Sequence[Record], applied: Applied, poison: Sequence[DeadLetter], seconds: float) -> None:
+    def _count(
+        self, records: Sequence[Record], applied: Applied, rejected: Sequence[RejectedRecord], seconds: float
+    ) -> None:
         self._metrics.events.inc(len(records))
         self._metrics.seconds.observe(seconds)
         for completion in applied.completions:
             self._metrics.completions.labels(completion.status.value).inc()
-        for letter in poison:
-            self._metrics.dead_letters.labels(letter.reason).inc()
+        for refused in rejected:
+            self._metrics.dead_letters.labels(refused.reason).inc()
         age = self._clock().timestamp() - records[-1].timestamp_ms / 1000
         self._metrics.lag_seconds.set(max(0.0, age))
 
 
-def bury(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -> None:
+def keep_rejected(connection: Connection, rejected: Sequence[RejectedRecord], now: datetime) -> None:
     """Keep records as they came, once for each position; the caller commits."""
-    if not letters:
+    if not rejected:
         return
     rows: list[dict[str, Any]] = [
         {
-            "topic": letter.record.topic,
-            "partition": letter.record.partition,
-            "offset": letter.record.offset,
-            "reason": letter.reason,
-            "key": letter.record.key,
-            "value": letter.record.value,
+            "topic": refused.record.topic,
+            "partition": refused.record.partition,
+            "offset": refused.record.offset,
+            "reason": refused.reason,
+            "key": refused.record.key,
+            "value": refused.record.value,
             "headers": {_shown(name): _shown(value.decode("utf-8", "replace")) for name, value in headers},
             "created_at": now,
         }
-        for letter in letters
-        for headers in (letter.record.headers.items(),)
+        for refused in rejected
+        for headers in (refused.record.headers.items(),)
     ]
     statement = insert(progress.dead_letters).on_conflict_do_nothing(index_elements=["topic", "partition", "offset"])
     connection.execute(statement, rows)

@@ -1,13 +1,12 @@
-"""SQL of deliveries to be sent: what is due, claims with a lease.
+"""SQL of deliveries that are due: finding, claiming, renewing and releasing them.
 
-The decisions are the pure ones of state.py; here rows are locked in the order of their ids, shown to them, and
-written back, a batch in one transaction.
+The decisions are the pure ones of domain/delivery.py. Here rows are locked in the order of their ids, passed to
+``decide``, and written back, a batch in one transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,17 +18,23 @@ from services.notifier.domain.delivery import (
     DeliveryStatus,
     Effect,
     Released,
-    RetryPolicy,
     Withdrawn,
     decide,
 )
+from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.endpoint_health import form_now
-from services.notifier.domain.lanes import Ticket
-from services.notifier.sending.body import BodyName
-from services.notifier.sending.delivery_rows import COLUMNS, Written, delivery_of, held, write_deliveries, written
-from services.notifier.sending.payload import Form
+from services.notifier.domain.retry_policy import RetryPolicy
+from services.notifier.sending.claimed import ClaimedDelivery
+from services.notifier.sending.delivery_rows import (
+    COLUMNS,
+    DeliveryRow,
+    delivery_from,
+    delivery_row,
+    kept,
+    write_deliveries,
+)
 
-# The endpoints with open deliveries are stepped through by their index, and each is asked for a lane's worth: what
+# The endpoints with open deliveries are stepped through by their index, and each is asked for a queue's worth: what
 # waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.
 _DUE: Final = """
 WITH RECURSIVE open (endpoint_id) AS (
@@ -82,71 +87,48 @@ UPDATE delivery.deliveries SET lease_until = %(until)s
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A delivery that this process may send until its lease runs out."""
-
-    ticket: Ticket
-    subscription_id: str
-    job_id: str
-    process_number: str
-    client_id: str
-    url: str
-    documents: int
-    """How many documents its body has."""
-    attempt: int
-    token: str
-    lease_until: datetime
-    secrets: tuple[str, ...]
-    form: Form = Form.FULL
-    """What its endpoint takes."""
-    sealed: bool = False
-    """Whether its client asked with a key of the scope ``sealed``."""
-
-    @property
-    def body(self) -> BodyName:
-        """Which body it sends: deliveries of one job share it."""
-        return BodyName(self.job_id, self.form, self.sealed)
-
-
 def due(
     connection: Connection, now: datetime, *, grace: timedelta, full: Sequence[str], each: int, most: int
-) -> list[Ticket]:
-    """Deliveries whose time has passed by ``grace`` or whose lease ran out, not of the ``full`` endpoints.
+) -> list[DueDelivery]:
+    """Deliveries whose time has passed by ``grace`` or whose lease has expired, not of the ``full`` endpoints.
 
     At most ``most`` of either kind, and at most ``each`` of one endpoint whose time has passed.
     """
     parameters = {"due": now - grace, "now": now, "full": list(full), "each": each, "most": most}
-    return [Ticket(*row) for row in connection.exec_driver_sql(_DUE, parameters)]
+    return [_due_delivery(row) for row in connection.exec_driver_sql(_DUE, parameters)]
 
 
-def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[Ticket, int]]:
+def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[DueDelivery, int]]:
     """Of these, the deliveries that wait to be sent, with the number of attempts made so far."""
     rows = connection.exec_driver_sql(_FIND, {"ids": list(delivery_ids)})
-    return {row[0]: (Ticket(row[0], row[1], row[2], row[3]), row.attempts) for row in rows}
+    return {row.delivery_id: (_due_delivery(row), row.attempts) for row in rows}
+
+
+def _due_delivery(row: Any) -> DueDelivery:
+    return DueDelivery(row.delivery_id, row.endpoint_id, row.origin, row.client_id)
 
 
 def claim(
     connection: Connection,
-    tickets: Sequence[Ticket],
+    deliveries: Sequence[DueDelivery],
     now: datetime,
     policy: RetryPolicy,
     new_token: Callable[[], str],
-) -> list[Claimed]:
-    """Claim what can be: due, or with a lost lease, and its endpoint and client not disabled."""
-    wanted = {ticket.delivery_id: ticket for ticket in tickets}
-    claimed: list[Claimed] = []
-    writes: list[Written] = []
+) -> list[ClaimedDelivery]:
+    """Claim what is due, or whose lease has expired, where neither endpoint nor client is disabled."""
+    wanted = {due.delivery_id: due for due in deliveries}
+    claimed: list[ClaimedDelivery] = []
+    writes: list[DeliveryRow] = []
     for row in connection.exec_driver_sql(_CLAIM, {"ids": list(wanted)}).all():
-        before = delivery_of(row)
+        before = delivery_from(row)
         if row.webhook_secret is None or row.client_disabled_at is not None:
             decision = decide(before, Withdrawn(), now, policy)
             if decision.changed:
-                writes.append(written(row.delivery_id, decision.delivery, now))
+                writes.append(delivery_row(row.delivery_id, decision.delivery, now))
             continue
         if row.disabled and before.status is not DeliveryStatus.SENDING:
             if before.next_attempt_at is not None and before.status in CLAIMABLE:
-                writes.append(written(row.delivery_id, held(before), now))
+                writes.append(delivery_row(row.delivery_id, kept(before), now))
             continue
         token = new_token()
         decision = decide(before, Claim(token), now, policy)
@@ -154,10 +136,10 @@ def claim(
             continue
         after = decision.delivery
         assert after.lease_until is not None
-        writes.append(written(row.delivery_id, after, now))
+        writes.append(delivery_row(row.delivery_id, after, now))
         claimed.append(
-            Claimed(
-                ticket=wanted[row.delivery_id],
+            ClaimedDelivery(
+                due=wanted[row.delivery_id],
                 subscription_id=row.subscription_id,
                 job_id=row.job_id,
                 process_number=row.process_number,
@@ -176,15 +158,15 @@ def claim(
     return claimed
 
 
-def release(connection: Connection, claimed: Sequence[Claimed], now: datetime, policy: RetryPolicy) -> int:
-    """Give back what was claimed and not sent, so that nobody waits for the lease to run out; how many."""
-    tokens = {found.ticket.delivery_id: found.token for found in claimed}
-    writes: list[Written] = []
+def release(connection: Connection, claimed: Sequence[ClaimedDelivery], now: datetime, policy: RetryPolicy) -> int:
+    """Release what was claimed and not sent, so that nobody waits for the lease to expire; how many."""
+    tokens = {found.due.delivery_id: found.token for found in claimed}
+    writes: list[DeliveryRow] = []
     for row in connection.exec_driver_sql(_LOCK_CLAIMED, {"ids": list(tokens)}).all():
-        decision = decide(delivery_of(row), Released(tokens[row.delivery_id]), now, policy)
+        decision = decide(delivery_from(row), Released(tokens[row.delivery_id]), now, policy)
         if decision.changed:
-            after = held(decision.delivery) if row.disabled else decision.delivery
-            writes.append(written(row.delivery_id, after, now))
+            after = kept(decision.delivery) if row.disabled else decision.delivery
+            writes.append(delivery_row(row.delivery_id, after, now))
     write_deliveries(connection, writes)
     return len(writes)
 
@@ -196,7 +178,7 @@ def _secrets(row: Any, now: datetime) -> tuple[str, ...]:
     return (row.webhook_secret,)
 
 
-def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:
-    """Hold a lease for longer; False when it is somebody else's by now."""
-    parameters = {"id": claimed.ticket.delivery_id, "token": claimed.token, "until": until}
+def renew(connection: Connection, claimed: ClaimedDelivery, until: datetime) -> bool:
+    """Make a lease last until ``until``; False when another process has it by now."""
+    parameters = {"id": claimed.due.delivery_id, "token": claimed.token, "until": until}
     return connection.exec_driver_sql(_RENEW, parameters).rowcount == 1

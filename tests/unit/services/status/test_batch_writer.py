@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.status.batch import DeadLetter, occurrence, sort_out
+from services.status.batch_writer import RejectedRecord, decode_all, occurrence
 from services.status.faust_stream.log_filter import OutageHandler
 from shared.events.document_events import JobAborted, JobPlanned
 from shared.events.envelope import encode
@@ -48,12 +48,12 @@ def test_poison_is_taken_out_and_the_order_kept() -> None:
         Record("document.events", 1, 2, later.key, later.value, later.headers),
         record(3, ce_type=b"x"),
     ]
-    occurrences, poison = sort_out(records)
+    occurrences, poison = decode_all(records)
     assert [item.event for item in occurrences] == [EVENT, aborted]
-    assert poison == [DeadLetter(records[1], "not_json"), DeadLetter(records[3], "unknown_type")]
+    assert poison == [RejectedRecord(records[1], "not_json"), RejectedRecord(records[3], "unknown_type")]
 
 
-def test_an_outage_is_told_once_and_the_next_one_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_logged_once_and_the_next_one_again(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     handler = OutageHandler(lambda: now[0])
     complaint = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "no broker\nat all", None, None)
@@ -65,4 +65,4 @@ def test_an_outage_is_told_once_and_the_next_one_again(caplog: pytest.LogCapture
         now[0] += 61
         handler.handle(complaint)
     assert len(caplog.records) == 2
-    assert caplog.records[0].__dict__["said"] == "no broker"
+    assert caplog.records[0].__dict__["failure"] == "no broker"

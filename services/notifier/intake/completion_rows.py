@@ -11,16 +11,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, case, delete, exists, func, literal, null, select, text, update
+from sqlalchemy import Connection
 
-from services.notifier.domain.delivery import CLAIMABLE, DeliveryStatus, RedeliveryAsked, RetryPolicy, decide
-from services.notifier.domain.endpoint_health import DISABLED, EXHAUSTED
-from services.notifier.domain.lanes import Ticket
-from services.notifier.sending.delivery_rows import COLUMNS, as_json, delivery_of, held, write_deliveries, written
-from shared.db.delivery import attempts, deliveries, endpoints
+from services.notifier.domain.due_delivery import DueDelivery
+from services.notifier.sending.delivery_rows import (
+    as_json,
+)
 from shared.events.envelope import deterministic_id
 from shared.events.process_completed import ProcessCompleted
-from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
+from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.http.guard import AnyAddress, WebhookUrlRefused, check_url
 
 _LOCK_SPACE: Final = 0x6465  # "de": advisory locks on a job's deliveries
@@ -74,13 +73,7 @@ SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id
     ON CONFLICT DO NOTHING
 RETURNING delivery_id::text, endpoint_id::text, next_attempt_at
 """
-_LOCK_ASKED: Final = f"""
-SELECT {COLUMNS}, e.origin, e.disabled_at IS NOT NULL AS disabled
-  FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
- WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
-"""  # noqa: S608
 _ANYWHERE: Final = AnyAddress()
-_OPEN: Final = [str(status) for status in CLAIMABLE]
 
 
 def delivery_id(subscription_id: str) -> str:
@@ -99,7 +92,7 @@ class EndpointName:
 
 
 def endpoint_of(client_id: str, url: str) -> EndpointName:
-    """The endpoint of a URL. One that cannot be read is an endpoint of its own: its attempts will fail and tell."""
+    """The endpoint of a URL. One that cannot be read is an endpoint of its own: its attempts will fail and say why."""
     # Everything is allowed here: names and limits only. What may be called is decided at the dial.
     try:
         checked = check_url(url, _ANYWHERE)
@@ -110,7 +103,7 @@ def endpoint_of(client_id: str, url: str) -> EndpointName:
 
 
 def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Hold the jobs until the transaction ends."""
+    """Lock the jobs until the transaction ends."""
     connection.exec_driver_sql(_LOCK_JOBS, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
 
 
@@ -150,7 +143,7 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
     connection.exec_driver_sql(_ADD_SUBSCRIPTIONS, {"rows": as_json(rows), "now": now})
 
 
-def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[Ticket]]:
+def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[DueDelivery]]:
     """Create the deliveries of jobs that have ended: how many, and those that can be sent now."""
     missing = connection.exec_driver_sql(_MISSING, {"jobs": list(set(job_ids))}).all()
     if not missing:
@@ -175,80 +168,7 @@ def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datet
     connection.exec_driver_sql(_ADD_ENDPOINTS, {"rows": as_json(known), "now": now})
     created = connection.exec_driver_sql(_ADD_DELIVERIES, {"rows": as_json(rows), "now": now}).all()
     return len(created), [
-        Ticket(row.delivery_id, row.endpoint_id, names[row.endpoint_id].origin, names[row.endpoint_id].client_id)
+        DueDelivery(row.delivery_id, row.endpoint_id, names[row.endpoint_id].origin, names[row.endpoint_id].client_id)
         for row in created
         if row.next_attempt_at is not None
     ]
-
-
-def ask_again(
-    connection: Connection, asked: Sequence[RedeliveryRequested], now: datetime, policy: RetryPolicy
-) -> list[Ticket]:
-    """Start a new round for deliveries of these clients; returns those that can be sent now.
-
-    A delivery that is not there, or is another client's, is left alone: the API has checked it already.
-    """
-    if not asked:
-        return []
-    clients = {event.delivery_id: event.client_id for event in asked}
-    tickets = []
-    writes = []
-    for row in connection.exec_driver_sql(_LOCK_ASKED, {"ids": list(clients)}):
-        if row.client_id != clients[row.delivery_id]:
-            continue
-        decision = decide(delivery_of(row), RedeliveryAsked(), now, policy)
-        if not decision.changed:
-            continue
-        writes.append(written(row.delivery_id, held(decision.delivery) if row.disabled else decision.delivery, now))
-        if not row.disabled:
-            tickets.append(Ticket(row.delivery_id, row.endpoint_id, row.origin, row.client_id))
-    write_deliveries(connection, writes)
-    return tickets
-
-
-def enable_endpoints(connection: Connection, asked: Sequence[EndpointEnableRequested], now: datetime) -> int:
-    """Call endpoints of these clients again and make what was kept for them due; how many became due."""
-    released = 0
-    for event in sorted(asked, key=lambda event: event.endpoint_id):
-        found = connection.execute(
-            update(endpoints)
-            .where(endpoints.c.endpoint_id == event.endpoint_id, endpoints.c.client_id == event.client_id)
-            .values(
-                disabled_at=None,
-                disabled_reason=None,
-                consecutive_failures=0,
-                failing_since=None,
-                body_form=0,
-                body_form_at=None,
-                # That it was disabled is no news any more; what was given up before still is.
-                alert_reason=case((endpoints.c.alert_reason == DISABLED, _given_up()), else_=endpoints.c.alert_reason),
-            )
-        )
-        if found.rowcount == 1:
-            released += connection.execute(
-                update(deliveries)
-                .where(
-                    deliveries.c.endpoint_id == event.endpoint_id,
-                    deliveries.c.status.in_(_OPEN),
-                    deliveries.c.next_attempt_at.is_(None),
-                )
-                .values(next_attempt_at=now, updated_at=now)
-            ).rowcount
-    return released
-
-
-def _given_up() -> ColumnElement[str]:
-    """``exhausted`` when a delivery of the endpoint was given up since people were last told, else null."""
-    since = func.coalesce(endpoints.c.alerted_at, text("'-infinity'::timestamptz"))
-    found = exists().where(
-        deliveries.c.endpoint_id == endpoints.c.endpoint_id,
-        deliveries.c.status == DeliveryStatus.EXHAUSTED,
-        deliveries.c.updated_at > since,
-    )
-    return case((found, literal(EXHAUSTED)), else_=null())
-
-
-def purge(connection: Connection, before: datetime, *, most: int) -> int:
-    """Delete at most ``most`` attempts that began before a moment; how many were deleted."""
-    old = select(attempts.c.id).where(attempts.c.started_at < before).order_by(attempts.c.started_at).limit(most)
-    return connection.execute(delete(attempts).where(attempts.c.id.in_(old.scalar_subquery()))).rowcount

@@ -1,7 +1,7 @@
-"""How many large bodies are in memory: so many for one origin, so many in all.
+"""How many large bodies are in memory: a bound for one origin, and one in all.
 
-Held for as long as a receiver takes, which is the whole time-out where it is dead: with a bound in all alone, one dead
-receiver would keep the large cases of every other one waiting.
+A slot is held for as long as the receiver takes, which is the whole time-out where it is dead. With a bound in all
+alone, one dead receiver would keep the large cases of every other one waiting.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Shares:
+class LargeBodySlots:
     """Slots by origin within slots in all. For one event loop."""
 
     def __init__(self, *, by_origin: int, in_all: int) -> None:
@@ -19,6 +19,10 @@ class Shares:
         self._all = asyncio.Semaphore(in_all)
         self._origins: dict[str, asyncio.Semaphore] = {}
         self._users: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """Origins that have a slot or wait for one."""
+        return len(self._origins)
 
     @asynccontextmanager
     async def hold(self, origin: str) -> AsyncIterator[None]:

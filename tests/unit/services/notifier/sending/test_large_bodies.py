@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from services.notifier.domain.body_limits import Shares
+from services.notifier.sending.large_bodies import LargeBodySlots
 
 
 async def test_an_origin_that_holds_all_of_its_slots_delays_no_other() -> None:
-    shares, gate = Shares(by_origin=2, in_all=3), asyncio.Event()
+    slots, gate = LargeBodySlots(by_origin=2, in_all=3), asyncio.Event()
     holding = 0
 
     async def hold(origin: str) -> None:
         nonlocal holding
-        async with shares.hold(origin):
+        async with slots.hold(origin):
             holding += 1
             await gate.wait()
 
@@ -30,4 +30,4 @@ async def test_an_origin_that_holds_all_of_its_slots_delays_no_other() -> None:
     gate.set()
     await asyncio.gather(*dead, other, more)
     assert holding == 52
-    assert vars(shares)["_origins"] == {}
+    assert len(slots) == 0

@@ -1,9 +1,9 @@
-"""The circuit breaker of one endpoint: pure, told the time.
+"""The circuit breaker of one endpoint. Pure; the caller passes the time.
 
 closed --a run of failures--> open --cooldown over--> half-open (one probe) --success--> closed
                                ^----------------------------failure---------|   (the cooldown doubles)
 
-While it is open deliveries are held, which is no attempt: their schedule does not move.
+While it is open no delivery of the endpoint is sent. That is no attempt: the retry schedule does not move.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerPolicy:
+class EndpointBreakerPolicy:
     """``failures`` in a row open it; cooldowns in seconds."""
 
     failures: int = 10
@@ -20,12 +20,12 @@ class BreakerPolicy:
     longest_cooldown: float = 60.0
 
 
-class Breaker:
+class EndpointBreaker:
     """The state of one endpoint's breaker. Times are monotonic seconds."""
 
     __slots__ = ("_cooldown", "_failures", "_open_until", "_policy", "_probing")
 
-    def __init__(self, policy: BreakerPolicy) -> None:
+    def __init__(self, policy: EndpointBreakerPolicy) -> None:
         self._policy = policy
         self._failures = 0
         self._cooldown = policy.cooldown
@@ -43,7 +43,7 @@ class Breaker:
 
     @property
     def fresh(self) -> bool:
-        """Whether it knows nothing that a new one would not."""
+        """Whether it remembers nothing: a new one would behave the same."""
         return self.closed and not self._failures
 
     def admits(self, now: float) -> bool:
@@ -53,7 +53,7 @@ class Breaker:
         return not self._probing and now >= self._open_until
 
     def taken(self) -> None:
-        """A delivery that was admitted is on its way; with an open breaker it is the probe."""
+        """A delivery that was admitted goes out; with an open breaker it is the probe."""
         if self._open_until is not None:
             self._probing = True
 

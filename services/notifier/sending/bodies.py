@@ -1,0 +1,95 @@
+"""Renders a delivery's body from the database: the completion, the case, its documents with fresh links.
+
+It is rendered at every attempt, so that the links of the last one work as long as those of the first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from typing import Any, Final, Protocol
+
+from sqlalchemy import Connection
+
+from services.notifier.domain.visible import visible_completion
+from services.notifier.sending.body_rows import BodyContent, DocumentState, is_whole_case, load
+from services.notifier.sending.payload import BodyDocuments, BodyKey, WebhookBody, completed_body
+from shared.clock import Clock
+from shared.domain.statuses import DocumentStatus
+from shared.domain.views import document_view, documents_url, duplicates
+from shared.storage.store import LINK_SECONDS, object_key
+from sources.content.recognise import content_disposition
+
+_log = logging.getLogger(__name__)
+
+# A document has the same name and type in every attempt, and many have the same ones.
+_disposition: Final = lru_cache(maxsize=4096)(content_disposition)
+
+
+class Links(Protocol):
+    """What makes links (:class:`shared.storage.store.PresignedLinks`)."""
+
+    def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
+        """A link to ``key`` that works for LINK_SECONDS."""
+
+
+class WebhookBodies:
+    """Renders bodies in the caller's thread; none has more than ``most_bytes``."""
+
+    def __init__(self, links: Links, clock: Clock, *, most_bytes: int = 1024**2, public_url: str | None = None) -> None:
+        self._links = links
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._public_url = public_url
+
+    def make(self, connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, WebhookBody]:
+        """Each of these bodies. One that cannot be rendered is left out, so that it stops no other."""
+        made = {}
+        for key, render in self.load(connection, keys).items():
+            try:
+                made[key] = render()
+            # Whatever it is, it is this case's alone; its own attempt meets it again, and logs it.
+            except Exception:  # noqa: BLE001
+                _log.debug("Webhook body could not be rendered with its claim", extra={"job_id": key.job_id})
+        return made
+
+    def load(self, connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, Callable[[], WebhookBody]]:
+        """For each body, what renders it without the database: so that a long one holds no transaction."""
+        return {key: partial(self._render, key, content) for key, content in load(connection, keys).items()}
+
+    def _render(self, key: BodyKey, content: BodyContent) -> WebhookBody:
+        completion, url = content.completion, self._public_url
+        visible = visible_completion(completion, content.case, content.counts, sealed=key.sealed, public_url=url)
+        total = visible.documents_total
+        if is_whole_case(completion):
+            total += visible.case["left_out"].get("documents", 0)
+        expires_at = self._clock() + timedelta(seconds=LINK_SECONDS)
+        shown = content.documents if visible.shows_documents else ()
+
+        def views() -> list[dict[str, Any]]:
+            same = duplicates((row.document_id, row.state_sha256, row.state_object_key) for row in shown)
+            made = [self._document(row, expires_at, same.get(row.document_id)) for row in shown]
+            return [content.left_out.applied(view) for view in made]
+
+        documents = BodyDocuments(total, documents_url(completion.process_number, url), views)
+        return completed_body(visible.end, visible.case, documents, form=key.form, most_bytes=self._most_bytes)
+
+    def _document(self, row: Any, expires_at: datetime, duplicate_of: str | None) -> dict[str, Any]:
+        state = DocumentState.of(row)
+        link = None
+        if state is not None and state.status == DocumentStatus.AVAILABLE:
+            link = self._links.make(
+                state.object_key or object_key(row.process_number, row.document_id),
+                content_disposition=_disposition(row.name, state.content_type),
+                content_type=state.content_type,
+            )
+        return document_view(
+            row,
+            state,
+            default_status=DocumentStatus.PENDING.value,
+            link=link,
+            link_expires_at=expires_at,
+            duplicate_of=duplicate_of,
+        )

@@ -1,0 +1,185 @@
+"""SQL of a webhook's body: the completion, the case, its documents as far as a body shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from services.notifier.domain.body_form import BodyForm
+from services.notifier.domain.visible import DocumentCounts
+from services.notifier.sending.payload import BodyKey
+from shared.db.visibility import public_text, read_left_out, sealed_text
+from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
+from shared.domain.statuses import DocumentStatus, JobScope
+from shared.domain.views import MOST_DOCUMENTS
+
+# A dead letter that was replayed corrects the counters of a job that had ended: what is sent again says so.
+_COMPLETIONS: Final = """
+SELECT c.job_id::text, c.process_number, COALESCE(p.status, c.status) AS status, c.total_documents,
+       COALESCE(p.completed_documents, c.completed_documents) AS completed_documents,
+       COALESCE(p.failed_documents, c.failed_documents) AS failed_documents,
+       c.error_code, c.error_message, c.created_at, c.completed_at, j.scope
+  FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id)
+  LEFT JOIN progress.jobs p ON p.job_id = c.job_id AND p.completed_documents > c.completed_documents
+       AND p.completed_documents + p.failed_documents = c.completed_documents + c.failed_documents
+ WHERE c.job_id = ANY (%(jobs)s::uuid[])
+"""
+_CASES: Final = f"""
+SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
+       movements_total, parties_total, left_out, related, fetched_at,
+       EXISTS (SELECT FROM catalog.documents AS d WHERE d.process_number = p.process_number AND {sealed_text("d")})
+           AS has_sealed
+  FROM catalog.processes AS p WHERE process_number = ANY (%(numbers)s)
+"""  # noqa: S608
+
+
+class DocumentState(NamedTuple):
+    """A row of ``progress.documents``; ``_DOCUMENTS`` selects its columns with ``state_`` before their names."""
+
+    status: str
+    object_key: str | None
+    sha256: str | None
+    size: int | None
+    content_type: str | None
+    error_code: str | None
+    error_message: str | None
+    attempts: int
+    download_started_at: datetime | None
+    download_completed_at: datetime | None
+    warnings: list[str] | None
+    rendition: str | None
+    revision: int | None
+    replaced_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Any) -> DocumentState | None:
+        """The state in a row of :data:`_DOCUMENTS`; None while the projection knows nothing of the document."""
+        if row.state_status is None:
+            return None
+        return cls(
+            status=row.state_status,
+            object_key=row.state_object_key,
+            sha256=row.state_sha256,
+            size=row.state_size,
+            content_type=row.state_content_type,
+            error_code=row.state_error_code,
+            error_message=row.state_error_message,
+            attempts=row.state_attempts,
+            download_started_at=row.state_download_started_at,
+            download_completed_at=row.state_download_completed_at,
+            warnings=row.state_warnings,
+            rendition=row.state_rendition,
+            revision=row.state_revision,
+            replaced_at=row.state_replaced_at,
+        )
+
+
+# Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand. What is
+# sealed never goes into a body.
+_DOCUMENTS: Final = f"""
+SELECT j.job_id, d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size,
+       d.content_type, d.secrecy_level, d.source_id, d.rendition, d.court, d.degree, d.instance, d.position, d.revision,
+       {", ".join(f"s.{name} AS state_{name}" for name in DocumentState._fields)}
+  FROM unnest(%(jobs)s::text[], %(numbers)s::text[], %(scopes)s::uuid[]) AS j (job_id, number, scope)
+ CROSS JOIN LATERAL (
+       SELECT * FROM catalog.documents AS listed
+        WHERE process_number = j.number AND (j.scope IS NULL OR document_id = j.scope) AND {public_text("listed")}
+        ORDER BY position, document_id LIMIT {MOST_DOCUMENTS + 1}) d
+  LEFT JOIN progress.documents s USING (process_number, document_id)
+ ORDER BY j.job_id, d.position, d.document_id
+"""  # noqa: S608
+_COUNT: Final = "SELECT count(*) FROM catalog.documents WHERE process_number = %(number)s"
+_NUMBERS: Final = f"""
+SELECT count(*) AS total, count(*) FILTER (WHERE {public_text("d")}) AS public,
+       count(*) FILTER (WHERE {public_text("d")} AND s.status = '{DocumentStatus.AVAILABLE}') AS available,
+       count(*) FILTER (WHERE {public_text("d")} AND s.status = '{DocumentStatus.FAILED}') AS failed
+  FROM catalog.documents AS d LEFT JOIN progress.documents AS s USING (process_number, document_id)
+ WHERE d.process_number = %(number)s AND (%(scope)s::uuid IS NULL OR d.document_id = %(scope)s::uuid)
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class BodyContent:
+    """What a body is made of. ``case`` is None when the database does not have it."""
+
+    completion: Any
+    case: Any | None
+    documents: Sequence[Any]
+    """The first public ones, each with its state (:meth:`DocumentState.of`)."""
+    counts: DocumentCounts
+    left_out: LeftOut
+    """What the documents must not show of sealed ones."""
+
+
+def load(connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, BodyContent]:
+    """The content of each body; none for a job that has not ended."""
+    ids = sorted({key.job_id for key in keys})
+    completions = {row.job_id: row for row in connection.exec_driver_sql(_COMPLETIONS, {"jobs": ids})}
+    numbers = sorted({row.process_number for row in completions.values()})
+    cases = {row.process_number: row for row in connection.exec_driver_sql(_CASES, {"numbers": numbers})}
+    # Each job once: its bodies with and without what is sealed show the same documents.
+    full = {key.job_id for key in keys if key.form is BodyForm.FULL} & completions.keys()
+    documents = _documents(connection, [completions[job_id] for job_id in sorted(full)])
+
+    def content(completion: Any, key: BodyKey) -> BodyContent:
+        rows = documents.get(completion.job_id, [])
+        case = cases.get(completion.process_number)
+        read = len(rows) if key.form is BodyForm.FULL else None
+        return BodyContent(
+            completion,
+            case,
+            rows[:MOST_DOCUMENTS],
+            _counts(connection, completion, case, read),
+            _left_out(connection, case, sealed=key.sealed),
+        )
+
+    return {key: content(completions[key.job_id], key) for key in keys if key.job_id in completions}
+
+
+def _documents(connection: Connection, completions: Sequence[Any]) -> dict[str, list[Any]]:
+    """The first documents of each job, by the job's id."""
+    found: dict[str, list[Any]] = {}
+    if completions:
+        wanted = {
+            "jobs": [row.job_id for row in completions],
+            "numbers": [row.process_number for row in completions],
+            "scopes": [None if is_whole_case(row) else row.scope for row in completions],
+        }
+        for row in connection.exec_driver_sql(_DOCUMENTS, wanted):
+            found.setdefault(row.job_id, []).append(row)
+    return found
+
+
+def _left_out(connection: Connection, case: Any | None, *, sealed: bool) -> LeftOut:
+    """What the documents of a body must not tell of: for who may see all, their places are those of the case."""
+    if case is None or not case.has_sealed:
+        return NOTHING_LEFT_OUT
+    found = read_left_out(connection, case.process_number)
+    return LeftOut(ids=found.ids) if sealed else found
+
+
+def _counts(connection: Connection, completion: Any, case: Any | None, read: int | None) -> DocumentCounts:
+    """How many documents a job is about; ``read`` is how many public ones were read, where they were."""
+    if case is not None and case.has_sealed:
+        scope = None if is_whole_case(completion) else completion.scope
+        wanted = {"number": completion.process_number, "scope": scope}
+        row = connection.exec_driver_sql(_NUMBERS, wanted).one()
+        return DocumentCounts(row.total, row.public, row.available, row.failed)
+    total = read if read is not None and read <= MOST_DOCUMENTS else _count(connection, completion)
+    return DocumentCounts(total, total, 0, 0)
+
+
+def _count(connection: Connection, completion: Any) -> int:
+    if not is_whole_case(completion):
+        return int(completion.total_documents)
+    counted: int = connection.exec_driver_sql(_COUNT, {"number": completion.process_number}).scalar_one()
+    return counted
+
+
+def is_whole_case(completion: Any) -> bool:
+    """Whether the job is about all documents of its case, and not about one."""
+    return completion.scope in {None, JobScope.WHOLE_CASE}

@@ -1,0 +1,37 @@
+"""A delivery between its claim and its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.notifier.domain.body_form import BodyForm
+from services.notifier.domain.due_delivery import DueDelivery
+from services.notifier.sending.payload import BodyKey
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that this process may send until its lease expires."""
+
+    due: DueDelivery
+    subscription_id: str
+    job_id: str
+    process_number: str
+    client_id: str
+    url: str
+    documents: int
+    """How many documents its body has."""
+    attempt: int
+    token: str
+    lease_until: datetime
+    secrets: tuple[str, ...]
+    form: BodyForm = BodyForm.FULL
+    """What its endpoint takes."""
+    sealed: bool = False
+    """Whether its client asked with a key of the scope ``sealed``."""
+
+    @property
+    def body_key(self) -> BodyKey:
+        """Which body it sends: deliveries of one job share it."""
+        return BodyKey(self.job_id, self.form, self.sealed)

@@ -1,0 +1,184 @@
+"""SQL of recorded attempts: their rows, the next states, the endpoints' health and the events, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, select
+
+from services.notifier.domain.body_form import BodyForm
+from services.notifier.domain.delivery import Effect, Result, decide
+from services.notifier.domain.endpoint_health import EndpointHealth, judge, refused_as_too_large
+from services.notifier.domain.retry_policy import RetryPolicy
+from services.notifier.sending import events
+from services.notifier.sending.attempt import Attempt
+from services.notifier.sending.delivery_rows import (
+    COLUMNS,
+    DeliveryRow,
+    as_json,
+    delivery_from,
+    delivery_row,
+    kept,
+    write_deliveries,
+)
+from shared.db.delivery import attempts as attempts_table
+from shared.db.delivery import outbox
+from shared.outbox.write import write
+from shared.records import OutgoingRecord
+
+_LOCK: Final = f"""
+SELECT {COLUMNS} FROM delivery.deliveries d
+ WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE
+"""  # noqa: S608
+_LOCK_ENDPOINTS: Final = """
+SELECT endpoint_id::text, client_id, url, consecutive_failures, failing_since, last_success_at, last_failure_at,
+       disabled_at, disabled_reason, alert_reason, body_form, body_form_at
+  FROM delivery.endpoints WHERE endpoint_id = ANY (%(ids)s::uuid[]) ORDER BY endpoints.endpoint_id FOR UPDATE
+"""
+_WRITE_ENDPOINT: Final = """
+UPDATE delivery.endpoints SET consecutive_failures = %(consecutive_failures)s, failing_since = %(failing_since)s,
+       last_success_at = %(last_success_at)s, last_failure_at = %(last_failure_at)s, disabled_at = %(disabled_at)s,
+       disabled_reason = %(disabled_reason)s, alert_reason = %(alert_reason)s, body_form = %(body_form)s,
+       body_form_at = %(body_form_at)s
+ WHERE endpoint_id = %(endpoint_id)s
+"""
+_KEEP: Final = """
+UPDATE delivery.deliveries SET next_attempt_at = NULL
+ WHERE endpoint_id = ANY (%(ids)s::uuid[]) AND status IN ('pending', 'waiting')
+"""
+_ADD_ATTEMPTS: Final = """
+INSERT INTO delivery.attempts (delivery_id, attempt, started_at, duration_ms, dns_ms, connect_ms, tls_ms,
+       first_byte_ms, address, status_code, succeeded, error_code, error_message, response_excerpt)
+SELECT * FROM json_to_recordset(%(rows)s::json) AS r (delivery_id uuid, attempt int, started_at timestamptz,
+       duration_ms int, dns_ms int, connect_ms int, tls_ms int, first_byte_ms int, address text, status_code int,
+       succeeded bool, error_code text, error_message text, response_excerpt text)
+"""
+
+
+@dataclass
+class _Batch:
+    """What a batch of attempts changes; filled attempt by attempt, then written at once."""
+
+    deliveries: Mapping[str, Any]
+    """By delivery id, the locked rows."""
+    endpoints: Mapping[str, Any]
+    """By endpoint id, the locked rows."""
+    health: dict[str, EndpointHealth]
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    writes: dict[str, DeliveryRow] = field(default_factory=dict)
+    events: list[OutgoingRecord] = field(default_factory=list)
+
+
+def record(
+    connection: Connection,
+    attempts: Sequence[Attempt],
+    now: datetime,
+    policy: RetryPolicy,
+    *,
+    disable_after: timedelta,
+) -> list[Effect]:
+    """Record attempts: their rows, the next states, the endpoints' health and the events, all or nothing.
+
+    The effect of each; NONE for an attempt without the lease: another process has the delivery, nothing is written.
+    """
+    batch = _lock(connection, attempts)
+    effects = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
+    if batch.attempts:
+        connection.exec_driver_sql(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})
+    write_deliveries(connection, list(batch.writes.values()))
+    _write_endpoints(connection, batch)
+    write(connection, outbox, batch.events, now=now)
+    return effects
+
+
+def _lock(connection: Connection, attempts: Sequence[Attempt]) -> _Batch:
+    ids = [attempt.delivery_id for attempt in attempts]
+    deliveries = {row.delivery_id: row for row in connection.exec_driver_sql(_LOCK, {"ids": ids})}
+    named = sorted({row.endpoint_id for row in deliveries.values()})
+    endpoints = {row.endpoint_id: row for row in connection.exec_driver_sql(_LOCK_ENDPOINTS, {"ids": named})}
+    return _Batch(deliveries, endpoints, {name: _health_of(row) for name, row in endpoints.items()})
+
+
+def _add(batch: _Batch, attempt: Attempt, now: datetime, policy: RetryPolicy, disable_after: timedelta) -> Effect:
+    row = batch.deliveries.get(attempt.delivery_id)
+    # A token is used once, so two attempts at one delivery in a batch cannot both be its holder's.
+    if row is None or attempt.delivery_id in batch.writes:
+        return Effect.NONE
+    fact = Result(
+        attempt.token,
+        attempt.status_code,
+        attempt.retry_after,
+        attempt.draw,
+        in_time=attempt.error_code is None,
+        shrinks=attempt.shrinks,
+    )
+    decision = decide(delivery_from(row), fact, now, policy)
+    if not decision.changed:
+        return Effect.NONE
+    before = batch.health[row.endpoint_id]
+    after = judge(before, decision.effect, now, disable_after=disable_after)
+    if decision.effect is Effect.SHRINK:
+        after = refused_as_too_large(after, attempt.form, now)
+    batch.health[row.endpoint_id] = after
+    delivery = kept(decision.delivery) if after.disabled else decision.delivery
+    batch.writes[attempt.delivery_id] = delivery_row(row.delivery_id, delivery, now, attempt)
+    batch.attempts.append(attempt.columns())
+    batch.events += events.of_attempt(row, delivery, decision.effect, attempt, now)
+    if after.disabled and not before.disabled:
+        batch.events.append(events.of_disabled(batch.endpoints[row.endpoint_id], row, after, now))
+    return decision.effect
+
+
+def _write_endpoints(connection: Connection, batch: _Batch) -> None:
+    disabled = []
+    for endpoint_id, after in batch.health.items():
+        before = _health_of(batch.endpoints[endpoint_id])
+        if after == before:
+            continue
+        connection.exec_driver_sql(
+            _WRITE_ENDPOINT,
+            {
+                "endpoint_id": endpoint_id,
+                "consecutive_failures": after.consecutive_failures,
+                "failing_since": after.failing_since,
+                "last_success_at": after.last_success_at,
+                "last_failure_at": after.last_failure_at,
+                "disabled_at": after.disabled_at,
+                "disabled_reason": after.disabled_reason,
+                "alert_reason": after.alert_reason,
+                "body_form": int(after.body_form),
+                "body_form_at": after.body_form_at,
+            },
+        )
+        if after.disabled and not before.disabled:
+            disabled.append(endpoint_id)
+    if disabled:
+        connection.exec_driver_sql(_KEEP, {"ids": disabled})
+
+
+def _health_of(row: Any) -> EndpointHealth:
+    return EndpointHealth(
+        consecutive_failures=row.consecutive_failures,
+        failing_since=row.failing_since,
+        last_success_at=row.last_success_at,
+        last_failure_at=row.last_failure_at,
+        disabled_at=row.disabled_at,
+        disabled_reason=row.disabled_reason,
+        alert_reason=row.alert_reason,
+        body_form=BodyForm(row.body_form),
+        body_form_at=row.body_form_at,
+    )
+
+
+def purge_attempts(connection: Connection, before: datetime, *, most: int) -> int:
+    """Delete at most ``most`` attempts that began before a moment; how many were deleted."""
+    old = (
+        select(attempts_table.c.id)
+        .where(attempts_table.c.started_at < before)
+        .order_by(attempts_table.c.started_at)
+        .limit(most)
+    )
+    return connection.execute(delete(attempts_table).where(attempts_table.c.id.in_(old.scalar_subquery()))).rowcount

@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from services.api.http.problems import Problem
-from services.notifier.sending import attempt as sending
+from services.notifier.sending import prepare as sending
 from shared.http import answer, dial, guard
 from shared.settings import AutosSettings, Delays, Networks, Rate, RateSetting, Words
 from tools.reference import error_codes, events, settings

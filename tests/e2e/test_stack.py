@@ -175,7 +175,10 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
 def test_the_demo_delivers_a_case_and_leaves_nothing(tmp_path: Path) -> None:
     done = autos("demo", cwd=tmp_path, environ={"AUTOS_DATA_DIR": str(tmp_path / "data")})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 of 12 documents" in done.stdout
+    assert "11 of 12 documents" in done.stdout and "as meant" in done.stdout
+    assert re.search(r"text only .*its text was fetched", done.stdout)
+    assert re.search(r"failed .*has no access.*\(no_access\)", done.stdout)
+    assert re.search(r"\.p7s .*signature", done.stdout) and "application/pkcs7-signature" in done.stdout
     assert "signature  verified" in done.stdout
     assert re.search(r"SHA-256 [0-9a-f]{64}", done.stdout)
     assert list((tmp_path / "data").iterdir()) == []

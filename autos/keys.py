@@ -29,7 +29,7 @@ def create(
     days: Annotated[int | None, typer.Option(help="How long it works.")] = None,
 ) -> None:
     """Make a key; it is shown this once."""
-    from shared.clients import SCOPES, create_key
+    from ops.clients import SCOPES, create_key
     from shared.clock import utc_now
 
     expires_at = utc_now() + timedelta(days=days) if days else None
@@ -46,7 +46,7 @@ def create(
 @app.command("list")
 def list_() -> None:
     """List the keys (never the keys themselves)."""
-    from shared.clients import list_keys
+    from ops.clients import list_keys
 
     for key in list_keys(_database_url()):
         state = "revoked" if key.revoked_at else "works"
@@ -57,7 +57,7 @@ def list_() -> None:
 @app.command()
 def revoke(key_id: str) -> None:
     """End a key; every replica refuses it within 5 seconds."""
-    from shared.clients import revoke_key
+    from ops.clients import revoke_key
 
     if not revoke_key(_database_url(), key_id):
         raise fail(f"no working key has the id {key_id}")

@@ -26,15 +26,15 @@ def secrets_of(keepsakes: Keepsakes) -> StackSecrets:
     """The kept ones; made the first time."""
     roles = [*(f"autos_{service}" for service in SERVICES), "autos_keys"]
     passwords = {role: keepsakes.secret(f"{role}_password") for role in roles}
-    # The shape of shared.clients.new_api_key, without its imports.
+    # The shape of shared.domain.api_keys.new_api_key, without its imports.
     return StackSecrets(keepsakes.secret("api_key", prefix="autos_sk_"), passwords)
 
 
 def make_database(owner_url: str, secrets: StackSecrets) -> str:
     """Migrate, let the roles log in, make the development client; its webhook secret."""
+    from ops.clients import ensure_dev_client
     from ops.migrations.run import upgrade
     from ops.provision import let_roles_log_in
-    from shared.clients import ensure_dev_client
 
     upgrade(owner_url)
     let_roles_log_in(owner_url, secrets.role_passwords)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Header
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.routing import BaseRoute
 
-from services.api.webhooks.schemas import ProcessCompletedWebhook
+from services.api.processes.callback import describe_receiver
 
 VERSION: Final = "1.0.0"
 TITLE: Final = "Autos"
@@ -56,57 +55,10 @@ _PROBLEM: Final[dict[str, Any]] = {
     },
 }
 
-WebhookId = Annotated[str, Header(alias="webhook-id", description="The delivery's id, the same in every attempt")]
-WebhookTimestamp = Annotated[str, Header(alias="webhook-timestamp", description="Seconds of the epoch")]
-WebhookSignature = Annotated[
-    str, Header(alias="webhook-signature", description="`v1,` and the base64 of HMAC-SHA256; several by spaces")
-]
-WebhookAttempt = Annotated[int, Header(alias="webhook-attempt", ge=1)]
-
-
-def _receiver(
-    body: ProcessCompletedWebhook,
-    webhook_id: WebhookId,
-    webhook_timestamp: WebhookTimestamp,
-    webhook_signature: WebhookSignature,
-    webhook_attempt: WebhookAttempt,
-) -> None:
-    """Called once when the job has ended, and again until you answer 2xx or the attempts are used up.
-
-    Answer within 15 seconds. 410 ends the delivery and disables the receiver. The same `webhook-id` may come twice.
-    """
-
-
-_RECEIVED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "Received (any 2xx)"},
-    410: {"description": "Never call this URL again"},
-}
-
-
-def _describe(router: APIRouter, path: str, operation_id: str) -> None:
-    router.add_api_route(
-        path,
-        _receiver,
-        methods=["POST"],
-        name="process_completed",
-        summary="A job has ended",
-        response_model=None,
-        responses=_RECEIVED,
-        operation_id=operation_id,
-    )
-
-
-def webhook_callback(expression: str, route: str) -> list[BaseRoute]:
-    """The callback of ``route``, whose request gives the URL by this runtime expression (OpenAPI 3.1, 4.8.20)."""
-    router = APIRouter()
-    # The framework wants a path; a runtime expression is what the document shows.
-    _describe(router, expression, f"process_completed_after_{route}")
-    return router.routes
-
 
 def install(app: FastAPI) -> None:
     """Make ``app.openapi()`` this document."""
-    _describe(app.webhooks, "process.completed", "process_completed")
+    describe_receiver(app.webhooks, "process.completed", "process_completed")
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:

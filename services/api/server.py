@@ -1,4 +1,4 @@
-"""Serves the application by uvicorn until the service is told to stop, then lets requests end in time."""
+"""Serves the application by uvicorn until the service has to stop, then lets requests end in time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from fastapi import FastAPI
 
 from services.api.http.bounds import RequestBounds
 from services.api.http.connection import BoundedConfig
-from services.api.resources import Resources
+from services.api.http.provided import parts_of
+from services.api.metrics import ApiMetrics
+from services.api.processes.follow.changes import CaseChanges
 from services.api.settings import ApiSettings
 
 if sys.platform != "win32":
@@ -35,11 +37,11 @@ class _Server(uvicorn.Server):
 
 async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> None:
     """Serve until ``stop``; those who wait for a change are answered at once then."""
-    parts: Resources = app.state.resources
+    parts = parts_of(app)
     config = BoundedConfig(
         app,
         _within_files(RequestBounds.from_settings(settings)),
-        parts.metrics,
+        parts.get(ApiMetrics),
         host=settings.api_host,
         port=settings.api_port,
         # The service has its own loop and its own logs.
@@ -50,7 +52,7 @@ async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> Non
         lifespan="on",
         timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds / 2)),
         backlog=_BACKLOG,
-        # Behind a proxy its word about the client is not needed: nothing here depends on an address.
+        # What a proxy says about the client's address is not needed: nothing here depends on it.
         proxy_headers=False,
     )
     server = _Server(config)
@@ -58,7 +60,7 @@ async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> Non
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
-        parts.changes.close()
+        parts.get(CaseChanges).close()
         server.should_exit = True
     stopping.cancel()
     await running

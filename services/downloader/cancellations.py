@@ -79,5 +79,5 @@ class Cancellations:
         asked = list(self._open.keys() | self._watching.keys())
         if not asked:
             return
-        for job_id in await self._database.read(lambda connection: cancelled_jobs(connection, asked)):
+        for job_id in await self._database.autocommit(lambda connection: cancelled_jobs(connection, asked)):
             self._cancel(job_id)

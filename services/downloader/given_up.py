@@ -113,7 +113,7 @@ class Ends:
             waits = plan_id is not None and is_plan_of(connection, plan_id, job_id)
             return find_jobs(connection, [job_id]).get(job_id), waits
 
-        job, waits = await self._database.read(ask)
+        job, waits = await self._database.autocommit(ask)
         case = case_of(names, job)
         if case is None or (job is not None and job.cancelled):
             return []
@@ -142,7 +142,7 @@ class Ends:
                 return None
             return case
 
-        case = await self._database.read(ask)
+        case = await self._database.autocommit(ask)
         if case is None:
             return []
         event = DocumentFailed(

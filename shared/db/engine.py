@@ -12,7 +12,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import orjson
@@ -82,7 +82,7 @@ def _leave_out_the_dead(connection: Any, _record: object, _proxy: object) -> Non
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def _our_errors() -> Iterator[None]:
     """Raises an error of the database as DatabaseAway, DatabaseConflict or DatabaseRefused; any other as it is."""
     try:
         yield
@@ -91,6 +91,19 @@ def _told_apart() -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+
+
+def _retried(transaction: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]) -> T:
+    """``work`` in a transaction, and in another one after a conflict, at most twice more."""
+    for tried in range(_CONFLICTS):
+        try:
+            with transaction() as connection:
+                return work(connection)
+        except DatabaseConflict:
+            # The threads of two transactions that met come back at different moments.
+            time.sleep(random.uniform(0.5, 1.0) * _CONFLICT_SECONDS * 2**tried)  # noqa: S311
+    with transaction() as connection:
+        return work(connection)
 
 
 class Database:
@@ -103,7 +116,8 @@ class Database:
     def __init__(self, engine: Engine, *, threads: int = 10, beside: Engine | None = None) -> None:
         self.engine = engine
         self._beside = beside
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
 
     @classmethod
@@ -124,7 +138,7 @@ class Database:
         Raises DatabaseAway when the database cannot be reached or went away in the middle, DatabaseConflict when
         another transaction was in the way, and DatabaseRefused when it will never take this.
         """
-        with _told_apart(), self.engine.begin() as connection:
+        with _our_errors(), self.engine.begin() as connection:
             yield connection
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -134,29 +148,32 @@ class Database:
         nothing but through its connection that may not be done again.
         """
 
-        def in_transaction() -> T:
-            for tried in range(_CONFLICTS):
-                try:
-                    with self.transaction() as connection:
-                        return work(connection)
-                except DatabaseConflict:
-                    # The threads of two transactions that met come back at different moments.
-                    time.sleep(random.uniform(0.5, 1.0) * _CONFLICT_SECONDS * 2**tried)  # noqa: S311
-            with self.transaction() as connection:
-                return work(connection)
+        return await self._in_thread(lambda: _retried(self.transaction, work))
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, in_transaction)
+    async def autocommit(self, work: Callable[[Connection], T]) -> T:
+        """``work`` in a thread without a transaction: each statement commits at once, and sees what others committed.
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """``work`` in a thread without a transaction: every statement stands for itself, as it does among readers of
-        READ COMMITTED anyway, and BEGIN and COMMIT, two round trips, are saved. Raises as :meth:`run`.
+        That saves BEGIN and COMMIT, two round trips. Raises as :meth:`run`.
         """
 
         def without_transaction() -> T:
-            with _told_apart(), self._reading.connect() as connection:
+            with _our_errors(), self._autocommit.connect() as connection:
                 return work(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, without_transaction)
+        return await self._in_thread(without_transaction)
+
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """``work`` in a thread, all of its statements over one state of the database; it cannot write.
+
+        Costs BEGIN and ROLLBACK, two round trips. Raises as :meth:`run`.
+        """
+
+        @contextmanager
+        def transaction() -> Iterator[Connection]:
+            with _our_errors(), self._snapshots.connect() as connection:
+                yield connection
+
+        return await self._in_thread(lambda: _retried(transaction, work))
 
     @contextmanager
     def aside(self) -> Iterator[Connection]:
@@ -168,8 +185,11 @@ class Database:
         """
         if self._beside is None:
             raise ValueError("no connections beside the pool")
-        with _told_apart(), self._beside.connect() as connection:
+        with _our_errors(), self._beside.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def close(self) -> None:
         """Wait for running work, then close every connection."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared import clients
+from ops import clients
 from shared.domain.cnj import ProcessNumber
 from tests.product import Product
 

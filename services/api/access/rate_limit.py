@@ -1,4 +1,4 @@
-"""How often a client may cause work (reads of the source, jobs, webhooks): GCRA, in PostgreSQL for all replicas.
+"""How often a client may cause work (reads of the source, jobs, webhooks): GCRA, in PostgreSQL, for all replicas.
 
 The generic cell rate algorithm keeps one moment for each client and limit, the theoretical arrival time: the time at
 which the client would have used up exactly what it was given. The database's clock is used, which all replicas share.
@@ -8,6 +8,7 @@ Headers: draft-ietf-httpapi-ratelimit-headers-10 (structured fields ``RateLimit-
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Interval, ScalarSelect, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from services.api.http.problems import RateLimited
+from services.api.http.problems import Problem
 from shared.db.catalog import rate_limits
 from shared.settings import Rate
 
@@ -59,6 +60,14 @@ class Allowance:
     """Until the whole burst is there again."""
 
 
+class RateLimited(Problem):
+    """Too many reads of the source, jobs or webhooks caused; ``Retry-After`` says how many seconds to wait."""
+
+    status, code, title = 429, "rate_limited", "Too many requests"
+    allowance: Allowance | None = None
+    """How the limit stands for the client that is refused."""
+
+
 def decide(limit: Limit, tat: datetime | None, now: datetime, cost: int = 1) -> Allowance:
     """Whether ``cost`` events may happen now, and the new theoretical arrival time. ``cost`` 0 only looks."""
     start = now if tat is None else max(tat, now)
@@ -77,23 +86,34 @@ def decide(limit: Limit, tat: datetime | None, now: datetime, cost: int = 1) -> 
 
 
 def headers(limit: Limit, allowance: Allowance) -> dict[str, str]:
-    """The headers that tell a client about its limit; ``Retry-After`` only when it is refused."""
-    told = {
+    """The headers that say how a client's limit stands; ``Retry-After`` only when it is refused."""
+    fields = {
         "RateLimit-Policy": limit.policy(),
         "RateLimit": f'"{limit.name}";r={allowance.remaining};t={math.ceil(allowance.full_after)}',
     }
     if not allowance.allowed:
-        told["Retry-After"] = str(max(1, math.ceil(allowance.retry_after)))
-    return told
+        fields["Retry-After"] = str(max(1, math.ceil(allowance.retry_after)))
+    return fields
 
 
 def refusal(limit: Limit, allowance: Allowance) -> RateLimited:
     """The problem for a client that has used its allowance up."""
-    return RateLimited(
+    problem = RateLimited(
         f"the limit is {limit.rate} with a burst of {limit.burst}; "
         "asking for cases that are stored or being downloaded costs nothing",
         headers=headers(limit, allowance),
     )
+    problem.allowance = allowance
+    return problem
+
+
+def tightest(allowances: Iterable[Allowance]) -> Allowance | None:
+    """How a limit stands after several requests: as the refusal that lasts longest, else as the one that left least."""
+    known = list(allowances)
+    refused = [one for one in known if not one.allowed]
+    if refused:
+        return max(refused, key=lambda one: one.retry_after)
+    return min(known, key=lambda one: one.remaining, default=None)
 
 
 def tat_of(client_id: Any, name: Any) -> ScalarSelect[Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.access.auth import Subscriber
+from services.api.access.dependencies import Subscriber
 from services.api.deliveries.schemas import (
     DeliveryPage,
     DeliveryStatusName,
@@ -14,17 +14,17 @@ from services.api.deliveries.schemas import (
     EndpointList,
     EndpointView,
 )
-from services.api.deliveries.service import Filter
+from services.api.deliveries.service import Deliveries, DeliveryFilter
 from services.api.http.answers import Json
 from services.api.http.parameters import CursorText, DeliveryId, EndpointId, NumberText, case_number
 from services.api.http.problems import (
     DeliveryNotFound,
     EndpointNotFound,
     InvalidCursor,
-    InvalidProcessNumber,
+    InvalidProcessNumberProblem,
     described,
 )
-from services.api.resources import Parts, Trace
+from services.api.http.provided import Trace
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
@@ -34,13 +34,13 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"])
     response_model=None,
     responses={
         200: {"model": DeliveryPage, "description": "Your deliveries"},
-        **described(InvalidCursor, InvalidProcessNumber),
+        **described(InvalidCursor, InvalidProcessNumberProblem),
     },
     summary="Your deliveries",
 )
 async def list_deliveries(
     caller: Subscriber,
-    parts: Parts,
+    deliveries: Deliveries,
     process_number: Annotated[NumberText | None, Query(description="Only those of this case")] = None,
     status: Annotated[DeliveryStatusName | None, Query(description="Only those with this status")] = None,
     cursor: Annotated[CursorText | None, Query(description="next_cursor of the page before")] = None,
@@ -48,7 +48,7 @@ async def list_deliveries(
 ) -> Response:
     """Newest first."""
     number = case_number(process_number, "query.process_number") if process_number is not None else None
-    return Json(await parts.deliveries.page(caller.viewer, Filter(number, status, cursor, limit)))
+    return Json(await deliveries.page(caller.viewer, DeliveryFilter(number, status, cursor, limit)))
 
 
 @router.get(
@@ -57,9 +57,9 @@ async def list_deliveries(
     responses={200: {"model": DeliveryView, "description": "The delivery"}, **described(DeliveryNotFound)},
     summary="One delivery with every attempt",
 )
-async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, parts: Parts) -> Response:
+async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, deliveries: Deliveries) -> Response:
     """What was sent when, to which address, and what was answered."""
-    return Json(await parts.deliveries.show(caller.viewer, delivery_id))
+    return Json(await deliveries.show(caller.viewer, delivery_id))
 
 
 @router.post(
@@ -69,9 +69,9 @@ async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, parts: Parts
     responses={202: {"model": DeliveryView, "description": "It will be sent again"}, **described(DeliveryNotFound)},
     summary="Send a delivery again",
 )
-async def redeliver(delivery_id: DeliveryId, caller: Subscriber, parts: Parts, trace: Trace) -> Response:
+async def redeliver(delivery_id: DeliveryId, caller: Subscriber, deliveries: Deliveries, trace: Trace) -> Response:
     """Starts a new round of attempts, with the same webhook-id and links made anew."""
-    return Json(await parts.deliveries.redeliver(caller.viewer, delivery_id, trace), 202)
+    return Json(await deliveries.redeliver(caller.viewer, delivery_id, trace), 202)
 
 
 @router.get(
@@ -80,9 +80,9 @@ async def redeliver(delivery_id: DeliveryId, caller: Subscriber, parts: Parts, t
     responses={200: {"model": EndpointList, "description": "Your receivers"}, **described()},
     summary="Your receivers and how they do",
 )
-async def list_endpoints(caller: Subscriber, parts: Parts) -> Response:
+async def list_endpoints(caller: Subscriber, deliveries: Deliveries) -> Response:
     """Every URL (without its query) that was called for you."""
-    return Json(await parts.deliveries.endpoints(caller.client_id))
+    return Json(await deliveries.endpoints(caller.client_id))
 
 
 @router.post(
@@ -92,6 +92,8 @@ async def list_endpoints(caller: Subscriber, parts: Parts) -> Response:
     responses={202: {"model": EndpointView, "description": "It will be called again"}, **described(EndpointNotFound)},
     summary="Enable a disabled receiver",
 )
-async def enable_endpoint(endpoint_id: EndpointId, caller: Subscriber, parts: Parts, trace: Trace) -> Response:
+async def enable_endpoint(
+    endpoint_id: EndpointId, caller: Subscriber, deliveries: Deliveries, trace: Trace
+) -> Response:
     """What was kept for it is sent."""
-    return Json(await parts.deliveries.enable(caller.client_id, endpoint_id, trace), 202)
+    return Json(await deliveries.enable(caller.client_id, endpoint_id, trace), 202)

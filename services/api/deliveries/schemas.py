@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.api.processes.view.schemas import View
+from services.api.http.schemas import View
 
 DeliveryStatusName = Literal["pending", "sending", "waiting", "delivered", "exhausted", "gone", "cancelled"]
 

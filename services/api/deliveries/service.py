@@ -1,4 +1,4 @@
-"""Shows a client its deliveries, and asks the notifier to send one again: by an event, since it owns them."""
+"""Shows a client its deliveries, and asks their owner, the notifier, by an event to send one again."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from fastapi import Depends
 from sqlalchemy import Connection, Row
 
 from services.api.deliveries import repository
 from services.api.http import cursors
 from services.api.http.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor
-from services.api.processes.request.events import SOURCE
+from services.api.http.provided import provided
+from services.api.outbox import event_record, publish
 from shared.clock import Clock, rfc3339
-from shared.db import catalog
 from shared.db.engine import Database
 from shared.domain.secrecy import Viewer
 from shared.domain.views import ANSWER_BYTES, fitting
 from shared.events import topics
-from shared.events.envelope import Event, encode
+from shared.events.envelope import Event
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
-from shared.outbox.write import write
 
 _PAGE_BYTES: Final = ANSWER_BYTES - 1_000
 _ATTEMPTS_BYTES: Final = 1_000_000
@@ -68,7 +68,7 @@ _ENDPOINT: Final = (
 
 
 @dataclass(frozen=True)
-class Filter:
+class DeliveryFilter:
     """Which deliveries are listed."""
 
     process_number: str | None = None
@@ -84,7 +84,7 @@ class DeliveryService:
         self._database = database
         self._clock = clock
 
-    async def page(self, viewer: Viewer, wanted: Filter) -> dict[str, Any]:
+    async def page(self, viewer: Viewer, wanted: DeliveryFilter) -> dict[str, Any]:
         """The DeliveryPage. Raises InvalidCursor."""
         before = None
         if wanted.cursor is not None:
@@ -153,16 +153,13 @@ class DeliveryService:
 
     def _publish(self, connection: Connection, event: Event, traceparent: str) -> None:
         now = self._clock()
-        # Each wish is one of its own, so its id is random; the outbox row keeps it over a repeated publication.
-        record = encode(
-            event,
-            topics.WEBHOOK_SUBSCRIBED,
-            event_id=str(uuid.uuid4()),
-            source=SOURCE,
-            time=now,
-            traceparent=traceparent,
-        )
-        write(connection, catalog.outbox, [record], now=now)
+        # Each request is an event of its own, so its id is random; the outbox keeps it when it is published again.
+        event_id = str(uuid.uuid4())
+        record = event_record(event, topics.WEBHOOK_SUBSCRIBED, event_id=event_id, now=now, traceparent=traceparent)
+        publish(connection, [record], now)
+
+
+Deliveries = Annotated[DeliveryService, Depends(provided(DeliveryService))]
 
 
 def delivery_view(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]:

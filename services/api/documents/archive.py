@@ -23,7 +23,7 @@ _LAST: Final = (2107, 12, 31, 23, 59, 58)
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """One document of the archive."""
 
     document_id: str
@@ -38,7 +38,7 @@ class Entry:
     """In the case, from 1; each has its own."""
 
 
-class Opens(Protocol):
+class ObjectOpener(Protocol):
     """Opens an object for reading in chunks."""
 
     def __call__(self, key: str) -> AsyncIterator[bytes]:
@@ -71,7 +71,7 @@ class _Sink:
         return taken
 
 
-def archive_names(entries: Sequence[Entry]) -> list[str]:
+def archive_names(entries: Sequence[ArchiveEntry]) -> list[str]:
     """A safe name for each entry, unique whatever the file system thinks of upper and lower case.
 
     The position in the case comes first: it makes them unique, and files sort as they were filed.
@@ -80,7 +80,7 @@ def archive_names(entries: Sequence[Entry]) -> list[str]:
     return [f"{entry.position:0{width}d} {file_name(entry.name, entry.content_type)}" for entry in entries]
 
 
-def manifest(process_number: str, entries: Sequence[Entry], names: Sequence[str], made_at: datetime) -> bytes:
+def manifest(process_number: str, entries: Sequence[ArchiveEntry], names: Sequence[str], made_at: datetime) -> bytes:
     """What the archive holds, as JSON: the file, and how to check it."""
     return orjson.dumps(
         {
@@ -106,7 +106,7 @@ def manifest(process_number: str, entries: Sequence[Entry], names: Sequence[str]
 
 
 async def stream_archive(
-    process_number: str, entries: Sequence[Entry], open_object: Opens, made_at: datetime
+    process_number: str, entries: Sequence[ArchiveEntry], open_object: ObjectOpener, made_at: datetime
 ) -> AsyncIterator[bytes]:
     """The bytes of the archive. The files are stored as they are: documents hardly compress.
 

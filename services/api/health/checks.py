@@ -16,7 +16,7 @@ Check = Callable[[], Awaitable[None]]
 OK: Final = "ok"
 
 
-class NotWell(Exception):
+class CheckFailed(Exception):
     """A check's own words for what is wrong; they are shown to everybody, so they hold nothing secret."""
 
 
@@ -69,7 +69,7 @@ class Readiness:
                 await check()
         except TimeoutError:
             return "timeout"
-        except NotWell as wrong:
+        except CheckFailed as wrong:
             return str(wrong)
         # The edge of a health check: whatever it is, the thing is away; the kind is all that is told.
         except Exception as error:  # noqa: BLE001

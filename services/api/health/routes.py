@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from services.api.health.checks import Readiness
 from services.api.http.answers import Json
-from services.api.resources import Parts
+from services.api.http.provided import provided
+from services.api.metrics import ApiMetrics
 from shared.db.catalog import outbox
+from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 from shared.outbox.rows import OutboxRows
 
@@ -47,14 +50,14 @@ async def live() -> Response:
         503: {"model": Ready, "description": "The database does not answer"},
     },
 )
-async def ready(parts: Parts) -> Response:
+async def ready(readiness: Annotated[Readiness, Depends(provided(Readiness))]) -> Response:
     """Whether requests can be answered, which needs the database; the rest is told besides.
 
     While the broker is away requests are accepted and their events kept; while the store is away documents cannot be
     fetched through the API. `outbox` names the outbox whose events have waited for more than 30 s, and how long;
     `source` says when a firewall before the source forbids everything.
     """
-    health = await parts.readiness.look()
+    health = await readiness.look()
     return Json({"status": health.status, "checks": health.checks}, 503 if health.status == "unavailable" else 200)
 
 
@@ -63,15 +66,18 @@ async def ready(parts: Parts) -> Response:
     response_model=None,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"}},
 )
-async def metrics(parts: Parts) -> Response:
+async def metrics(
+    found: Annotated[ApiMetrics, Depends(provided(ApiMetrics))],
+    database: Annotated[Database, Depends(provided(Database))],
+) -> Response:
     """Prometheus metrics of this process, with the outbox's backlog as it is now."""
     try:
-        backlog, lag = await parts.database.run(_outbox)
+        backlog, lag = await database.run(_outbox)
     except InfrastructureAway:
         backlog, lag = float("nan"), float("nan")
-    parts.metrics.outbox_backlog.set(backlog)
-    parts.metrics.outbox_lag.set(lag)
-    return Response(generate_latest(parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    found.outbox_backlog.set(backlog)
+    found.outbox_lag.set(lag)
+    return Response(generate_latest(found.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _outbox(connection: Connection) -> tuple[float, float]:

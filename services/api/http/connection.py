@@ -15,9 +15,9 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.api.http.bounds import PIPELINED, RequestBounds
-from services.api.http.incoming import PIECE_BYTES, Incoming
 from services.api.http.problems import Problem
 from services.api.http.refusals import MalformedRequest, RequestTimeout, TooManyConnections, raw_answer
+from services.api.http.request_counter import PIECE_BYTES, RequestCounter
 from services.api.http.timer import Alarm
 from services.api.metrics import ApiMetrics
 
@@ -47,7 +47,7 @@ class BoundedConnection(HttpToolsProtocol):
     def __init__(self, config: BoundedConfig, *given: Any, **options: Any) -> None:
         super().__init__(config, *given, **options)
         self._bounds = config.bounds
-        self._incoming = Incoming(config.bounds)
+        self._incoming = RequestCounter(config.bounds)
         self._active: RequestResponseCycle | None = None
         self._is_over = False
         self._left_to_drop = 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated, ClassVar
 
+from fastapi import Depends
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from services.api.http.problems import Problem
+from services.api.http.provided import provided
 
 
 class TooManyStreams(Problem):
@@ -24,59 +27,76 @@ class TooManyWaits(Problem):
     status, code, title = 429, "too_many_waits", "Too many long polls"
 
 
-class Places:
-    """Places for requests that stay open: ``limit`` for each client. ``problem`` is raised beyond it."""
+class OpenRequests:
+    """Counts the open requests of each client; beyond ``limit`` for one client ``problem`` is raised."""
 
-    def __init__(self, limit: int, problem: type[Problem]) -> None:
+    problem: ClassVar[type[Problem]] = Problem
+
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._problem = problem
-        self._taken: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
 
-    def take(self, client_id: str) -> Place:
-        """A place, taken until it is left."""
-        if self._taken[client_id] >= self._limit:
-            raise self._problem(f"a client may have {self._limit} at once", headers={"Retry-After": "5"})
-        self._taken[client_id] += 1
-        return Place(self._taken, client_id)
+    def admit(self, client_id: str) -> OpenRequest:
+        """Count one more request of the client, until it is closed."""
+        if self._open[client_id] >= self._limit:
+            raise self.problem(f"a client may have {self._limit} at once", headers={"Retry-After": "5"})
+        self._open[client_id] += 1
+        return OpenRequest(self._open, client_id)
 
     @contextmanager
-    def taken(self, client_id: str) -> Iterator[None]:
-        """A place for as long as the block takes."""
-        place = self.take(client_id)
+    def admitted(self, client_id: str) -> Iterator[None]:
+        """Count one more request of the client for as long as the block takes."""
+        request = self.admit(client_id)
         try:
             yield
         finally:
-            place.leave()
+            request.close()
 
     def count(self, client_id: str) -> int:
-        """How many places the client has taken."""
-        return self._taken.get(client_id, 0)
+        """How many requests of the client are open."""
+        return self._open.get(client_id, 0)
 
 
-class Place:
-    """One place of a client."""
+class OpenRequest:
+    """One open request of a client."""
 
-    def __init__(self, taken: Counter[str], client_id: str) -> None:
-        self._taken = taken
+    def __init__(self, open_requests: Counter[str], client_id: str) -> None:
+        self._open = open_requests
         self._client_id = client_id
 
-    def leave(self) -> None:
-        """Give it back."""
-        self._taken[self._client_id] -= 1
-        if self._taken[self._client_id] <= 0:
-            del self._taken[self._client_id]
+    def close(self) -> None:
+        """Count it no longer."""
+        self._open[self._client_id] -= 1
+        if self._open[self._client_id] <= 0:
+            del self._open[self._client_id]
 
 
-class PlacedStream(StreamingResponse):
-    """A stream that leaves its place when it ends, however it ends: also when it never began."""
+class OpenStreams(OpenRequests):
+    """The event streams that are open in this process."""
 
-    def placed(self, place: Place) -> PlacedStream:
-        """This stream with its place."""
-        self._place = place
+    problem = TooManyStreams
+
+
+class OpenWaits(OpenRequests):
+    """The long polls that are open in this process."""
+
+    problem = TooManyWaits
+
+
+Streams = Annotated[OpenStreams, Depends(provided(OpenStreams))]
+Waits = Annotated[OpenWaits, Depends(provided(OpenWaits))]
+
+
+class CountedStream(StreamingResponse):
+    """A stream that closes its open request when it ends, however it ends: also when it never began."""
+
+    def of(self, request: OpenRequest) -> CountedStream:
+        """This stream as the answer to ``request``."""
+        self._request = request
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._place.leave()
+            self._request.close()

@@ -10,7 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import Field
 
-from services.api.http.problems import ERRORS_SHOWN, FieldError, InvalidProcessNumber, UnknownParameter
+from services.api.http.problems import ERRORS_SHOWN, FieldError, InvalidProcessNumberProblem, UnknownParameter
 from shared.domain import cnj
 
 _NAME_SHOWN: Final = 64
@@ -32,7 +32,9 @@ def case_number(text: str, field: str = "numero") -> cnj.ProcessNumber:
     try:
         return cnj.parse(text)
     except cnj.InvalidProcessNumber as refused:
-        raise InvalidProcessNumber(refused.detail, errors=[FieldError(field, refused.reason, refused.detail)]) from None
+        raise InvalidProcessNumberProblem(
+            refused.detail, errors=[FieldError(field, refused.reason, refused.detail)]
+        ) from None
 
 
 async def _number(

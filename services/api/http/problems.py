@@ -1,6 +1,6 @@
 """Errors as clients see them: RFC 9457 problem documents with a stable ``code``, one class each.
 
-A route raises one of these; :mod:`services.api.http.failures` turns it, and what the framework raises, into an
+A route raises one of these; :mod:`services.api.http.error_handlers` turns it, and what the framework raises, into an
 answer, and :func:`described` puts the same classes into the OpenAPI document.
 """
 
@@ -87,7 +87,7 @@ class InsufficientScope(Problem):
     status, code, title = 403, "insufficient_scope", "The API key lacks a scope"
 
 
-class NoAccess(Problem):
+class NoAccessProblem(Problem):
     """The source says that the credentials of this installation have no standing in the case."""
 
     status, code, title = 403, "no_access", "The source gives no access to this case"
@@ -105,7 +105,7 @@ class NotFound(Problem):
     status, code, title = 404, "not_found", "Not found"
 
 
-class ProcessNotFound(Problem):
+class ProcessNotFoundProblem(Problem):
     """The source does not know the case, or it does not exist for this key."""
 
     status, code, title = 404, "process_not_found", "The source does not know this case"
@@ -117,7 +117,7 @@ class ProcessUnknown(Problem):
     status, code, title = 404, "process_unknown", "This case was never asked for"
 
 
-class DocumentNotFound(Problem):
+class DocumentNotFoundProblem(Problem):
     """The case has no such document."""
 
     status, code, title = 404, "document_not_found", "The case has no such document"
@@ -183,7 +183,7 @@ class RangeNotSatisfiable(Problem):
     status, code, title = 416, "range_not_satisfiable", "The range lies outside of the document"
 
 
-class InvalidProcessNumber(Problem):
+class InvalidProcessNumberProblem(Problem):
     """Not a CNJ number: format, check digits or court."""
 
     status, code, title = 422, "invalid_process_number", "Not a valid CNJ number"
@@ -213,12 +213,6 @@ class ValidationFailed(Problem):
     status, code, title = 422, "validation_failed", "The request is not valid"
 
 
-class RateLimited(Problem):
-    """Too many reads of the source, jobs or webhooks caused; ``Retry-After`` says how many seconds to wait."""
-
-    status, code, title = 429, "rate_limited", "Too many requests"
-
-
 class TooManyActiveJobs(Problem):
     """The client has as many active jobs as one client may."""
 
@@ -237,19 +231,19 @@ class NotStorable(InternalError):
     status, code, title = 500, "unstorable", "The database cannot hold this"
 
 
-class SourceUnavailable(Problem):
+class SourceUnavailableProblem(Problem):
     """The source cannot be read now, and there is neither a stored copy nor a job to do it later."""
 
     status, code, title = 503, "source_unavailable", "The source cannot be read right now"
 
 
-class CaseTooLarge(Problem):
+class CaseTooLargeProblem(Problem):
     """What the source answers about the case is larger than this installation reads; only a job would say so later."""
 
     status, code, title = 502, "case_too_large", "The source's answer about this case is too large"
 
 
-class CaseUnreadable(Problem):
+class CaseUnreadableProblem(Problem):
     """What the source answers about the case cannot be read."""
 
     status, code, title = 502, "case_unreadable", "The source's answer about this case cannot be read"

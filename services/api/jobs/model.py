@@ -4,46 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from shared.clock import rfc3339
-
-ALL: Final = "all"
-"""The scope of a job for the whole case; any other scope is a document's id."""
-
-
-class JobStatus(StrEnum):
-    """How far a job is (docs/architecture.md, "States")."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED})
+from shared.domain.statuses import JobScope, JobStatus, ended_status
 
 
 @dataclass(frozen=True)
-class Counts:
+class DocumentCounts:
     """How many documents of a job a viewer sees, and how far those are."""
 
     total: int
     available: int
     failed: int
 
-    def ended(self) -> JobStatus:
-        """The status of a job that has ended with these documents."""
-        if not self.failed:
-            return JobStatus.COMPLETED
-        return JobStatus.PARTIAL if self.available else JobStatus.FAILED
-
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """The projection's row of a job."""
 
     status: str
@@ -58,7 +35,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Job:
+class CaseJob:
     """A job; ``progress`` is None until its first event was projected."""
 
     job_id: str
@@ -69,7 +46,7 @@ class Job:
     active: bool
     created_at: datetime
     cancelled_at: datetime | None
-    progress: Progress | None = None
+    progress: JobProgress | None = None
 
     @property
     def ended(self) -> bool:
@@ -90,27 +67,27 @@ class Job:
             return JobStatus.CANCELLED
         return JobStatus.PENDING if self.progress is None else JobStatus.PROCESSING
 
-    def as_counted(self, counts: Counts) -> Job:
+    def as_counted(self, counts: DocumentCounts) -> CaseJob:
         """The job as one of these documents alone: what it says of others is left out, in its status too."""
-        told = self.progress
-        if told is None:
+        progress = self.progress
+        if progress is None:
             return self
-        whole = told.completed_at is not None and told.error_code is None
+        whole = progress.completed_at is not None and progress.error_code is None
         # What was listed since the end is not of this job.
         total = counts.available + counts.failed if whole else counts.total
         return replace(
             self,
             progress=replace(
-                told,
-                status=counts.ended() if whole else told.status,
-                total_documents=total if told.total_documents is not None else None,
+                progress,
+                status=ended_status(counts.available, counts.failed) if whole else progress.status,
+                total_documents=total if progress.total_documents is not None else None,
                 completed_documents=counts.available,
                 failed_documents=counts.failed,
             ),
         )
 
     def includes(self, document_id: str) -> bool:
-        return self.scope in (ALL, document_id)
+        return self.scope in (JobScope.WHOLE_CASE, document_id)
 
 
 def percentage(total: int, done: int, *, known: bool) -> float:
@@ -120,13 +97,13 @@ def percentage(total: int, done: int, *, known: bool) -> float:
     return round(100.0 * min(done, total) / total, 2)
 
 
-def job_view(job: Job, catalog_total: int) -> dict[str, Any]:
+def job_view(job: CaseJob, catalog_total: int) -> dict[str, Any]:
     """The JobView. ``catalog_total`` is the number of documents known of the case, shown until the job is planned."""
     progress = job.progress
     total = progress.total_documents if progress is not None else None
     known = total is not None
     if total is None:
-        total = catalog_total if job.scope == ALL else min(1, catalog_total)
+        total = catalog_total if job.scope == JobScope.WHOLE_CASE else min(1, catalog_total)
     completed = progress.completed_documents if progress is not None else 0
     failed = progress.failed_documents if progress is not None else 0
     ended_at = job.projected_end or job.cancelled_at

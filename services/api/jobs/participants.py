@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, and_, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from services.api.jobs.model import Job
+from services.api.jobs.model import CaseJob
 from shared.db.catalog import job_clients, job_webhooks
 from shared.events.webhook_subscribed import subscription_id
 
@@ -36,7 +36,7 @@ _JOIN: Final = (
 
 
 def attach_webhook(
-    connection: Connection, job: Job, client_id: str, url: str, *, sealed: bool, now: datetime
+    connection: Connection, job: CaseJob, client_id: str, url: str, *, sealed: bool, now: datetime
 ) -> tuple[str, bool]:
     """Record a URL to be called when the job ends: its subscription's id, and whether it says something new."""
     identity = subscription_id(job.job_id, client_id, url)
@@ -52,21 +52,21 @@ def attach_webhook(
     return identity, result.rowcount == 1
 
 
-def is_attached(connection: Connection, job: Job, client_id: str, url: str, *, sealed: bool) -> bool:
+def is_attached(connection: Connection, job: CaseJob, client_id: str, url: str, *, sealed: bool) -> bool:
     """Whether the URL of this client will be called when the job ends, or was; counting what is ``sealed`` if it is."""
     identity = subscription_id(job.job_id, client_id, url)
     found = connection.execute(_IS_ATTACHED, {"identity": identity}).scalar_one_or_none()
     return found is not None and (found or not sealed)
 
 
-def has_joined(connection: Connection, job: Job, client_id: str) -> bool:
+def has_joined(connection: Connection, job: CaseJob, client_id: str) -> bool:
     """Whether the job is the client's: it started it, or has joined it."""
     if job.client_id == client_id:
         return True
     return connection.execute(_HAS_JOINED, {"job_id": job.job_id, "client_id": client_id}).first() is not None
 
 
-def join(connection: Connection, job: Job, client_id: str, now: datetime) -> None:
+def join(connection: Connection, job: CaseJob, client_id: str, now: datetime) -> None:
     """Note that a running job is this client's too. The caller holds the case's lock."""
     if job.client_id != client_id:
         connection.execute(_JOIN, {"job_id": job.job_id, "client_id": client_id, "joined_at": now})

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Text, and_, bindparam, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Label, Row, Text, and_, bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.api.jobs.model import ALL, Counts, Job, Progress
+from services.api.jobs.model import CaseJob, DocumentCounts, JobProgress
 from shared.db import progress
 from shared.db.catalog import jobs
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_JOB, public_counts
 from shared.domain.secrecy import Sight
+from shared.domain.statuses import JobScope
 
 _known: Final = progress.jobs
 
@@ -39,7 +41,10 @@ COLUMNS: Final = (
     _known.c.error_message,
     _known.c.version,
 )
-"""What :func:`job_of` makes a job of, in its order."""
+"""What :func:`job_of` makes a job of."""
+
+_OF_JOB: Final = tuple(field.name for field in fields(CaseJob) if field.name != "progress")
+_OF_PROGRESS: Final = tuple(field.name for field in fields(JobProgress))
 
 # Statements are made once: making one takes longer than most of them take to run.
 _JOBS: Final = select(*COLUMNS).join(_known, _known.c.job_id == jobs.c.job_id, isouter=True)
@@ -55,7 +60,7 @@ LAST_OF_SCOPE: Final = LAST_OF_CASE.where(jobs.c.scope == bindparam("scope"))
 """The newest job of a scope: the active one when there is one."""
 # The same rule as Job.ended.
 _RUNS_FOR_ALL: Final = and_(
-    jobs.c.scope == ALL, jobs.c.active, jobs.c.cancelled_at.is_(None), _known.c.completed_at.is_(None)
+    jobs.c.scope == JobScope.WHOLE_CASE, jobs.c.active, jobs.c.cancelled_at.is_(None), _known.c.completed_at.is_(None)
 )
 _SHOWN: Final = Prepared(
     "autos_shown_job",
@@ -99,21 +104,30 @@ _COUNTS: Final = Prepared(
 )
 
 
-def job_of(values: Sequence[Any]) -> Job | None:
+def prefixed(columns: Iterable[ColumnElement[Any]], prefix: str) -> list[Label[Any]]:
+    """Columns under longer names, for a statement with several jobs, or with a case and a job."""
+    return [column.label(f"{prefix}{column.key}") for column in columns]
+
+
+def job_of(row: Row[*tuple[Any, ...]], prefix: str = "") -> CaseJob | None:
     """The job of a row's :data:`COLUMNS`; None when they are those of an outer join that found nothing."""
-    if values[0] is None:
+    found = row._mapping
+    if found[f"{prefix}job_id"] is None:
         return None
-    job_id, number, client_id, scope, discover, active, created_at, cancelled_at, projected, *known = values
-    progress_row = Progress(*known) if projected is not None else None
-    return Job(job_id, number, client_id, scope, discover, active, created_at, cancelled_at, progress_row)
+    return CaseJob(
+        **{name: found[f"{prefix}{name}"] for name in _OF_JOB},
+        progress=JobProgress(**{name: found[f"{prefix}{name}"] for name in _OF_PROGRESS})
+        if found[f"{prefix}projected"] is not None
+        else None,
+    )
 
 
-def find_job(connection: Connection, job_id: str) -> Job | None:
+def find_job(connection: Connection, job_id: str) -> CaseJob | None:
     """One job, or None."""
     return _one(connection.execute(_BY_ID, {"job_id": job_id}).one_or_none())
 
 
-def shown_job(connection: Connection, process_number: str, sight: Sight) -> Job | None:
+def shown_job(connection: Connection, process_number: str, sight: Sight) -> CaseJob | None:
     """The job that a view of the case shows: the running one for the whole case, else the newest.
 
     As ``sight`` sees it: not that of a document that is left out, and without those in its counts.
@@ -123,23 +137,23 @@ def shown_job(connection: Connection, process_number: str, sight: Sight) -> Job 
     return as_seen(connection, job, sight) if job is not None else None
 
 
-def is_shown(connection: Connection, job: Job, sight: Sight) -> bool:
+def is_shown(connection: Connection, job: CaseJob, sight: Sight) -> bool:
     """Whether the job is one that ``sight`` sees: not that of a document which is left out."""
-    if not sight.hides or job.scope == ALL:
+    if not sight.hides or job.scope == JobScope.WHOLE_CASE:
         return True
     found = connection.execute(_IS_SHOWN, {"job_id": job.job_id, "sealed": sight.sealed})
     return found.first() is not None
 
 
-def as_seen(connection: Connection, job: Job, sight: Sight) -> Job:
+def as_seen(connection: Connection, job: CaseJob, sight: Sight) -> CaseJob:
     """A job as ``sight`` sees it: without the documents that are left out."""
     if not sight.hides or job.progress is None:
         return job
     row = _COUNTS.run(connection, {"number": str(job.process_number), "scope": job.scope}).one()
-    return job.as_counted(Counts(*row))
+    return job.as_counted(DocumentCounts(row.total, row.available, row.failed))
 
 
-def _one(row: Sequence[Any] | None) -> Job | None:
+def _one(row: Row[*tuple[Any, ...]] | None) -> CaseJob | None:
     return job_of(row) if row is not None else None
 
 
@@ -164,7 +178,7 @@ def create_job(
     retry_failed: bool,
     webhook_url: str | None,
     now: datetime,
-) -> Job:
+) -> CaseJob:
     """A new active job. The caller holds the case's lock and has released what ended.
 
     ``retry_failed``: the planner also tries again what failed for good.
@@ -183,7 +197,7 @@ def create_job(
             "created_at": now,
         },
     )
-    return Job(job_id, process_number, client_id, scope, discover, True, now, None)
+    return CaseJob(job_id, process_number, client_id, scope, discover, True, now, None)
 
 
 def cancel(connection: Connection, job_id: str, now: datetime) -> bool:

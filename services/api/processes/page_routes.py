@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator, Field
 
-from services.api.access.auth import Reader
+from services.api.access.dependencies import Reader
 from services.api.http.answers import Json
 from services.api.http.parameters import Number
-from services.api.http.problems import InvalidCursor, InvalidProcessNumber, ProcessUnknown, described
-from services.api.processes.view.pages import MOST, Wanted
-from services.api.processes.view.schemas import DocumentPage, DocumentStatusName, MovementPage, PartyPage
-from services.api.resources import Parts
+from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem, ProcessUnknown, described
+from services.api.http.schemas import DocumentStatusName
+from services.api.processes.view.pages import MOST, DocumentFilter, Pages
+from services.api.processes.view.schemas import DocumentPage, MovementPage, PartyPage
 
 router = APIRouter(prefix="/processes", tags=["processes"])
 
@@ -29,22 +29,24 @@ Word = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
 def _since(value: object) -> object:
-    """A date, or a date and time, as text; kept in UTC, since PostgreSQL takes no offset of 16 hours or more.
+    """The moment of a date, or of a date and time, in UTC: PostgreSQL takes no offset of 16 hours or more.
 
-    Raises ValueError, also for numbers, which would count as seconds since 1970.
+    A date begins at midnight UTC. Raises ValueError, also for numbers, which would count as seconds since 1970.
     """
     if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value):
         raise ValueError("use a date as in 2024-05-31, or a date and time as in 2024-05-31T10:00:00Z")
-    if len(value) == 10:
-        return value
     try:
         moment = datetime.fromisoformat(value)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except ValueError:
+        if len(value) == len("2024-05-31"):
+            return value  # which the framework refuses, and says why
+        raise
     except OverflowError:
         raise ValueError("this time is outside of the calendar") from None
 
 
-_KNOWN = described(InvalidProcessNumber, ProcessUnknown, InvalidCursor)
+_KNOWN = described(InvalidProcessNumberProblem, ProcessUnknown, InvalidCursor)
 
 
 @router.get(
@@ -56,7 +58,7 @@ _KNOWN = described(InvalidProcessNumber, ProcessUnknown, InvalidCursor)
 async def list_documents(
     numero: Number,
     caller: Reader,
-    parts: Parts,
+    pages: Pages,
     status: Annotated[DocumentStatusName | None, Query(description="Only those with this status")] = None,
     type_: Annotated[
         str | None, Query(alias="type", min_length=1, max_length=200, description="The type's name or code")
@@ -74,8 +76,9 @@ async def list_documents(
     """In the order of the case. A page is shorter than `limit` where its texts are very long; `next_cursor` is null
     only at the end.
     """
-    wanted = Wanted(status, type_, degree, court, _moment(since), cursor, limit)
-    return Json(await parts.pages.documents(caller.viewer, numero, wanted))
+    assert since is None or isinstance(since, datetime)  # _since has made it one
+    wanted = DocumentFilter(status, type_, degree, court, since, cursor, limit)
+    return Json(await pages.documents(caller.viewer, numero, wanted))
 
 
 @router.get(
@@ -85,10 +88,10 @@ async def list_documents(
     summary="The movements of a case, page by page",
 )
 async def list_movements(
-    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: MovementCursor = None
+    numero: Number, caller: Reader, pages: Pages, limit: Limit = 100, cursor: MovementCursor = None
 ) -> Response:
     """The newest first. A cursor stays right while the source adds movements."""
-    return Json(await parts.pages.movements(caller.viewer, numero, cursor, limit))
+    return Json(await pages.movements(caller.viewer, numero, cursor, limit))
 
 
 @router.get(
@@ -98,14 +101,7 @@ async def list_movements(
     summary="The parties of a case, page by page",
 )
 async def list_parties(
-    numero: Number, caller: Reader, parts: Parts, limit: Limit = 100, cursor: PartyCursor = None
+    numero: Number, caller: Reader, pages: Pages, limit: Limit = 100, cursor: PartyCursor = None
 ) -> Response:
     """In the source's order."""
-    return Json(await parts.pages.parties(caller.viewer, numero, cursor, limit))
-
-
-def _moment(since: datetime | date | None) -> datetime | None:
-    if since is None:
-        return None
-    moment = since if isinstance(since, datetime) else datetime.combine(since, time.min)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return Json(await pages.parties(caller.viewer, numero, cursor, limit))

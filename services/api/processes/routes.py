@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from services.api.access.auth import Caller, Downloader, Reader, require_webhooks
-from services.api.documents.gone import is_gone
+from services.api.access.dependencies import Downloader, Keys, Reader
+from services.api.access.rate_limit import RateLimited
 from services.api.http.answers import Json, matches, not_modified, tagged
-from services.api.http.open_requests import PlacedStream, TooManyStreams, TooManyWaits
+from services.api.http.open_requests import CountedStream, Streams, TooManyStreams, TooManyWaits, Waits
 from services.api.http.parameters import DocumentId, Number, UrlText, WithDocuments
 from services.api.http.problems import (
-    CaseTooLarge,
-    CaseUnreadable,
-    DocumentNotFound,
+    CaseTooLargeProblem,
+    CaseUnreadableProblem,
+    DocumentNotFoundProblem,
     InsufficientScope,
-    InvalidProcessNumber,
+    InvalidProcessNumberProblem,
     InvalidWebhookUrl,
-    NoAccess,
-    ProcessNotFound,
+    NoAccessProblem,
+    ProcessNotFoundProblem,
     ProcessUnknown,
-    RateLimited,
-    SourceUnavailable,
+    SourceUnavailableProblem,
     TooManyActiveJobs,
     Unauthorized,
     described,
 )
-from services.api.openapi import webhook_callback
-from services.api.processes.request.decisions import Ask
-from services.api.processes.view.reading import read_files, sight_for
-from services.api.processes.view.repository import find_available
+from services.api.processes.asking import Asking
+from services.api.processes.callback import webhook_callback
+from services.api.processes.follow.follower import Follower
+from services.api.processes.request.answer import OutcomeKind
+from services.api.processes.request.service import Cases
+from services.api.processes.view.objects import Objects
+from services.api.processes.view.pages import Pages
 from services.api.processes.view.schemas import DownloadBody, FilesView, JobAnswer, ProcessView, StatusView
 from services.api.processes.view.views import seen_by
-from services.api.resources import Parts, Resources, Trace
-from shared.domain.cnj import ProcessNumber
+from services.api.webhooks.urls import Urls
+from shared.domain.api_keys import Scope
 from shared.domain.secrecy import Viewer
 
 router = APIRouter(prefix="/processes", tags=["processes"])
@@ -47,27 +49,27 @@ WebhookUrl = Annotated[
 IfNoneMatch = Annotated[str | None, Header(description="The ETag of the copy you have")]
 
 _ASKED = described(
-    InvalidProcessNumber,
-    ProcessNotFound,
-    NoAccess,
+    InvalidProcessNumberProblem,
+    ProcessNotFoundProblem,
+    NoAccessProblem,
     RateLimited,
     TooManyActiveJobs,
-    CaseTooLarge,
-    CaseUnreadable,
-    SourceUnavailable,
+    CaseTooLargeProblem,
+    CaseUnreadableProblem,
+    SourceUnavailableProblem,
 )
 _WITH_URL = described(
-    InvalidProcessNumber,
+    InvalidProcessNumberProblem,
     InvalidWebhookUrl,
-    ProcessNotFound,
-    NoAccess,
+    ProcessNotFoundProblem,
+    NoAccessProblem,
     RateLimited,
     TooManyActiveJobs,
-    CaseTooLarge,
-    CaseUnreadable,
-    SourceUnavailable,
+    CaseTooLargeProblem,
+    CaseUnreadableProblem,
+    SourceUnavailableProblem,
 )
-_KNOWN = described(InvalidProcessNumber, ProcessUnknown)
+_KNOWN = described(InvalidProcessNumberProblem, ProcessUnknown)
 
 
 @router.get(
@@ -85,8 +87,10 @@ _KNOWN = described(InvalidProcessNumber, ProcessUnknown)
 async def get_process(
     numero: Number,
     caller: Reader,
-    parts: Parts,
-    trace: Trace,
+    asking: Asking,
+    urls: Urls,
+    cases: Cases,
+    follower: Follower,
     webhook_url: WebhookUrl = None,
     auto_download: Annotated[bool, Query(description="Start the download unless it runs or is done")] = True,
     refresh: Annotated[bool, Query(description="Read the source again; download what is new or gone")] = False,
@@ -99,17 +103,19 @@ async def get_process(
     comes, and a `webhook_url` given then is called at once.
     """
     if auto_download:
-        caller.require("download", "starting a download needs a key with the scope 'download'; or auto_download=false")
-    url = await _checked(parts, caller, webhook_url)
-    wishes = {"webhook_url": url, "download": auto_download, "refresh": refresh, "documents": documents}
-    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, **wishes))
+        caller.require(
+            Scope.DOWNLOAD, "starting a download needs a key with the scope 'download'; or auto_download=false"
+        )
+    url = await urls.of_caller(caller, webhook_url)
+    wanted = replace(asking, webhook_url=url, download=auto_download, refresh=refresh, documents=documents)
+    answer = await cases.ask(wanted.of(numero))
     outcome, view = answer.outcome, answer.view
-    if not outcome.stored:
+    if not outcome.is_stored:
         return Json(view, 202, answer.headers)
-    tag = parts.follower.tag(outcome.marker, outcome.sight, view["webhook"], view["stale"], documents)
-    if outcome.kind != "accepted" and matches(if_none_match, tag):
+    tag = follower.tag(outcome.version, outcome.sight, view["webhook"], view["stale"], documents)
+    if outcome.kind is not OutcomeKind.ACCEPTED and matches(if_none_match, tag):
         return not_modified(tag)
-    return tagged(answer.view, tag, headers=answer.headers)
+    return tagged(view, tag, headers=answer.headers)
 
 
 @router.get(
@@ -118,32 +124,34 @@ async def get_process(
     responses={
         200: {"model": StatusView, "description": "How far the case's job is"},
         304: {"description": "Your copy is current"},
-        **described(InvalidProcessNumber, ProcessUnknown, TooManyWaits),
+        **described(InvalidProcessNumberProblem, ProcessUnknown, TooManyWaits),
     },
     summary="Follow a case by polling",
 )
 async def get_status(
     numero: Number,
     caller: Reader,
-    parts: Parts,
+    keys: Keys,
+    follower: Follower,
+    waits: Waits,
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for a change")] = 0,
     documents: WithDocuments = True,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The job and its documents. With `wait` the answer comes at the next change, or when the time is over."""
-    sight = await parts.follower.sight(caller.viewer, numero)
+    sight = await follower.sight(caller.viewer, numero)
     if wait > 0:
-        with parts.waits.taken(caller.client_id):
-            marker = await parts.follower.wait(numero, wait, if_none_match)
-        caller = await parts.keys.again(caller, "read")
+        with waits.admitted(caller.client_id):
+            version = await follower.wait(numero, wait, if_none_match)
+        caller = await keys.again(caller, Scope.READ)
     else:
-        marker = await parts.follower.marker(numero)
+        version = await follower.version(numero)
     more = () if documents else (documents,)
-    tag = parts.follower.tag(marker, sight, *more)
+    tag = follower.tag(version, sight, *more)
     if matches(if_none_match, tag):
         return not_modified(tag)
-    sight, view = await parts.follower.status(caller.viewer, numero, documents=documents)
-    return tagged(view, parts.follower.tag(marker, sight, *more))
+    sight, view = await follower.status(caller.viewer, numero, documents=documents)
+    return tagged(view, follower.tag(version, sight, *more))
 
 
 @router.get(
@@ -152,33 +160,35 @@ async def get_status(
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events"},
         204: {"description": "The job has ended and you have had its last event"},
-        **described(InvalidProcessNumber, ProcessUnknown, TooManyStreams),
+        **described(InvalidProcessNumberProblem, ProcessUnknown, TooManyStreams),
     },
     summary="Follow a case live",
 )
 async def get_events(
     numero: Number,
     caller: Reader,
-    parts: Parts,
+    keys: Keys,
+    follower: Follower,
+    streams: Streams,
     last_event_id: Annotated[str | None, Header(description="Where to go on")] = None,
 ) -> Response:
     """Server-Sent Events: `document` for each change of a document, `progress`, and `completed` at the end."""
-    sight = await parts.follower.sight(caller.viewer, numero)
-    if await parts.follower.over(numero, sight, last_event_id):
+    sight = await follower.sight(caller.viewer, numero)
+    if await follower.is_over(numero, sight, last_event_id):
         return Response(status_code=204)
 
     async def listener() -> Viewer | None:
         try:
-            return (await parts.keys.again(caller, "read")).viewer
+            return (await keys.again(caller, Scope.READ)).viewer
         except (Unauthorized, InsufficientScope):
             return None
 
-    place = parts.streams.take(caller.client_id)
-    return PlacedStream(
-        parts.follower.events(numero, last_event_id, listener),
+    request = streams.admit(caller.client_id)
+    return CountedStream(
+        follower.events(numero, last_event_id, listener),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    ).placed(place)
+    ).of(request)
 
 
 @router.get(
@@ -187,12 +197,9 @@ async def get_events(
     responses={200: {"model": FilesView, "description": "The available documents"}, **_KNOWN},
     summary="The available documents with their links",
 )
-async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
+async def get_files(numero: Number, caller: Reader, pages: Pages) -> Response:
     """The documents that have been downloaded; each has a link that needs no key."""
-    found = await parts.database.read(
-        lambda connection: read_files(connection, numero, sight_for(connection, caller.viewer, numero))
-    )
-    return Json(await parts.links.build(found.files, len(found.documents)))
+    return Json(await pages.files(caller.viewer, numero))
 
 
 @router.post(
@@ -202,10 +209,10 @@ async def get_files(numero: Number, caller: Reader, parts: Parts) -> Response:
     summary="Register a case's metadata only",
 )
 async def register_documents(
-    numero: Number, caller: Downloader, parts: Parts, trace: Trace, documents: WithDocuments = True
+    numero: Number, caller: Downloader, asking: Asking, cases: Cases, documents: WithDocuments = True
 ) -> Response:
     """Reads the case at the source when it is unknown or its metadata is old; downloads nothing."""
-    answer = await parts.cases.ask(_ask(numero, caller, parts, trace, download=False, documents=documents))
+    answer = await cases.ask(replace(asking, download=False, documents=documents).of(numero))
     return Json(seen_by(caller, answer.view), headers=answer.headers)
 
 
@@ -216,10 +223,10 @@ async def register_documents(
     responses={
         202: {"model": ProcessView | JobAnswer, "description": "The case with the job for the document"},
         **described(
-            InvalidProcessNumber,
-            ProcessNotFound,
-            DocumentNotFound,
-            NoAccess,
+            InvalidProcessNumberProblem,
+            ProcessNotFoundProblem,
+            DocumentNotFoundProblem,
+            NoAccessProblem,
             RateLimited,
             TooManyActiveJobs,
         ),
@@ -230,20 +237,17 @@ async def download_document(
     numero: Number,
     document_id: DocumentId,
     caller: Downloader,
-    parts: Parts,
-    trace: Trace,
+    asking: Asking,
+    cases: Cases,
+    objects: Objects,
     documents: WithDocuments = True,
 ) -> Response:
     """Joins the case's running job, or starts one for this document; one that is available is only fetched again when
     it is gone from the object store.
     """
-    document = await parts.database.read(
-        partial(find_available, viewer=caller.viewer, process_number=numero, document_id=document_id)
-    )
-    lost = document is not None and await is_gone(parts.objects, document)
-    answer = await parts.cases.ask(
-        _ask(numero, caller, parts, trace, document_id=document_id, lost=lost, documents=documents)
-    )
+    lost = await objects.is_lost(caller.viewer, numero, document_id)
+    wanted = replace(asking, document_id=document_id, lost=lost, documents=documents)
+    answer = await cases.ask(wanted.of(numero))
     return Json(seen_by(caller, answer.view), 202, answer.headers)
 
 
@@ -258,27 +262,16 @@ async def download_document(
 async def download_all(
     numero: Number,
     caller: Downloader,
-    parts: Parts,
-    trace: Trace,
+    asking: Asking,
+    urls: Urls,
+    cases: Cases,
     body: DownloadBody | None = None,
     documents: WithDocuments = True,
 ) -> Response:
     """Joins the case's running job, or starts one that tries every document that is not available, and those that are
     gone from the object store.
     """
-    url = await _checked(parts, caller, body.webhook_url if body is not None else None)
-    answer = await parts.cases.ask(
-        _ask(numero, caller, parts, trace, webhook_url=url, retry_failed=True, documents=documents)
-    )
+    url = await urls.of_caller(caller, body.webhook_url if body is not None else None)
+    wanted = replace(asking, webhook_url=url, retry_failed=True, documents=documents)
+    answer = await cases.ask(wanted.of(numero))
     return Json(seen_by(caller, answer.view), 202, answer.headers)
-
-
-async def _checked(parts: Resources, caller: Caller, url: str | None) -> str | None:
-    require_webhooks(caller, url)
-    if url is None:
-        return None
-    return (await parts.urls.check(url)).url
-
-
-def _ask(numero: ProcessNumber, caller: Caller, parts: Resources, trace: str, **wishes: Any) -> Ask:
-    return Ask(numero, caller.viewer, parts.clock(), trace, **wishes)

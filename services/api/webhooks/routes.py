@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from services.api.access.auth import Subscriber
+from services.api.access.dependencies import Subscriber
+from services.api.access.rate_limit import RateLimited
 from services.api.http.answers import Json
-from services.api.http.problems import InvalidWebhookUrl, RateLimited, described
-from services.api.resources import Parts
+from services.api.http.problems import InvalidWebhookUrl, described
 from services.api.webhooks.schemas import SecretView, TestBody, TestResult
+from services.api.webhooks.service import Webhooks
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
@@ -19,9 +20,9 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"])
     responses={200: {"model": SecretView, "description": "Your secret"}, **described()},
     summary="Your signing secret",
 )
-async def get_secret(caller: Subscriber, parts: Parts) -> Response:
+async def get_secret(caller: Subscriber, webhooks: Webhooks) -> Response:
     """Verify `webhook-signature` with it (Standard Webhooks)."""
-    return Json(await parts.webhooks.secret(caller.client_id))
+    return Json(await webhooks.secret(caller.client_id))
 
 
 @router.post(
@@ -30,9 +31,9 @@ async def get_secret(caller: Subscriber, parts: Parts) -> Response:
     responses={200: {"model": SecretView, "description": "Your new secret"}, **described()},
     summary="Make a new signing secret",
 )
-async def rotate_secret(caller: Subscriber, parts: Parts) -> Response:
+async def rotate_secret(caller: Subscriber, webhooks: Webhooks) -> Response:
     """The previous one signs too for 24 hours: two signatures, separated by a space."""
-    return Json(await parts.webhooks.rotate(caller.client_id))
+    return Json(await webhooks.rotate(caller.client_id))
 
 
 @router.post(
@@ -44,7 +45,7 @@ async def rotate_secret(caller: Subscriber, parts: Parts) -> Response:
     },
     summary="Send a signed test event",
 )
-async def send_test(body: TestBody, caller: Subscriber, parts: Parts) -> Response:
+async def send_test(body: TestBody, caller: Subscriber, webhooks: Webhooks) -> Response:
     """One attempt, now, with the headers of a real webhook; whatever the receiver answers, this is a 200."""
-    view, headers = await parts.webhooks.test(caller.client_id, body.url)
+    view, headers = await webhooks.test(caller.client_id, body.url)
     return Json(view, headers=headers)

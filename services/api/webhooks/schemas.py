@@ -1,14 +1,13 @@
-"""The shapes of secrets and test events, and of what a webhook carries, for the OpenAPI document."""
+"""The shapes of secrets and test events as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.http.parameters import UrlText
-from services.api.processes.view.schemas import DocumentView, View
+from services.api.http.schemas import View
 
 
 class SecretView(View):
@@ -37,30 +36,3 @@ class TestResult(View):
     error_code: str | None
     error_message: str | None
     response_excerpt: str
-
-
-class CompletedData(View):
-    """The job's end, the case and its documents."""
-
-    job_id: str
-    process_number: str
-    status: Literal["completed", "partial", "failed", "cancelled"]
-    total_documents: int
-    completed_documents: int
-    failed_documents: int
-    progress_percentage: float
-    created_at: datetime
-    completed_at: datetime
-    process: dict[str, Any] = Field(description="The case fields of ProcessView")
-    documents: list[DocumentView] = Field(description="Those that everybody may see; sealed ones are left out")
-    documents_total: int
-    documents_truncated: bool = Field(description="There are more: `documents_url` has them")
-    documents_url: str
-
-
-class ProcessCompletedWebhook(View):
-    """The body of a webhook; signed, see the headers."""
-
-    type: Literal["process.completed"]
-    timestamp: datetime
-    data: CompletedData

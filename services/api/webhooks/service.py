@@ -5,17 +5,19 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
+from fastapi import Depends
 from sqlalchemy import Connection, select, update
 
 from services.api.access import rate_limit as ratelimit
+from services.api.http.provided import provided
 from services.api.webhooks.urls import WebhookUrls
-from shared.clients import new_webhook_secret
 from shared.clock import Clock, rfc3339
 from shared.db.catalog import clients
 from shared.db.engine import Database
+from shared.domain.api_keys import new_webhook_secret
 from shared.http.dial import CallResult, WebhookCaller
 from shared.webhooks.signing import signature_headers
 
@@ -96,7 +98,9 @@ class WebhookService:
         Raises InvalidWebhookUrl and RateLimited.
         """
         checked = await self._urls.check(url, "body.url")
-        allowance = await self._database.read(lambda connection: ratelimit.spend(connection, self._limit, client_id))
+        allowance = await self._database.autocommit(
+            lambda connection: ratelimit.spend(connection, self._limit, client_id)
+        )
         secrets = await self._database.run(lambda connection: _secrets(connection, client_id))
         now = self._clock()
         webhook_id = str(uuid.uuid4())
@@ -106,6 +110,9 @@ class WebhookService:
         headers = signature_headers(secrets.valid(now), webhook_id, now, body, 1, private_key=self._signing_key)
         result = await self._caller.post(checked.url, list(headers.items()), body)
         return _result_view(webhook_id, result), ratelimit.headers(self._limit, allowance)
+
+
+Webhooks = Annotated[WebhookService, Depends(provided(WebhookService))]
 
 
 def _result_view(webhook_id: str, result: CallResult) -> dict[str, Any]:

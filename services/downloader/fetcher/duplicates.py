@@ -74,4 +74,4 @@ class Copies:
                 found.setdefault(row.sha256, row.object_key)
             return found
 
-        return await self._database.read(ask)
+        return await self._database.autocommit(ask)

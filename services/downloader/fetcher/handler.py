@@ -124,7 +124,7 @@ class Fetcher:
         def ask(connection: Connection) -> tuple[dict[DocumentKey, ListedDocument], dict[str, StoredJob]]:
             return find_listed(connection, keys), find_jobs(connection, wanted)
 
-        listed, jobs = await self._database.read(ask)
+        listed, jobs = await self._database.autocommit(ask)
         self._cancellations.note(wanted, {job_id for job_id, job in jobs.items() if job.cancelled})
         early = [self._early(task, listed.get(_key(task.request)), jobs.get(task.request.job_id)) for task in tasks]
         return [None if done is None else self._and_next(task, done) for task, done in zip(tasks, early, strict=True)]

@@ -51,7 +51,7 @@ class Discovery:
         the database is away.
         """
         self._turn_back_while_away(process_number)
-        known = await self._database.read(lambda connection: find_version(connection, process_number))
+        known = await self._database.autocommit(lambda connection: find_version(connection, process_number))
         reading = await self._read(process_number, known, again)
         fetched_at = self._clock()
 

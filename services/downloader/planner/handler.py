@@ -111,7 +111,7 @@ class Planner:
         object store, if it is to be asked.
         """
         request = task.request
-        jobs = await self._database.read(lambda connection: find_jobs(connection, [request.job_id]))
+        jobs = await self._database.autocommit(lambda connection: find_jobs(connection, [request.job_id]))
         job = jobs.get(request.job_id)
         if job is not None and job.process_number != request.process_number:
             raise PoisonRecord("wrong_case", "the job is about another case")

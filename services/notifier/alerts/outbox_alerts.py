@@ -93,7 +93,7 @@ class OutboxAlerter:
     async def send_due(self) -> int:
         """Send the alerts that are due; how many were sent. Raises InfrastructureAway."""
         sent = 0
-        for standing in await self._database.read(standings):
+        for standing in await self._database.autocommit(standings):
             if not standing.stalled and not standing.set_aside:
                 continue
             now = self._clock()

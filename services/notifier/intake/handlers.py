@@ -94,7 +94,7 @@ class Intake:
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]
-        found = await self._database.read(lambda connection: claim_rows.find(connection, ids))
+        found = await self._database.autocommit(lambda connection: claim_rows.find(connection, ids))
         due = []
         for event in events:
             # A wake-up for an attempt that was made meanwhile (by the sweeper) is over.

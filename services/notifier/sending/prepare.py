@@ -105,7 +105,7 @@ class Preparation:
         None when it cannot be rendered, which counts as a failed attempt: it would not end otherwise.
         """
         try:
-            renderers = await self._database.read(lambda connection: self._bodies.load(connection, [key]))
+            renderers = await self._database.autocommit(lambda connection: self._bodies.load(connection, [key]))
             return await asyncio.get_running_loop().run_in_executor(self._renderers, renderers[key])
         except InfrastructureAway:
             raise

@@ -12,10 +12,11 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from ops import clients
 from services.api.app import create_app
+from services.api.http.provided import parts_of
 from services.api.settings import ApiSettings
-from shared import clients
-from shared.db.engine import make_engine
+from shared.db.engine import Database, make_engine
 from tests.integration.api.scripted import MakeApp, MakeKey, Progress, ScriptedSource, Stored, client_of
 from tests.support import Servers
 
@@ -78,8 +79,7 @@ async def make_app(servers: Servers, source: ScriptedSource) -> AsyncIterator[Ma
 
     yield make
     for app in made:
-        resources = app.state.resources
-        resources.database.close()
+        parts_of(app).get(Database).close()
 
 
 @pytest.fixture

@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from obstore.store import S3Store
 from sqlalchemy import Engine, insert
 
 from services.api.app import create_app
+from services.api.http.provided import parts_of
 from services.api.settings import ApiSettings
 from shared.db import delivery
+from shared.db.engine import Database
 from shared.events.document_events import DocumentAvailable
 from shared.storage.store import object_key
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
@@ -55,7 +58,7 @@ async def test_content_comes_by_link_or_through_the_api(
         view = (await api.get(f"/processes/{number}")).json()
         path = f"/processes/{number}/documents/{view['documents'][0]['id']}/content"
         assert_problem(await api.get(path), 404, "document_not_available")
-        await put(app.state.resources.store, view, progress)
+        await put(parts_of(app).get(S3Store), view, progress)
 
         redirect = await api.get(path)
         assert redirect.status_code == 307
@@ -94,7 +97,7 @@ async def test_the_archive_has_every_available_document(
         assert_problem(await api.get(f"/processes/{number}/documents.zip"), 404, "process_unknown")
         assert_problem(await api.get(f"/processes/{number}/files"), 404, "process_unknown")
         view = (await api.get(f"/processes/{number}")).json()
-        await put(app.state.resources.store, view, progress)
+        await put(parts_of(app).get(S3Store), view, progress)
         answer = await api.get(f"/processes/{number}/documents.zip")
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -267,7 +270,7 @@ def test_the_openapi_document_has_every_route_with_its_problems() -> None:
             assert operation["security"], (verb, path)
             assert {"401", "403", "422", "500", "503"} <= set(operation["responses"]), (verb, path)
     assert "HTTPValidationError" not in str(document)
-    app.state.resources.database.close()
+    parts_of(app).get(Database).close()
 
 
 @pytest.fixture
@@ -291,7 +294,7 @@ async def test_a_document_whose_object_is_gone_or_cut_says_what_to_do_and_that_i
     number = process_number()
     source.add(number, 3)
     app = make_app()
-    store = app.state.resources.store
+    store = parts_of(app).get(S3Store)
     async with client_of(app, new_key()) as api:
         view = (await api.get(f"/processes/{number}")).json()
         gone, cut, whole = await put(store, view, progress)
@@ -334,7 +337,7 @@ async def test_a_store_that_is_away_does_not_make_a_document_gone(
     app = make_app()
     async with client_of(app, key) as api:
         view = (await api.get(f"/processes/{number}")).json()
-        (document,) = await put(app.state.resources.store, view, progress)
+        (document,) = await put(parts_of(app).get(S3Store), view, progress)
     async with client_of(make_app(s3_endpoint_url="http://127.0.0.1:9"), key) as api:
         path = f"/processes/{number}/documents/{document}/content"
         assert (await api.get(path)).status_code == 307

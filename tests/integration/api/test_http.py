@@ -11,7 +11,9 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
-from shared import clients
+from ops import clients
+from services.api.http.provided import parts_of
+from services.api.processes.follow.changes import CaseChanges
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
 from tests.support import Servers, wait_until_async
 
@@ -206,7 +208,7 @@ async def test_a_long_poll_ends_with_the_change(
     number = process_number()
     source.add(number, 2)
     app = make_app()
-    app.state.resources.changes.start()
+    parts_of(app).get(CaseChanges).start()
     try:
         async with client_of(app, new_key()) as api:
             view = (await api.get(f"/processes/{number}")).json()
@@ -218,8 +220,8 @@ async def test_a_long_poll_ends_with_the_change(
             waiting = asyncio.create_task(
                 api.get(f"/processes/{number}/status", params={"wait": 20}, headers={"If-None-Match": tag})
             )
-            watches = app.state.resources.changes._watches
-            await wait_until_async(lambda: number in watches)
+            changes = parts_of(app).get(CaseChanges)
+            await wait_until_async(lambda: changes.waiting(number) > 0)
             await asyncio.to_thread(progress.plan, view, 2)
             async with asyncio.timeout(5):
                 answer = await waiting
@@ -229,7 +231,7 @@ async def test_a_long_poll_ends_with_the_change(
                 ended = await api.get(f"/processes/{number}/status", params={"wait": 60})
             assert ended.json()["status"] == "completed"
     finally:
-        await asyncio.to_thread(app.state.resources.changes.stop)
+        await asyncio.to_thread(parts_of(app).get(CaseChanges).stop)
 
 
 async def test_events_tell_the_whole_story_and_resume(

@@ -19,12 +19,16 @@ from urllib.parse import quote
 import httpx
 import pytest
 from fastapi import FastAPI
+from obstore.store import S3Store
 from sqlalchemy import Engine, func, select, text, update
 
-from services.api.access import auth
+from services.api.access import keys as auth
 from services.api.app import create_app
+from services.api.http.provided import parts_of
+from services.api.processes.follow.changes import CaseChanges
 from services.api.settings import ApiSettings
 from shared.db import catalog
+from shared.db.engine import Database
 from shared.db.visibility import PUBLIC_DOCUMENT
 from shared.domain.cnj import ProcessNumber
 from shared.domain.secrecy import is_public_document
@@ -86,7 +90,7 @@ def test_every_route_is_in_the_table() -> None:
     app = create_app(settings, source=ScriptedSource())
     routes = {(verb, path) for path, item in app.openapi()["paths"].items() for verb in item}
     assert routes == set(DOORS) | LISTS | OF_NO_CASE
-    app.state.resources.database.close()
+    parts_of(app).get(Database).close()
 
 
 def seal(source: ScriptedSource, number: ProcessNumber, *, level: int | None = 0, word: str = "SIGILO_ABSOLUTO") -> str:
@@ -153,7 +157,7 @@ def make_world(
         app = make_app()
         async with client_of(app, keys["holder"]) as api:
             view = (await api.get(f"/processes/{number}")).json()
-        await put(app.state.resources.store, view, progress)
+        await put(parts_of(app).get(S3Store), view, progress)
         deliveries = {
             who: add_delivery(owner, who_is, number, status="delivered")
             for who, who_is in (("holder", holder), ("other", other))
@@ -416,7 +420,7 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
     number, client = process_number(), f"client-{uuid.uuid4().hex}"
     seal(source, number)
     app = make_app()
-    app.state.resources.changes.start()
+    parts_of(app).get(CaseChanges).start()
     try:
         async with client_of(app, new_key(client, scopes=ALL)) as full, client_of(app, new_key(scopes=PLAIN)) as plain:
             view = (await full.get(f"/processes/{number}")).json()
@@ -428,8 +432,8 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
                 asyncio.create_task(api.get(f"{address}/status", params={"wait": 30}, headers={"If-None-Match": tag}))
                 for api in (plain,)
             ]
-            watches = app.state.resources.changes._watches
-            await wait_until_async(lambda: len(watches.get(number, ())) == 3)
+            changes = parts_of(app).get(CaseChanges)
+            await wait_until_async(lambda: changes.waiting(number) == 3)
             with owner.begin() as connection:
                 keys = catalog.api_keys
                 connection.execute(update(keys).where(keys.c.client_id == client).values(scopes=list(PLAIN)))
@@ -443,7 +447,7 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
                 assert "event: completed" not in answer.text and "available" not in answer.text
             assert_problem(polled, 404, "process_unknown")
     finally:
-        await asyncio.to_thread(app.state.resources.changes.stop)
+        await asyncio.to_thread(parts_of(app).get(CaseChanges).stop)
 
 
 async def test_a_key_that_lost_the_scope_ends_its_stream_of_a_public_case(
@@ -459,13 +463,13 @@ async def test_a_key_that_lost_the_scope_ends_its_stream_of_a_public_case(
     number, client = process_number(), f"client-{uuid.uuid4().hex}"
     sealed_id = seal(source, number)
     app = make_app()
-    app.state.resources.changes.start()
+    parts_of(app).get(CaseChanges).start()
     try:
         async with client_of(app, new_key(client, scopes=ALL)) as api:
             view = (await api.get(f"/processes/{number}")).json()
             streaming = asyncio.create_task(api.get(f"/processes/{number}/events"))
-            watches = app.state.resources.changes._watches
-            await wait_until_async(lambda: len(watches.get(number, ())) == 1)
+            changes = parts_of(app).get(CaseChanges)
+            await wait_until_async(lambda: changes.waiting(number) == 1)
             with owner.begin() as connection:
                 keys = catalog.api_keys
                 connection.execute(update(keys).where(keys.c.client_id == client).values(scopes=list(PLAIN)))
@@ -474,7 +478,7 @@ async def test_a_key_that_lost_the_scope_ends_its_stream_of_a_public_case(
                 answer = await streaming
         assert "available" not in answer.text and sealed_id not in answer.text.partition("event: progress")[2]
     finally:
-        await asyncio.to_thread(app.state.resources.changes.stop)
+        await asyncio.to_thread(parts_of(app).get(CaseChanges).stop)
 
 
 async def test_the_rule_in_sql_is_the_rule_in_python(owner: Engine) -> None:

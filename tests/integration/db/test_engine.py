@@ -73,7 +73,7 @@ async def test_a_connection_that_the_server_closed_is_never_handed_out(database:
     end(owner, before)
     for _ in range(6):
         assert await database.run(lambda connection: connection.execute(_PID).scalar_one()) not in before
-        assert await database.read(lambda connection: connection.execute(_PID).scalar_one()) not in before
+        assert await database.autocommit(lambda connection: connection.execute(_PID).scalar_one()) not in before
     assert not pids(database) & before
 
 
@@ -82,20 +82,42 @@ async def test_a_connection_that_ends_in_the_middle_is_the_database_away(databas
         end(owner, {connection.execute(_PID).scalar_one()})
         connection.execute(_PID)
 
-    for way in (database.run, database.read):
+    for way in (database.run, database.autocommit, database.snapshot):
         with pytest.raises(InfrastructureAway):
             await way(cut)
         assert await way(lambda connection: connection.execute(_PID).scalar_one())
 
 
-async def test_a_read_is_no_transaction(database: Database) -> None:
+async def test_autocommit_is_no_transaction(database: Database) -> None:
     def times(connection: Connection) -> bool:
         # now() is the time at which the transaction began.
         return bool(connection.execute(select(func.now())).scalar() == connection.execute(select(func.now())).scalar())
 
     assert await database.run(times) is True
-    assert await database.read(times) is False
+    assert await database.autocommit(times) is False
     assert await database.run(times) is True
+
+
+async def test_a_snapshot_sees_one_state_of_the_database_and_writes_nothing(
+    database: Database, owner: Engine, table: None
+) -> None:
+    amount = text("SELECT amount FROM looked_at WHERE id = 1")
+
+    def look(connection: Connection) -> list[int]:
+        before = connection.execute(amount).scalar_one()
+        with owner.begin() as other:
+            other.execute(text("UPDATE looked_at SET amount = amount + 1 WHERE id = 1"))
+        return [before, connection.execute(amount).scalar_one()]
+
+    def change(connection: Connection) -> None:
+        connection.execute(text("UPDATE looked_at SET amount = 0"))
+
+    assert await database.snapshot(look) == [10, 10]
+    assert await database.autocommit(look) == [11, 12]
+    with pytest.raises(InfrastructureAway):
+        await database.snapshot(change)
+    # The connection is an ordinary one again.
+    await database.run(change)
 
 
 def test_every_thread_that_is_in_a_transaction_has_a_connection_aside(servers: Servers) -> None:
@@ -128,7 +150,7 @@ async def test_a_prepared_statement_is_planned_once_a_connection_and_anew_on_a_n
         assert await database.run(prepared) == 1
     end(owner, pids(database))
     for _ in range(4):
-        assert await database.read(prepared) == 1
+        assert await database.autocommit(prepared) == 1
 
 
 async def test_a_prepared_statement_sees_the_table_that_was_put_in_place(
@@ -138,7 +160,7 @@ async def test_a_prepared_statement_sees_the_table_that_was_put_in_place(
         return int(_LOOK.run(connection, {"wanted": 1}).scalar_one())
 
     for _ in range(8):  # past the fifth, when the server may keep one plan for all parameters
-        assert await database.read(look) == 10
+        assert await database.autocommit(look) == 10
     with owner.begin() as connection:
         connection.execute(text("CREATE TABLE looked_at_new (id integer, amount integer, more text)"))
         connection.execute(text("INSERT INTO looked_at_new VALUES (1, 11)"))
@@ -146,4 +168,4 @@ async def test_a_prepared_statement_sees_the_table_that_was_put_in_place(
         connection.execute(text("ALTER TABLE looked_at_new RENAME TO looked_at"))
         connection.execute(text("DROP TABLE looked_at_old"))
     for _ in range(8):
-        assert await database.read(look) == 11
+        assert await database.autocommit(look) == 11

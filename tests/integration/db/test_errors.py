@@ -54,7 +54,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("code", REFUSED)
 async def test_what_gives_the_same_answer_for_ever_is_refused(pool: Database, code: str) -> None:
-    for way in (pool.run, pool.read):
+    for way in (pool.run, pool.autocommit):
         with pytest.raises(DatabaseRefused) as refused:
             await way(REFUSED[code])
         assert isinstance(refused.value, PoisonRecord)

@@ -11,7 +11,7 @@ import pytest
 from psycopg2 import errors, sql
 from sqlalchemy import Table
 
-from shared.clients import create_key, list_keys, revoke_key
+from ops.clients import create_key, list_keys, revoke_key
 from shared.db.schema import METADATA
 from tests.integration.db.fresh import FreshDatabase
 

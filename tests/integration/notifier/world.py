@@ -17,8 +17,8 @@ from standardwebhooks.webhooks import Webhook
 from services.notifier.intake.completion_rows import delivery_id
 from services.notifier.settings import NotifierSettings
 from services.notifier.worker import Notifier
-from shared.clients import new_webhook_secret
 from shared.db import catalog, delivery, progress
+from shared.domain.api_keys import new_webhook_secret
 from shared.domain.cnj import ProcessNumber
 from shared.events.envelope import Event, deterministic_id, encode
 from shared.events.process_completed import JobOutcome, ProcessCompleted

@@ -14,10 +14,10 @@ from shared.db.channels import PROGRESS, Listener
 _NOTIFY = select(func.pg_notify(PROGRESS, bindparam("number")))
 
 
-class Watch:
+class CaseWatch:
     """One waiter of one case."""
 
-    def __init__(self, changes: Changes) -> None:
+    def __init__(self, changes: CaseChanges) -> None:
         self._changes = changes
         self.event = asyncio.Event()
 
@@ -34,13 +34,13 @@ class Watch:
         return not self._changes.closed
 
 
-class Changes:
+class CaseChanges:
     """Hands the notifications of the channel ``autos_progress`` to the waiters of this process."""
 
     def __init__(self, url: str) -> None:
         self._listener = Listener(url, PROGRESS, self._on_notify)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._watches: dict[str, set[Watch]] = defaultdict(set)
+        self._watches: dict[str, set[CaseWatch]] = defaultdict(set)
         self._count = 0
         self._numbers: dict[str, int] = {}
         self.closed = False
@@ -60,9 +60,9 @@ class Changes:
         self._listener.stop()
 
     @contextmanager
-    def watch(self, process_number: str) -> Iterator[Watch]:
+    def watch(self, process_number: str) -> Iterator[CaseWatch]:
         """A waiter that misses no change from here on: read the state after entering, then wait."""
-        watch = Watch(self)
+        watch = CaseWatch(self)
         if process_number not in self._watches:
             self._mark(process_number)
         self._watches[process_number].add(watch)
@@ -82,6 +82,12 @@ class Changes:
                 self._mark(number)
                 for watch in self._watches[number]:
                     watch.event.set()
+
+    def waiting(self, process_number: str | None = None) -> int:
+        """How many wait for a change of the case; None: of any case."""
+        if process_number is None:
+            return sum(len(watches) for watches in self._watches.values())
+        return len(self._watches.get(process_number, ()))
 
     def number_of(self, process_number: str) -> int:
         """The number of the last change of a case that is being watched: another one after each change."""

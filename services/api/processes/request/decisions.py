@@ -6,47 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from services.api.jobs.model import ALL, Job
-from shared.domain.cnj import ProcessNumber
+from services.api.jobs.model import CaseJob
+from services.api.processes.request.ask import Ask
 from shared.domain.secrecy import Viewer, is_public_case
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What a client wants of a case. ``document_id`` None means the whole case."""
-
-    number: ProcessNumber
-    viewer: Viewer
-    asked_at: datetime
-    traceparent: str
-    webhook_url: str | None = None
-    download: bool = True
-    refresh: bool = False
-    retry_failed: bool = False
-    document_id: str | None = None
-    documents: bool = True
-    """Show the documents in the answer."""
-    lost: bool = False
-    """The document is said to be available, and its object is not in the store as recorded."""
-    defer: bool = False
-    """Leave reading the source to the job: for many cases at once."""
-
-    @property
-    def client_id(self) -> str:
-        return self.viewer.client_id
-
-    @property
-    def scope(self) -> str:
-        return ALL if self.document_id is None else self.document_id
-
-
-@dataclass(frozen=True)
-class Known:
+class StoredCase:
     """What is stored of the case: when the source was read, the newest jobs, and the document asked for."""
 
     fetched_at: datetime | None
-    case_job: Job | None
-    document_job: Job | None = None
+    case_job: CaseJob | None
+    document_job: CaseJob | None = None
     document_known: bool = False
     document_available: bool = False
     source_version: str | None = None
@@ -60,7 +31,7 @@ class Known:
         return self.fetched_at is not None and not is_public_case(self.secrecy_level) and not viewer.sealed
 
     @property
-    def running(self) -> Job | None:
+    def running(self) -> CaseJob | None:
         """The job that a request joins: one for the whole case comes before one for a document."""
         for job in (self.case_job, self.document_job):
             if job is not None and not job.ended:
@@ -68,13 +39,13 @@ class Known:
         return None
 
     @property
-    def last(self) -> Job | None:
+    def last(self) -> CaseJob | None:
         """The newest of the jobs that concern the request."""
         found = [job for job in (self.case_job, self.document_job) if job is not None]
         return max(found, key=lambda job: job.created_at, default=None)
 
 
-class Step(Enum):
+class RequestStep(Enum):
     """What to do with the case's jobs."""
 
     ANSWER = "answer"
@@ -86,11 +57,11 @@ class Step(Enum):
 
 
 @dataclass(frozen=True)
-class Decision:
+class RequestDecision:
     """A step, and the job that the answer shows when no new one is started."""
 
-    step: Step
-    job: Job | None = None
+    step: RequestStep
+    job: CaseJob | None = None
 
 
 def is_stale(fetched_at: datetime | None, now: datetime, ttl_seconds: float) -> bool:
@@ -98,64 +69,64 @@ def is_stale(fetched_at: datetime | None, now: datetime, ttl_seconds: float) -> 
     return fetched_at is not None and now - fetched_at > timedelta(seconds=ttl_seconds)
 
 
-def needs_own_reading(known: Known, *, share: bool) -> bool:
+def needs_own_reading(stored: StoredCase, *, share: bool) -> bool:
     """Whether the client has to be shown by the source that it may see what another one brought.
 
     ``share`` is AUTOS_SHARE_CASES: with it, what is stored will do.
     """
-    return not share and not known.asked_before and known.fetched_at is not None
+    return not share and not stored.asked_before and stored.fetched_at is not None
 
 
-def must_read(ask: Ask, known: Known, ttl_seconds: float, *, share: bool = True) -> bool:
+def must_read(ask: Ask, stored: StoredCase, ttl_seconds: float, *, share: bool = True) -> bool:
     """Whether the source has to be read before the request can be decided.
 
     Not while a job runs that the request joins: that job's documents are fixed, and when it does the discovery itself
     the source was away a moment ago. What is stored and hidden from the client is read as what was never stored: it
     costs the same and takes as long, and a case that was opened is found.
     """
-    if known.hides_from(ask.viewer) or needs_own_reading(known, share=share):
+    if stored.hides_from(ask.viewer) or needs_own_reading(stored, share=share):
         return True
-    if known.running is not None:
+    if stored.running is not None:
         return False
-    if ask.document_id is not None and known.document_known:
+    if ask.document_id is not None and stored.document_known:
         return False
-    return known.fetched_at is None or ask.refresh or is_stale(known.fetched_at, ask.asked_at, ttl_seconds)
+    return stored.fetched_at is None or ask.refresh or is_stale(stored.fetched_at, ask.asked_at, ttl_seconds)
 
 
-def decide(ask: Ask, known: Known, *, was_due: bool) -> Decision:
+def decide(ask: Ask, stored: StoredCase, *, was_due: bool) -> RequestDecision:
     """What the request leads to, once the source was read if that was due (``was_due``).
 
     A job created after the request came in answers it, so that a burst of equal requests is one job however fast
     that job ends.
     """
     if not ask.download:
-        return Decision(Step.ANSWER, known.running or known.last)
-    if known.running is not None:
-        return Decision(Step.ANSWER, known.running)
+        return RequestDecision(RequestStep.ANSWER, stored.running or stored.last)
+    if stored.running is not None:
+        return RequestDecision(RequestStep.ANSWER, stored.running)
     if ask.document_id is not None:
-        return _decide_document(ask, known)
-    last = known.case_job
+        return _decide_document(ask, stored)
+    last = stored.case_job
     if last is None:
-        return Decision(Step.START)
+        return RequestDecision(RequestStep.START)
     if last.created_at >= ask.asked_at:
-        return Decision(Step.ANSWER, last)
+        return RequestDecision(RequestStep.ANSWER, last)
     if was_due or ask.refresh or ask.retry_failed:
-        return Decision(Step.START)
-    return Decision(Step.ANSWER, last)
+        return RequestDecision(RequestStep.START)
+    return RequestDecision(RequestStep.ANSWER, last)
 
 
-def _decide_document(ask: Ask, known: Known) -> Decision:
-    if known.fetched_at is not None and not known.document_known:
-        return Decision(Step.UNKNOWN_DOCUMENT)
-    last = known.last
-    if last is not None and ((known.document_available and not ask.lost) or last.created_at >= ask.asked_at):
-        return Decision(Step.ANSWER, last)
-    return Decision(Step.START)
+def _decide_document(ask: Ask, stored: StoredCase) -> RequestDecision:
+    if stored.fetched_at is not None and not stored.document_known:
+        return RequestDecision(RequestStep.UNKNOWN_DOCUMENT)
+    last = stored.last
+    if last is not None and ((stored.document_available and not ask.lost) or last.created_at >= ask.asked_at):
+        return RequestDecision(RequestStep.ANSWER, last)
+    return RequestDecision(RequestStep.START)
 
 
-def must_verify(ask: Ask, known: Known) -> bool:
+def must_verify(ask: Ask, stored: StoredCase) -> bool:
     """Whether a new job looks up in the object store what is said to be available.
 
     Not the first job of a case, which finds nothing there: whoever asks again may have found something missing.
     """
-    return ask.refresh or ask.retry_failed or ask.document_id is not None or known.last is not None
+    return ask.refresh or ask.retry_failed or ask.document_id is not None or stored.last is not None

@@ -1,4 +1,4 @@
-"""The events that a request for a case causes, as outbox records with ids that a repeat makes again."""
+"""The events that a request for a case causes, with ids that a repeat makes again."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from services.api.jobs.model import Job
-from services.api.processes.request.decisions import Ask
+from services.api.jobs.model import CaseJob
+from services.api.outbox import event_record
+from services.api.processes.request.ask import Ask
 from shared.events import topics
-from shared.events.envelope import deterministic_id, encode
+from shared.events.envelope import deterministic_id
 from shared.events.process_requested import ProcessRequested
 from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.records import OutgoingRecord
 
-SOURCE: Final = "/autos/api"
 _NAMED_AT_MOST: Final = 500
 
 
-def requested(
-    ask: Ask, job: Job, document_ids: Sequence[str] | None, now: datetime, *, verify: bool = False
+def process_requested(
+    ask: Ask, job: CaseJob, document_ids: Sequence[str] | None, now: datetime, *, verify: bool = False
 ) -> OutgoingRecord:
-    """The job's ProcessRequested; ``document_ids`` None means what the job's row says.
+    """The ProcessRequested of a job; ``document_ids`` None: the job's row says which documents it covers.
 
     Raises ValueError for more ids than an event may name: no event grows with a case.
     """
@@ -36,17 +36,16 @@ def requested(
         verify=verify,
         created_at=job.created_at,
     )
-    return encode(
+    return event_record(
         event,
         topics.PROCESS_REQUESTED,
         event_id=deterministic_id("process.requested", job.job_id),
-        source=SOURCE,
-        time=now,
+        now=now,
         traceparent=ask.traceparent,
     )
 
 
-def subscribed(ask: Ask, job: Job, subscription_id: str, url: str, now: datetime) -> OutgoingRecord:
+def webhook_subscribed(ask: Ask, job: CaseJob, subscription_id: str, url: str, now: datetime) -> OutgoingRecord:
     """The WebhookSubscribed of a URL and a job."""
     event = WebhookSubscribed(
         subscription_id=subscription_id,
@@ -56,13 +55,12 @@ def subscribed(ask: Ask, job: Job, subscription_id: str, url: str, now: datetime
         url=url,
         sealed=ask.viewer.sealed,
     )
-    # A subscription that gains the scope is told again, under another id.
+    # A subscription that gains the scope `sealed` is an event of its own.
     names = ("webhook.subscribed", subscription_id, *(("sealed",) if ask.viewer.sealed else ()))
-    return encode(
+    return event_record(
         event,
         topics.WEBHOOK_SUBSCRIBED,
         event_id=deterministic_id(*names),
-        source=SOURCE,
-        time=now,
+        now=now,
         traceparent=ask.traceparent,
     )

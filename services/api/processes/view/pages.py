@@ -6,21 +6,24 @@ so it costs the same wherever it is, and nothing is shown twice or left out when
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Annotated, Any, Final
 
+from fastapi import Depends
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, false, func, or_, select, true, tuple_
 
-from services.api.documents.links import LinkCache
 from services.api.http import cursors
-from services.api.jobs.model import ALL, Job
+from services.api.http.provided import provided
+from services.api.jobs.model import CaseJob
 from services.api.jobs.participants import has_webhook
 from services.api.jobs.repository import shown_job
 from services.api.processes.view import repository
-from services.api.processes.view.reading import sight_for
-from services.api.processes.view.repository import Document
+from services.api.processes.view.case_parts import CaseParts, read_files, sight_for
+from services.api.processes.view.links import LinkCache
+from services.api.processes.view.repository import KnownDocument
 from services.api.processes.view.views import default_document_status, documents_view
 from shared.db import progress
 from shared.db.case_lists import Part, read_movements, read_parties
@@ -28,6 +31,7 @@ from shared.db.catalog import documents
 from shared.db.engine import Database
 from shared.db.visibility import PUBLIC_DOCUMENT
 from shared.domain.secrecy import Sight, Viewer
+from shared.domain.statuses import DocumentStatus, JobScope
 from shared.domain.views import ANSWER_BYTES, fitting
 
 MOST: Final = 500
@@ -40,7 +44,7 @@ _HERE: Final = and_(
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DocumentFilter:
     """Which documents of a case, and how many of them; texts are compared without regard to case."""
 
     status: str | None = None
@@ -56,9 +60,9 @@ class Wanted:
 @dataclass(frozen=True)
 class _Found:
     sight: Sight
-    documents: Sequence[Document]
+    documents: Sequence[KnownDocument]
     total: int
-    job: Job | None
+    job: CaseJob | None
     has_webhook: bool
 
 
@@ -69,14 +73,14 @@ class CasePages:
         self._database = database
         self._links = links
 
-    async def documents(self, viewer: Viewer, process_number: str, wanted: Wanted) -> dict[str, Any]:
+    async def documents(self, viewer: Viewer, process_number: str, wanted: DocumentFilter) -> dict[str, Any]:
         """The DocumentPage. Raises InvalidCursor and ProcessUnknown."""
         after = cursors.decode_place(wanted.cursor, "documents") if wanted.cursor is not None else None
 
         def read(connection: Connection) -> _Found:
             return _documents(connection, sight_for(connection, viewer, process_number), process_number, wanted, after)
 
-        found = await self._database.read(read)
+        found = await self._database.snapshot(read)
 
         def page(links: LinkCache) -> dict[str, Any]:
             listed = found.documents[: wanted.limit]
@@ -91,25 +95,42 @@ class CasePages:
 
         return await self._links.build(page, len(found.documents))
 
+    async def files(self, viewer: Viewer, process_number: str) -> dict[str, Any]:
+        """The FilesView. Raises ProcessUnknown."""
+
+        def read(connection: Connection) -> CaseParts:
+            return read_files(connection, process_number, sight_for(connection, viewer, process_number))
+
+        found = await self._database.snapshot(read)
+        return await self._links.build(found.files, len(found.documents))
+
     async def movements(self, viewer: Viewer, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """The MovementPage. Raises InvalidCursor and ProcessUnknown."""
-        below = cursors.decode_place(cursor, "movements")[0] if cursor is not None else None
-
-        def read(connection: Connection) -> Part | None:
-            sight_for(connection, viewer, process_number)
-            return read_movements(connection, process_number, below=below, limit=limit)
-
-        return _page("movements", await self._database.read(read))
+        below = _number_in(cursor, "movements")
+        read = partial(read_movements, process_number=process_number, below=below, limit=limit)
+        return await self._numbered("movements", viewer, process_number, read)
 
     async def parties(self, viewer: Viewer, process_number: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """The PartyPage. Raises InvalidCursor and ProcessUnknown."""
-        after = cursors.decode_place(cursor, "parties")[0] if cursor is not None else None
+        after = _number_in(cursor, "parties")
+        read = partial(read_parties, process_number=process_number, after=after, limit=limit)
+        return await self._numbered("parties", viewer, process_number, read)
 
-        def read(connection: Connection) -> Part | None:
+    async def _numbered(
+        self, kind: str, viewer: Viewer, process_number: str, read: Callable[[Connection], Part | None]
+    ) -> dict[str, Any]:
+        def read_seen(connection: Connection) -> Part | None:
             sight_for(connection, viewer, process_number)
-            return read_parties(connection, process_number, after=after, limit=limit)
+            return read(connection)
 
-        return _page("parties", await self._database.read(read))
+        return _page(kind, await self._database.snapshot(read_seen))
+
+
+Pages = Annotated[CasePages, Depends(provided(CasePages))]
+
+
+def _number_in(cursor: str | None, kind: str) -> int | None:
+    return cursors.decode_place(cursor, kind)[0] if cursor is not None else None
 
 
 def _page(kind: str, part: Part | None) -> dict[str, Any]:
@@ -122,11 +143,11 @@ def _page(kind: str, part: Part | None) -> dict[str, Any]:
 
 
 def _documents(
-    connection: Connection, sight: Sight, process_number: str, wanted: Wanted, after: tuple[int, str] | None
+    connection: Connection, sight: Sight, process_number: str, wanted: DocumentFilter, after: tuple[int, str] | None
 ) -> _Found:
     job = shown_job(connection, process_number, sight)
-    told = job is not None and not job.ended and has_webhook(connection, job.job_id)
-    rules = [documents.c.process_number == str(process_number), *_filters(wanted, job, told=told)]
+    is_called = job is not None and not job.ended and has_webhook(connection, job.job_id)
+    rules = [documents.c.process_number == str(process_number), *_filters(wanted, job, is_called=is_called)]
     if not sight.sealed:
         rules.append(PUBLIC_DOCUMENT)
     place = tuple_(documents.c.position, documents.c.document_id)
@@ -144,13 +165,13 @@ def _documents(
     if wanted.status is not None:
         counted = counted.join(_state, _HERE, isouter=True)
     total: int = connection.execute(counted.where(*rules)).scalar_one()
-    return _Found(sight, repository.with_states(connection, process_number, listed), total, job, told)
+    return _Found(sight, repository.with_states(connection, process_number, listed), total, job, is_called)
 
 
-def _filters(wanted: Wanted, job: Job | None, *, told: bool) -> list[ColumnElement[bool]]:
+def _filters(wanted: DocumentFilter, job: CaseJob | None, *, is_called: bool) -> list[ColumnElement[bool]]:
     rules: list[ColumnElement[bool]] = []
     if wanted.status is not None:
-        rules.append(_has_status(wanted.status, job, told=told))
+        rules.append(_has_status(wanted.status, job, is_called=is_called))
     if wanted.type is not None:
         kind = wanted.type.lower()
         rules.append(or_(func.lower(documents.c.type) == kind, func.lower(documents.c.type_code) == kind))
@@ -164,15 +185,16 @@ def _filters(wanted: Wanted, job: Job | None, *, told: bool) -> list[ColumnEleme
     return rules
 
 
-def _has_status(status: str, job: Job | None, *, told: bool) -> ColumnElement[bool]:
-    """The rule of :func:`shared.domain.views.document_view`: the projection's word, or what holds while it has none."""
-    said = _state.c.status == status
-    unsaid = or_(_state.c.status.is_(None), _state.c.status == "pending")
-    if status not in {"pending", "processing"}:
-        return said
-    if job is None or job.scope == ALL or job.ended or told:
-        holds: ColumnElement[bool] = true() if default_document_status(job, "", has_webhook=told) == status else false()
+def _has_status(status: str, job: CaseJob | None, *, is_called: bool) -> ColumnElement[bool]:
+    """The rule of :func:`shared.domain.views.document_view`: the projected status, or the one that holds without it."""
+    projected = _state.c.status == status
+    unprojected = or_(_state.c.status.is_(None), _state.c.status == DocumentStatus.PENDING)
+    if status not in {DocumentStatus.PENDING, DocumentStatus.PROCESSING}:
+        return projected
+    if job is None or job.scope == JobScope.WHOLE_CASE or job.ended or is_called:
+        default = default_document_status(job, "", has_webhook=is_called)
+        holds: ColumnElement[bool] = true() if default == status else false()
     else:
         named = documents.c.document_id == job.scope
-        holds = named if status == "processing" else ~named
-    return or_(and_(said, _state.c.status != "pending"), and_(unsaid, holds))
+        holds = named if status == DocumentStatus.PROCESSING else ~named
+    return or_(and_(projected, _state.c.status != DocumentStatus.PENDING), and_(unprojected, holds))

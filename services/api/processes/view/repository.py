@@ -30,6 +30,7 @@ from shared.db.catalog import documents, job_webhooks
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_DOCUMENT
 from shared.domain.secrecy import Sight, Viewer
+from shared.domain.statuses import DocumentStatus
 
 # Ids as text: of a case of a thousand documents a fifth of the time went into making UUIDs and taking them apart.
 LISTED: Final = (
@@ -66,7 +67,7 @@ _FIRST_STATES: Final = Prepared(
 _AVAILABLE: Final = (
     progress.documents.c.process_number == documents.c.process_number,
     progress.documents.c.document_id == documents.c.document_id,
-    progress.documents.c.status == literal("available"),
+    progress.documents.c.status == literal(DocumentStatus.AVAILABLE.value),
     progress.documents.c.object_key.is_not(None),
 )
 _FIRST_AVAILABLE: Final = Prepared(
@@ -106,9 +107,11 @@ _OWN: Final = (
     .limit(literal(1))
     .subquery("own")
 )
-_TOLD: Final = select(exists().where(job_webhooks.c.job_id == bindparam("job_id")).label("told")).subquery("anybody")
+_ANYBODY: Final = select(exists().where(job_webhooks.c.job_id == bindparam("job_id")).label("has_webhook")).subquery(
+    "anybody"
+)
 _WEBHOOKS: Final = Prepared(
-    "autos_webhooks", select(_TOLD.c.told, *_OWN.c).select_from(_TOLD.join(_OWN, true(), isouter=True))
+    "autos_webhooks", select(_ANYBODY.c.has_webhook, *_OWN.c).select_from(_ANYBODY.join(_OWN, true(), isouter=True))
 )
 
 
@@ -129,7 +132,7 @@ class Webhook:
 
 
 @dataclass(frozen=True)
-class Document:
+class KnownDocument:
     """A document as the source lists it, and what the projection says of it (None: nothing yet)."""
 
     listed: Row[Any]
@@ -137,7 +140,11 @@ class Document:
 
     @property
     def available(self) -> bool:
-        return self.state is not None and self.state.status == "available" and self.state.object_key is not None
+        return (
+            self.state is not None
+            and self.state.status == DocumentStatus.AVAILABLE
+            and self.state.object_key is not None
+        )
 
     @property
     def object_key(self) -> str | None:
@@ -157,7 +164,7 @@ def documents_of(
     *,
     document_id: str | None = None,
     available_only: bool = False,
-) -> list[Document]:
+) -> list[KnownDocument]:
     """The documents of a case that are seen, in the source's order; all, or the one, or the available ones."""
     wanted: dict[str, str] = {"number": str(process_number)}
     listed, states = _ALL_LISTED, _ALL_STATES
@@ -166,11 +173,13 @@ def documents_of(
         wanted["document_id"] = document_id
     by_id = {row.document_id: row for row in states.run(connection, wanted).all()}
     rows = listed.run(connection, {**wanted, "sealed": sight.sealed}).all()
-    found = [Document(row, by_id.get(row.document_id)) for row in rows]
+    found = [KnownDocument(row, by_id.get(row.document_id)) for row in rows]
     return [document for document in found if document.available] if available_only else found
 
 
-def find_available(connection: Connection, viewer: Viewer, process_number: str, document_id: str) -> Document | None:
+def find_available(
+    connection: Connection, viewer: Viewer, process_number: str, document_id: str
+) -> KnownDocument | None:
     """The document of a case that the viewer asks for with this request, when it is available."""
     sight = Sight(viewer.sealed)
     found = documents_of(connection, process_number, sight, document_id=document_id, available_only=True)
@@ -205,7 +214,7 @@ def listed_documents(
 
 def first_documents_of(
     connection: Connection, process_number: str, sight: Sight, most: int
-) -> tuple[list[Document], int]:
+) -> tuple[list[KnownDocument], int]:
     """The first documents of a case that are seen, at most ``most`` in the source's order, and how many there are."""
     wanted = {"number": str(process_number), "sealed": sight.sealed}
     listed = _FIRST_LISTED.run(connection, {**wanted, "most": most + 1}).all()
@@ -215,17 +224,19 @@ def first_documents_of(
         total = _COUNT_LISTED.run(connection, wanted).scalar_one()
         return with_states(connection, process_number, listed[:most]), total
     by_id = {row.document_id: row for row in states.all()}
-    return [Document(row, by_id.get(row.document_id)) for row in listed], total
+    return [KnownDocument(row, by_id.get(row.document_id)) for row in listed], total
 
 
-def with_states(connection: Connection, process_number: str, listed: Sequence[Row[Any]]) -> list[Document]:
+def with_states(connection: Connection, process_number: str, listed: Sequence[Row[Any]]) -> list[KnownDocument]:
     """These documents of a case, and what the projection says of them and of no others."""
     wanted = {"number": str(process_number), "ids": f"{{{','.join(row.document_id for row in listed)}}}"}
     by_id = {row.document_id: row for row in _FIRST_STATES.run(connection, wanted).all()}
-    return [Document(row, by_id.get(row.document_id)) for row in listed]
+    return [KnownDocument(row, by_id.get(row.document_id)) for row in listed]
 
 
-def available_of(connection: Connection, process_number: str, sight: Sight, most: int) -> tuple[list[Document], int]:
+def available_of(
+    connection: Connection, process_number: str, sight: Sight, most: int
+) -> tuple[list[KnownDocument], int]:
     """The first available documents of a case that are seen, at most ``most``, and how many of them there are."""
     wanted = {"number": str(process_number), "sealed": sight.sealed}
     listed = _FIRST_AVAILABLE.run(connection, {**wanted, "most": most + 1}).all()
@@ -249,4 +260,4 @@ def webhooks_of(
     wanted = {"job_id": job_id, "client_id": client_id, "subscription_id": subscription_id}
     row = _WEBHOOKS.run(connection, wanted).one()
     mine = Webhook(row.url, row.subscription_id, row.status) if row.subscription_id is not None else None
-    return row.told, mine
+    return row.has_webhook, mine

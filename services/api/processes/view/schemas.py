@@ -8,15 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.http.parameters import NumberText, UrlText
-
-JobStatusName = Literal["pending", "processing", "completed", "partial", "failed", "cancelled"]
-DocumentStatusName = Literal["pending", "processing", "available", "failed"]
-
-
-class View(BaseModel):
-    """The base of what is answered."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+from services.api.http.schemas import DocumentStatusName, JobStatusName, View
 
 
 class JobView(View):

@@ -10,11 +10,13 @@ from urllib.parse import quote
 import orjson
 from sqlalchemy import Row
 
-from services.api.access.auth import Caller
-from services.api.documents.links import LinkCache
-from services.api.jobs.model import Job, job_view
-from services.api.processes.view.repository import Document, Webhook
+from services.api.access.caller import Caller
+from services.api.jobs.model import CaseJob, job_view
+from services.api.processes.view.links import LinkCache
+from services.api.processes.view.repository import KnownDocument, Webhook
+from shared.domain.api_keys import Scope
 from shared.domain.secrecy import Sight
+from shared.domain.statuses import DocumentStatus
 from shared.domain.views import (
     ANSWER_BYTES,
     case_view,
@@ -26,19 +28,19 @@ from shared.domain.views import (
 )
 
 
-def default_document_status(job: Job | None, document_id: str, *, has_webhook: bool) -> str:
+def default_document_status(job: CaseJob | None, document_id: str, *, has_webhook: bool) -> DocumentStatus:
     """The status of a document of which the projection says nothing yet.
 
-    ``processing`` when a running job without a webhook includes it; ``pending`` when a webhook will tell, or when no
-    running job includes it (docs/architecture.md, "States").
+    ``processing`` when a running job without a webhook includes it; ``pending`` when a webhook will be called, or when
+    no running job includes it (docs/architecture.md, "States").
     """
     if job is None or job.ended or has_webhook or not job.includes(document_id):
-        return "pending"
-    return "processing"
+        return DocumentStatus.PENDING
+    return DocumentStatus.PROCESSING
 
 
 def documents_view(
-    documents: Iterable[Document], job: Job | None, links: LinkCache, sight: Sight, *, has_webhook: bool
+    documents: Iterable[KnownDocument], job: CaseJob | None, links: LinkCache, sight: Sight, *, has_webhook: bool
 ) -> list[dict[str, Any]]:
     """A DocumentView for each document, with a link where it is available: ``sight`` has left out what is not seen."""
     shown = []
@@ -76,7 +78,7 @@ def process_links(process_number: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownDocuments:
     """The documents that a view shows, and how many there are."""
 
     documents: Sequence[dict[str, Any]]
@@ -90,8 +92,8 @@ class Shown:
 def process_view(
     process_number: str,
     case: Row[Any] | None,
-    shown: Shown,
-    job: Job | None,
+    shown: ShownDocuments,
+    job: CaseJob | None,
     webhook: Webhook | None,
     *,
     stale: bool,
@@ -111,7 +113,9 @@ def process_view(
     return {**rest, "documents": shown.within(rest)}
 
 
-def status_view(process_number: str, job: Job | None, shown: Shown, *, public_url: str | None = None) -> dict[str, Any]:
+def status_view(
+    process_number: str, job: CaseJob | None, shown: ShownDocuments, *, public_url: str | None = None
+) -> dict[str, Any]:
     """The StatusView; without any job its job fields are null and its counters those of no job."""
     rest = {
         **(job_view(job, shown.total) if job is not None else _no_job(shown.total)),
@@ -122,11 +126,11 @@ def status_view(process_number: str, job: Job | None, shown: Shown, *, public_ur
     return {**rest, "documents": shown.within(rest)}
 
 
-def files_view(process_number: str, shown: Shown, *, public_url: str | None = None) -> dict[str, Any]:
+def files_view(process_number: str, shown: ShownDocuments, *, public_url: str | None = None) -> dict[str, Any]:
     """The FilesView: the available documents."""
     rest = {
         "documents_total": shown.total,
-        "documents_url": f"{documents_url(process_number, public_url)}?status=available",
+        "documents_url": f"{documents_url(process_number, public_url)}?status={DocumentStatus.AVAILABLE}",
     }
     return {**rest, "documents": shown.within(rest)}
 
@@ -149,4 +153,4 @@ def _no_job(total: int) -> dict[str, Any]:
 
 def seen_by(caller: Caller, view: dict[str, Any]) -> dict[str, Any]:
     """A ProcessView; of it the job alone (JobAnswer) for a key that may start downloads and not read."""
-    return view if caller.may("read") else {name: view[name] for name in ("process_number", "job")}
+    return view if caller.may(Scope.READ) else {name: view[name] for name in ("process_number", "job")}

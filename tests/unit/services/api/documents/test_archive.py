@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.api.documents.archive import Entry, stream_archive
+from services.api.documents.archive import ArchiveEntry, stream_archive
 
 CHUNK = 256 * 1024
 NUMBER = "1000145-91.2023.8.26.0597"
 MADE_AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def entry(index: int, size: int) -> Entry:
-    return Entry(
+def entry(index: int, size: int) -> ArchiveEntry:
+    return ArchiveEntry(
         f"{index:08d}-0000", f"key/{index}", "Petição.pdf", "application/pdf", size, "00" * 32, index, MADE_AT, index
     )
 

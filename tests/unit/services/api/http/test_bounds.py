@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.http.bounds import ADDRESS_BYTES, HEADER_FIELDS, PARAMETERS, RequestBounds
-from services.api.http.incoming import PIECE_BYTES, Incoming
 from services.api.http.problems import (
     ERRORS_SHOWN,
     BodyTooLarge,
@@ -17,6 +16,7 @@ from services.api.http.problems import (
     ValidationFailed,
 )
 from services.api.http.refusals import AddressTooLong, HeadTooLarge, TooManyParameters
+from services.api.http.request_counter import PIECE_BYTES, RequestCounter
 
 BOUNDS = RequestBounds(1000, 2000, 10, 20, 65, 60, 100)
 
@@ -54,7 +54,7 @@ def test_a_head_is_taken_up_to_each_bound(
 
 
 def test_a_body_is_counted_as_it_comes() -> None:
-    incoming = Incoming(BOUNDS)
+    incoming = RequestCounter(BOUNDS)
     incoming.begin()
     incoming.end_head()
     incoming.body(999)
@@ -65,7 +65,7 @@ def test_a_body_is_counted_as_it_comes() -> None:
 
 
 def test_bytes_that_end_nothing_are_counted_too() -> None:
-    incoming = Incoming(BOUNDS)
+    incoming = RequestCounter(BOUNDS)
     incoming.begin()
     # A header field without an end: the parser tells nothing of it.
     incoming.piece(BOUNDS.head_bytes, incoming.part)
@@ -81,7 +81,7 @@ def test_bytes_that_end_nothing_are_counted_too() -> None:
 
 
 def test_each_request_of_a_connection_is_counted_by_itself() -> None:
-    incoming = Incoming(BOUNDS)
+    incoming = RequestCounter(BOUNDS)
     for _ in range(3):
         incoming.begin()
         for _ in range(HEADER_FIELDS):

@@ -248,7 +248,7 @@ class Asked:
         self.cancelled = frozenset(cancelled)
         self.times = 0
 
-    async def read(self, _work: object) -> frozenset[str]:
+    async def autocommit(self, _work: object) -> frozenset[str]:
         self.times += 1
         return self.cancelled
 

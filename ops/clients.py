@@ -1,0 +1,158 @@
+"""Clients and their API keys in the database: made, listed and revoked."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.clock import utc_now
+from shared.db.catalog import api_keys, clients
+from shared.db.engine import make_engine
+from shared.domain.api_keys import KEY_PREFIX, Scope, hash_key, new_api_key, new_webhook_secret
+
+SCOPES: Final[tuple[str, ...]] = tuple(scope.value for scope in Scope)
+"""Every scope."""
+DEV_CLIENT: Final = "dev"
+_SHOWN: Final = len(KEY_PREFIX) + 6
+
+
+@dataclass(frozen=True)
+class DevClient:
+    """The client of a local stack, with its secrets in the clear."""
+
+    client_id: str
+    api_key: str
+    webhook_secret: str
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key as it can be listed: never the key itself."""
+
+    key_id: str
+    client_id: str
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def create_client(connection: Connection, client_id: str, name: str) -> None:
+    """Make a client with a webhook secret unless it is there."""
+    connection.execute(
+        insert(clients)
+        .values(client_id=client_id, name=name, webhook_secret=new_webhook_secret())
+        .on_conflict_do_nothing()
+    )
+
+
+def add_key(
+    connection: Connection,
+    client_id: str,
+    key: str,
+    *,
+    name: str,
+    scopes: tuple[str, ...] = SCOPES,
+    expires_at: datetime | None = None,
+) -> str:
+    """Record a key of a client, and give back its id: that of the one already there when the key is known.
+
+    Raises ValueError for a scope that there is not.
+    """
+    unknown = set(scopes) - set(SCOPES)
+    if unknown:
+        raise ValueError(f"unknown scope: {', '.join(sorted(unknown))} (there are {', '.join(SCOPES)})")
+    key_id = str(uuid.uuid4())
+    connection.execute(
+        insert(api_keys)
+        .values(
+            key_id=key_id,
+            client_id=client_id,
+            name=name,
+            prefix=key[:_SHOWN],
+            key_hash=hash_key(key),
+            scopes=list(scopes),
+            expires_at=expires_at,
+        )
+        .on_conflict_do_nothing()
+    )
+    found: str = connection.execute(select(api_keys.c.key_id).where(api_keys.c.key_hash == hash_key(key))).scalar_one()
+    return found
+
+
+@contextmanager
+def _owner(owner_url: str) -> Iterator[Connection]:
+    engine = make_engine(owner_url, application_name="autos-cli", pool_size=1)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def ensure_dev_client(owner_url: str, *, api_key: str | None = None) -> DevClient:
+    """The client of a local stack, made unless it is there; ``api_key`` is the one that the stack kept."""
+    key = api_key or new_api_key()
+    with _owner(owner_url) as connection:
+        create_client(connection, DEV_CLIENT, "local development")
+        key_id = add_key(connection, DEV_CLIENT, key, name="local stack")
+        # A stack that was made by an older version keeps its key, which has every scope there is now.
+        connection.execute(update(api_keys).where(api_keys.c.key_id == key_id).values(scopes=list(SCOPES)))
+        secret = connection.execute(
+            select(clients.c.webhook_secret).where(clients.c.client_id == DEV_CLIENT)
+        ).scalar_one()
+    return DevClient(DEV_CLIENT, key, secret)
+
+
+def create_key(
+    owner_url: str,
+    client_id: str,
+    *,
+    name: str,
+    scopes: tuple[str, ...] = SCOPES,
+    expires_at: datetime | None = None,
+) -> tuple[str, str]:
+    """Make a key, and its client unless it is there: the key's id and the key, which cannot be shown again."""
+    key = new_api_key()
+    with _owner(owner_url) as connection:
+        create_client(connection, client_id, client_id)
+        return add_key(connection, client_id, key, name=name, scopes=scopes, expires_at=expires_at), key
+
+
+def list_keys(owner_url: str) -> list[ApiKey]:
+    """Every key, newest first."""
+    with _owner(owner_url) as connection:
+        rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at.desc())).all()
+    return [
+        ApiKey(
+            row.key_id,
+            row.client_id,
+            row.name,
+            row.prefix,
+            tuple(row.scopes),
+            row.created_at,
+            row.expires_at,
+            row.revoked_at,
+        )
+        for row in rows
+    ]
+
+
+def revoke_key(owner_url: str, key_id: str) -> bool:
+    """End a key now; False when there is no such key that still works."""
+    with _owner(owner_url) as connection:
+        result = connection.execute(
+            update(api_keys)
+            .where(api_keys.c.key_id == key_id, api_keys.c.revoked_at.is_(None))
+            .values(revoked_at=utc_now())
+        )
+        return result.rowcount == 1

@@ -1,0 +1,98 @@
+"""Makes the parts of an application and puts them together. Nothing is dialled here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry
+
+from services.api.access.keys import ApiKeys
+from services.api.deliveries.service import DeliveryService
+from services.api.documents.service import DocumentService
+from services.api.health.checks import Readiness
+from services.api.health.probes import probes
+from services.api.http.open_requests import OpenStreams, OpenWaits
+from services.api.http.provided import Parts
+from services.api.metrics import ApiMetrics
+from services.api.processes.follow.changes import CaseChanges
+from services.api.processes.follow.follower import CaseFollower
+from services.api.processes.job_by_id import JobService
+from services.api.processes.request.batch import BatchService
+from services.api.processes.request.rules import RequestRules
+from services.api.processes.request.service import CaseService
+from services.api.processes.request.source_reader import SourceReader
+from services.api.processes.view.case_list import CaseList
+from services.api.processes.view.links import LinkCache
+from services.api.processes.view.objects import DocumentObjects
+from services.api.processes.view.pages import CasePages
+from services.api.settings import ApiSettings
+from services.api.webhooks.service import WebhookService
+from services.api.webhooks.urls import WebhookUrls
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.http.dial import WebhookCaller
+from shared.http.guard import GuardPolicy, Resolver
+from shared.storage.presigning import make_links
+from shared.storage.sizes import ObjectSizes
+from shared.storage.store import make_store
+from sources.changes import TellsChanges
+
+
+class ApiSource(TellsChanges, Protocol):
+    """A source that the application closes at its end."""
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+
+
+def make_parts(
+    settings: ApiSettings, source: ApiSource, clock: Clock, registry: CollectorRegistry, resolver: Resolver
+) -> Parts:
+    """Every part of an application with these settings."""
+    parts = Parts(clock)
+    parts.add(settings)
+    parts.add(ApiMetrics(registry))
+    database = parts.add(
+        Database.connect(
+            settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size, beside=True
+        )
+    )
+    parts.add(ApiKeys(database, clock))
+    parts.add(DeliveryService(database, clock))
+    parts.add(OpenStreams(settings.streams_per_client))
+    parts.add(OpenWaits(settings.waits_per_client))
+    _add_cases(parts, source)
+    _add_documents(parts)
+    _add_webhooks(parts, resolver)
+    return parts
+
+
+def _add_cases(parts: Parts, source: ApiSource) -> None:
+    settings, database, clock, metrics = parts.get(ApiSettings), parts.get(Database), parts.clock, parts.get(ApiMetrics)
+    links = parts.add(LinkCache(make_links(settings, clock), clock, settings.api_public_url))
+    changes = parts.add(CaseChanges(settings.database_url))
+    reader = parts.add(SourceReader(source, clock, settings.source_deadline_seconds, metrics))
+    rules = RequestRules.from_settings(settings)
+    cases = parts.add(CaseService(database, reader, links, clock, rules, metrics))
+    parts.add(BatchService(cases))
+    parts.add(CaseFollower(database, changes, links, clock))
+    parts.add(CaseList(database))
+    parts.add(CasePages(database, links))
+    parts.add(JobService(database, links, clock))
+
+
+def _add_documents(parts: Parts) -> None:
+    settings, database = parts.get(ApiSettings), parts.get(Database)
+    store = parts.add(make_store(settings))
+    objects = parts.add(DocumentObjects(database, ObjectSizes(store)))
+    parts.add(DocumentService(database, parts.get(LinkCache), store, objects, parts.clock))
+    parts.add(Readiness(probes(settings, database, store), needed={"database"}))
+
+
+def _add_webhooks(parts: Parts, resolver: Resolver) -> None:
+    settings, database = parts.get(ApiSettings), parts.get(Database)
+    policy = GuardPolicy.from_settings(settings)
+    urls = parts.add(WebhookUrls(policy, resolver))
+    caller = parts.add(WebhookCaller(policy, timeout=settings.webhook_timeout_seconds, resolver=resolver))
+    limit = RequestRules.from_settings(settings).limit
+    parts.add(WebhookService(database, parts.clock, urls, caller, limit, signing_key=settings.signing_key))

@@ -1,0 +1,140 @@
+"""The content of documents: a link to one, its bytes, and the bytes of an archive of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import Depends
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+from sqlalchemy import Connection
+
+from services.api.documents.archive import ArchiveEntry, stream_archive
+from services.api.documents.ranges import ByteRange
+from services.api.http.problems import DocumentNotAvailable, DocumentNotFoundProblem, ServiceUnavailable
+from services.api.http.provided import provided
+from services.api.processes.view.case_parts import sight_for
+from services.api.processes.view.links import LinkCache
+from services.api.processes.view.objects import DocumentObjects, gone
+from services.api.processes.view.repository import KnownDocument, documents_of
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.domain.secrecy import Sight, Viewer
+
+_CHUNK_BYTES: Final = 256 * 1024
+
+
+class DocumentService:
+    """The documents of the cases that a viewer sees. Every method raises ProcessUnknown for any other case."""
+
+    def __init__(
+        self, database: Database, links: LinkCache, store: S3Store, objects: DocumentObjects, clock: Clock
+    ) -> None:
+        self._database = database
+        self._links = links
+        self._store = store
+        self._objects = objects
+        self._clock = clock
+
+    async def find(self, viewer: Viewer, process_number: str, document_id: str) -> tuple[Sight, KnownDocument]:
+        """An available document, and what the viewer sees of its case.
+
+        Raises DocumentNotFoundProblem and DocumentNotAvailable.
+        """
+
+        def read(connection: Connection) -> tuple[Sight, list[KnownDocument]]:
+            sight = sight_for(connection, viewer, process_number)
+            return sight, documents_of(connection, process_number, sight, document_id=document_id)
+
+        sight, found = await self._database.snapshot(read)
+        if not found:
+            raise DocumentNotFoundProblem
+        if not found[0].available:
+            raise DocumentNotAvailable
+        return sight, found[0]
+
+    async def link(self, process_number: str, document: KnownDocument, sight: Sight) -> str:
+        """A presigned link to an available document. Raises DocumentGone."""
+        listed, state = document.listed, document.state
+        assert state is not None
+        if await self._objects.is_gone(document):
+            raise gone(process_number, listed.document_id)
+        sealed = sight.is_sealed(listed.secrecy_level)
+        return self._links.get(state.object_key, listed.name, state.content_type, sealed=sealed).url
+
+    async def content(
+        self, process_number: str, document: KnownDocument, wanted: ByteRange | None
+    ) -> AsyncIterator[bytes]:
+        """The bytes of an available document, or a range of them, once the store has answered.
+
+        Raises DocumentGone, and ServiceUnavailable when the store is away.
+        """
+        state = document.state
+        assert state is not None
+        try:
+            return await self._open(state.object_key, wanted, size=int(state.size))
+        except ServiceUnavailable:
+            if await self._objects.is_gone(document):
+                raise gone(process_number, document.listed.document_id) from None
+            raise
+
+    async def archive(self, viewer: Viewer, process_number: str) -> AsyncIterator[bytes]:
+        """The bytes of a ZIP with the available documents of a case.
+
+        Raises DocumentGone when one of them is, and ServiceUnavailable when the store is away.
+        """
+
+        def read(connection: Connection) -> tuple[Sight, list[KnownDocument]]:
+            sight = sight_for(connection, viewer, process_number)
+            return sight, documents_of(connection, process_number, sight, available_only=True)
+
+        sight, documents = await self._database.snapshot(read)
+        await self._objects.refuse_gone(process_number, documents)
+        entries = [_entry(document, sight) for document in documents]
+
+        async def open_object(key: str) -> AsyncIterator[bytes]:
+            async for chunk in await self._open(key, None):
+                yield chunk
+
+        return stream_archive(process_number, entries, open_object, self._clock())
+
+    async def _open(self, key: str, wanted: ByteRange | None, *, size: int | None = None) -> AsyncIterator[bytes]:
+        """The object's bytes, once the store has answered.
+
+        Raises ServiceUnavailable when the store is away, and when the object has not ``size`` bytes: why that is so
+        is asked apart (:meth:`DocumentObjects.is_gone`).
+        """
+        away = ServiceUnavailable("the object store is away, try again", headers={"Retry-After": "2"})
+        try:
+            options = {"range": (wanted.start, wanted.end)} if wanted is not None else {}
+            result = await self._store.get_async(key, options=options)  # type: ignore[arg-type]
+        except (BaseError, OSError) as error:
+            raise away from error
+        if size is not None and result.meta["size"] != size:
+            raise away
+
+        async def chunks() -> AsyncIterator[bytes]:
+            async for chunk in result.stream(min_chunk_size=_CHUNK_BYTES):
+                yield bytes(chunk)
+
+        return chunks()
+
+
+Documents = Annotated[DocumentService, Depends(provided(DocumentService))]
+
+
+def _entry(document: KnownDocument, sight: Sight) -> ArchiveEntry:
+    listed, state = document.listed, document.state
+    assert state is not None
+    return ArchiveEntry(
+        listed.document_id,
+        state.object_key,
+        listed.name,
+        state.content_type,
+        int(state.size),
+        state.sha256,
+        listed.sequence,
+        listed.filed_at,
+        sight.left_out.place(listed.position),
+    )

@@ -1,0 +1,81 @@
+"""What readiness asks: the database, the broker, the object store, the outboxes, and whether the source forbids us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka.admin import AdminClient
+from obstore.store import S3Store
+from sqlalchemy import select
+
+from services.api.health.checks import Check, CheckFailed
+from services.api.settings import ApiSettings
+from shared.db import source_forbidden
+from shared.db.catalog import jobs
+from shared.db.engine import Database
+from shared.errors import InfrastructureAway
+from shared.kafka.config import common_config
+from shared.outbox.operating import standings
+
+_BROKER_SECONDS: Final = 2.0
+
+
+def probes(settings: ApiSettings, database: Database, store: S3Store) -> Mapping[str, Check]:
+    """The checks of one api process, by the names that ``/health/ready`` shows."""
+    return {
+        "database": _database(database),
+        "broker": _broker(settings),
+        "object_store": _object_store(store),
+        "outbox": _outboxes(database),
+        "source": _source(database),
+    }
+
+
+def _database(database: Database) -> Check:
+    async def ask() -> None:
+        # A table of ours: before the migrations no request can be answered.
+        await database.autocommit(lambda connection: connection.execute(select(jobs.c.job_id).limit(1)))
+
+    return ask
+
+
+def _broker(settings: ApiSettings) -> Check:
+    client = AdminClient(common_config(settings.kafka_bootstrap_servers, settings.kafka_config))
+
+    async def ask() -> None:
+        await asyncio.to_thread(client.list_topics, timeout=_BROKER_SECONDS)
+
+    return ask
+
+
+def _object_store(store: S3Store) -> Check:
+    async def ask() -> None:
+        # An empty prefix: an answer means that the bucket is there and the keys are right.
+        async for _ in store.list("health/", chunk_size=1):
+            break
+
+    return ask
+
+
+def _outboxes(database: Database) -> Check:
+    async def ask() -> None:
+        stalled = [one for one in await database.autocommit(standings) if one.stalled]
+        if stalled:
+            waits = (f"{one.schema}: the oldest event waits for {one.seconds:.0f} s" for one in stalled)
+            raise CheckFailed("; ".join(waits))
+
+    return ask
+
+
+def _source(database: Database) -> Check:
+    async def ask() -> None:
+        try:
+            forbidden = await database.autocommit(source_forbidden.forbidden_for)
+        except InfrastructureAway:
+            return  # the check of the database says so
+        if forbidden is not None:
+            raise CheckFailed(f"source_forbidden: a firewall has forbidden everything for {forbidden:.0f} s")
+
+    return ask

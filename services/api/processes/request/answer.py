@@ -1,0 +1,103 @@
+"""What became of a request for a case, and what is read to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from services.api.access import rate_limit as ratelimit
+from services.api.http.problems import Problem
+from services.api.jobs.model import CaseJob
+from services.api.processes.request.ask import Ask
+from services.api.processes.view import repository
+from services.api.processes.view.case_parts import CaseParts, read_case
+from services.api.processes.view.version import CaseVersion
+from shared.db.visibility import with_left_out
+from shared.domain.secrecy import Sight
+
+
+class OutcomeKind(StrEnum):
+    """What became of a request; also in the entries of a batch, where a request may be refused."""
+
+    ACCEPTED = "accepted"
+    """A job was started."""
+    JOINED = "joined"
+    """A job is running."""
+    STORED = "stored"
+    """What is stored answers the request."""
+    REFUSED = "refused"
+    """A problem says why."""
+
+
+@dataclass(frozen=True)
+class RequestOutcome:
+    """What became of a request."""
+
+    kind: OutcomeKind
+    job: CaseJob | None
+    version: CaseVersion
+    is_stored: bool
+    """Whether anything of the case is stored yet."""
+    is_stale: bool
+    """Whether what is stored should have been read again, but could not be."""
+    subscription_id: str | None
+    allowance: ratelimit.Allowance | None
+    sight: Sight
+    """What the client sees of the case."""
+
+
+@dataclass(frozen=True)
+class RequestRefusal:
+    """Why a request was not carried out, and how the client's limit stands, where the request asked that."""
+
+    problem: Problem
+    allowance: ratelimit.Allowance | None
+
+
+@dataclass(frozen=True)
+class CaseAnswer:
+    """The ProcessView, and what it is tagged and headed with."""
+
+    view: dict[str, Any]
+    outcome: RequestOutcome
+    headers: dict[str, str]
+
+
+Shown = TypeVar("Shown")
+
+Show = Callable[[Connection, RequestOutcome], Shown]
+"""Reads what is shown of a case, in the transaction of the outcome."""
+
+
+def show_nothing(_connection: Connection, _outcome: RequestOutcome) -> None:
+    """For a request whose answer has no case in it."""
+
+
+def show_case(connection: Connection, outcome: RequestOutcome, ask: Ask) -> CaseParts:
+    """What the ProcessView of an outcome is made of."""
+    has_webhook, webhook = _webhooks(connection, outcome, ask)
+    return read_case(
+        connection,
+        ask.number,
+        with_left_out(connection, ask.number, outcome.sight),
+        outcome.job,
+        webhook,
+        has_webhook=has_webhook,
+        stale=outcome.is_stale and outcome.is_stored,
+        documents=ask.documents,
+    )
+
+
+def _webhooks(connection: Connection, outcome: RequestOutcome, ask: Ask) -> tuple[bool, repository.Webhook | None]:
+    if outcome.job is None:
+        return False, None
+    if outcome.kind is not OutcomeKind.ACCEPTED:
+        return repository.webhooks_of(connection, outcome.job.job_id, ask.client_id, outcome.subscription_id)
+    # A job of this very request: nobody else can have a webhook on it yet.
+    if ask.webhook_url is None or outcome.subscription_id is None:
+        return False, None
+    return True, repository.Webhook(ask.webhook_url, outcome.subscription_id, None)

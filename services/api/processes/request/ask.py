@@ -1,0 +1,50 @@
+"""What a client asks for: of one case, or of each of many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from shared.domain.cnj import ProcessNumber
+from shared.domain.secrecy import Viewer
+from shared.domain.statuses import JobScope
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskTemplate:
+    """What a client wants, without the case that it wants it of. ``document_id`` None means the whole case."""
+
+    viewer: Viewer
+    asked_at: datetime
+    traceparent: str
+    webhook_url: str | None = None
+    download: bool = True
+    refresh: bool = False
+    retry_failed: bool = False
+    document_id: str | None = None
+    documents: bool = True
+    """Show the documents in the answer."""
+    lost: bool = False
+    """The document is said to be available, and its object is not in the store as recorded."""
+    defer: bool = False
+    """Leave reading the source to the job: for many cases at once."""
+
+    def of(self, number: ProcessNumber) -> Ask:
+        """The same of this case."""
+        return Ask(number=number, **{field.name: getattr(self, field.name) for field in fields(AskTemplate)})
+
+    @property
+    def client_id(self) -> str:
+        return self.viewer.client_id
+
+    @property
+    def scope(self) -> str:
+        """The scope of a job that this starts."""
+        return JobScope.WHOLE_CASE if self.document_id is None else self.document_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask(AskTemplate):
+    """What a client wants of one case."""
+
+    number: ProcessNumber

@@ -125,7 +125,7 @@ def ps(data_dir: DataDir = None) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)

@@ -1,6 +1,6 @@
 """What a source offers, in our own model: a case by its number, and a document by its address in the case.
 
-A source is added in :mod:`sources.registry`; docs/adr tells how (a second source). Every method raises only errors of
+A source is added in :mod:`sources.registry` (docs/adr/0024-a-second-source.md). Every method raises only errors of
 :mod:`sources.errors`, whose classes say what a caller does about each.
 """
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -27,14 +27,22 @@ def wait_until(predicate: Callable[[], T], timeout: float = 10.0, what: str = ""
         time.sleep(_STEP_SECONDS)
 
 
-async def wait_until_async(predicate: Callable[[], T | Awaitable[T]], timeout: float = 10.0, what: str = "") -> T:
+@overload
+async def wait_until_async(predicate: Callable[[], Awaitable[T]], timeout: float = 10.0, what: str = "") -> T: ...
+
+
+@overload
+async def wait_until_async(predicate: Callable[[], T], timeout: float = 10.0, what: str = "") -> T: ...
+
+
+async def wait_until_async(predicate: Callable[[], Any], timeout: float = 10.0, what: str = "") -> Any:
     """As :func:`wait_until`, for a function or a coroutine function, without blocking the loop."""
     deadline = time.monotonic() + timeout
     while True:
         answer = predicate()
         value: Any = await answer if inspect.isawaitable(answer) else answer
         if value:
-            return value  # type: ignore[no-any-return]
+            return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout:g} s: {what or _described(predicate)} (last value: {value!r})")
         await asyncio.sleep(_STEP_SECONDS)

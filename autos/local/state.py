@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, Final
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from autos.local.keepsakes import read_json, write_json
 from autos.local.supervisor import Child

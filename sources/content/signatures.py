@@ -77,7 +77,7 @@ _LOOKED_AT: Final = 2048
 _CONTROLS: Final = frozenset(range(32)) - {9, 10, 12, 13, 27}
 
 
-def sniff(head: bytes) -> str | None:
+def sniff(head: bytes) -> str | None:  # noqa: C901 - one line a type
     """The media type of a body that begins with ``head`` (a few kB are enough); None when it cannot be told.
 
     Only what stands first counts: a %PDF- further on is something inside of something else (see :func:`late_pdf`).

@@ -47,7 +47,11 @@ async def test_kill_in_the_middle_of_a_case_loses_nothing_and_repeats_little(ben
     allowed = 0
     for share in (0.25, 0.5):
         with bench.process(**NARROW) as process:
-            await wait_until_async(lambda share=share: len(available(bench, job)) >= share * DOCUMENTS, 60)
+
+            def has_share(wanted: float = share * DOCUMENTS) -> bool:
+                return len(available(bench, job)) >= wanted
+
+            await wait_until_async(has_share, 60)
             process.kill()
             process.wait()
         allowed += at_risk(bench, job)

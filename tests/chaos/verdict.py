@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -83,8 +84,7 @@ def deliveries_of(product: Product, number: str) -> list[dict[str, Any]]:
 def check_webhooks(product: Product, cases: Sequence[Case], path: str) -> Webhooks:
     """Each case has one delivery, delivered; every request too many has a reason."""
     deliveries = [
-        wait_until(lambda case=case: _delivered(product, case), SETTLE_SECONDS, f"delivery {case.number}")
-        for case in cases
+        wait_until(partial(_delivered, product, case), SETTLE_SECONDS, f"delivery {case.number}") for case in cases
     ]
     # Only now: what was on its way at the end of the storm has come.
     received = product.receiver.received(path)

@@ -25,7 +25,8 @@ def test_a_long_poll_follows_a_case_to_its_end(product: Product, process_number:
     number = process_number()
     product.simulator.put_case(number, documents=8, size=10_000, latency=0.1)
     ask(product, number)
-    tag, seen = "", []
+    tag = ""
+    seen: list[Any] = []
     while not seen or seen[-1]["status"] not in ENDED:
         answer = product.client.get(
             f"/processes/{number}/status", params={"wait": 20}, headers={"If-None-Match": tag} if tag else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from autos.local.pdpj.control import Failure, FailureKind
 from tests.e2e.journey import ask, autos, check_files, files
@@ -90,7 +91,10 @@ def test_the_projection_is_rebuilt_while_the_product_runs(product: Product, proc
 
     after = product.status(number)
     volatile = {"download_url", "download_url_expires_at"}
-    strip = lambda view: [{k: v for k, v in doc.items() if k not in volatile} for doc in view.pop("documents")]  # noqa: E731
+
+    def strip(view: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{k: v for k, v in doc.items() if k not in volatile} for doc in view.pop("documents")]
+
     assert strip(before) == strip(after)
     assert before == after
     ask(product, later)

@@ -77,7 +77,7 @@ def test_every_request_of_the_collection_passes_its_tests(
 
 
 def _request_ids(items: list[dict[str, Any]]) -> list[str]:
-    found = []
+    found: list[Any] = []
     for item in items:
         found += _request_ids(item["item"]) if "item" in item else [item["id"]]
     return found

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 
@@ -60,7 +61,8 @@ def test_a_long_poll_at_one_replica_hears_of_what_was_asked_at_the_other(
     ask(product, number)
     headers = {"authorization": f"Bearer {product.api_key}"}
     with httpx.Client(base_url=product.api_urls[1], headers=headers, timeout=60, trust_env=False) as other:
-        tag, seen = "", []
+        tag = ""
+        seen: list[Any] = []
         while not seen or seen[-1] not in ENDED:
             # Each is answered by a change, long before its thirty seconds are over.
             answer = other.get(f"/processes/{number}/status?wait=30", headers={"if-none-match": tag}, timeout=20)

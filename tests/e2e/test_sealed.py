@@ -39,7 +39,9 @@ def values(product: Product, topic: str) -> list[bytes]:
             if record.error() is None:
                 found.append(record.value() or b"")
             else:
-                assert record.error().code() == KafkaError._PARTITION_EOF
+                error = record.error()
+                assert error is not None
+                assert error.code() == KafkaError._PARTITION_EOF
                 over += 1
         return found
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 SERVICES: Final = ("api", "downloader", "status", "notifier")
 _STEP_SECONDS: Final = 0.05

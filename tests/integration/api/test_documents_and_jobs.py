@@ -7,6 +7,7 @@ import io
 import uuid
 import zipfile
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +28,7 @@ from tests.support import wait_until_async
 BODY = b"%PDF-1.7 " + bytes(range(256)) * 4096
 
 
-async def put(app_store: object, view: dict, progress: Progress, body: bytes = BODY) -> list[str]:
+async def put(app_store: object, view: dict[str, Any], progress: Progress, body: bytes = BODY) -> list[str]:
     """Store a body for every document of a case and tell the projection."""
     identities = [document["id"] for document in view["documents"]]
     progress.plan(view, len(identities))

@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import confluent_kafka
 import orjson
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, text
 
@@ -209,11 +209,13 @@ class Bench:
         """Everything heard so far."""
         for message in self._ears.consume(5_000, timeout=0.01):
             assert message.error() is None, message.error()
-            headers = dict(message.headers() or [])
+            headers = {name: bytes(value or b"") for name, value in cast(Any, message.headers() or [])}
             kind = headers.get("ce_type", b"").decode()
             value = message.value()
             readable = orjson.loads(value) if value and value[:1] == b"{" else {"raw": value}
-            self.heard.append(Heard(message.topic(), kind.removeprefix("autos."), message.key(), readable, headers))
+            self.heard.append(
+                Heard(str(message.topic()), kind.removeprefix("autos."), message.key(), readable, headers)
+            )
         return self.heard
 
     def told(self, job_id: str, *kinds: str) -> list[dict[str, Any]]:
@@ -231,8 +233,7 @@ class Bench:
         def all_ended() -> dict[str, str] | None:
             planned = self.told(job_id, "job.planned")
             last = {event["document_id"]: event for event in self.told(job_id, *ends)}
-            missing = planned and planned[0]["total_documents"] - planned[0]["already_available"]
-            if not planned or len(last) < missing:
+            if not planned or len(last) < planned[0]["total_documents"] - planned[0]["already_available"]:
                 return None
             return {name: event.get("error_code") or "available" for name, event in last.items()} | {"": ""}
 
@@ -275,7 +276,7 @@ class Bench:
         admin = AdminClient(common_config(self.servers.bootstrap_servers))
         found = admin.list_topics(timeout=10).topics
         partitions = [TopicPartition(name, index) for name in names for index in found[name].partitions]
-        asked = dict.fromkeys(partitions, OffsetSpec.latest())
+        asked: dict[TopicPartition, Any] = dict.fromkeys(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
         def answered() -> list[TopicPartition]:
             try:

@@ -136,6 +136,7 @@ async def test_a_poison_record_goes_to_the_dead_topic_and_the_rest_goes_on(bench
         job = await bench.ask(number)
         assert set((await bench.ended(job)).values()) == {"available"}
         dead = await wait_until_async(lambda: dead_letters(bench), 10)
+    assert dead is not None
     assert dead[topics.DOCUMENT_DEAD].headers["autos_error"] == b"not_json"
     assert dead[topics.PROCESS_DEAD].headers["autos_error"] == b"wrong_schema"
 

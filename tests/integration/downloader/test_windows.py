@@ -6,6 +6,8 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from autos.local.pdpj.control import Failure, FailureKind
 from services.downloader.planner.plan_rows import find_stalled, forget_ended
 from services.downloader.planner.upkeep import Upkeep
 from services.downloader.records import Reports
+from services.downloader.worker import Worker
 from shared.clock import utc_now
 from shared.events import topics
 from tests.integration.downloader.bench import Bench
@@ -87,14 +90,17 @@ async def test_so_many_of_a_case_at_once_over_two_workers_and_two_jobs(bench: Be
         bench.worker(**options) as one,
         bench.worker(**options, replica=f"{bench.prefix}.two") as two,
     ):
-        held = lambda worker: set(worker._fetcher.assignment)  # noqa: E731
+
+        def held(worker: Worker) -> set[Any]:
+            return set(worker._fetcher.assignment)
+
         await wait_until_async(lambda: len(held(one)) == len(held(two)) == 24, 30, "both have half")
         for worker in (one, two):
             # The partitions of a case are with one worker, those of its retries too.
             assert len({partition for _, partition in held(worker)}) == 6
         first = [await bench.ask(number) for number in numbers]
         for job in first:
-            await wait_until_async(lambda job=job: bench.told(job, "job.planned"), 20)  # type: ignore[misc]
+            await wait_until_async(partial(bench.told, job, "job.planned"), 20)
         second = [await bench.ask(number, discover=False) for number in numbers]
         for job in (*first, *second):
             assert set((await bench.ended(job)).values()) == {"available"}
@@ -116,7 +122,7 @@ async def test_a_small_case_passes_ten_large_ones_in_its_partition(bench: Bench)
     async with bench.worker(download_window=WINDOW, download_read_ahead=16 * WINDOW, download_concurrency=16):
         jobs = [await bench.ask(number) for number in large]
         for job in jobs:
-            await wait_until_async(lambda job=job: bench.told(job, "job.planned"), 30)  # type: ignore[misc]
+            await wait_until_async(partial(bench.told, job, "job.planned"), 30)
         job = await bench.ask(small)
         assert set((await bench.ended(job)).values()) == {"available"}
         others = taken()
@@ -183,7 +189,10 @@ async def test_a_window_that_nobody_asks_for_is_asked_for_again(bench: Bench) ->
             )
         upkeep = Upkeep(bench.database, bench.producer, Reports(utc_now))
         assert await upkeep.once() == 1
-        told = lambda: {event["document_id"] for event in bench.told(job, "document.available")}  # noqa: E731
+
+        def told() -> set[str]:
+            return {event["document_id"] for event in bench.told(job, "document.available")}
+
         await wait_until_async(lambda: told() == set(everything[WINDOW:]), 20)
         await bench.sql("UPDATE progress.jobs SET completed_documents = 20 WHERE job_id = :j", j=job)
         stalled = await bench.database.run(lambda connection: list(find_stalled(connection, timedelta(minutes=2))))

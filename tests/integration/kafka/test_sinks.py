@@ -226,7 +226,7 @@ class Watched(Client):
 
     noted: list[str]
 
-    def produce(self, topic: str, on_delivery: Any = None, **more: Any) -> None:
+    def produce(self, topic: str, on_delivery: Any = None, **more: Any) -> None:  # type: ignore[override]
         def acknowledged(error: Any, message: Any) -> None:
             self.noted.append("refused" if error else "acknowledged")
             on_delivery(error, message)

@@ -39,7 +39,7 @@ class Mailbox:
         self.messages: list[Message] = []
         self.port = 0
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name that aiosmtpd calls
         content = envelope.content
         assert isinstance(content, bytes)
         self.messages.append(message_from_bytes(content))

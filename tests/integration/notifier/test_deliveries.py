@@ -8,6 +8,7 @@ import contextlib
 import uuid
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from urllib.parse import quote
 
 import pytest
@@ -401,7 +402,7 @@ async def test_a_dead_endpoint_delays_nobody_else(world: World, running: Running
         for _ in range(5):
             started = loop.time()
             delivery = await world.start(healthy.url, client)
-            await wait_until_async(lambda wanted=delivery: healthy.of(wanted))
+            await wait_until_async(partial(healthy.of, delivery))
             assert healthy.of(delivery)[0].at - started < 1.0
         assert dead.most_in_flight == 4
 

@@ -8,8 +8,9 @@ import orjson
 import pytest
 from sqlalchemy import Engine, update
 
-from services.notifier.sending.bodies import BodyKey, WebhookBodies
-from services.notifier.sending.payload import BodyForm
+from services.notifier.domain.body_form import BodyForm
+from services.notifier.sending.bodies import WebhookBodies
+from services.notifier.sending.payload import BodyKey
 from shared.clock import utc_now
 from shared.db import catalog
 from shared.db.delivery import completions

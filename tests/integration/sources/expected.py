@@ -7,9 +7,9 @@ from typing import Any, Final
 from autos.local.pdpj.control import FailureKind, OddityKind
 from shared.domain import cnj
 from shared.domain.case import CaseDocument
+from sources.base import CourtSource
 from sources.content.judgement import Listed
 from sources.errors import SourceError
-from sources.pdpj.client import CourtSource
 
 NUMBER: Final = cnj.make(4200, 2024, 8, 26, 100)
 SIZE: Final = 90_000

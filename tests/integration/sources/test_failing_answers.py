@@ -9,6 +9,7 @@ import pytest
 from autos.local.pdpj.control import ContentKind, ExplicitDocument, Failure, FailureKind, SimulatorControl
 from sources.errors import SourceError
 from sources.pdpj.settings import Api
+from tests.integration.sources.conftest import MakeSource
 from tests.integration.sources.expected import FAILURES, NUMBER, SIZE, outcome_of, told
 
 pytestmark = pytest.mark.timeout(60)
@@ -19,7 +20,7 @@ BOTH_FAILURES: Final = [(api, kind) for kind in FAILURES for api in Api if api i
 
 
 @pytest.mark.parametrize(("api", "kind"), BOTH_FAILURES)
-async def test_a_failing_answer(pdpj: SimulatorControl, make_source, api: Api, kind: FailureKind) -> None:
+async def test_a_failing_answer(pdpj: SimulatorControl, make_source: MakeSource, api: Api, kind: FailureKind) -> None:
     content = ContentKind.HTML if kind is FailureKind.OTHER_CHARSET else ContentKind.PDF
     documents = [ExplicitDocument(kind=content, size=SIZE)]
     source = make_source(api)
@@ -44,7 +45,7 @@ async def test_a_failing_answer(pdpj: SimulatorControl, make_source, api: Api, k
 @pytest.mark.parametrize("kind", [FailureKind.JSON_ERROR, FailureKind.FIREWALL_F5, FailureKind.LOGIN_KEYCLOAK])
 @pytest.mark.parametrize("content_type", ["application/pdf", "application/octet-stream", "text/plain"])
 async def test_what_comes_in_place_of_a_document_is_known_whatever_its_type_says(
-    pdpj: SimulatorControl, make_source, kind: FailureKind, content_type: str
+    pdpj: SimulatorControl, make_source: MakeSource, kind: FailureKind, content_type: str
 ) -> None:
     failure = Failure(kind=kind, content_type=content_type)
     pdpj.put_case(NUMBER, documents=[ExplicitDocument(kind=ContentKind.PDF, size=SIZE)], failures=[failure])
@@ -59,7 +60,7 @@ async def test_what_comes_in_place_of_a_document_is_known_whatever_its_type_says
      FailureKind.NO_ACCESS_403, FailureKind.SHORT_BODY],
 )  # fmt: skip
 async def test_a_list_that_fails_costs_the_lakes_case_nothing(
-    pdpj: SimulatorControl, make_source, kind: FailureKind
+    pdpj: SimulatorControl, make_source: MakeSource, kind: FailureKind
 ) -> None:
     pdpj.put_case(NUMBER, documents=4, failures=[Failure(kind=kind, on="list")])
     case = await make_source(Api.DATA_LAKE).fetch_case(NUMBER)
@@ -81,7 +82,7 @@ async def test_a_list_that_fails_costs_the_lakes_case_nothing(
     ],
 )
 async def test_only_the_lakes_search_says_that_a_case_is_absent(
-    pdpj: SimulatorControl, make_source, kind: FailureKind | None, seen: str
+    pdpj: SimulatorControl, make_source: MakeSource, kind: FailureKind | None, seen: str
 ) -> None:
     failures = [Failure(kind=kind, on="search")] if kind is not None else []
     pdpj.put_case(NUMBER, exists=False, failures=failures)

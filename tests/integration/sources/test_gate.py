@@ -9,10 +9,11 @@ import pytest
 from autos.local.pdpj.control import Failure, FailureKind, SimulatorControl, SourceSetting
 from shared.domain import cnj
 from shared.domain.case import CaseDocument
+from sources.base import CourtSource
 from sources.errors import SourceError, Verdict
 from sources.gate.breaker import BreakerPolicy, BreakerState
 from sources.gate.limiter import SourceGate
-from sources.pdpj.client import CourtSource
+from tests.integration.sources.conftest import MakeSource
 from tests.support import wait_until_async
 
 pytestmark = pytest.mark.timeout(90)
@@ -26,14 +27,14 @@ async def fetched(source: CourtSource, document: CaseDocument) -> int:
     """Bytes of the document; asks again only while the source is away, as the fetcher does."""
     while True:
         try:
-            async with source.open_document(document.source_path) as stream:
+            async with source.open_document(document.source_path or "") as stream:
                 return sum([len(piece) async for piece in stream.aiter_bytes()])
         except SourceError as error:
             if error.verdict is not Verdict.SOURCE_AWAY:
                 raise
 
 
-async def test_the_source_never_sees_more_than_the_limit(pdpj: SimulatorControl, make_source) -> None:
+async def test_the_source_never_sees_more_than_the_limit(pdpj: SimulatorControl, make_source: MakeSource) -> None:
     pdpj.put_case(NUMBER, documents=60, size=20_000, latency=0.01)
     source = make_source(limiter=SourceGate(7))
     case = await source.fetch_case(NUMBER)
@@ -42,7 +43,7 @@ async def test_the_source_never_sees_more_than_the_limit(pdpj: SimulatorControl,
     assert pdpj.metrics().max_in_flight == 7
 
 
-async def test_the_limit_adapts_to_a_source_that_takes_less(pdpj: SimulatorControl, make_source) -> None:
+async def test_the_limit_adapts_to_a_source_that_takes_less(pdpj: SimulatorControl, make_source: MakeSource) -> None:
     pdpj.put_case(NUMBER, documents=80, size=5_000, latency=0.01)
     pdpj.configure_source(SourceSetting(concurrency_limit=4, retry_after=0.05))
     gate = SourceGate(32)
@@ -55,7 +56,7 @@ async def test_the_limit_adapts_to_a_source_that_takes_less(pdpj: SimulatorContr
     assert gate.snapshot().limit < 16
 
 
-async def test_a_429_pauses_every_fetch_for_as_long_as_it_says(pdpj: SimulatorControl, make_source) -> None:
+async def test_a_429_pauses_every_fetch_for_as_long_as_it_says(pdpj: SimulatorControl, make_source: MakeSource) -> None:
     pdpj.put_case(
         NUMBER,
         documents=20,
@@ -85,7 +86,7 @@ def pdpj_first(pdpj: SimulatorControl) -> str:
 
 @pytest.mark.parametrize("kind", [FailureKind.BAD_GATEWAY_502, FailureKind.RESET, FailureKind.FIREWALL_403])
 async def test_an_outage_is_probed_and_then_everything_arrives(
-    pdpj: SimulatorControl, make_source, kind: FailureKind
+    pdpj: SimulatorControl, make_source: MakeSource, kind: FailureKind
 ) -> None:
     gate = SourceGate(16, policy=FAST)
     source = make_source(limiter=gate)
@@ -109,7 +110,7 @@ async def test_an_outage_is_probed_and_then_everything_arrives(
     assert all(count >= 1 for count in pdpj.case_metrics(NUMBER).document_requests.values())
 
 
-async def test_refused_credentials_pause_the_source(pdpj: SimulatorControl, make_source) -> None:
+async def test_refused_credentials_pause_the_source(pdpj: SimulatorControl, make_source: MakeSource) -> None:
     gate = SourceGate(4)
     source = make_source(limiter=gate, pdpj_access_token="unknown")
     with pytest.raises(SourceError):

@@ -10,8 +10,9 @@ import pytest
 from autos.local.pdpj.catalogue import SWITCHES
 from autos.local.pdpj.control import ContentKind, ExplicitDocument, Oddity, OddityKind, SimulatorControl
 from shared.domain.case import Case
-from sources.pdpj.client import CourtSource
+from sources.base import CourtSource
 from sources.pdpj.settings import Api
+from tests.integration.sources.conftest import MakeSource
 from tests.integration.sources.expected import FAILURES, NUMBER, ODDITIES, OTHER, PDF, SIZE, TEXT, outcome_of
 
 pytestmark = pytest.mark.timeout(60)
@@ -57,7 +58,7 @@ def put(pdpj: SimulatorControl, *kinds: OddityKind) -> None:
 
 @pytest.mark.parametrize("api", list(Api))
 @pytest.mark.parametrize("kind", list(ODDITIES))
-async def test_an_odd_listing(pdpj: SimulatorControl, make_source, api: Api, kind: OddityKind) -> None:
+async def test_an_odd_listing(pdpj: SimulatorControl, make_source: MakeSource, api: Api, kind: OddityKind) -> None:
     source = make_source(api)
     put(pdpj)
     plain = await facts(source, await source.fetch_case(NUMBER))
@@ -71,7 +72,7 @@ async def test_an_odd_listing(pdpj: SimulatorControl, make_source, api: Api, kin
 
 @pytest.mark.parametrize("api", list(Api))
 async def test_a_file_that_comes_late_is_there_in_the_next_reading(
-    pdpj: SimulatorControl, make_source, api: Api
+    pdpj: SimulatorControl, make_source: MakeSource, api: Api
 ) -> None:
     source = make_source(api)
     put(pdpj)
@@ -83,7 +84,7 @@ async def test_a_file_that_comes_late_is_there_in_the_next_reading(
 
 @pytest.mark.parametrize("api", list(Api))
 async def test_a_replaced_document_shows_by_its_listing_and_has_other_bytes(
-    pdpj: SimulatorControl, make_source, api: Api
+    pdpj: SimulatorControl, make_source: MakeSource, api: Api
 ) -> None:
     source = make_source(api)
     put(pdpj, OddityKind.REPLACED)
@@ -102,7 +103,7 @@ async def test_a_replaced_document_shows_by_its_listing_and_has_other_bytes(
 
 @pytest.mark.parametrize("kind", [OddityKind.TEXT_AS_JSON, OddityKind.TEXT_WITH_CONTROLS])
 async def test_a_text_in_place_of_a_file_comes_in_both_forms(
-    pdpj: SimulatorControl, make_source, kind: OddityKind
+    pdpj: SimulatorControl, make_source: MakeSource, kind: OddityKind
 ) -> None:
     put(pdpj, OddityKind.TEXT_ONLY, kind)
     source = make_source()
@@ -111,7 +112,7 @@ async def test_a_text_in_place_of_a_file_comes_in_both_forms(
     assert await outcome_of(source, document) == expected[kind]
 
 
-async def test_a_signature_is_one_and_not_the_pdf_in_it(pdpj: SimulatorControl, make_source) -> None:
+async def test_a_signature_is_one_and_not_the_pdf_in_it(pdpj: SimulatorControl, make_source: MakeSource) -> None:
     pdpj.put_case(NUMBER, documents=[ExplicitDocument(kind=ContentKind.P7S, size=5000)])
     source = make_source()
     [document] = (await source.fetch_case(NUMBER)).documents
@@ -119,7 +120,7 @@ async def test_a_signature_is_one_and_not_the_pdf_in_it(pdpj: SimulatorControl, 
 
 
 @pytest.mark.parametrize("api", list(Api))
-async def test_html_is_named_by_what_its_bytes_obey(pdpj: SimulatorControl, make_source, api: Api) -> None:
+async def test_html_is_named_by_what_its_bytes_obey(pdpj: SimulatorControl, make_source: MakeSource, api: Api) -> None:
     pdpj.put_case(NUMBER, documents=[ExplicitDocument(kind=ContentKind.HTML_LATIN1, size=5000)])
     source = make_source(api)
     [document] = (await source.fetch_case(NUMBER)).documents

@@ -11,12 +11,15 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from sources.base import CourtSource
+from sources.content.decoding import PIECE_BYTES
 from sources.errors import NotReady, SourceError, SourceThrottled
 from sources.pdpj.auth.credentials import build_credentials
-from sources.pdpj.client import CourtSource, build_source
+from sources.pdpj.client import build_source
 from sources.pdpj.parse.documents import binary_path
 from sources.pdpj.settings import PdpjSettings
-from sources.pdpj.wire.body import PIECE_BYTES, SMALL_BYTES, SMALL_PIECE_BYTES
+from sources.pdpj.wire.body import SMALL_BYTES, SMALL_PIECE_BYTES
+from sources.pdpj.wire.stream import DocumentStream
 from tests.support import wait_until_async
 
 pytestmark = pytest.mark.timeout(60)
@@ -64,6 +67,9 @@ class Server:
         self.answer = answer
 
 
+Make = Callable[..., CourtSource]
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
@@ -75,7 +81,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def make(server: Server) -> AsyncIterator[Callable[..., CourtSource]]:
+async def make(server: Server) -> AsyncIterator[Make]:
     sources: list[CourtSource] = []
 
     def make(**changes: object) -> CourtSource:
@@ -132,12 +138,12 @@ def answering(server: Server, *heads: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nDate: \xe1\r\nRetry-After: \xe1\r\nContent-Encoding: \xe1",
     ],
 )
-async def test_bytes_above_127_in_a_head_break_nothing(server: Server, make, head: bytes) -> None:
+async def test_bytes_above_127_in_a_head_break_nothing(server: Server, make: Make, head: bytes) -> None:
     answering(server, head)
     assert await read(make()) == PDF
 
 
-async def test_bytes_above_127_in_a_refusal_leave_its_meaning(server: Server, make) -> None:
+async def test_bytes_above_127_in_a_refusal_leave_its_meaning(server: Server, make: Make) -> None:
     answering(server, b"HTTP/1.1 429 Calma a\xed\r\nX-Motivo: limite atingido \xe0s 10h\r\nRetry-After: 7")
     with pytest.raises(SourceThrottled) as raised:
         await read(make())
@@ -146,7 +152,7 @@ async def test_bytes_above_127_in_a_refusal_leave_its_meaning(server: Server, ma
 
 @pytest.mark.parametrize("location", ["/api/v2/conteudo/7", "../outro/binario", "{url}/fora?x=1", "?d=1"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_within_the_origin_is_followed(server: Server, make, location: str, status: int) -> None:
+async def test_a_redirect_within_the_origin_is_followed(server: Server, make: Make, location: str, status: int) -> None:
     target = location.format(url=server.url).encode()
     answering(server, b"HTTP/1.1 %d Moved\r\nLocation: %s" % (status, target), b"HTTP/1.1 200 OK")
     assert await read(make()) == PDF
@@ -158,33 +164,33 @@ async def test_a_redirect_within_the_origin_is_followed(server: Server, make, lo
 @pytest.mark.parametrize(
     "location", [b"", b"http://[", b"\xe7", b"https://127.0.0.1:1/x", b"//other.example/x", b"javascript:x"]
 )
-async def test_a_redirect_that_leads_nowhere_is_no_document(server: Server, make, location: bytes) -> None:
+async def test_a_redirect_that_leads_nowhere_is_no_document(server: Server, make: Make, location: bytes) -> None:
     answering(server, b"HTTP/1.1 302 Found\r\nLocation: " + location)
     assert await code_of(read(make())) == "unexpected_answer"
     assert len(server.requests) == 1
 
 
-async def test_added_headers_follow_a_redirect_within_the_origin(server: Server, make) -> None:
+async def test_added_headers_follow_a_redirect_within_the_origin(server: Server, make: Make) -> None:
     answering(server, b"HTTP/1.1 302 Found\r\nLocation: /elsewhere", b"HTTP/1.1 200 OK")
     assert await read(make(pdpj_headers={"X-Gateway-Key": "k"}, pdpj_user_agent="Mozilla/5.0 (Test)")) == PDF
     assert [b"x-gateway-key: k\r\nauth" in head.lower() for head in server.requests] == [True, True]
     assert [b"user-agent: mozilla/5.0 (test)\r\n" in head.lower() for head in server.requests] == [True, True]
 
 
-async def test_a_redirect_is_followed_once(server: Server, make) -> None:
+async def test_a_redirect_is_followed_once(server: Server, make: Make) -> None:
     answering(server, b"HTTP/1.1 302 Found\r\nLocation: /a", b"HTTP/1.1 302 Found\r\nLocation: /b", b"HTTP/1.1 200 OK")
     assert await code_of(read(make())) == "unexpected_answer"
     assert len(server.requests) == 2
 
 
-async def test_a_document_that_is_being_prepared_is_asked_for_later(server: Server, make) -> None:
+async def test_a_document_that_is_being_prepared_is_asked_for_later(server: Server, make: Make) -> None:
     answering(server, b"HTTP/1.1 202 Accepted\r\nRetry-After: 3")
     with pytest.raises(NotReady) as raised:
         await read(make())
     assert raised.value.retry_after == 3
 
 
-async def test_redirects_are_not_followed_and_the_token_stays_here(server: Server, make) -> None:
+async def test_redirects_are_not_followed_and_the_token_stays_here(server: Server, make: Make) -> None:
     other = Server()
     listening = await asyncio.start_server(other.serve, "127.0.0.1", 0)
     other.port = listening.sockets[0].getsockname()[1]
@@ -195,14 +201,14 @@ async def test_redirects_are_not_followed_and_the_token_stays_here(server: Serve
     listening.close()
 
 
-async def test_no_proxy_of_the_environment_is_used(server: Server, make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy_of_the_environment_is_used(server: Server, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
     assert await read(make()) == PDF
 
 
-async def test_what_is_sent(server: Server, make) -> None:
+async def test_what_is_sent(server: Server, make: Make) -> None:
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
     await read(make())
     (head,) = server.requests
@@ -214,7 +220,9 @@ async def test_what_is_sent(server: Server, make) -> None:
     assert len([line for line in lines if line.startswith("user-agent:")]) == 1
 
 
-async def test_user_agent_and_added_headers_are_sent_with_every_request_to_the_source(server: Server, make) -> None:
+async def test_user_agent_and_added_headers_are_sent_with_every_request_to_the_source(
+    server: Server, make: Make
+) -> None:
     added = {"Accept-Language": "pt-BR", "Accept": "application/json, text/plain, */*"}
     source = make(pdpj_api="datalake", pdpj_user_agent="Mozilla/5.0 (Test)", pdpj_headers=added)
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
@@ -232,7 +240,7 @@ async def test_user_agent_and_added_headers_are_sent_with_every_request_to_the_s
         assert lines.count("authorization: bearer secret-token") == 1
 
 
-async def test_the_token_endpoint_gets_none_of_the_added_headers(server: Server, make) -> None:
+async def test_the_token_endpoint_gets_none_of_the_added_headers(server: Server, make: Make) -> None:
     tokens = b'{"access_token":"new-token","expires_in":60}'
     server.gives("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(tokens)}", body=tokens)
     source = make(
@@ -253,7 +261,7 @@ async def test_the_token_endpoint_gets_none_of_the_added_headers(server: Server,
 
 
 @pytest.mark.parametrize("http2", [False, True])
-async def test_http2_is_offered_when_it_is_set(http2: bool, make) -> None:
+async def test_http2_is_offered_when_it_is_set(http2: bool, make: Make) -> None:
     hello = asyncio.get_running_loop().create_future()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -272,7 +280,7 @@ async def test_http2_is_offered_when_it_is_set(http2: bool, make) -> None:
     listening.close()
 
 
-async def test_connections_beyond_the_pool_are_not_kept(server: Server, make) -> None:
+async def test_connections_beyond_the_pool_are_not_kept(server: Server, make: Make) -> None:
     both = asyncio.Event()
 
     async def answer(writer: asyncio.StreamWriter) -> None:
@@ -283,11 +291,11 @@ async def test_connections_beyond_the_pool_are_not_kept(server: Server, make) ->
 
     server.answer = answer
     source = make(pdpj_pool_size=1)
-    assert await asyncio.gather(read(source), read(source)) == [PDF, PDF]
+    assert list(await asyncio.gather(read(source), read(source))) == [PDF, PDF]
     await wait_until_async(lambda: server.open == 1)
 
 
-async def test_cookies_are_not_kept(server: Server, make) -> None:
+async def test_cookies_are_not_kept(server: Server, make: Make) -> None:
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", "Set-Cookie: a=b; Path=/", body=PDF)
     source = make()
     await read(source)
@@ -295,7 +303,7 @@ async def test_cookies_are_not_kept(server: Server, make) -> None:
     assert b"cookie" not in server.requests[1].lower()
 
 
-async def test_compressed_metadata_is_read(server: Server, make) -> None:
+async def test_compressed_metadata_is_read(server: Server, make: Make) -> None:
     body = gzip.compress(f'[{{"numeroProcesso":"{NUMBER}","tramitacaoAtual":{{"valorAcao":1}}}}]'.encode())
     server.gives(
         "HTTP/1.1 200 OK",
@@ -307,7 +315,7 @@ async def test_compressed_metadata_is_read(server: Server, make) -> None:
     assert (await make().fetch_case(NUMBER)).process_number == NUMBER
 
 
-async def test_metadata_that_blows_up_is_refused(server: Server, make) -> None:
+async def test_metadata_that_blows_up_is_refused(server: Server, make: Make) -> None:
     body = gzip.compress(b"[" + b" " * 20_000_000 + b"]")
     server.gives(
         "HTTP/1.1 200 OK",
@@ -319,7 +327,7 @@ async def test_metadata_that_blows_up_is_refused(server: Server, make) -> None:
     assert await code_of(make(pdpj_max_metadata_bytes=1_000_000).fetch_case(NUMBER)) == "case_too_large"
 
 
-async def test_document_that_never_ends_is_refused(server: Server, make) -> None:
+async def test_document_that_never_ends_is_refused(server: Server, make: Make) -> None:
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
 
     async def answer(writer: asyncio.StreamWriter) -> None:
@@ -332,21 +340,22 @@ async def test_document_that_never_ends_is_refused(server: Server, make) -> None
     assert await code_of(read(make(pdpj_max_document_bytes=1_000_000))) == "document_too_large"
 
 
-async def test_compressed_document_is_stored_as_what_it_is(server: Server, make) -> None:
+async def test_compressed_document_is_stored_as_what_it_is(server: Server, make: Make) -> None:
     body = gzip.compress(PDF)
     server.gives("HTTP/1.1 200 OK", "Content-Encoding: gzip", f"Content-Length: {len(body)}", body=body)
     async with make().open_document(PATH) as stream:
+        assert isinstance(stream, DocumentStream)
         assert stream.expected_length is None
         assert b"".join([piece async for piece in stream.aiter_bytes()]) == PDF
 
 
-async def test_encoding_that_was_not_asked_for_is_refused(server: Server, make) -> None:
+async def test_encoding_that_was_not_asked_for_is_refused(server: Server, make: Make) -> None:
     server.gives("HTTP/1.1 200 OK", "Content-Encoding: br", "Content-Length: 4", body=b"abcd")
     assert await code_of(read(make())) == "unexpected_answer"
 
 
 @pytest.mark.parametrize("end", [b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"])
-async def test_chunked_body_that_stops_short(server: Server, make, end: bytes) -> None:
+async def test_chunked_body_that_stops_short(server: Server, make: Make, end: bytes) -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n%PDF-1.7\r\n" + end)
         await writer.drain()
@@ -361,7 +370,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 @pytest.mark.parametrize("size", [5_000, 2_000_000])
 async def test_a_drip_has_no_more_time_than_the_read_time_out_whatever_it_promises(
-    server: Server, make, size: int
+    server: Server, make: Make, size: int
 ) -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(OK + b"Content-Type: application/pdf\r\nContent-Length: %d\r\n\r\n" % size)
@@ -393,7 +402,7 @@ async def test_a_drip_has_no_more_time_than_the_read_time_out_whatever_it_promis
     ],
     ids=lambda head: repr(head[:60]),
 )
-async def test_an_answer_that_is_no_http_is_about_what_was_asked_for(server: Server, make, head: bytes) -> None:
+async def test_an_answer_that_is_no_http_is_about_what_was_asked_for(server: Server, make: Make, head: bytes) -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(head)
         await writer.drain()
@@ -405,7 +414,7 @@ async def test_an_answer_that_is_no_http_is_about_what_was_asked_for(server: Ser
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Le"])
 async def test_a_connection_that_ends_before_an_answer_may_be_the_source_that_is_away(
-    server: Server, make, sent: bytes
+    server: Server, make: Make, sent: bytes
 ) -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(sent)
@@ -416,7 +425,7 @@ async def test_a_connection_that_ends_before_an_answer_may_be_the_source_that_is
     assert await code_of(read(make())) == "source_unavailable"
 
 
-async def test_a_refusal_that_drips_is_told_by_its_status(server: Server, make) -> None:
+async def test_a_refusal_that_drips_is_told_by_its_status(server: Server, make: Make) -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 60000\r\n\r\n")
         for _ in range(600):
@@ -430,7 +439,9 @@ async def test_a_refusal_that_drips_is_told_by_its_status(server: Server, make) 
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
-async def test_bytes_that_drip_are_given_up_and_their_connection_is_closed(server: Server, make, sent: bytes) -> None:
+async def test_bytes_that_drip_are_given_up_and_their_connection_is_closed(
+    server: Server, make: Make, sent: bytes
+) -> None:
     """One byte each 50 ms keeps any time-out between two bytes quiet for ever."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
@@ -446,16 +457,16 @@ async def test_bytes_that_drip_are_given_up_and_their_connection_is_closed(serve
     await wait_until_async(lambda: server.open == 0)
 
 
-async def test_error_whose_body_does_not_come_is_known_by_its_status(server: Server, make) -> None:
+async def test_error_whose_body_does_not_come_is_known_by_its_status(server: Server, make: Make) -> None:
     server.gives("HTTP/1.1 500 Oops", "Content-Length: 1000", body=b"x")
     assert await code_of(read(make(pdpj_read_timeout=0.3))) == "source_error"
 
 
-async def test_nobody_listens(make) -> None:
+async def test_nobody_listens(make: Make) -> None:
     assert await code_of(read(make(pdpj_base_url="http://127.0.0.1:1"))) == "source_unavailable"
 
 
-async def test_connections_are_used_again(server: Server, make) -> None:
+async def test_connections_are_used_again(server: Server, make: Make) -> None:
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
     source = make()
     for _ in range(20):
@@ -465,7 +476,7 @@ async def test_connections_are_used_again(server: Server, make) -> None:
 
 
 async def test_a_body_of_known_length_comes_in_few_pieces_and_leaves_the_connection_for_the_next(
-    server: Server, make
+    server: Server, make: Make
 ) -> None:
     body = PDF + b"x" * (2 * SMALL_PIECE_BYTES)
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", body=body)
@@ -480,7 +491,7 @@ async def test_a_body_of_known_length_comes_in_few_pieces_and_leaves_the_connect
     assert server.open == 1
 
 
-async def test_a_large_body_comes_in_smaller_pieces(server: Server, make) -> None:
+async def test_a_large_body_comes_in_smaller_pieces(server: Server, make: Make) -> None:
     body = PDF + b"x" * SMALL_BYTES
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", body=body)
     async with make().open_document(PATH) as stream:
@@ -489,13 +500,13 @@ async def test_a_large_body_comes_in_smaller_pieces(server: Server, make) -> Non
     assert b"".join(pieces) == body
 
 
-async def test_a_base_address_with_a_path_and_escapes_is_kept(server: Server, make) -> None:
+async def test_a_base_address_with_a_path_and_escapes_is_kept(server: Server, make: Make) -> None:
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(PDF)}", body=PDF)
     await read(make(pdpj_base_url=f"{server.url}/a%20b/ação/"))
     assert server.requests[0].startswith(f"GET /a%20b/a%C3%A7%C3%A3o/api/v2{PATH} HTTP/1.1\r\n".encode())
 
 
-async def test_closing_twice_is_harmless(server: Server, make) -> None:
+async def test_closing_twice_is_harmless(server: Server, make: Make) -> None:
     source = make()
     await source.aclose()
     await source.aclose()

@@ -163,10 +163,10 @@ DOCUMENTS = [f"00000000-0000-4000-8000-0000000000d{digit}" for digit in range(3)
 cases = st.sampled_from([(NUMBERS[0], JOBS[0]), (NUMBERS[0], JOBS[1]), (NUMBERS[1], JOBS[2])])
 documents = st.sampled_from(DOCUMENTS)
 events = st.one_of(
-    st.builds(lambda case, total: planned(*case, total), cases, st.integers(0, 3)),
-    st.builds(lambda case, document: started(*case, document), cases, documents),
-    st.builds(lambda case, document: available(*case, document), cases, documents),
-    st.builds(lambda case, document: failed(*case, document), cases, documents),
+    st.builds(lambda case, total: planned(case[0], case[1], total), cases, st.integers(0, 3)),
+    st.builds(lambda case, document: started(case[0], case[1], document), cases, documents),
+    st.builds(lambda case, document: available(case[0], case[1], document), cases, documents),
+    st.builds(lambda case, document: failed(case[0], case[1], document), cases, documents),
     st.builds(
         lambda case: JobAborted(
             job_id=case[1], process_number=case[0], error_code="cancelled", error_message="by the client"

@@ -209,7 +209,7 @@ def test_poison_is_set_aside_and_the_rest_goes_on(
     producer = producer_of(servers)
     key = job.encode()
     produce(producer, topic, [planned(number, job, 3), started(number, job, documents[0])])
-    typed = [("ce_type", b"autos.document.started")]
+    typed: Any = [("ce_type", b"autos.document.started")]
     producer.produce(topic, key=key, value=b"not json", headers=typed)
     producer.produce(topic, key=key, value=b"{}", headers=typed)
     producer.produce(topic, key=key, value=b"{}")
@@ -250,7 +250,7 @@ async def test_no_record_stops_the_projection(
     ended = "SELECT count(*) FROM progress.jobs WHERE job_id = ANY (%s::uuid[]) AND status = 'completed'"
     wait_until(lambda: query(ended, ids) == [(len(ids),)], 60)
     wait_until(lambda: not any(lag(servers.bootstrap_servers, worker.group).values()), 20)
-    reasons = dict(query("SELECT reason, count(*)::int FROM progress.dead_letters GROUP BY reason"))
+    reasons: dict[str, int] = dict(query("SELECT reason, count(*)::int FROM progress.dead_letters GROUP BY reason"))
     assert reasons.keys() >= {"unreadable_headers", "not_json", "wrong_schema", "no_value"}
     assert worker.stop() == 0
     assert "trying again" not in worker.log

@@ -245,7 +245,7 @@ def test_a_request_from_before_with_many_ids_is_still_read() -> None:
     ids = [str(uuid.UUID(int=number)) for number in range(2_000)]
     event = sample(ProcessRequested).model_copy(update={"document_ids": ids})
     read = decode(record_of(event), {ProcessRequested.TYPE: ProcessRequested})
-    assert read.document_ids == ids  # type: ignore[attr-defined]
+    assert read.document_ids == ids
 
 
 def test_a_url_that_is_none_is_refused_and_never_cut() -> None:

@@ -72,7 +72,7 @@ def test_every_variable_is_declared_and_no_key_is_kept(committed: dict[str, Any]
 
 
 def test_an_operation_that_cannot_be_filled_in_is_refused() -> None:
-    operation = {"responses": {"200": {}}}
+    operation: dict[str, Any] = {"responses": {"200": {}}}
     with pytest.raises(UnknownToTheCollection, match="no variable for new_id"):
         reference({"paths": {"/things/{new_id}": {"get": operation}}})
     with pytest.raises(UnknownToTheCollection, match="no body"):

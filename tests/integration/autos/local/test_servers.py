@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import psycopg2
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from shared.events.topics import TOPICS
 from shared.settings import StorageSettings
@@ -97,7 +97,7 @@ def test_the_bucket_has_the_rule_against_the_parts_of_broken_uploads(servers: Se
 
 
 def test_every_server_listens_on_loopback_only(servers: Servers) -> None:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     if servers.data_dir is None:
         pytest.skip("containers have their own network")

@@ -115,9 +115,7 @@ def stories(draw: st.DrawFn) -> list[Occurrence]:
     total = draw(st.integers(0, len(DOCUMENTS)))
     already = draw(st.integers(0, total))
     asked = DOCUMENTS[: total - already]
-    events: list[object] = [
-        JobPlanned(**IDENTITY, total_documents=total, already_available=already, created_at=T0)  # type: ignore[arg-type]
-    ]
+    events: list[object] = [JobPlanned(**IDENTITY, total_documents=total, already_available=already, created_at=T0)]
     for document in asked:
         ends = [
             DocumentStarted(**IDENTITY, document_id=document, attempts=1),

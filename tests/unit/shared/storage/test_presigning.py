@@ -16,7 +16,7 @@ from shared.storage.store import PresignedLinks, make_client
 
 def settings(**more: Any) -> StorageSettings:
     return StorageSettings(
-        _env_file=None,  # type: ignore[call-arg]
+        _env_file=None,
         **{"aws_access_key_id": "AKIA/x+y", "aws_secret_access_key": SecretStr("s3cr3t/+="), **more},
     )
 

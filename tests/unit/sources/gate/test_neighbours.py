@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,7 +51,11 @@ class World:
             self.asked += 1
             patience = ticket.patience or READ_TIMEOUT
             seconds = {"good": LATENCY, "fails": 0.01, "hangs": patience}[kind]
-            self.at(self.now + seconds, lambda c=case, k=kind, t=ticket: self.end(c, k, t))
+
+            def ends(case: str = case, kind: str = kind, ticket: Ticket = ticket) -> None:
+                self.end(case, kind, ticket)
+
+            self.at(self.now + seconds, ends)
 
     def end(self, case: str, kind: str, ticket: Ticket) -> None:
         if kind == "good":
@@ -75,7 +80,7 @@ def healthy(limit: int, bad: list[tuple[float, str]], arrives: float, documents:
     world = World(limit)
     for number, (at, kind) in enumerate(bad):
         for _ in range(AT_ONCE):
-            world.at(at, lambda n=number, k=kind: world.ask(f"bad {n}", k))
+            world.at(at, partial(world.ask, f"bad {number}", kind))
 
     def come() -> None:
         for _ in range(documents):
@@ -121,7 +126,12 @@ def test_every_bad_case_has_its_turns(limit: int, cases: int) -> None:
         world.ask(f"bad {number}", "hangs")
     seen: set[str] = set()
     end = world.end
-    world.end = lambda case, kind, ticket: (seen.add(case), end(case, kind, ticket))[1]  # type: ignore[method-assign]
+
+    def noted(case: str, kind: str, ticket: Ticket) -> None:
+        seen.add(case)
+        end(case, kind, ticket)
+
+    world.end = noted  # type: ignore[method-assign]
     world.run(READ_TIMEOUT * (2 + cases))
     assert len(seen) == cases
 

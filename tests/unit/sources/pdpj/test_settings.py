@@ -24,7 +24,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(**fields: Any) -> PdpjSettings:
-    return PdpjSettings(_env_file=None, **{"pdpj_base_url": "https://portal.example/", **fields})  # type: ignore[call-arg]
+    return PdpjSettings(_env_file=None, **{"pdpj_base_url": "https://portal.example/", **fields})
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_names_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOS_PDPJ_BASE_URL", "https://portal.example/base/")
     monkeypatch.setenv("AUTOS_PDPJ_ACCESS_TOKEN", "t")
     monkeypatch.setenv("AUTOS_PDPJ_API", "datalake")
-    settings = PdpjSettings(_env_file=None)  # type: ignore[call-arg]
+    settings = PdpjSettings(_env_file=None)
     assert (settings.pdpj_base_url, settings.pdpj_api.value) == ("https://portal.example/base", "datalake")
     assert "t" not in str(settings.pdpj_access_token)
 

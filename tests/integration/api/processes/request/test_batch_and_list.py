@@ -51,7 +51,13 @@ async def test_a_batch_has_an_outcome_for_each_number(
 
 async def test_a_batch_of_another_shape_is_refused(api: httpx.AsyncClient, process_number: MakeNumber) -> None:
     number = process_number()
-    for body in ({"process_numbers": []}, {"process_numbers": [number] * 501}, {"numbers": [number]}, {}):
+    bodies: list[dict[str, list[str]]] = [
+        {"process_numbers": []},
+        {"process_numbers": [number] * 501},
+        {"numbers": [number]},
+        {},
+    ]
+    for body in bodies:
         assert_problem(await api.post("/processes/batch", json=body), 422, "validation_failed")
     wrong = {"process_numbers": [number], "webhook_url": "http://10.1.1.1/"}
     assert_problem(await api.post("/processes/batch", json=wrong), 422, "invalid_webhook_url")

@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 
 from autos.local.pdpj.control import Failure, FailureKind, SimulatorControl
 from autos.local.pdpj.process import running_simulator
+from sources.base import CourtSource
 from sources.pdpj.auth.credentials import build_credentials
-from sources.pdpj.client import CourtSource, build_source
+from sources.pdpj.client import build_source
 from sources.pdpj.settings import Api, PdpjSettings
 from tests.integration.api.scripted import MakeNumber, Progress, Stored
 
@@ -43,7 +44,7 @@ def interface(request: pytest.FixtureRequest) -> Api:
 async def source(pdpj: SimulatorControl, interface: Api) -> AsyncIterator[CourtSource]:
     """In place of the scripted source of the other tests: the real one, reading the simulator."""
     settings = PdpjSettings(
-        _env_file=None,  # type: ignore[call-arg]
+        _env_file=None,
         pdpj_api=interface,
         pdpj_base_url=pdpj.portal_url if interface is Api.PORTAL else pdpj.data_lake_url,
         pdpj_access_token=SecretStr(TOKEN),

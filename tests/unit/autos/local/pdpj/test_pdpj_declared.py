@@ -125,7 +125,8 @@ def test_a_temporary_address_gives_the_file_without_a_token_and_not_for_ever(sou
     address = content(ask(source, f"{BASE}{path}/binario-url")).decode()
     assert address.startswith("http://")
     below = "/" + address.split("/", 3)[3]
-    whole = Request("GET", *below.split("?"), None, b"", True)
+    place, _, query = below.partition("?")
+    whole = Request("GET", place, query, None, b"", True)
     reply = Simulator(source)(whole)
     assert isinstance(reply, Reply)
     assert content(reply) == content(ask(source, f"{BASE}{path}/binario"))
@@ -159,7 +160,7 @@ def test_a_search_finds_a_case_by_its_number_and_nothing_by_anything_else(source
 
 
 def test_html_of_the_lake_is_in_utf_8_names_no_charset_and_may_say_latin_1_of_itself(source: Source) -> None:
-    source.cases.put(NUMBERS[0], CaseSetting(documents=1, kind="html_latin1", size=4000))  # type: ignore[arg-type]
+    source.cases.put(NUMBERS[0], CaseSetting(documents=1, kind="html_latin1", size=4000))
     document = source.cases.get(NUMBERS[0]).case.documents[0]
     path = f"/processos/{NUMBERS[0]}/documentos/{document.document_id}/binario"
     lake, portal = ask(source, f"{BASE}/api/v1{path}"), ask(source, f"/portal/api/v2{path}")

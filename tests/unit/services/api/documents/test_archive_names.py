@@ -96,7 +96,7 @@ def test_a_name_that_would_do_harm_is_not_taken_as_it_is(name: str) -> None:
 async def test_a_filing_date_that_a_zip_cannot_tell_is_the_nearest_and_true_in_the_manifest(
     filed_at: datetime | None, told: tuple[int, ...]
 ) -> None:
-    async def open_object(_key: str) -> AsyncIterator[bytes]:
+    async def open_object(key: str) -> AsyncIterator[bytes]:
         yield b"abc"
 
     parts = [part async for part in stream_archive("number", [entry("a", filed_at=filed_at)], open_object, NOW)]

@@ -44,7 +44,7 @@ MODELS: dict[type[Event], dict[str, Any]] = {
 DECODE = decoder(*MODELS)
 
 
-def read(model: type[Event], value: bytes | None = None, **fields: Any) -> Any:
+def read(model: type[Event], value: bytes | None = None, /, **fields: Any) -> Any:
     text = orjson.dumps({**MODELS[model], **fields}) if value is None else value
     return DECODE(Record("t", 0, 0, None, text, {"ce_type": model.TYPE.encode()}))
 

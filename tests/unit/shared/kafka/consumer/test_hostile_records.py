@@ -66,7 +66,7 @@ DECODERS: Final[dict[str, Callable[[Record], None]]] = {
     "notifier-retry": _retries,
 }
 TYPES: Final = {model.TYPE: sample_of(model) for models in EVENTS.values() for model in models}
-EDGES: Final = [
+EDGES: Final[list[Any]] = [
     None, True, -1, 0, 2**31, 2**63, -(2**63), 10**400, 1.5, 1e308, "", "\x00", "\ud800", "x" * 5_000, [], {}, [[[]]],
     "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
     "2026-01-01T00:00:00", "infinity", "-infinity", "epoch", "NaN", "24:00", "1e400",

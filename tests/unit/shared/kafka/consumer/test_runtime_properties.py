@@ -116,7 +116,7 @@ def _logs(draw: st.DrawFn) -> list[list[tuple[int, bytes]]]:
     return logs
 
 
-async def _simulate(logs: list[list[tuple[int, bytes]]], actions: list[str], random: Random) -> None:
+async def _simulate(logs: list[list[tuple[int, bytes]]], actions: list[str], random: Random) -> None:  # noqa: C901
     broker = FakeBroker(logs)
     members = [Member("m0", broker, random)]
     ungentle = 0

@@ -72,7 +72,7 @@ def answer(**changes: Any) -> dict[str, Any]:
     }
 
 
-def portal(value: Any):
+def portal(value: Any) -> Case:
     return parse_portal_case(orjson.dumps(value), NUMBER)
 
 

@@ -11,11 +11,10 @@ import html
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any, Final
 
+from shared.http.retry_after import http_date, parse_retry_after
 from sources.content.pages import Page, known_page
 from sources.content.recognise import is_json
 from sources.content.signatures import sniff
@@ -150,26 +149,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
     A date is read against the answer's own Date where it has one, so that the two clocks need not agree.
     """
-    value = (headers.get("retry-after") or "").strip()
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", value):
-        return min(float(value), MAX_RETRY_AFTER_SECONDS)
-    due = _http_date(value)
-    if due is None:
-        return None
-    sent = _http_date(headers.get("date") or "")
-    if sent is None:
-        return None
-    return min(max((due - sent).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _http_date(value: str) -> datetime | None:
-    if len(value) > 64:
-        return None
-    try:
-        moment = parsedate_to_datetime(value)
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    sent = http_date((headers.get("date") or "").strip())
+    seconds = parse_retry_after(headers.get("retry-after"), sent, fractions=True)
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
 
 
 def _media_type(headers: Mapping[str, str]) -> str:

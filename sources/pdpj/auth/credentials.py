@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from time import monotonic
 from typing import Final, Protocol
 
@@ -16,8 +17,6 @@ from sources.pdpj.auth.token_store import Credential, CredentialStore, MemoryCre
 from sources.pdpj.auth.tokens import Acceptance, Token, unheard, usable
 from sources.pdpj.settings import Grant, PdpjSettings
 from sources.pdpj.wire.transport import SourceTransport
-
-__all__ = ["Credentials", "FixedToken", "RenewedToken", "SharedToken", "Token", "build_credentials"]
 
 _log = logging.getLogger(__name__)
 
@@ -104,22 +103,6 @@ class SharedToken:
         return None
 
 
-class _OwnedTransport:
-    """Credentials with the connections that their log-ins use."""
-
-    def __init__(self, inner: RenewedToken, transport: SourceTransport) -> None:
-        self._inner = inner
-        self._transport = transport
-        self.token = inner.token
-        self.renewed = inner.renewed
-        self.refuse = inner.refuse
-        self.accepted = inner.accepted
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-        await self._transport.aclose()
-
-
 def build_credentials(
     settings: PdpjSettings,
     *,
@@ -167,8 +150,9 @@ def build_credentials(
                 on_reason(refusal.reason)
             raise
 
-    renewed = RenewedToken(store, name, log_in, seed=_seed(settings), clock=clock, on_refused=on_refused)
-    return _OwnedTransport(renewed, transport)
+    owned = AsyncExitStack()
+    owned.push_async_callback(transport.aclose)
+    return RenewedToken(store, name, log_in, seed=_seed(settings), clock=clock, on_refused=on_refused, owned=owned)
 
 
 def credential_name(settings: PdpjSettings) -> str:

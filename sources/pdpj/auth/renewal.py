@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -40,7 +41,8 @@ _FORCED_PER_MINUTE: Final = 3
 class RenewedToken:
     """client_credentials or refresh_token. ``log_in`` makes tokens of what is kept; it may raise LogInRefused.
 
-    ``seed`` is what is used while nothing is kept yet. ``on_refused`` hears of each refusal, so that a person can.
+    ``seed`` is what is used while nothing is kept yet. ``on_refused`` is called at each refusal. ``owned`` is
+    closed with this: the connections that log-ins use.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class RenewedToken:
         clock: Clock = utc_now,
         seconds: Callable[[], float] = monotonic,
         on_refused: Callable[[], None] = unheard,
+        owned: AsyncExitStack | None = None,
     ) -> None:
+        self._owned = owned or AsyncExitStack()
         self._store = store
         self._name = name
         self._log_in = log_in
@@ -100,8 +104,9 @@ class RenewedToken:
 
     async def aclose(self) -> None:
         """A log-in that is under way ends, and its token is kept: it may be the only one that continues the session."""
-        if self._renewal is not None:
-            await asyncio.wait([self._renewal])
+        async with self._owned:
+            if self._renewal is not None:
+                await asyncio.wait([self._renewal])
 
     async def _renew(self) -> Token:
         """One renewal for all who need it; it goes on when they give up."""

@@ -8,11 +8,10 @@ from time import monotonic
 from typing import Final
 
 import httpx
-from pyreqwest.response import Response as WireResponse
 
 from sources.content.decoding import PIECE_BYTES, Decoder, coding_of
 from sources.errors import ShortBody
-from sources.pdpj.wire.faults import WIRE_ERRORS, translated
+from sources.pdpj.wire.pyreqwest_adapter import WIRE_ERRORS, body_reader, translated
 
 SMALL_BYTES: Final = 1024 * 1024
 """A body that is known to be no larger is read in pieces of :data:`SMALL_PIECE_BYTES`."""
@@ -58,8 +57,7 @@ class Body:
         self._ended = False
         self._decoder = Decoder(coding) if coding else None
         self._decoded: Iterator[bytes] = iter(())
-        wire: WireResponse = response.extensions["pyreqwest_response"]
-        self._reader = wire.body_reader
+        self._reader = body_reader(response)
 
     async def read(self) -> bytes:
         """The next piece; nothing at the end.

@@ -8,75 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from datetime import timedelta
+from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final
 
 import httpx
-from pyreqwest.client import ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
-from pyreqwest.compatibility.httpx.transport import ResponseStream
-from pyreqwest.http import HeaderMap
-from pyreqwest.request import RequestBuilder
 
 from sources.pdpj.settings import PdpjSettings
 from sources.pdpj.wire.body import Body
-from sources.pdpj.wire.faults import WIRE_ERRORS, translated
+from sources.pdpj.wire.pyreqwest_adapter import WIRE_ERRORS, PoolSettings, new_pool, translated
 from sources.pdpj.wire.request_headers import default_user_agent
-
-_PING_SECONDS: Final = 20.0
-_IDLE_SECONDS: Final = 50.0  # below the 60 s after which common servers close an idle connection
-
-
-class _NotReadingAhead(HttpxTransport):
-    """Hands an answer out when its head is there.
-
-    As shipped it waits for 64 KiB of the body too, and while it waits a cancellation does not close the connection: a
-    source that drips would hold every connection that we give up. In the body a cancellation closes it at once.
-    """
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        target: bytes | None = request.extensions.get("target")
-        if target is None:
-            return await super().handle_async_request(request)
-        url = request.url
-        address = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('ascii')}"
-        builder = self._client.request(request.method, address).headers(request.headers.multi_items())
-        if (within := request.extensions.get("within")) is not None:
-            builder = builder.timeout(timedelta(seconds=within))
-        return await self._map_response(self._map_body(builder, request), request)
-
-    async def _map_response(self, builder: RequestBuilder, request: httpx.Request) -> httpx.Response:
-        """As shipped, but for headers that are not ASCII (RFC 9110, section 5.5): they break nothing."""
-        stack = AsyncExitStack()
-        try:
-            response = await stack.enter_async_context(builder.build_streamed())
-            return httpx.Response(
-                status_code=response.status,
-                headers=readable(response.headers),
-                stream=ResponseStream(response, stack),
-                extensions={"pyreqwest_response": response},
-            )
-        except BaseException:
-            await stack.aclose()
-            raise
-
-    def _map_body(self, builder: RequestBuilder, request: httpx.Request) -> RequestBuilder:
-        return super()._map_body(builder, request).streamed_read_buffer_limit(1)
-
-
-def readable(headers: HeaderMap) -> list[tuple[str, str]]:
-    """The headers whose values are ASCII; the library gives no other value, and no way to its bytes."""
-    try:
-        return list(headers.items())
-    except ValueError:
-        pass
-    kept: list[tuple[str, str]] = []
-    for name in dict.fromkeys(headers.keys()):
-        with suppress(ValueError):
-            kept += [(name, value) for value in headers.getall(name)]
-    return kept
 
 
 class SourceTransport:
@@ -202,27 +143,4 @@ class SourceTransport:
         return pool
 
     def _new_pool(self, connect_seconds: float, read_seconds: float) -> HttpxTransport:
-        builder = (
-            ClientBuilder()
-            .follow_redirects(False)
-            .referer(False)
-            .no_proxy()
-            .gzip(False)  # httpx decodes, and tells how many bytes came
-            .brotli(False)
-            .zstd(False)
-            .deflate(False)
-            .connect_timeout(timedelta(seconds=connect_seconds))
-            .read_timeout(timedelta(seconds=read_seconds))
-            .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
-            .pool_max_idle_per_host(self._idle_connections)
-        )
-        if not self._http2:
-            return _NotReadingAhead(builder.http1_only().build())
-        # A window that grows with the line, and a ping that finds a connection dead before its downloads time out.
-        return _NotReadingAhead(
-            builder.http2(True)
-            .http2_adaptive_window(True)
-            .http2_keep_alive_interval(timedelta(seconds=_PING_SECONDS))
-            .http2_keep_alive_timeout(timedelta(seconds=read_seconds))
-            .build()
-        )
+        return new_pool(PoolSettings(connect_seconds, read_seconds, self._idle_connections, self._http2))

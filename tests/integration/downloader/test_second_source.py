@@ -70,6 +70,8 @@ TOY = SourceEntry(connect=lambda settings, context: ToySource(), address=lambda 
 
 @pytest.fixture
 async def with_toy(bench: Bench) -> AsyncIterator[Bench]:
+    # Another test's pause may still be there.
+    await bench.sql("DELETE FROM source.pauses")
     bench.sources = SOURCES.with_source("toy", TOY)
     yield bench
     await bench.sql("DELETE FROM source.pauses")

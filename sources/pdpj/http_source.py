@@ -1,0 +1,189 @@
+"""One request to PDPJ: with a valid token, in its turn at the gate, and what its answer means. Both APIs share it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, nullcontext
+from typing import Final
+
+import httpx
+
+from sources.base import RequestEnded
+from sources.content.judgement import UNLISTED, Listed
+from sources.errors import (
+    NoAccess,
+    NoAddress,
+    SourceError,
+)
+from sources.gate.limiter import Asker, Slot, SourceGate
+from sources.pdpj.answers import Wanted, misplaced, refusal, says_no_access
+from sources.pdpj.auth.credentials import Credentials
+from sources.pdpj.auth.tokens import Token
+from sources.pdpj.parse.case_reader import CaseReader
+from sources.pdpj.parse.documents import is_source_path
+from sources.pdpj.settings import PdpjSettings
+from sources.pdpj.wire.received import Received, receive
+from sources.pdpj.wire.request_headers import Fields, with_fields
+from sources.pdpj.wire.stream import DocumentStream, StreamLimits
+from sources.pdpj.wire.transport import SourceTransport
+
+_REFUSAL_BYTES: Final = 64 * 1024
+_REFUSAL_SECONDS: Final = 5.0  # a failing answer may drip its body too
+_ACCEPTED: Final = frozenset({200, 202, 204, 404})
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+
+_NUMBER: Final = re.compile(r"[0-9.-]{20,25}")
+
+CONTENT: Final[Fields] = (("accept", "*/*"), ("accept-encoding", "identity"))
+METADATA: Final[Fields] = (("accept", "application/json"), ("accept-encoding", "gzip"))
+_NO_GATE: Final = nullcontext(None)
+
+
+class HttpSource:
+    """Address, token, gate, and what an answer means. A 401 renews the token and asks once more."""
+
+    def __init__(
+        self,
+        root: str,
+        transport: SourceTransport,
+        credentials: Credentials,
+        settings: PdpjSettings,
+        gate: SourceGate | None,
+        heard: RequestEnded,
+    ) -> None:
+        self._heard = heard
+        self._root = httpx.URL(root)
+        self._path = self._root.raw_path.decode("ascii").rstrip("/")
+        self._transport = transport
+        self.credentials = credentials
+        self._fields = {
+            ours: with_fields(ours, settings.pdpj_user_agent, settings.added_fields) for ours in (CONTENT, METADATA)
+        }
+        self._gate = gate
+        # A case looks different from another server or to another account: their versions are not to be compared.
+        self.view = f"{root} {settings.pdpj_client_id or ''}"
+        self._refusal_seconds = min(_REFUSAL_SECONDS, settings.pdpj_read_timeout)
+        self._max_metadata_bytes = settings.pdpj_max_metadata_bytes
+        self.reader = CaseReader(settings)
+        self._limits = StreamLimits(
+            settings.pdpj_max_document_bytes, settings.pdpj_min_bytes_per_second, settings.pdpj_read_timeout
+        )
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+        await self.credentials.aclose()
+
+    @asynccontextmanager
+    async def open_document(
+        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
+    ) -> AsyncIterator[DocumentStream]:
+        if not is_source_path(source_path):
+            raise NoAddress("this is not the address of a document")
+        async with self.turn(source_path.split("/")[2]) as slot:
+            response = await self.ask("GET", source_path, CONTENT, patience)
+            try:
+                if response.status_code != 200:
+                    raise await self.refused(response, Wanted.DOCUMENT)
+                async with aclosing(self._transport.body(response, patience)) as body:
+                    stream = await DocumentStream.open(response, body, self._limits.within(patience), listed)
+                    if slot is not None:
+                        slot.answered()
+                    yield stream
+            finally:
+                await response.aclose()
+
+    async def metadata(self, path: str, patience: float | None) -> Received:
+        """The body of a 200 answer to a question about a case, for the caller to close. Raises CaseTooLarge too."""
+        async with (
+            self.turn(_NUMBER.findall(path)[0], about_case=True),
+            aclosing(await self.ask("GET", path, METADATA, patience)) as response,
+        ):
+            if response.status_code != 200:
+                raise await self.refused(response, Wanted.CASE)
+            async with aclosing(self._transport.pieces(response)) as pieces:
+                body = await receive(pieces, self._max_metadata_bytes, self.reader.directory)
+            if (error := misplaced(response.headers, body.head, Wanted.CASE)) is not None:
+                body.close()
+                raise error
+            return body
+
+    @asynccontextmanager
+    async def turn(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
+        turn = _NO_GATE if self._gate is None else self._gate.slot(Asker(case, about_case=about_case))
+        try:
+            async with turn as slot:
+                yield slot
+        except SourceError as error:
+            self._heard(case, error)
+            raise
+        self._heard(case, None)
+
+    async def ask(self, method: str, path: str, headers: Fields, patience: float | None = None) -> httpx.Response:
+        """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
+        credentials = self.credentials
+        token = await credentials.token()
+        response = await self.send(method, path, headers, token, patience=patience)
+        try:
+            if response.status_code in _MOVED and (target := self._moved_to(path, response)) is not None:
+                await response.aclose()
+                response = await self.send(method, target, headers, token, patience=patience, below_root=False)
+            if response.status_code == 401:
+                if says_no_access(await self._error_body(response)):
+                    raise NoAccess
+                await response.aclose()
+                token = await credentials.renewed(token)
+                response = await self.send(method, path, headers, token, patience=patience)
+                if response.status_code == 401:
+                    if says_no_access(await self._error_body(response)):
+                        raise NoAccess
+                    raise await credentials.refuse(token)
+            if response.status_code in _ACCEPTED:
+                credentials.accepted()
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
+
+    def _moved_to(self, path: str, response: httpx.Response) -> str | None:
+        """The path that a redirect leads to, within our origin; None for any other: nobody else gets the token."""
+        asked = self._root.copy_with(raw_path=(self._path + path).encode("ascii"))
+        try:
+            target = asked.join(response.headers.get("location", ""))
+        except (httpx.InvalidURL, ValueError):
+            return None
+        same = (target.scheme, target.host, _port(target)) == (asked.scheme, asked.host, _port(asked))
+        if not same or target.userinfo or target.raw_path == asked.raw_path:
+            return None
+        return target.raw_path.decode("ascii")
+
+    async def refused(self, response: httpx.Response, wanted: Wanted) -> SourceError:
+        return refusal(response.status_code, response.headers, await self._error_body(response), wanted)
+
+    async def _error_body(self, response: httpx.Response) -> bytes:
+        """The beginning of a failing answer's body; nothing when it does not come: the status says enough then."""
+        try:
+            async with asyncio.timeout(self._refusal_seconds):
+                return await self._transport.read_at_most(response, _REFUSAL_BYTES)
+        except (SourceError, TimeoutError):
+            return b""
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Fields,
+        token: Token,
+        *,
+        within: float | None = None,
+        patience: float | None = None,
+        below_root: bool = True,
+    ) -> httpx.Response:
+        authorized = [*self._fields[headers], ("authorization", f"Bearer {token.value}")]
+        target = self._path + path if below_root else path
+        return await self._transport.ask(method, self._root, target, authorized, within, patience)
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)

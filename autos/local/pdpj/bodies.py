@@ -189,7 +189,7 @@ _SHA256: Final = bytes.fromhex("300d06096086480165030402010500")
 
 def _p7s(label: str, size: int) -> tuple[bytes, bytes]:
     """CMS SignedData (RFC 5652) that holds a PDF and has no signer: whole in form, and signed by nobody."""
-    tail = _der(0x31, 0)  # signerInfos
+    tail = b"\x31\x00"  # signerInfos
     version, algorithms = b"\x02\x01\x01", _der(0x31, len(_SHA256)) + _SHA256
 
     def frame(inner: int) -> bytes:

@@ -90,7 +90,7 @@ class _SetCase:
 
     def shown_oddities(self, reads: int) -> tuple[OddityRule, ...]:
         """The oddities that show for somebody who comes after ``reads`` reads."""
-        return tuple(rule for rule in self.oddities if rule.shows(reads))
+        return tuple(rule for rule in self.oddities if rule.shows(reads)) if self.oddities else ()
 
 
 class CaseStore:

@@ -26,5 +26,5 @@ class NotifierMetrics:
         self.held = Gauge("autos_webhook_held", "Deliveries in this process", registry=registry)
         # Endpoints whose breaker is open.
         self.breakers = Gauge("autos_webhook_breakers_open", "Open circuit breakers", registry=registry)
-        # Alerts by way: smtp, webhook; and by whether they got out.
+        # Alerts by channel (smtp, webhook), and by whether they could be sent.
         self.alerts = Counter("autos_webhook_alerts_total", "Alerts sent", ["way", "outcome"], registry=registry)

@@ -22,7 +22,7 @@ from services.notifier.sending.call import ReceiverCall
 from services.notifier.sending.claim import Claims
 from services.notifier.sending.dispatcher import DeliveryDispatcher
 from services.notifier.sending.policy import SendingPolicy
-from services.notifier.sending.prepare import Preparation
+from services.notifier.sending.prepare import RequestPreparation
 from services.notifier.sending.record import Recorder
 from services.notifier.sending.sweeper import Sweeper, SweepPolicy
 from services.notifier.settings import NotifierSettings
@@ -119,7 +119,7 @@ class Notifier:
         return DeliveryDispatcher(
             queues=EndpointQueues(_queue_policy(settings)),
             claims=Claims(self.database, bodies, policy.retry, clock),
-            preparation=Preparation(self.database, bodies, policy, clock),
+            preparation=RequestPreparation(self.database, bodies, policy, clock),
             call=ReceiverCall(self._caller, clock, metrics),
             recorder=Recorder(self.database, policy, clock),
             metrics=metrics,

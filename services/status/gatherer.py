@@ -1,4 +1,4 @@
-"""Gathers what comes into batches: one is written when it is full or old enough, and sooner when a part is urgent."""
+"""Gathers events into batches: one is written when it is full or old enough, and sooner when an event is urgent."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-_PATIENCE: Final = 2.0
-"""What is urgent waits for others so many times as long as the last write took: a few milliseconds on an idle system.
-With more than one, batches grow when they are what takes the time, until they are full."""
+_WRITES_TO_WAIT: Final = 2.0
+"""An urgent event waits for others this many times as long as the last write took: a few milliseconds on an idle
+system. With more than one, batches grow while writing is what takes the time, until they are full."""
 
-_IN_HASTE_SECONDS: Final = 0.02
+_URGENT_SECONDS: Final = 0.02
+"""After which an urgent event waits on only while others arrive without a break of _LULL_SECONDS."""
 _LULL_SECONDS: Final = 0.003
-"""But when it has waited for the first of these, it waits on only while others come without such a break."""
 
 
 class Gatherer(Generic[T]):
     """Batches of at most ``size``, given to ``write`` one at a time; nothing waits longer than ``seconds`` for others.
 
     While one is being written nothing is taken in: the database's thread and the event loop share the interpreter,
-    and what has not come yet costs nothing (docs/adr/0008-projection.md). ``write`` must not raise.
+    and an event that is not read yet costs nothing (docs/adr/0008-projection.md). ``write`` must not raise. Why this
+    is not shared/concurrency/batcher.py: docs/adr/0025-one-batcher.md.
     """
 
     def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]], *, size: int, seconds: float) -> None:
@@ -41,23 +42,23 @@ class Gatherer(Generic[T]):
     async def add(self, item: T, *, urgent: Callable[[], bool]) -> None:
         """Take an item in; waits while there is no room. One caller at a time.
 
-        ``urgent`` is asked when there is room, always: what the write before has taught must not come after.
+        ``urgent`` is always asked, and only when there is room: the write before may have changed its answer.
         """
         await self._free.wait()
-        in_haste = urgent()
+        hurried = urgent()
         self._batch.append(item)
         self._added_at = asyncio.get_running_loop().time()
         if len(self._batch) >= self._size:
             self._free.clear()
             self._due.set()
-        elif in_haste:
-            longest = min(self._seconds, _PATIENCE * self._last_write)
-            self._write_within(min(longest, _IN_HASTE_SECONDS), longest)
+        elif hurried:
+            longest = min(self._seconds, _WRITES_TO_WAIT * self._last_write)
+            self._write_within(min(longest, _URGENT_SECONDS), longest)
         elif self._timer is None:
             self._write_within(self._seconds, self._seconds)
 
     async def run(self) -> None:
-        """Write batches until cancelled; what is not written then was never acknowledged and comes again."""
+        """Write batches until cancelled; what is not written then was never acknowledged and is read again."""
         loop = asyncio.get_running_loop()
         try:
             while True:

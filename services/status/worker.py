@@ -27,6 +27,7 @@ from services.status.metrics import StatusMetrics
 from services.status.projection.urgency import RemainingDocuments
 from services.status.settings import StatusSettings
 from shared.concurrency.outage import Outage
+from shared.concurrency.waiting import wait_for_any
 from shared.errors import InfrastructureAway
 from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.config import common_config
@@ -98,7 +99,7 @@ class StatusWorker:
                     _log.warning("The consumer ended, another is started", extra={"error": type(error).__name__})
                 lived = asyncio.get_running_loop().time() - began
                 wait = _FIRST_WAIT if lived > 60 else min(wait * 2, _LONGEST_WAIT)
-                await self._pause(wait)
+                await wait_for_any(self._stop, within=wait)
         finally:
             self._thread.shutdown(wait=True)
 
@@ -106,7 +107,7 @@ class StatusWorker:
         self._positions, self._committed = {}, {}
         self._remaining.forget()
         self._gatherer = self._new_gatherer()
-        app = self._app = make_app(self._settings, self._topic, self._take)
+        app = self._app = make_app(self._settings, self._topic, self.take)
         cast(Any, app.on_partitions_revoked).connect(self._on_revoked)
         gathering = asyncio.create_task(self._gatherer.run())
         committing = asyncio.create_task(self._commit_regularly(app))
@@ -145,7 +146,7 @@ class StatusWorker:
         settings = self._settings
         return Gatherer(self._write_batch, size=settings.status_batch_size, seconds=settings.status_batch_seconds)
 
-    async def _take(self, event: Any) -> None:
+    async def take(self, event: Any) -> None:
         """Take a Faust event; waits while a batch is being written. Never raises but CancelledError."""
         message = event.message
         kind = next((value for name, value in message.headers or () if name == "ce_type"), None) or b""
@@ -188,7 +189,7 @@ class StatusWorker:
                 self._remaining.learn(left)
                 return True
             self._metrics.retries.inc()
-            await self._pause(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            await wait_for_any(self._stop, within=wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait = min(wait * 2, _LONGEST_WAIT)
             if self._stop.is_set():
                 return False
@@ -231,12 +232,4 @@ class StatusWorker:
                 waiting.is_over()
                 return
             waiting.began(topic=self._topic)
-            await self._pause(1.0)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not beyond the stop."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
-        except TimeoutError:
-            return
+            await wait_for_any(self._stop, within=1.0)

@@ -35,7 +35,7 @@ class AnswerBroken(Exception):
     """The other side closed early, did not speak HTTP/1.1, or its answer's head passes a bound."""
 
 
-class Phase(StrEnum):
+class CallPhase(StrEnum):
     """What an attempt is at. With ``_timeout`` behind it, the error code when the time ends there."""
 
     DNS = "dns"
@@ -47,17 +47,17 @@ class Phase(StrEnum):
 
 
 @dataclass(slots=True)
-class Answer:
+class ReceiverAnswer:
     """What came back so far; readable also after a time-out cut the rest."""
 
-    phase: Phase = Phase.DNS
+    phase: CallPhase = CallPhase.DNS
     status_code: int | None = None
     retry_after: str | None = None
     body: bytearray = field(default_factory=bytearray)
     complete: bool = False
 
 
-class Step(StrEnum):
+class ReadStep(StrEnum):
     """What the reader wants: more bytes, a turn for others, nothing more (the answer ended, or it is enough)."""
 
     READ = "read"
@@ -69,7 +69,7 @@ class Step(StrEnum):
 class AnswerReader:
     """One answer. ``http`` has sent the request already."""
 
-    def __init__(self, http: h11.Connection, answer: Answer, *, max_body: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(self, http: h11.Connection, answer: ReceiverAnswer, *, max_body: int = MAX_ANSWER_BYTES) -> None:
         self._http = http
         self._answer = answer
         self._max_body = max_body
@@ -89,14 +89,14 @@ class AnswerReader:
             self._count_lines(data)
         self._http.receive_data(data)
 
-    def step(self) -> Step:
+    def step(self) -> ReadStep:
         """Look at what was fed. Raises AnswerBroken."""
         try:
             return self._step()
         except h11.RemoteProtocolError as error:
             raise AnswerBroken("the answer is not HTTP/1.1, or it ended early") from error
 
-    def _step(self) -> Step:
+    def _step(self) -> ReadStep:
         for _ in range(_AT_ONCE):
             event = self._http.next_event()
             if event is h11.NEED_DATA:
@@ -110,13 +110,13 @@ class AnswerReader:
                 self._begin(event)
             elif isinstance(event, h11.Data):
                 if self._is_enough(event.data):
-                    return Step.ENOUGH
+                    return ReadStep.ENOUGH
             elif isinstance(event, h11.EndOfMessage):
                 self._answer.complete = True
-                return Step.ENDED
+                return ReadStep.ENDED
             else:
                 raise AnswerBroken("the connection was closed before the answer")
-        return Step.YIELD
+        return ReadStep.YIELD
 
     def _count_lines(self, data: bytes) -> None:
         """Before they are read: to read thousands of headers takes longer than others should wait."""
@@ -130,7 +130,7 @@ class AnswerReader:
     def _begin(self, response: h11.Response) -> None:
         self._head_within_bounds()
         self._head = self._received - len(self._http.trailing_data[0])
-        self._answer.phase = Phase.BODY
+        self._answer.phase = CallPhase.BODY
         self._answer.status_code = response.status_code
         for name, value in response.headers:
             if name == b"retry-after" and len(value) <= MAX_RETRY_AFTER:
@@ -149,15 +149,15 @@ class AnswerReader:
         if self._received - len(self._http.trailing_data[0]) > MAX_HEAD_BYTES:
             raise AnswerBroken(f"the answer's head has more than {MAX_HEAD_BYTES} bytes")
 
-    def _wants_more(self) -> Step:
+    def _wants_more(self) -> ReadStep:
         if self._answer.status_code is None:
             self._head_within_bounds_unread()
-            return Step.READ
+            return ReadStep.READ
         framing = self._received - self._head - len(self._answer.body)
         if framing <= MAX_FRAMING_BYTES and self._reads < MAX_READS:
-            return Step.READ
+            return ReadStep.READ
         self._answer.complete = True
-        return Step.ENOUGH
+        return ReadStep.ENOUGH
 
     def _head_within_bounds_unread(self) -> None:
         """What was received and is not a whole head yet counts too."""

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to an address that was checked: dialled, TLS, one request at a time, kept for the next.
+"""One HTTP/1.1 connection to a checked address: dialled, secured, one request at a time, kept for the next.
 
 The protocol is h11's (RFC 9112), the transport asyncio's, and there is nothing between: no proxy from the
 environment, no redirects, no decompression, and the address dialled is the one that was given.
@@ -15,7 +15,15 @@ from typing import Final
 import h11
 
 from shared.http.addresses import Address
-from shared.http.answer import MAX_ANSWER_BYTES, MAX_HEAD_BYTES, Answer, AnswerBroken, AnswerReader, Phase, Step
+from shared.http.answer import (
+    MAX_ANSWER_BYTES,
+    MAX_HEAD_BYTES,
+    AnswerBroken,
+    AnswerReader,
+    CallPhase,
+    ReadStep,
+    ReceiverAnswer,
+)
 from shared.http.guard import CheckedUrl
 from shared.http.wire import Wire
 
@@ -31,7 +39,7 @@ class ConnectionStale(Exception):
 
 @dataclass(slots=True)
 class Timings:
-    """How long each part took, in seconds; None for a part that there was none of."""
+    """How long each part took, in seconds; None for a part that did not happen."""
 
     dns: float | None = None
     connect: float | None = None
@@ -53,7 +61,7 @@ class Connection:
         url: CheckedUrl,
         headers: Sequence[tuple[str, str]],
         body: bytes,
-        answer: Answer,
+        answer: ReceiverAnswer,
         timings: Timings,
         *,
         max_body: int = MAX_ANSWER_BYTES,
@@ -69,7 +77,7 @@ class Connection:
             headers=[("host", url.authority), *headers, ("content-length", str(len(body)))],
         )
         http = self._http
-        answer.phase = Phase.HEAD
+        answer.phase = CallPhase.HEAD
         try:
             self._wire.write((http.send(request) or b"") + (http.send(h11.Data(data=body)) or b""))
             http.send(h11.EndOfMessage())
@@ -77,7 +85,7 @@ class Connection:
             return await self._read(AnswerReader(http, answer, max_body=max_body), timings)
         except asyncio.CancelledError:
             if answer.status_code is None and self._wire.unsent:
-                answer.phase = Phase.SEND
+                answer.phase = CallPhase.SEND
             raise
         except (AnswerBroken, ConnectionError, ssl.SSLError) as error:
             if reused and timings.first_byte is None:
@@ -91,15 +99,15 @@ class Connection:
         started = loop.time()
         while True:
             step = reader.step()
-            if step is Step.READ:
+            if step is ReadStep.READ:
                 received = await self._wire.read()
                 if received and timings.first_byte is None:
                     timings.first_byte = loop.time() - started
                 reader.feed(received)
-            elif step is Step.YIELD:
+            elif step is ReadStep.YIELD:
                 await asyncio.sleep(0)
             else:
-                return step is Step.ENDED and self._can_be_used_again()
+                return step is ReadStep.ENDED and self._can_be_used_again()
 
     def _can_be_used_again(self) -> bool:
         """Whether request and answer are over on both sides, and nothing lies behind the answer."""
@@ -114,23 +122,23 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the other side has neither closed it nor said anything since its last answer."""
+        """Whether the other side has neither closed it nor sent anything since its last answer."""
         return self._wire.quiet
 
     def close(self) -> None:
-        """Let go of it at once; nothing is waited for."""
+        """Close it at once, without waiting."""
         self._wire.abort()
 
 
 async def open_connection(
-    url: CheckedUrl, addresses: Sequence[Address], context: ssl.SSLContext, answer: Answer, timings: Timings
+    url: CheckedUrl, addresses: Sequence[Address], context: ssl.SSLContext, answer: ReceiverAnswer, timings: Timings
 ) -> Connection:
     """Dial the addresses in their order, each with a share of the time, and do TLS with the URL's name.
 
     Raises OSError (ssl.SSLError among them) of the last address, and TimeoutError.
     """
     loop = asyncio.get_running_loop()
-    answer.phase = Phase.CONNECT
+    answer.phase = CallPhase.CONNECT
     started = loop.time()
     failure: OSError = OSError("no address")
     for address in addresses[:_MAX_DIALLED]:
@@ -142,7 +150,7 @@ async def open_connection(
             continue
         timings.connect = loop.time() - started
         if url.scheme == "https":
-            answer.phase = Phase.TLS
+            answer.phase = CallPhase.TLS
             started = loop.time()
             await _secure(transport, wire, url.host, context)
             timings.tls = loop.time() - started
@@ -155,7 +163,7 @@ async def _secure(transport: asyncio.Transport, wire: Wire, name: str, context: 
     try:
         secured = await asyncio.get_running_loop().start_tls(transport, wire, context, server_hostname=name)
     except ConnectionError as error:
-        # Some servers end a handshake that they do not like without a word.
+        # Some servers close the connection when they refuse a handshake.
         transport.abort()
         raise ssl.SSLError("the connection was lost in the handshake") from error
     except BaseException:

@@ -1,4 +1,4 @@
-"""The webhook request: ``WebhookCaller.post`` dials what the guard has checked and tells everything about the answer.
+"""The webhook request: ``WebhookCaller.post`` dials what the guard has checked and returns what is known of the answer.
 
 docs/reference/webhooks.md, "What counts as delivered": headers and body within one time-out, 64 KiB of the answer at
 most, redirects not followed, the address checked is the address dialled. A failure is a result with a stable code,
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.http.answer import Answer, AnswerBroken, Phase
+from shared.http.answer import AnswerBroken, CallPhase, ReceiverAnswer
 from shared.http.connection import Connection, ConnectionStale, Timings, client_context, open_connection
 from shared.http.guard import (
     CheckedUrl,
@@ -33,12 +33,12 @@ _KEPT_SECONDS: Final = 10.0
 _KEPT_PER_ENDPOINT: Final = 16
 _KEPT_IN_ALL: Final = 512
 _NOT_IN_TIME: Final = {
-    Phase.DNS: "the resolver did not answer",
-    Phase.CONNECT: "the connection was not accepted",
-    Phase.TLS: "the TLS handshake did not end",
-    Phase.SEND: "the receiver did not read the whole request",
-    Phase.HEAD: "the answer did not begin",
-    Phase.BODY: "the answer did not end",
+    CallPhase.DNS: "the resolver did not answer",
+    CallPhase.CONNECT: "the connection was not accepted",
+    CallPhase.TLS: "the TLS handshake did not end",
+    CallPhase.SEND: "the receiver did not read the whole request",
+    CallPhase.HEAD: "the answer did not begin",
+    CallPhase.BODY: "the answer did not end",
 }
 _UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 
@@ -100,7 +100,7 @@ class WebhookCaller:
         """Send ``body`` as JSON with ``headers`` and wait for the whole answer, or 64 KiB of it."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        answer, timings = Answer(), Timings()
+        answer, timings = ReceiverAnswer(), Timings()
         dialled: list[str] = []
         code: str | None = None
         message: str | None = None
@@ -133,7 +133,7 @@ class WebhookCaller:
         url: CheckedUrl,
         headers: Sequence[tuple[str, str]],
         body: bytes,
-        answer: Answer,
+        answer: ReceiverAnswer,
         timings: Timings,
         dialled: list[str],
     ) -> None:
@@ -146,14 +146,14 @@ class WebhookCaller:
             *headers,
         ]
         while True:
-            # By endpoint: what one path of an origin says must not be heard as another's answer.
+            # By endpoint: what one path of an origin sends must not be read as another's answer.
             connection = self._take(url.without_query) or await self._dial(url, answer, timings)
             dialled.append(str(connection.address))
             reusable = False
             try:
                 reusable = await connection.exchange(url, sent, body, answer, timings)
             except ConnectionStale:
-                # Nothing was answered on a connection that had been kept: the server had let go of it.
+                # A kept connection gave no answer: the server had closed it.
                 continue
             finally:
                 if reusable:
@@ -162,9 +162,9 @@ class WebhookCaller:
                     connection.close()
             return
 
-    async def _dial(self, url: CheckedUrl, answer: Answer, timings: Timings) -> Connection:
+    async def _dial(self, url: CheckedUrl, answer: ReceiverAnswer, timings: Timings) -> Connection:
         loop = asyncio.get_running_loop()
-        answer.phase = Phase.DNS
+        answer.phase = CallPhase.DNS
         started = loop.time()
         addresses = await resolve(url.host, url.port, self._policy, self._resolver)
         if url.address is None:
@@ -206,7 +206,7 @@ class WebhookCaller:
                 del self._kept[endpoint]
 
     async def aclose(self) -> None:
-        """Close what is kept."""
+        """Close the connections that are kept."""
         for kept in self._kept.values():
             for _, connection in kept:
                 connection.close()

@@ -1,6 +1,6 @@
-"""The bytes of one connection: read when asked for, a bounded number at a time, and none may come in between.
+"""The bytes of one connection: read on demand, a bounded number at a time; none may come between two requests.
 
-asyncio's streams hide what was received and not read; a connection may be used again only when there is no such thing.
+asyncio's streams hide what was received and not read. A connection may be used again only when nothing was.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Wire(asyncio.BufferedProtocol):
         self._error: Exception | None = None
         self._resting = False
         self._paused = True
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._raw = self._transport = cast("asyncio.Transport", transport)
@@ -41,23 +41,23 @@ class Wire(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self._received += memoryview(self._buffer)[:nbytes]
         if self._resting:
-            # Nobody asked anything: whatever it is, it must not be taken for the answer to what is asked next.
+            # No request is open: these bytes must not be taken for the answer to the next one.
             self.abort()
             return
-        self._news.set()
+        self._changed.set()
         if len(self._received) >= _READ_BYTES and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         self._ended = True
-        self._news.set()
+        self._changed.set()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = True
         self._error = exc
-        self._news.set()
+        self._changed.set()
 
     def write(self, data: bytes) -> None:
         """Hand over bytes to be sent; see :attr:`unsent`."""
@@ -73,9 +73,9 @@ class Wire(asyncio.BufferedProtocol):
                 raise self._error
             if self._ended:
                 return b""
-            self._news.clear()
+            self._changed.clear()
             self._resume()
-            await self._news.wait()
+            await self._changed.wait()
         data = bytes(self._received)
         self._received.clear()
         return data
@@ -104,7 +104,7 @@ class Wire(asyncio.BufferedProtocol):
         if self._raw is None or self._transport is None or self._ended or self._received:
             return False
         if self._paused:
-            # Whatever came last filled the buffer; there may be more.
+            # The last read filled the buffer; there may be more.
             return False
         if self._transport.is_closing() or self._raw.is_closing():
             return False
@@ -114,7 +114,7 @@ class Wire(asyncio.BufferedProtocol):
         return not poll.poll(0)
 
     def abort(self) -> None:
-        """Let go of it at once; nothing is waited for."""
+        """Close it at once, without waiting."""
         for transport in (self._transport, self._raw):
             if transport is not None:
                 transport.abort()

@@ -15,6 +15,7 @@ from services.notifier.alerts import endpoint_alert_rows
 from services.notifier.alerts.messages import EndpointAlert
 from shared.alerts.sender import AlertSender
 from shared.clock import Clock
+from shared.concurrency.waiting import wait_for_any
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 
@@ -48,13 +49,7 @@ class EndpointAlerter:
                 await self.send_due()
             except InfrastructureAway:
                 _log.debug("The database is away, alerts wait")
-            waits = [asyncio.create_task(stop.wait()), asyncio.create_task(due.wait())]
-            try:
-                await asyncio.wait(waits, timeout=_LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-                await asyncio.gather(*waits, return_exceptions=True)
+            await wait_for_any(stop, due, within=_LOOK_EVERY)
 
     async def send_due(self) -> int:
         """Send the alerts that are due; how many were sent. Raises InfrastructureAway."""

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.alerts.sender import AlertSender
 from shared.clock import Clock, rfc3339
+from shared.concurrency.waiting import wait_for_any
 from shared.db.delivery import outbox_alerts
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
@@ -84,11 +85,7 @@ class OutboxAlerter:
                 await self.send_due()
             except InfrastructureAway:
                 _log.debug("The database is away, alerts wait")
-            try:
-                async with asyncio.timeout(_LOOK_EVERY):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await wait_for_any(stop, within=_LOOK_EVERY)
 
     async def send_due(self) -> int:
         """Send the alerts that are due; how many were sent. Raises InfrastructureAway."""

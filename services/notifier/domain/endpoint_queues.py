@@ -3,7 +3,7 @@
 A delivery is offered, taken (to be claimed in the database), claimed, started (its request goes out), ended, and
 forgotten. Slots (slots.py) are held from taken to ended. A dead receiver holds its own endpoint's slots and no others.
 
-A queue keeps at most QUEUE_CAPACITY deliveries. The others stay in the database, and ``has_room_again`` tells when to
+A queue keeps at most QUEUE_CAPACITY deliveries. The others stay in the database, and ``has_room_again`` says when to
 load more. A queue with nothing to do and nothing to remember is forgotten: each case may have an endpoint of its own.
 """
 
@@ -78,7 +78,7 @@ class EndpointQueues:
         return sum(not queue.breaker.closed for queue in self._queues.values())
 
     def next_due(self) -> float | None:
-        """When an endpoint that is held may be looked at again."""
+        """When the next endpoint that waits for a time has its turn."""
         return self._turns.next_time
 
     def full(self) -> list[str]:
@@ -103,7 +103,7 @@ class EndpointQueues:
         queue = self._queues.get(endpoint_id)
         return queue is not None and queue.breaker.open_until is not None
 
-    # The way of a delivery.
+    # The steps of a delivery.
 
     def offer(self, due: DueDelivery) -> bool:
         """Queue a delivery. False when it is known already, or its queue is full: then it stays in the database."""

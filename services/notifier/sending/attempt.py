@@ -29,7 +29,7 @@ class Attempt:
     address: str | None
     status_code: int | None
     error_code: str | None
-    """Why there was no complete answer in time; None when there was one, whatever it said."""
+    """Why there was no complete answer in time; None when there was one, whatever its status."""
     error_message: str | None
     excerpt: str
     retry_after: float | None

@@ -19,8 +19,8 @@ from services.notifier.sending.payload import BodyDocuments, BodyKey, WebhookBod
 from shared.clock import Clock
 from shared.domain.statuses import DocumentStatus
 from shared.domain.views import document_view, documents_url, duplicates
+from shared.http.disposition import content_disposition
 from shared.storage.store import LINK_SECONDS, object_key
-from sources.content.recognise import content_disposition
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
 from shared.domain.statuses import DocumentStatus, JobScope
 from shared.domain.views import MOST_DOCUMENTS
 
-# A dead letter that was replayed corrects the counters of a job that had ended: what is sent again says so.
+# A replayed dead letter corrects the counters of a job that had ended: what is sent again has the corrected ones.
 _COMPLETIONS: Final = """
 SELECT c.job_id::text, c.process_number, COALESCE(p.status, c.status) AS status, c.total_documents,
        COALESCE(p.completed_documents, c.completed_documents) AS completed_documents,
@@ -155,7 +155,7 @@ def _documents(connection: Connection, completions: Sequence[Any]) -> dict[str, 
 
 
 def _left_out(connection: Connection, case: Any | None, *, sealed: bool) -> LeftOut:
-    """What the documents of a body must not tell of: for who may see all, their places are those of the case."""
+    """What the documents of a body must not reveal. For a client that may see all, positions are those of the case."""
     if case is None or not case.has_sealed:
         return NOTHING_LEFT_OUT
     found = read_left_out(connection, case.process_number)

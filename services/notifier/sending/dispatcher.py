@@ -28,7 +28,7 @@ from services.notifier.sending.call import ReceiverCall
 from services.notifier.sending.claim import Claims
 from services.notifier.sending.claimed import ClaimedDelivery
 from services.notifier.sending.payload import WebhookBody
-from services.notifier.sending.prepare import Preparation
+from services.notifier.sending.prepare import RequestPreparation
 from services.notifier.sending.record import Recorder
 from shared.errors import InfrastructureAway
 
@@ -49,7 +49,7 @@ class DeliveryDispatcher:
         *,
         queues: EndpointQueues,
         claims: Claims,
-        preparation: Preparation,
+        preparation: RequestPreparation,
         call: ReceiverCall,
         recorder: Recorder,
         metrics: NotifierMetrics,

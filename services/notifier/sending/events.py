@@ -23,7 +23,7 @@ from shared.events.webhook_retry import WebhookRetry
 from shared.records import OutgoingRecord
 
 SOURCE: Final = "/autos/notifier"
-# Clocks and floats round: a wake-up that came a hair too early would be refused and left to the sweeper.
+# Clocks and floats are rounded: a wake-up that is a hair too early would be refused and left to the sweeper.
 _SLACK: Final = timedelta(milliseconds=2)
 
 

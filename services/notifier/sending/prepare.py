@@ -49,7 +49,7 @@ class PreparedRequest:
     refused: CallResult | None = None
 
 
-class Preparation:
+class RequestPreparation:
     """Prepares requests; knows nothing of queues and records nothing."""
 
     def __init__(self, database: Database, bodies: WebhookBodies, policy: SendingPolicy, clock: Clock) -> None:

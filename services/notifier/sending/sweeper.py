@@ -18,6 +18,7 @@ from services.notifier.sending import claim_rows, record_rows
 from services.notifier.sending.dispatcher import DeliveryDispatcher
 from shared.clock import Clock
 from shared.concurrency.outage import Outage
+from shared.concurrency.waiting import wait_for_any
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 
@@ -73,18 +74,8 @@ class Sweeper:
                 outage.is_over()
             except InfrastructureAway:
                 outage.began()
-            await self._pause(stop)
-
-    async def _pause(self, stop: asyncio.Event) -> None:
-        room_again = self._dispatcher.room_again
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(room_again.wait())]
-        try:
-            await asyncio.wait(waits, timeout=self._policy.every, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        room_again.clear()
+            await wait_for_any(stop, self._dispatcher.room_again, within=self._policy.every)
+            self._dispatcher.room_again.clear()
 
     async def sweep(self) -> int:
         """Offer what is due now; how many the dispatcher took. Raises InfrastructureAway."""

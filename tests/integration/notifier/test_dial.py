@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shared.http.answer import MAX_ANSWER_BYTES, Answer
+from shared.http.answer import MAX_ANSWER_BYTES, ReceiverAnswer
 from shared.http.connection import Timings, client_context, open_connection
 from shared.http.dial import CallResult, WebhookCaller
 from shared.http.guard import GuardPolicy, Resolver, check_url, resolve
@@ -147,7 +147,7 @@ async def test_no_more_than_64_kib_of_an_answer_are_kept() -> None:
 
     async with listening(chunked) as port:
         checked = check_url(f"http://127.0.0.1:{port}/", LOOPBACK)
-        context, answer, timings = client_context(), Answer(), Timings()
+        context, answer, timings = client_context(), ReceiverAnswer(), Timings()
         connection = await open_connection(checked, [ipaddress.ip_address("127.0.0.1")], context, answer, timings)
         reusable = await connection.exchange(checked, [], b"{}", answer, timings, max_body=MAX_ANSWER_BYTES)
         connection.close()

@@ -17,13 +17,13 @@ from shared.service import run_service
 
 def fail_once() -> None:
     """Let the first application's sink raise; the next one has the real one again."""
-    real = StatusWorker._take
+    real = StatusWorker.take
 
     async def failing(_worker: StatusWorker, _event: Any) -> None:
-        setattr(StatusWorker, "_take", real)  # noqa: B010 - a method is replaced
+        StatusWorker.take = real  # type: ignore[method-assign]
         raise RuntimeError("a bug")
 
-    setattr(StatusWorker, "_take", failing)  # noqa: B010
+    StatusWorker.take = failing  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

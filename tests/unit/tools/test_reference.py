@@ -107,7 +107,7 @@ def test_the_codes_of_urls_and_attempts_are_those_of_the_code() -> None:
     assert set(refused) == set(URL_CODES)
     called = Path(dial.__file__).read_text() + Path(sending.__file__).read_text()
     literal = re.findall(r'(?:return|code =|code, message =|refused_call\()\s*"(\w+)"(?:,| if)', called)
-    timeouts = {f"{phase}_timeout" for phase in answer.Phase}
+    timeouts = {f"{phase}_timeout" for phase in answer.CallPhase}
     assert {*literal, *timeouts} == set(ATTEMPT_CODES)
 
 

@@ -18,11 +18,11 @@ from shared.http.answer import (
     MAX_INTERIM,
     MAX_READS,
     MAX_RETRY_AFTER,
-    Answer,
     AnswerBroken,
     AnswerReader,
-    Phase,
-    Step,
+    CallPhase,
+    ReadStep,
+    ReceiverAnswer,
 )
 
 INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
@@ -38,13 +38,13 @@ class Reading:
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         http.send(h11.Request(method="POST", target="/", headers=[("host", "a"), ("content-length", "0")]))
         http.send(h11.EndOfMessage())
-        self.answer = Answer(phase=Phase.HEAD)
+        self.answer = ReceiverAnswer(phase=CallPhase.HEAD)
         self.taken = 0
         reader = AnswerReader(http, self.answer)
-        self.step = Step.YIELD
-        while self.step in {Step.READ, Step.YIELD}:
+        self.step = ReadStep.YIELD
+        while self.step in {ReadStep.READ, ReadStep.YIELD}:
             self.step = reader.step()
-            if self.step is Step.READ:
+            if self.step is ReadStep.READ:
                 piece = next(pieces)
                 self.taken += len(piece)
                 reader.feed(piece)
@@ -82,14 +82,14 @@ def head(size: int) -> bytes:
 
 def test_interim_answers_are_passed_over_up_to_their_number() -> None:
     for number in (0, 1, MAX_INTERIM - 1, MAX_INTERIM):
-        assert (read(INTERIM * number + EMPTY).step, read(INTERIM * number + EMPTY, 1).step) == (Step.ENDED,) * 2
+        assert (read(INTERIM * number + EMPTY).step, read(INTERIM * number + EMPTY, 1).step) == (ReadStep.ENDED,) * 2
     assert "interim" in refused(INTERIM * (MAX_INTERIM + 1) + EMPTY)
 
 
 def test_a_head_has_so_many_bytes() -> None:
     for size in (MAX_HEAD_BYTES - 1, MAX_HEAD_BYTES):
         assert len(head(size)) == size
-        assert read(head(size)).step is Step.ENDED
+        assert read(head(size)).step is ReadStep.ENDED
     refused(head(MAX_HEAD_BYTES + 1))
     refused(INTERIM + head(MAX_HEAD_BYTES))
 
@@ -98,14 +98,14 @@ def test_a_head_has_so_many_lines() -> None:
     lines = MAX_HEAD_LINES - 2  # besides the status line and the length
     for number in (lines - 1, lines):
         for size in (PIECE, 7, 3):
-            assert read(EMPTY[:-2] + b"a:b\r\n" * number + b"\r\n" + b"\n" * 9, size).step is Step.ENDED
+            assert read(EMPTY[:-2] + b"a:b\r\n" * number + b"\r\n" + b"\n" * 9, size).step is ReadStep.ENDED
     assert "lines" in refused(EMPTY[:-2] + b"a:b\r\n" * (lines + 1) + b"\r\n")
 
 
 def test_a_body_with_many_lines_is_no_head() -> None:
     text = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" + b"\n" * 5000
     for cut in range(30, 50):
-        assert Reading(iter([text[:cut], text[cut:]])).step is Step.ENDED
+        assert Reading(iter([text[:cut], text[cut:]])).step is ReadStep.ENDED
 
 
 def test_a_head_comes_in_so_many_pieces() -> None:
@@ -116,9 +116,9 @@ def test_a_head_comes_in_so_many_pieces() -> None:
 
 def test_a_body_is_read_up_to_its_bytes() -> None:
     for size, step in (
-        (MAX_ANSWER_BYTES - 1, Step.ENDED),
-        (MAX_ANSWER_BYTES, Step.ENOUGH),
-        (MAX_ANSWER_BYTES + 1, Step.ENOUGH),
+        (MAX_ANSWER_BYTES - 1, ReadStep.ENDED),
+        (MAX_ANSWER_BYTES, ReadStep.ENOUGH),
+        (MAX_ANSWER_BYTES + 1, ReadStep.ENOUGH),
     ):
         reading = read(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size)
         assert (reading.step, reading.answer.complete) == (step, True)
@@ -126,14 +126,18 @@ def test_a_body_is_read_up_to_its_bytes() -> None:
 
 
 def test_a_body_is_read_up_to_its_number_of_chunks() -> None:
-    for number, step in ((MAX_CHUNKS - 1, Step.ENDED), (MAX_CHUNKS, Step.ENOUGH), (MAX_CHUNKS + 1, Step.ENOUGH)):
+    for number, step in (
+        (MAX_CHUNKS - 1, ReadStep.ENDED),
+        (MAX_CHUNKS, ReadStep.ENOUGH),
+        (MAX_CHUNKS + 1, ReadStep.ENOUGH),
+    ):
         reading = read(CHUNKED + b"1\r\nx\r\n" * number + b"0\r\n\r\n")
         assert (reading.step, len(reading.answer.body)) == (step, min(number, MAX_CHUNKS))
 
 
 def test_a_body_is_read_up_to_its_number_of_pieces() -> None:
     reading = read(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 4096, 1)
-    assert (reading.step, reading.taken, reading.answer.complete) == (Step.ENOUGH, MAX_READS, True)
+    assert (reading.step, reading.taken, reading.answer.complete) == (ReadStep.ENOUGH, MAX_READS, True)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,7 @@ def test_a_head_that_never_ends_is_refused(first: bytes, then: bytes) -> None:
 )
 def test_of_a_body_that_never_ends_a_bounded_part_is_read_and_the_status_counts(first: bytes, then: bytes) -> None:
     reading = Reading(endless(first, then))
-    assert (reading.step, reading.answer.status_code, reading.answer.complete) == (Step.ENOUGH, 200, True)
+    assert (reading.step, reading.answer.status_code, reading.answer.complete) == (ReadStep.ENOUGH, 200, True)
     assert reading.taken <= MAX_ANSWER_BYTES + MAX_FRAMING_BYTES + len(first) + 2 * PIECE
 
 

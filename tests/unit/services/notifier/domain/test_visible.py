@@ -73,7 +73,7 @@ def test_how_the_job_ended_is_shown_by_the_documents_that_are_seen(numbers: Docu
 
 
 @pytest.mark.parametrize("level", [1, 5, None])
-def test_a_sealed_case_is_shown_as_one_that_does_not_exist_or_by_its_number_and_counts(level: int | None) -> None:
+def test_a_sealed_case_is_shown_as_missing_or_by_its_number_and_counts(level: int | None) -> None:
     shown = visible_completion(end(), case(level), ALL_PUBLIC, sealed=False)
     assert (shown.end.status, shown.end.error_code, shown.end.total_documents) == ("failed", "process_not_found", 0)
     assert shown.case == unknown_case_view(NUMBER) and shown.documents_total == 0 and not shown.shows_documents

@@ -13,8 +13,8 @@ _WRITES_TO_WAIT: Final = 2.0
 system. With more than one, batches grow while writing is what takes the time, until they are full."""
 
 _URGENT_SECONDS: Final = 0.02
-"""After which an urgent event waits on only while others arrive without a break of _LULL_SECONDS."""
-_LULL_SECONDS: Final = 0.003
+"""After which an urgent event waits on only while others arrive without a break of LULL_SECONDS."""
+LULL_SECONDS: Final = 0.003
 
 
 class Gatherer(Generic[T]):
@@ -25,10 +25,18 @@ class Gatherer(Generic[T]):
     is not shared/concurrency/batcher.py: docs/adr/0025-one-batcher.md.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]], *, size: int, seconds: float) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[None]],
+        *,
+        size: int,
+        seconds: float,
+        lull: float = LULL_SECONDS,
+    ) -> None:
         self._write = write
         self._size = size
         self._seconds = seconds
+        self._lull = lull
         self._batch: list[T] = []
         self._due = asyncio.Event()
         self._free = asyncio.Event()
@@ -83,9 +91,9 @@ class Gatherer(Generic[T]):
     def _on_time(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now < self._latest and now - self._added_at < _LULL_SECONDS:
-            self._timer_at = now + _LULL_SECONDS
-            self._timer = loop.call_later(_LULL_SECONDS, self._on_time)
+        if now < self._latest and now - self._added_at < self._lull:
+            self._timer_at = now + self._lull
+            self._timer = loop.call_later(self._lull, self._on_time)
         else:
             self._due.set()
 

@@ -23,7 +23,7 @@ def fail_once() -> None:
         StatusWorker.take = real  # type: ignore[method-assign]
         raise RuntimeError("a bug")
 
-    StatusWorker.take = failing  # type: ignore[method-assign]
+    StatusWorker.take = failing  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.postman.items import NO_KEY, Item, folder, request
+from tools.postman.items import Item, folder, request, status_is
+from tools.postman.refusals import refusals
 
 _ENDED: Final = '["completed", "partial", "failed", "cancelled"]'
 _POLLS: Final = 60
@@ -15,7 +16,7 @@ def flows() -> Item:
     description = (
         "Set `base_url`, `api_key`, `process_number` and `webhook_url`, then run a folder from its first step."
     )
-    return folder("Flows", description, [_with_webhook(), _without_webhook(), _failures()])
+    return folder("Flows", description, [_with_webhook(), _without_webhook(), refusals()])
 
 
 def _with_webhook() -> Item:
@@ -23,75 +24,84 @@ def _with_webhook() -> Item:
     return folder(
         "With a webhook",
         "Ask for a case and be called when all of its documents are there.",
-        [
-            request(
-                place,
-                "Ask for the case",
-                "GET",
-                "/processes/{{process_number}}",
-                query={"webhook_url": "{{webhook_url}}"},
-                tests=[
-                    *_status_is(200, 202),
-                    "const view = pm.response.json();",
-                    'pm.test("it is the case that was asked for", () => {',
-                    '  pm.expect(view.process_number.replace(/\\D/g, "")).to.eql('
-                    'pm.variables.get("process_number").replace(/\\D/g, ""));',
-                    "});",
-                    'pm.test("a job runs and the webhook is attached", () => {',
-                    "  pm.expect(view.job.job_id).to.be.a('string');",
-                    '  pm.expect(view.webhook.url).to.eql(pm.variables.get("webhook_url"));',
-                    "});",
-                    'pm.collectionVariables.set("job_id", view.job.job_id);',
-                    'pm.collectionVariables.set("etag", "");',
-                ],
-            ),
-            request(
-                place,
-                "Ask again: the same job",
-                "GET",
-                "/processes/{{process_number}}",
-                query={"webhook_url": "{{webhook_url}}"},
-                tests=[
-                    *_status_is(200, 202),
-                    'pm.test("a second request joins the job", () => {',
-                    '  pm.expect(pm.response.json().job.job_id).to.eql(pm.collectionVariables.get("job_id"));',
-                    "});",
-                ],
-            ),
-            _until_the_end(place, "Follow it to its end", "{{process_number}}"),
-            request(
-                place,
-                "See the delivery",
-                "GET",
-                "/webhooks/deliveries",
-                query={"process_number": "{{process_number}}"},
-                before=_pause_when_repeated(),
-                tests=[
-                    *_status_is(200),
-                    "const list = pm.response.json().deliveries;",
-                    'const atRest = ["delivered", "exhausted", "gone", "cancelled"];',
-                    *_again_unless("list.length > 0 && atRest.includes(list[0].status)"),
-                    "if (done) {",
-                    '  pm.collectionVariables.set("delivery_id", list.length ? list[0].id : "");',
-                    '  pm.test("the webhook was delivered", () => pm.expect(list[0].status).to.eql("delivered"));',
-                    "}",
-                ],
-            ),
-            request(
-                place,
-                "See its attempts",
-                "GET",
-                "/webhooks/deliveries/{{delivery_id}}",
-                tests=[
-                    *_status_is(200),
-                    'pm.test("the last attempt was answered with 2xx", () => {',
-                    "  const attempts = pm.response.json().attempts;",
-                    "  pm.expect(attempts[attempts.length - 1].succeeded).to.eql(true);",
-                    "});",
-                ],
-            ),
-        ],
+        [*_ask_with_a_webhook(place), *_see_the_delivery(place)],
     )
+
+
+def _ask_with_a_webhook(place: str) -> list[Item]:
+    return [
+        request(
+            place,
+            "Ask for the case",
+            "GET",
+            "/processes/{{process_number}}",
+            query={"webhook_url": "{{webhook_url}}"},
+            tests=[
+                *status_is(200, 202),
+                "const view = pm.response.json();",
+                'pm.test("it is the case that was asked for", () => {',
+                '  pm.expect(view.process_number.replace(/\\D/g, "")).to.eql('
+                'pm.variables.get("process_number").replace(/\\D/g, ""));',
+                "});",
+                'pm.test("a job runs and the webhook is attached", () => {',
+                "  pm.expect(view.job.job_id).to.be.a('string');",
+                '  pm.expect(view.webhook.url).to.eql(pm.variables.get("webhook_url"));',
+                "});",
+                'pm.collectionVariables.set("job_id", view.job.job_id);',
+                'pm.collectionVariables.set("etag", "");',
+            ],
+        ),
+        request(
+            place,
+            "Ask again: the same job",
+            "GET",
+            "/processes/{{process_number}}",
+            query={"webhook_url": "{{webhook_url}}"},
+            tests=[
+                *status_is(200, 202),
+                'pm.test("a second request joins the job", () => {',
+                '  pm.expect(pm.response.json().job.job_id).to.eql(pm.collectionVariables.get("job_id"));',
+                "});",
+            ],
+        ),
+    ]
+
+
+def _see_the_delivery(place: str) -> list[Item]:
+    return [
+        _until_the_end(place, "Follow it to its end", "{{process_number}}"),
+        request(
+            place,
+            "See the delivery",
+            "GET",
+            "/webhooks/deliveries",
+            query={"process_number": "{{process_number}}"},
+            before=_pause_when_repeated(),
+            tests=[
+                *status_is(200),
+                "const list = pm.response.json().deliveries;",
+                'const atRest = ["delivered", "exhausted", "gone", "cancelled"];',
+                *_again_unless("list.length > 0 && atRest.includes(list[0].status)"),
+                "if (done) {",
+                '  pm.collectionVariables.set("delivery_id", list.length ? list[0].id : "");',
+                '  pm.test("the webhook was delivered", () => pm.expect(list[0].status).to.eql("delivered"));',
+                "}",
+            ],
+        ),
+        request(
+            place,
+            "See its attempts",
+            "GET",
+            "/webhooks/deliveries/{{delivery_id}}",
+            tests=[
+                *status_is(200),
+                'pm.test("the last attempt was answered with 2xx", () => {',
+                "  const attempts = pm.response.json().attempts;",
+                "  pm.expect(attempts[attempts.length - 1].succeeded).to.eql(true);",
+                "});",
+            ],
+        ),
+    ]
 
 
 def _without_webhook() -> Item:
@@ -99,170 +109,76 @@ def _without_webhook() -> Item:
     return folder(
         "Without a webhook",
         "Ask for a case, poll its status, fetch the files.",
-        [
-            request(
-                place,
-                "Ask for the case",
-                "GET",
-                "/processes/{{other_process_number}}",
-                tests=[
-                    *_status_is(200, 202),
-                    "const view = pm.response.json();",
-                    'pm.test("a job runs and nobody is called", () => {',
-                    "  pm.expect(view.job.job_id).to.be.a('string');",
-                    "  pm.expect(view.webhook).to.eql(null);",
-                    "});",
-                    'pm.collectionVariables.set("etag", "");',
-                ],
-            ),
-            _until_the_end(place, "Poll its status", "{{other_process_number}}"),
-            request(
-                place,
-                "List the files",
-                "GET",
-                "/processes/{{other_process_number}}/files",
-                tests=[
-                    *_status_is(200),
-                    "const documents = pm.response.json().documents;",
-                    'pm.test("every document has a link", () => {',
-                    "  pm.expect(documents).to.not.be.empty;",
-                    "  documents.forEach(one => pm.expect(one.download_url).to.match(/^https?:/));",
-                    "});",
-                    'pm.collectionVariables.set("document_id", documents[0].id);',
-                    'pm.collectionVariables.set("document_size", String(documents[0].size));',
-                ],
-            ),
-            request(
-                place,
-                "Fetch one through the API",
-                "GET",
-                "/processes/{{other_process_number}}/documents/{{document_id}}/content",
-                query={"proxy": "true"},
-                tests=[
-                    *_status_is(200),
-                    'pm.test("it has the size that was told", () => {',
-                    '  pm.expect(pm.response.headers.get("Content-Length")).to.eql('
-                    'pm.collectionVariables.get("document_size"));',
-                    "});",
-                ],
-            ),
-            request(
-                place,
-                "Or be sent to the store",
-                "GET",
-                "/processes/{{other_process_number}}/documents/{{document_id}}/content",
-                tests=[
-                    *_status_is(307),
-                    'pm.test("the answer is a link", () => {',
-                    '  pm.expect(pm.response.headers.get("Location")).to.match(/^https?:/);',
-                    "});",
-                ],
-                follow_redirects=False,
-            ),
-        ],
+        [*_ask_and_poll(place), *_get_the_files(place)],
     )
 
 
-def _failures() -> Item:
-    place = "failures"
-    return folder(
-        "Failures",
-        "What is refused, and how it is told: RFC 9457 problem documents with a stable `code`.",
-        [
-            request(
-                place,
-                "Wrong check digits",
-                "GET",
-                "/processes/1234567-89.2023.8.02.0001",
-                tests=[*_problem(422, "invalid_process_number"), *_field_error("check_digits")],
-            ),
-            request(
-                place,
-                "No key",
-                "GET",
-                "/processes/{{process_number}}",
-                auth=NO_KEY,
-                tests=[
-                    *_problem(401, "unauthorized"),
-                    'pm.test("it says how to authenticate", () => pm.response.to.have.header("WWW-Authenticate"));',
-                ],
-            ),
-            request(
-                place,
-                "A key that does not exist",
-                "GET",
-                "/processes/{{process_number}}",
-                auth=NO_KEY,
-                headers={"X-API-Key": "autos_sk_there_is_no_such_key"},
-                tests=_problem(401, "unauthorized"),
-            ),
-            request(
-                place,
-                "A webhook into a private network",
-                "GET",
-                "/processes/{{process_number}}",
-                query={"webhook_url": "http://10.0.0.1/hook"},
-                tests=[*_problem(422, "invalid_webhook_url"), *_field_error("address_not_public")],
-            ),
-            request(
-                place,
-                "A webhook that is no web address",
-                "GET",
-                "/processes/{{process_number}}",
-                query={"webhook_url": "ftp://example.com/hook"},
-                tests=[*_problem(422, "invalid_webhook_url"), *_field_error("scheme_not_allowed")],
-            ),
-            request(
-                place,
-                "A misspelt parameter",
-                "GET",
-                "/processes/{{process_number}}",
-                query={"webhok_url": "{{webhook_url}}"},
-                tests=[*_problem(422, "unknown_parameter"), *_field_error("unknown")],
-            ),
-            request(
-                place,
-                "The status of a case that nobody asked for",
-                "GET",
-                "/processes/{{unknown_process_number}}/status",
-                before=_random_number("unknown_process_number"),
-                tests=_problem(404, "process_unknown"),
-            ),
-            request(
-                place,
-                "A job that does not exist",
-                "GET",
-                "/jobs/00000000-0000-4000-8000-000000000000",
-                tests=_problem(404, "job_not_found"),
-            ),
-        ],
-    )
-
-
-def _status_is(*statuses: int) -> list[str]:
-    listed = ", ".join(map(str, statuses))
-    return [f'pm.test("answers {listed}", () => pm.expect([{listed}]).to.include(pm.response.code));']
-
-
-def _problem(status: int, code: str) -> list[str]:
+def _ask_and_poll(place: str) -> list[Item]:
     return [
-        *_status_is(status),
-        f'pm.test("it is the problem {code}", () => {{',
-        '  pm.expect(pm.response.headers.get("Content-Type")).to.match(/^application\\/problem\\+json/);',
-        f'  pm.expect(pm.response.json().code).to.eql("{code}");',
-        f"  pm.expect(pm.response.json().status).to.eql({status});",
-        "});",
-        'pm.test("its request id is in the header too", () => {',
-        '  pm.expect(pm.response.json().request_id).to.eql(pm.response.headers.get("X-Request-ID"));',
-        "});",
+        request(
+            place,
+            "Ask for the case",
+            "GET",
+            "/processes/{{other_process_number}}",
+            tests=[
+                *status_is(200, 202),
+                "const view = pm.response.json();",
+                'pm.test("a job runs and nobody is called", () => {',
+                "  pm.expect(view.job.job_id).to.be.a('string');",
+                "  pm.expect(view.webhook).to.eql(null);",
+                "});",
+                'pm.collectionVariables.set("etag", "");',
+            ],
+        ),
+        _until_the_end(place, "Poll its status", "{{other_process_number}}"),
+        request(
+            place,
+            "List the files",
+            "GET",
+            "/processes/{{other_process_number}}/files",
+            tests=[
+                *status_is(200),
+                "const documents = pm.response.json().documents;",
+                'pm.test("every document has a link", () => {',
+                "  pm.expect(documents).to.not.be.empty;",
+                "  documents.forEach(one => pm.expect(one.download_url).to.match(/^https?:/));",
+                "});",
+                'pm.collectionVariables.set("document_id", documents[0].id);',
+                'pm.collectionVariables.set("document_size", String(documents[0].size));',
+            ],
+        ),
     ]
 
 
-def _field_error(code: str) -> list[str]:
+def _get_the_files(place: str) -> list[Item]:
     return [
-        f'pm.test("the field\'s error is {code}", () => {{',
-        f'  pm.expect(pm.response.json().errors[0].code).to.eql("{code}");',
-        "});",
+        request(
+            place,
+            "Fetch one through the API",
+            "GET",
+            "/processes/{{other_process_number}}/documents/{{document_id}}/content",
+            query={"proxy": "true"},
+            tests=[
+                *status_is(200),
+                'pm.test("it has the size that was told", () => {',
+                '  pm.expect(pm.response.headers.get("Content-Length")).to.eql('
+                'pm.collectionVariables.get("document_size"));',
+                "});",
+            ],
+        ),
+        request(
+            place,
+            "Or be sent to the store",
+            "GET",
+            "/processes/{{other_process_number}}/documents/{{document_id}}/content",
+            tests=[
+                *status_is(307),
+                'pm.test("the answer is a link", () => {',
+                '  pm.expect(pm.response.headers.get("Location")).to.match(/^https?:/);',
+                "});",
+            ],
+            follow_redirects=False,
+        ),
     ]
 
 
@@ -277,7 +193,7 @@ def _until_the_end(place: str, name: str, number: str) -> Item:
         description="Each answer comes when something has changed, at the latest after 10 seconds (304 then).",
         before=['if (!pm.collectionVariables.get("etag")) pm.request.headers.remove("If-None-Match");'],
         tests=[
-            *_status_is(200, 304),
+            *status_is(200, 304),
             'if (pm.response.code === 200) pm.collectionVariables.set("etag", pm.response.headers.get("ETag"));',
             "const view = pm.response.code === 200 ? pm.response.json() : {};",
             *_again_unless(f"{_ENDED}.includes(view.status)"),
@@ -304,14 +220,3 @@ def _again_unless(condition: str) -> list[str]:
 
 def _pause_when_repeated() -> list[str]:
     return ['if (Number(pm.collectionVariables.get("tries") || 0) > 0) setTimeout(() => {}, 250);']
-
-
-def _random_number(variable: str) -> list[str]:
-    """A valid number (CNJ Resolution 65/2008) that most likely nobody asked for."""
-    return [
-        "const sequence = String(Math.floor(Math.random() * 9000000) + 1000000);",
-        'const rest = "20248269999";',
-        "const digits = 98n - (BigInt(sequence + rest + '00') % 97n);",
-        f'pm.collectionVariables.set("{variable}", '
-        '`${sequence}-${String(digits).padStart(2, "0")}.2024.8.26.9999`);',
-    ]

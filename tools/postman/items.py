@@ -77,3 +77,19 @@ def request(
 
 def _script(kind: str, lines: Sequence[str]) -> dict[str, Any]:
     return {"listen": kind, "script": {"type": "text/javascript", "exec": list(lines)}}
+
+
+def status_is(*statuses: int) -> list[str]:
+    listed = ", ".join(map(str, statuses))
+    return [f'pm.test("answers {listed}", () => pm.expect([{listed}]).to.include(pm.response.code));']
+
+
+def random_number(variable: str) -> list[str]:
+    """A valid number (CNJ Resolution 65/2008) that most likely nobody asked for."""
+    return [
+        "const sequence = String(Math.floor(Math.random() * 9000000) + 1000000);",
+        'const rest = "20248269999";',
+        "const digits = 98n - (BigInt(sequence + rest + '00') % 97n);",
+        f'pm.collectionVariables.set("{variable}", '
+        '`${sequence}-${String(digits).padStart(2, "0")}.2024.8.26.9999`);',
+    ]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
-from services.downloader.catalog_reads import cancelled_jobs
+from services.downloader.catalog_queries import cancelled_jobs
 from shared.db.engine import Database
 
 _KEPT: Final = 10_000

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from services.downloader.fetcher.upload import Shelf
+from services.downloader.fetcher.document_store import DocumentStore
 from shared.db.engine import Database
 from shared.db.visibility import public_text
 from shared.events.document_requested import DocumentRequested
@@ -28,19 +28,19 @@ _FIND = text(
 )
 
 
-class Copies:
+class Duplicates:
     """Knows, by case, which object has which bytes: the projection is asked once a case, then this worker remembers."""
 
-    def __init__(self, database: Database, shelf: Shelf) -> None:
+    def __init__(self, database: Database, document_store: DocumentStore) -> None:
         self._database = database
-        self._shelf = shelf
+        self._document_store = document_store
         self._cases: OrderedDict[str, asyncio.Future[dict[str, str]]] = OrderedDict()
 
     async def find(self, request: DocumentRequested, sha256: str, size: int) -> str | None:
         """The key of an object of the same case with these bytes, if there is one. Raises InfrastructureAway."""
         key = (await self._of_case(request.process_number)).get(sha256)
         # An object can be lost; then this document brings it back.
-        return key if key is not None and await self._shelf.has(key, size) else None
+        return key if key is not None and await self._document_store.has(key, size) else None
 
     async def note(self, request: DocumentRequested, sha256: str, key: str) -> None:
         """An object of the case has these bytes now.

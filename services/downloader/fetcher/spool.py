@@ -1,15 +1,15 @@
-"""One document on its way: in memory while it is small, then in a nameless temporary file, with its SHA-256.
+"""One document on its way from the source to the store, with its SHA-256: in memory while small, then on disk.
 
-A nameless file is gone with the process, also after kill -9. Small documents never touch a thread or the disk; of a
-large one no more than a piece is in memory from then on.
+The file on disk has no name: it is gone with the process, also after kill -9. A small document touches neither a thread
+nor the disk; of a large one no more than a piece is in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -28,10 +28,12 @@ class Spool:
     def __init__(self, directory: Path, *, memory_bytes: int = MEMORY_BYTES) -> None:
         self._directory = directory
         self._memory_bytes = memory_bytes
+        # It never moves to the disk by itself, which would block the event loop: see _to_disk.
+        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(dir=str(directory))  # noqa: SIM115 - see close()
+        self._on_disk = False
         self._sha256 = hashlib.sha256()
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._file: IO[bytes] | None = None
         self.size = 0
         """Bytes taken so far."""
 
@@ -45,22 +47,26 @@ class Spool:
 
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes. Raises InfrastructureAway when the disk does not."""
+        self.size += len(chunk)
+        if self.size < self._memory_bytes:
+            self._take([chunk])
+            return
         self._pending.append(chunk)
         self._pending_bytes += len(chunk)
-        self.size += len(chunk)
-        if self._pending_bytes >= (self._memory_bytes if self._file is None else _PIECE_BYTES):
+        if not self._on_disk or self._pending_bytes >= _PIECE_BYTES:
             await self._unload()
 
     async def finish(self) -> bytes | IO[bytes]:
         """The whole document: its bytes, or the file from its beginning."""
-        if self._file is None:
-            content = b"".join(self._pending)
-            self._pending = [content]
-            self._sha256.update(content)
-            return content
-        await self._unload()
+        if self._on_disk:
+            await self._unload()
+            self._file.seek(0)
+            return self._file
         self._file.seek(0)
-        return self._file
+        content = self._file.read()
+        # Or else the document would be in memory twice.
+        self._file.close()
+        return content
 
     @property
     def sha256(self) -> str:
@@ -68,15 +74,18 @@ class Spool:
         return self._sha256.hexdigest()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()
         self._pending = []
+
+    def _take(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._sha256.update(chunk)
+            self._file.write(chunk)
 
     async def _unload(self) -> None:
         pending, self._pending, self._pending_bytes = self._pending, [], 0
         # Shielded: the thread has the file, and a cancelled fetch closes it only when the thread is through.
-        work = asyncio.ensure_future(asyncio.to_thread(self._store, pending))
+        work = asyncio.ensure_future(asyncio.to_thread(self._to_disk, pending))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -86,11 +95,10 @@ class Spool:
             # Full, or read-only: not the document's fault.
             raise InfrastructureAway("spool directory") from error
 
-    def _store(self, pending: list[bytes]) -> None:
-        if self._file is None:
+    def _to_disk(self, pending: list[bytes]) -> None:
+        if not self._on_disk:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - closed in close()
-        for chunk in pending:
-            self._sha256.update(chunk)
-        self._file.writelines(pending)
+            self._file.rollover()
+            self._on_disk = True
+        self._take(pending)
         self._file.flush()

@@ -9,13 +9,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from services.downloader.catalog_reads import StoredDocument
-from services.downloader.fetcher.duplicates import Copies
-from services.downloader.fetcher.retries import Tries, after_away, after_cut, cut_short
+from services.downloader.catalog_queries import ProjectedDocument
+from services.downloader.event_records import StoredBytes
+from services.downloader.fetcher.document_store import DocumentStore
+from services.downloader.fetcher.duplicates import Duplicates
+from services.downloader.fetcher.outage_waits import Tries, after_away, after_cut, cut_short
 from services.downloader.fetcher.spool import Spool
-from services.downloader.fetcher.upload import Shelf
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.source_share.connected import ConnectedSource, ConnectedSources
+from services.downloader.source_share.connected_sources import ConnectedSource, ConnectedSources
 from shared.domain.case import PDPJ
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
@@ -24,19 +25,8 @@ from sources.content.judgement import Listed
 from sources.errors import Doubtful, SourceAway, SourceUnavailable
 from sources.gate.limiter import Slot, SourceGate, Turn
 
-_SHELF_SECONDS: Final = 0.5
-"""For so long the store is taken to be away after it was found so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transferred:
-    """A document that is in the store. ``size`` is bytes, ``sha256`` lower-case hexadecimal."""
-
-    sha256: str
-    size: int
-    content_type: str
-    object_key: str
-    warnings: tuple[str, ...] = ()
+_STORE_AWAY_SECONDS: Final = 0.5
+"""How long the store counts as away after a look at it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +38,40 @@ class Terms:
     """
 
     last: bool
-    replaces: StoredDocument | None = None
+    replaces: ProjectedDocument | None = None
     source: str = PDPJ
 
 
 class Transfer:
-    """Memory is bounded by what is done at once, not by the size of a document: see Spool and Shelf.
+    """Memory is bounded by what is done at once, not by the size of a document: see Spool and DocumentStore.
 
-    ``places``: documents that are stored at once; those being read are the gates' to count.
+    ``stored_at_once``: documents that are stored at once; those being read are the gates' to count.
     """
 
     def __init__(
         self,
         sources: ConnectedSources,
-        shelf: Shelf,
-        copies: Copies,
+        document_store: DocumentStore,
+        duplicates: Duplicates,
         *,
         spool_dir: Path,
         metrics: DownloaderMetrics,
-        places: int,
+        stored_at_once: int,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._sources = sources
-        self._shelf = shelf
-        self._copies = copies
+        self._document_store = document_store
+        self._duplicates = duplicates
         self._spool_dir = spool_dir
         self._metrics = metrics
         self._clock = clock
-        self._storing = asyncio.Semaphore(places)
-        self._asking_shelf = asyncio.Lock()
-        self._shelf_away_until = float("-inf")
+        self._storing = asyncio.Semaphore(stored_at_once)
+        self._probing_store = asyncio.Lock()
+        self._store_away_until = float("-inf")
 
     async def run(
         self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
-    ) -> Transferred:
+    ) -> StoredBytes:
         """``started`` is called when the source is about to be asked; ``turn`` can end the waiting.
 
         Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
@@ -90,7 +80,7 @@ class Transfer:
         connected = self._sources.named(terms.source)
         tries = Tries(again=request.last_error == SourceUnavailable.CODE)
         while True:
-            await self._shelf_is_there(request)
+            await self._require_store(request)
             with Spool(self._spool_dir) as spool:
                 try:
                     read = await self._through(connected, spool, request, started, tries, turn)
@@ -105,15 +95,15 @@ class Transfer:
                 finally:
                     self._storing.release()
 
-    async def _shelf_is_there(self, request: DocumentRequested) -> None:
-        """One asks for all that wait. Raises InfrastructureAway."""
-        async with self._asking_shelf:
-            if self._clock() < self._shelf_away_until:
+    async def _require_store(self, request: DocumentRequested) -> None:
+        """Look at the store, once for all that wait. Raises InfrastructureAway."""
+        async with self._probing_store:
+            if self._clock() < self._store_away_until:
                 raise InfrastructureAway("object store")
             try:
-                await self._shelf.ready(request.object_key)
+                await self._document_store.ready(request.object_key)
             except InfrastructureAway:
-                self._shelf_away_until = self._clock() + _SHELF_SECONDS
+                self._store_away_until = self._clock() + _STORE_AWAY_SECONDS
                 raise
 
     async def _again(self, gate: SourceGate, away: _Away, tries: Tries, turn: Turn) -> Tries:
@@ -153,20 +143,20 @@ class Transfer:
             assert slot is not None
             raise _Away(error, slot) from error
 
-    async def _store(self, spool: Spool, request: DocumentRequested, read: _Read, terms: Terms) -> Transferred:
+    async def _store(self, spool: Spool, request: DocumentRequested, read: _Read, terms: Terms) -> StoredBytes:
         content = await spool.finish()
         begun = self._clock()
         # What is fetched because an object has the wrong bytes must not find just that one.
-        key = None if request.refetch else await self._copies.find(request, spool.sha256, spool.size)
-        stored = Transferred(
-            spool.sha256,
-            spool.size,
-            read.content_type,
-            key or content_key(request, spool.sha256, terms.replaces),
-            read.warnings,
+        key = None if request.refetch else await self._duplicates.find(request, spool.sha256, spool.size)
+        stored = StoredBytes(
+            object_key=key or content_key(request, spool.sha256, terms.replaces),
+            sha256=spool.sha256,
+            size=spool.size,
+            content_type=read.content_type,
+            warnings=read.warnings,
         )
         if key is None:
-            await self._shelf.put(
+            await self._document_store.put(
                 request,
                 content,
                 key=stored.object_key,
@@ -174,7 +164,7 @@ class Transfer:
                 sha256=stored.sha256,
                 content_type=stored.content_type,
             )
-            await self._copies.note(request, stored.sha256, stored.object_key)
+            await self._duplicates.note(request, stored.sha256, stored.object_key)
         self._metrics.store_seconds.observe(self._clock() - begun)
         self._metrics.bytes.inc(stored.size)
         return stored
@@ -202,7 +192,7 @@ class _Read:
 
 
 class _Away(Exception):
-    """The source was not there for a request; ``slot`` knows what is to be judged."""
+    """The source was not there for a request; ``slot`` has what the gate judges."""
 
     def __init__(self, error: SourceAway, slot: Slot) -> None:
         super().__init__(error.code)
@@ -210,7 +200,7 @@ class _Away(Exception):
         self.slot = slot
 
 
-def content_key(request: DocumentRequested, sha256: str, replaces: StoredDocument | None) -> str:
+def content_key(request: DocumentRequested, sha256: str, replaces: ProjectedDocument | None) -> str:
     """Where a document's bytes are stored: under its key, and what takes the place of others beside it, by its hash."""
     first = object_key(request.process_number, request.document_id)
     if replaces is None or replaces.object_key is None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.downloader.source_share.connected import ConnectedSources
+from services.downloader.source_share.connected_sources import ConnectedSources
 from shared.clock import Clock
 from shared.db.case_store import confirm_case, find_process, find_version, lock_case, store_case
 from shared.db.engine import Database

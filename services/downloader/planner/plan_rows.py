@@ -1,4 +1,4 @@
-"""The SQL of plans that wait: ``source.plans`` and ``source.plan_windows``, and the documents of a window."""
+"""The SQL of large jobs' plans: ``source.plans`` and ``source.plan_windows``, and the documents of a window."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from services.downloader.planner.needs import CatalogDocument, Needs, Place, may_release, windows
+from services.downloader.planner.needed_documents import CatalogDocument, Needs
+from services.downloader.planner.windows import WindowPlace, may_release, windows
 from shared.db.source import plan_windows
 from shared.db.visibility import travelling_name
 
 _DOCUMENTS: Final = text(
     f"""
-    SELECT wanted.document_id::text, listed.source_path, {travelling_name("listed")}, listed.size, listed.content_type,
-           listed.rendition, listed.revision, listed.document_id IS NOT NULL AS is_listed
+    SELECT wanted.document_id::text AS document_id, listed.source_path, {travelling_name("listed")}, listed.size,
+           listed.content_type, listed.rendition, listed.revision, listed.document_id IS NOT NULL AS is_listed
     FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (document_id, place)
     LEFT JOIN catalog.documents AS listed
         ON listed.process_number = :number AND listed.document_id = wanted.document_id
@@ -24,8 +25,9 @@ _DOCUMENTS: Final = text(
 )
 _WINDOW: Final = text(
     """
-    SELECT document_ids::text[], released_by, released_at, now(),
+    SELECT document_ids::text[] AS document_ids, released_by, released_at, now() AS now,
            EXISTS (SELECT FROM source.plan_windows AS next WHERE next.plan_id = :plan AND next.number = :number + 1)
+               AS more
     FROM source.plan_windows JOIN source.plans USING (plan_id)
     WHERE plan_id = :plan AND number = :number AND job_id = :job
     FOR UPDATE OF plan_windows
@@ -34,8 +36,7 @@ _WINDOW: Final = text(
 _CLAIM: Final = text(
     "UPDATE source.plan_windows SET released_by = :by, released_at = now() WHERE plan_id = :plan AND number = :number"
 )
-_EXISTS: Final = text("SELECT EXISTS (SELECT FROM source.plans WHERE plan_id = :plan AND job_id = :job)")
-_STORED: Final = text("SELECT total, available, reminded::text[] FROM source.plans WHERE plan_id = :plan")
+_STORED: Final = text("SELECT total, available, reminded::text[] AS reminded FROM source.plans WHERE plan_id = :plan")
 # What has ended has no use for its windows; a plan that is older than its topics keep their records has no future.
 _FORGET: Final = text(
     """
@@ -50,7 +51,7 @@ _FORGET: Final = text(
 # that should ask for it is lost.
 _STALLED: Final = text(
     """
-    SELECT plan_id::text, job_id::text, plan.process_number, number - 1
+    SELECT plan_id::text AS plan_id, job_id::text AS job_id, plan.process_number, number - 1 AS after
     FROM source.plans AS plan JOIN progress.jobs AS known USING (job_id)
     CROSS JOIN LATERAL (
         SELECT number, plan.available + cardinality(plan.reminded)
@@ -119,27 +120,23 @@ def store_plan(
 
 def stored_plan(connection: Connection, plan_id: str) -> StoredPlan:
     """A plan as it was decided. Raises sqlalchemy.exc.NoResultFound."""
-    return StoredPlan(*connection.execute(_STORED, {"plan": plan_id}).one())
+    row = connection.execute(_STORED, {"plan": plan_id}).one()
+    return StoredPlan(row.total, row.available, row.reminded)
 
 
-def is_plan_of(connection: Connection, plan_id: str, job_id: str) -> bool:
-    """Whether there is such a plan, and it is the job's."""
-    found: bool = connection.execute(_EXISTS, {"plan": plan_id, "job": job_id}).scalar_one()
-    return found
-
-
-def claim_window(connection: Connection, place: Place, job_id: str, process_number: str, by: str) -> Window | None:
+def claim_window(
+    connection: Connection, place: WindowPlace, job_id: str, process_number: str, by: str
+) -> Window | None:
     """The window at ``place``, claimed for the record ``by``; None when there is none, or another has released it."""
     asked = {"plan": place.plan_id, "number": place.number, "job": job_id}
     row = connection.execute(_WINDOW, asked).one_or_none()
     if row is None:
         return None
-    ids, released_by, released_at, now, more = row
-    if not may_release(released_by, released_at, by, now):
+    if not may_release(row.released_by, row.released_at, by, row.now):
         return None
     connection.execute(_CLAIM, {**asked, "by": by})
-    documents, gone = find_catalog(connection, process_number, ids)
-    return Window(documents, gone, more)
+    documents, gone = find_catalog(connection, process_number, row.document_ids)
+    return Window(documents, gone, row.more)
 
 
 def find_catalog(
@@ -171,4 +168,4 @@ def forget_ended(connection: Connection, older_than: timedelta) -> int:
 def find_stalled(connection: Connection, still_for: timedelta) -> Iterator[Stalled]:
     """Plans of which nothing has moved for so long although their next window is free to go."""
     rows: Sequence[Any] = connection.execute(_STALLED, {"still": f"{still_for.total_seconds()} s"}).all()
-    return (Stalled(*row) for row in rows)
+    return (Stalled(row.plan_id, row.job_id, row.process_number, row.after) for row in rows)

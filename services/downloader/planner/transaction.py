@@ -32,7 +32,7 @@ class Aborted(Exception):
     """The transaction did not happen; it can be done again."""
 
 
-class Answer(Protocol):
+class HandlerAnswer(Protocol):
     """One handler's answer, as the transaction writes it."""
 
     refused: RecordRefused | None
@@ -45,7 +45,7 @@ class Answer(Protocol):
 class EmitFailed(Exception):
     """Reading what a handler emits raised ``cause``: its own transaction must not happen, the others' may."""
 
-    def __init__(self, answer: Answer, cause: Exception) -> None:
+    def __init__(self, answer: HandlerAnswer, cause: Exception) -> None:
         super().__init__(type(cause).__name__)
         self.answer = answer
         self.cause = cause
@@ -69,7 +69,7 @@ class TransactionClient:
         await self._call(self._client.init_transactions, CALL_SECONDS)
 
     async def run(
-        self, answers: Sequence[Answer], positions: Callable[[], Sequence[Position]], member: Callable[[], Any]
+        self, answers: Sequence[HandlerAnswer], positions: Callable[[], Sequence[Position]], member: Callable[[], Any]
     ) -> None:
         """Write the answers and commit ``positions()``, asked for when everything is written.
 
@@ -101,7 +101,7 @@ class TransactionClient:
     async def _send_offsets(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
         await self._until_answered(self._client.send_offsets_to_transaction, offsets, group_metadata)
 
-    async def _write(self, answer: Answer) -> None:
+    async def _write(self, answer: HandlerAnswer) -> None:
         try:
             if isinstance(answer.emit, AsyncIterable):
                 chunk: list[OutgoingRecord] = []
@@ -118,7 +118,7 @@ class TransactionClient:
         except Exception as error:
             raise EmitFailed(answer, error) from error
 
-    def _produce(self, records: Iterable[OutgoingRecord], answer: Answer) -> None:
+    def _produce(self, records: Iterable[OutgoingRecord], answer: HandlerAnswer) -> None:
         def delivered(error: KafkaError | None, _message: object) -> None:
             # Other errors than a refusal are heard when the transaction is committed.
             if error is not None and isinstance(failure := failure_of(error), RecordRefused):

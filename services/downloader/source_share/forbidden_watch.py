@@ -1,4 +1,4 @@
-"""Tells the other workers, the api and a person that the source forbids everything; hears what others were answered."""
+"""Watches whether the source forbids everything, together with the other workers, and alerts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final, Protocol
 
-from services.downloader.source_share.forbidden import Forbidden
+from services.downloader.source_share.forbidden_source import ForbiddenSource
 from services.downloader.source_share.worker_rows import row_id
 from shared.db import source_forbidden
 from shared.db.engine import Database
@@ -21,8 +21,8 @@ EVERY_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Rings(Protocol):
-    """An alarm, which keeps its own interval."""
+class Alarm(Protocol):
+    """Sends alerts, at its own interval."""
 
     def refused(self) -> None: ...
 
@@ -34,7 +34,7 @@ class ForbiddenWatch:
         self,
         database: Database,
         worker_id: str,
-        alarm: Rings,
+        alarm: Alarm,
         *,
         seconds: float,
         source: str = PDPJ,
@@ -45,21 +45,23 @@ class ForbiddenWatch:
         self._source = source
         self._alarm = alarm
         self._clock = clock
-        self._state = Forbidden(seconds)
-        self._told = False
+        self._state = ForbiddenSource(seconds)
+        self._forbidding = False
 
     def heard(self, case: str, error: SourceError | None) -> None:
         """A request about ``case`` ended. From the event loop."""
         self._state.hear(case, error, self._clock())
 
     async def run(self) -> None:
-        """Until cancelled. A database that is away is told the next time."""
+        """Run until cancelled. When the database is away the next round tries again."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             try:
                 await self.once()
             except InfrastructureAway as error:
-                _log.info("what the source forbids was not written", extra={"error": type(error).__name__})
+                _log.info(
+                    "Whether the source forbids everything could not be written", extra={"error": type(error).__name__}
+                )
 
     async def once(self) -> None:
         """One round. Raises InfrastructureAway."""
@@ -70,7 +72,7 @@ class ForbiddenWatch:
         now = self._clock()
         if elsewhere is not None:
             state.answered(now - elsewhere)
-        self._tell(state.since)
+        self._note(state.since)
         forbidden_for = None if state.since is None else now - state.since
         answered_ago = None if state.answered_at is None else now - state.answered_at
         await self._database.run(
@@ -79,13 +81,13 @@ class ForbiddenWatch:
             )
         )
 
-    def _tell(self, since: float | None) -> None:
+    def _note(self, since: float | None) -> None:
         if since is not None:
             self._alarm.refused()
-            if not self._told:
+            if not self._forbidding:
                 _log.error(
                     "A firewall before the source forbids everything, documents wait", extra={"source": self._source}
                 )
-        elif self._told:
+        elif self._forbidding:
             _log.info("The source answers again", extra={"source": self._source})
-        self._told = since is not None
+        self._forbidding = since is not None

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from services.downloader.source_share.share import DEAD_SECONDS
+from services.downloader.source_share.request_share import DEAD_SECONDS
 from shared.db.source import pauses, workers
 from shared.domain.case import PDPJ
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from autos.local.pdpj.control import Failure, FailureKind
-from services.downloader.planner.plan import Plan
+from services.downloader.planner.plan import PlanRecords
 from shared.clock import utc_now
 from shared.events import topics
 from shared.events.document_requested import DocumentRequested
@@ -115,14 +115,14 @@ async def test_an_exception_that_nobody_expected_in_the_planner_ends_the_job(
     number, other = bench.fresh_number(), bench.fresh_number()
     bench.pdpj.put_case(number, documents=1)
     bench.pdpj.put_case(other, documents=1)
-    plan = Plan.__iter__
+    plan = PlanRecords.__iter__
 
-    def broken(self: Plan) -> Iterator[OutgoingRecord]:
+    def broken(self: PlanRecords) -> Iterator[OutgoingRecord]:
         if self._asked.request.process_number == number:
             raise ZeroDivisionError
         return plan(self)
 
-    monkeypatch.setattr(Plan, "__iter__", broken)
+    monkeypatch.setattr(PlanRecords, "__iter__", broken)
     async with bench.worker():
         job, well = await bench.ask(number), await bench.ask(other)
         assert await bench.aborted(job) == "internal_error"

@@ -81,7 +81,10 @@ async def test_a_second_source_delivers_while_pdpj_is_paused(with_toy: Bench) ->
     bench = with_toy
     waiting = bench.fresh_number()
     bench.pdpj.put_case(waiting, documents=2)
-    await bench.sql("INSERT INTO source.pauses (name, until) VALUES ('source', now() + interval '1 hour')")
+    await bench.sql(
+        "INSERT INTO source.pauses (name, until) VALUES ('source', now() + interval '1 hour')"
+        " ON CONFLICT (name) DO UPDATE SET until = excluded.until"
+    )
     async with bench.worker(sources={"8.07": "toy"}):
         held = await bench.ask(waiting)
         job = await bench.ask(NUMBER)

@@ -13,8 +13,8 @@ from autos.local.pdpj.control import SourceSetting
 from autos.local.pdpj.process import running_simulator
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.source_share.heartbeat import Sharing
-from services.downloader.source_share.share import CUT_OFF_SECONDS, SETTLED_SECONDS
+from services.downloader.source_share.request_share import COUNTED_SECONDS, CUT_OFF_SECONDS
+from services.downloader.source_share.worker_heartbeat import WorkerHeartbeat
 from shared.db.engine import Database
 from sources.gate.limiter import SourceGate
 from tests.integration.downloader.bench import Bench
@@ -31,7 +31,7 @@ class Member:
     gate: SourceGate = field(default_factory=lambda: SourceGate(32))
 
     def __post_init__(self) -> None:
-        self.sharing = Sharing(
+        self.sharing = WorkerHeartbeat(
             self.name,
             self.database,
             self.gate,
@@ -60,7 +60,7 @@ async def test_three_workers_share_and_the_third_begins_small(database: Database
         assert await member.sharing.beat()
     assert [member.gate.limit for member in members] == [32, 32, 1]
     for member in members:
-        member.now += SETTLED_SECONDS
+        member.now += COUNTED_SECONDS
         await member.sharing.beat()
     assert [member.gate.limit for member in members] == [21, 21, 21]
 
@@ -68,7 +68,7 @@ async def test_three_workers_share_and_the_third_begins_small(database: Database
 async def test_the_share_of_a_dead_worker_goes_to_the_others(database: Database, bench: Bench) -> None:
     members = [Member(name, database) for name in "abc"]
     for member in [*members, *members]:
-        member.now += SETTLED_SECONDS
+        member.now += COUNTED_SECONDS
         await member.sharing.beat()
     await bench.sql("UPDATE source.workers SET seen_at = now() - interval '11 seconds' WHERE worker_id = 'c'")
     await members[0].sharing.beat()
@@ -79,7 +79,7 @@ async def test_a_worker_that_was_counted_out_begins_small_again(database: Databa
     others = [Member(name, database) for name in "ab"]
     late = Member("c", database)
     for member in [*others, late, *others, late]:
-        member.now += SETTLED_SECONDS
+        member.now += COUNTED_SECONDS
         await member.sharing.beat()
     assert late.gate.limit == 21
     late.now += 60.0

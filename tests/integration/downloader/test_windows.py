@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from autos.local.pdpj.control import Failure, FailureKind
+from services.downloader.event_records import EventRecords
 from services.downloader.planner.plan_rows import find_stalled, forget_ended
-from services.downloader.planner.upkeep import Upkeep
-from services.downloader.records import Reports
+from services.downloader.planner.plan_upkeep import PlanUpkeep
 from services.downloader.worker import Worker
 from shared.clock import utc_now
 from shared.events import topics
@@ -187,7 +187,7 @@ async def test_a_window_that_nobody_asks_for_is_asked_for_again(bench: Bench) ->
                 w=window,
                 d=everything[window * WINDOW : (window + 1) * WINDOW],
             )
-        upkeep = Upkeep(bench.database, bench.producer, Reports(utc_now))
+        upkeep = PlanUpkeep(bench.database, bench.producer, EventRecords(utc_now))
         assert await upkeep.once() == 1
 
         def told() -> set[str]:

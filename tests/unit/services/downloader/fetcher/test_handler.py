@@ -12,14 +12,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.downloader.cancellations import Cancellations
-from services.downloader.catalog_reads import StoredDocument
-from services.downloader.fetcher.handler import Fetcher, FetchTask
-from services.downloader.fetcher.started import GATHER_SECONDS, Starts
-from services.downloader.fetcher.transfer import Terms, Transfer, Transferred
-from services.downloader.fetcher.upload import Shelf
+from services.downloader.catalog_queries import ProjectedDocument
+from services.downloader.event_records import EventRecords, StoredBytes
+from services.downloader.fetcher.document_store import DocumentStore
+from services.downloader.fetcher.endings import Endings
+from services.downloader.fetcher.handler import Fetcher
+from services.downloader.fetcher.start_events import GATHER_SECONDS, StartEvents
+from services.downloader.fetcher.task import FetchTask
+from services.downloader.fetcher.transfer import Terms, Transfer
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.records import Reports
 from shared.db.engine import Database
+from shared.domain.statuses import DocumentStatus
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.consumer.handling import Done
@@ -32,13 +35,13 @@ from tests.support import wait_until_async
 JOB = "11111111-1111-4111-8111-111111111111"
 DOCUMENT = "22222222-2222-4222-8222-222222222222"
 NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
-STORED = Transferred("ab" * 32, 7, "application/pdf", "k", ("size_differs",))
+STORED = StoredBytes("k", "ab" * 32, 7, "application/pdf", ("size_differs",))
 
 
 class FakeTransfer:
-    """Ends each transfer as scripted."""
+    """DeadLetterEnds each transfer as scripted."""
 
-    def __init__(self, *endings: Transferred | Exception) -> None:
+    def __init__(self, *endings: StoredBytes | Exception) -> None:
         self._endings = list(endings)
         self.last: bool | None = None
         self.turned: asyncio.Future[None] | None = None
@@ -46,7 +49,7 @@ class FakeTransfer:
 
     async def run(
         self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
-    ) -> Transferred:
+    ) -> StoredBytes:
         self.last = terms.last
         if self.turned is not None:
             await turn.wait(self.turned)
@@ -70,7 +73,7 @@ class FakeProducer:
         self.sent.append(records)
 
 
-class FakeShelf:
+class FakeDocumentStore:
     """Has the document with so many bytes, or not at all (None); or the store's failure."""
 
     def __init__(self) -> None:
@@ -82,32 +85,31 @@ class FakeShelf:
         return self.size == size
 
 
-class Bench:
+class FetcherWithFakes:
     """A fetcher with fakes around it."""
 
     def __init__(
         self,
-        *endings: Transferred | Exception,
+        *endings: StoredBytes | Exception,
         producer: FakeProducer | None = None,
         gather_seconds: float = GATHER_SECONDS,
     ) -> None:
         self.transfer = FakeTransfer(*endings)
-        self.shelf = FakeShelf()
+        self.document_store = FakeDocumentStore()
         self.producer = producer or FakeProducer()
-        self.starts = Starts(cast(Producer, self.producer), gather_seconds=gather_seconds)
+        self.starts = StartEvents(cast(Producer, self.producer), gather_seconds=gather_seconds)
         self.cancellations = Cancellations(cast(Database, None))
         self.fetcher = self.make_fetcher()
 
     def make_fetcher(self) -> Fetcher:
+        metrics = DownloaderMetrics(CollectorRegistry())
         return Fetcher(
             cast(Database, None),
             cast(Transfer, self.transfer),
-            cast(Shelf, self.shelf),
-            reports=Reports(lambda: NOW),
-            starts=self.starts,
+            cast(DocumentStore, self.document_store),
+            Endings(EventRecords(lambda: NOW), self.starts, self.cancellations, delays=(5.0, 30.0), metrics=metrics),
             cancellations=self.cancellations,
-            delays=(5.0, 30.0),
-            metrics=DownloaderMetrics(CollectorRegistry()),
+            metrics=metrics,
         )
 
     async def handle(self, task: FetchTask) -> list[tuple[str, dict[str, Any]]]:
@@ -116,7 +118,7 @@ class Bench:
             done = await self.fetcher.handle(task)
             assert isinstance(done, Done)
         finally:
-            await self.starts.settle()
+            await self.starts.flush()
         return [shown(record) for record in cast(Sequence[OutgoingRecord], done.emit)]
 
 
@@ -142,7 +144,7 @@ def task(attempt: int = 1) -> FetchTask:
 
 
 async def test_a_document_is_started_then_available() -> None:
-    bench = Bench(STORED)
+    bench = FetcherWithFakes(STORED)
     (first_topic, started), (topic, told) = await bench.handle(task())
     assert first_topic == topic == "document.events"
     assert (started["type"], told["type"]) == ("autos.document.started", "autos.document.available")
@@ -151,7 +153,7 @@ async def test_a_document_is_started_then_available() -> None:
 
 
 async def test_the_start_of_a_document_that_takes_longer_is_told_meanwhile_and_once() -> None:
-    bench = Bench(STORED, gather_seconds=0.0)
+    bench = FetcherWithFakes(STORED, gather_seconds=0.0)
     bench.transfer.waiting = asyncio.Event()
     handled = asyncio.ensure_future(bench.handle(task()))
     await wait_until_async(lambda: bench.producer.sent, 5)
@@ -163,10 +165,10 @@ async def test_the_start_of_a_document_that_takes_longer_is_told_meanwhile_and_o
 
 
 async def test_starts_of_one_moment_are_sent_together() -> None:
-    bench = Bench()
+    bench = FetcherWithFakes()
     for number in range(3):
         request = task().request.model_copy(update={"document_id": f"{number:08}-2222-4222-8222-222222222222"})
-        bench.starts.tell(request, OutgoingRecord("document.events", b"", str(number).encode()))
+        bench.starts.send_soon(request, OutgoingRecord("document.events", b"", str(number).encode()))
     assert bench.starts.take(request) == [OutgoingRecord("document.events", b"", b"2")]
     assert bench.starts.take(request) == []
     await wait_until_async(lambda: bench.producer.sent, 5)
@@ -174,14 +176,16 @@ async def test_starts_of_one_moment_are_sent_together() -> None:
 
 
 async def test_a_later_attempt_is_not_started_again_and_counts() -> None:
-    bench = Bench(STORED)
+    bench = FetcherWithFakes(STORED)
     ((_, told),) = await bench.handle(task(attempt=3))
     assert told["attempts"] == 3
     assert bench.producer.sent == []
 
 
 async def test_a_start_that_cannot_be_told_loses_nothing_else() -> None:
-    bench = Bench(InfrastructureAway("object store"), STORED, producer=FakeProducer(InfrastructureAway("kafka")))
+    bench = FetcherWithFakes(
+        InfrastructureAway("object store"), STORED, producer=FakeProducer(InfrastructureAway("kafka"))
+    )
     held = task()
     with pytest.raises(InfrastructureAway):
         await bench.handle(held)
@@ -190,27 +194,27 @@ async def test_a_start_that_cannot_be_told_loses_nothing_else() -> None:
 
 
 async def test_an_answer_about_the_document_goes_to_the_retry_topics() -> None:
-    ((topic, again),) = await Bench(SourceServerError()).handle(task())
+    ((topic, again),) = await FetcherWithFakes(SourceServerError()).handle(task())
     assert (topic, again["attempt"], again["last_error"]) == ("document.retry.5s", 2, "source_error")
 
 
 @pytest.mark.parametrize(("error", "attempt"), [(SourceServerError(), 3), (NoAccess(), 1)])
 async def test_the_last_failure_ends_the_document_for_its_job_and_is_kept_as_dead(error: Any, attempt: int) -> None:
-    *_, (topic, failed), (dead_topic, dead) = await Bench(error).handle(task(attempt))
+    *_, (topic, failed), (dead_topic, dead) = await FetcherWithFakes(error).handle(task(attempt))
     assert (topic, failed["type"], failed["attempts"]) == ("document.events", "autos.document.failed", attempt)
     assert (dead_topic, dead["error_code"]) == ("document.dead", error.code)
     assert failed["error_code"] == error.code
 
 
 async def test_a_document_judged_to_find_the_source_away_by_itself_spends_attempts_and_ends() -> None:
-    bench = Bench(*[SourceTimeout() for _ in range(3)])
+    bench = FetcherWithFakes(*[SourceTimeout() for _ in range(3)])
     told = [(await bench.handle(task(attempt)))[0][1]["type"] for attempt in (1, 2, 3)]
     again, failed = "autos.document.requested", "autos.document.failed"
     assert told == [again, again, failed]
 
 
 async def test_a_document_that_waits_leaves_when_its_job_is_cancelled() -> None:
-    bench = Bench()
+    bench = FetcherWithFakes()
     bench.cancellations = Cancellations(cast(Database, Asked(JOB)))
     bench.fetcher = bench.make_fetcher()
     bench.transfer.turned = asyncio.get_running_loop().create_future()
@@ -223,19 +227,19 @@ async def test_a_document_that_waits_leaves_when_its_job_is_cancelled() -> None:
 
 
 async def test_a_failure_that_nobody_expected_ends_like_an_answer_about_the_document() -> None:
-    ((topic, again),) = await Bench(ZeroDivisionError()).handle(task())
+    ((topic, again),) = await FetcherWithFakes(ZeroDivisionError()).handle(task())
     assert (topic, again["last_error"]) == ("document.retry.5s", "internal_error")
-    (_, failed), _ = await Bench(ZeroDivisionError()).handle(task(attempt=3))
+    (_, failed), _ = await FetcherWithFakes(ZeroDivisionError()).handle(task(attempt=3))
     assert failed["error_code"] == "internal_error"
 
 
 async def test_a_store_that_is_away_holds_the_document() -> None:
     with pytest.raises(InfrastructureAway):
-        await Bench(InfrastructureAway("object store")).handle(task())
+        await FetcherWithFakes(InfrastructureAway("object store")).handle(task())
 
 
 async def test_a_document_of_a_cancelled_job_is_dropped_without_a_word() -> None:
-    bench = Bench()
+    bench = FetcherWithFakes()
     bench.cancellations.note([JOB], {JOB})
     assert await bench.handle(task()) == []
     assert bench.producer.sent == []
@@ -290,7 +294,7 @@ def asking(attempt: int = 1) -> FetchTask:
 
 @pytest.mark.parametrize("ending", [STORED, NoAccess(), SourceServerError(), ZeroDivisionError()])
 async def test_whatever_becomes_of_a_document_the_next_window_is_asked_for(ending: Any) -> None:
-    *_, last, (topic, asked) = await Bench(ending).handle(asking())
+    *_, last, (topic, asked) = await FetcherWithFakes(ending).handle(asking())
     assert (topic, asked["type"]) == ("process.requested", "autos.process.requested")
     assert (asked["job_id"], asked["plan_id"], asked["resume_after"]) == (JOB, JOB, 3)
     # Another attempt does not ask again.
@@ -298,7 +302,7 @@ async def test_whatever_becomes_of_a_document_the_next_window_is_asked_for(endin
 
 
 async def test_a_held_document_asks_for_nothing_yet_and_one_of_a_cancelled_job_never() -> None:
-    bench = Bench(InfrastructureAway("object store"))
+    bench = FetcherWithFakes(InfrastructureAway("object store"))
     with pytest.raises(InfrastructureAway):
         await bench.handle(asking())
     bench.cancellations.note([JOB], {JOB})
@@ -306,7 +310,7 @@ async def test_a_held_document_asks_for_nothing_yet_and_one_of_a_cancelled_job_n
 
 
 async def test_what_is_odd_about_a_document_is_told_and_only_the_last_attempt_keeps_a_doubtful_one() -> None:
-    bench = Bench(STORED, STORED)
+    bench = FetcherWithFakes(STORED, STORED)
     *_, (_, told) = await bench.handle(task())
     assert (told["warnings"], told["rendition"], told["revision"], told["replaced_at"]) == (
         ["size_differs"],
@@ -321,15 +325,15 @@ async def test_what_is_odd_about_a_document_is_told_and_only_the_last_attempt_ke
 
 @pytest.mark.parametrize(("before", "replaced"), [("cd" * 32, True), ("ab" * 32, False)])
 async def test_bytes_that_take_the_place_of_others_are_told_with_the_time(before: str, replaced: bool) -> None:
-    bench = Bench(STORED)
+    bench = FetcherWithFakes(STORED)
     again = task()
-    again.replaces = StoredDocument("available", "k", before, 5, "application/pdf", None, None, 1)
+    again.replaces = ProjectedDocument(DocumentStatus.AVAILABLE, "k", before, 5, "application/pdf", None, None, 1)
     *_, (_, told) = await bench.handle(again)
     assert (told["replaced_at"] is not None) is replaced
 
 
 async def test_a_document_without_an_address_fails_by_name_and_nobody_is_asked() -> None:
-    bench = Bench()
+    bench = FetcherWithFakes()
     unaddressed = task()
     unaddressed.request = unaddressed.request.model_copy(update={"source_path": ""})
     told = [event for _, event in await bench.handle(unaddressed)]

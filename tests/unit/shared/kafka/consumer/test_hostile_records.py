@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.downloader.fetcher import handler as fetching
-from services.downloader.planner import handler as planning
+from services.downloader.fetcher import task as fetching
+from services.downloader.planner import task as planning
 from services.status.batch_writer import decode_all
 from services.status.projection.project import project
 from services.status.projection.rows import KnownRows

@@ -1,4 +1,4 @@
-"""The object store as the fetcher uses it: one document in, whole or not at all; held work while the store is away."""
+"""The object store as the fetcher uses it: a document is stored whole or not at all, and an outage holds work."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from services.downloader.fetcher.memory_budget import ByteBudget
+from shared.concurrency.outage import Outage
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
 from shared.storage.sizes import ObjectSizes, ObjectStoreAway
@@ -68,29 +69,31 @@ class StoreRefused(RetryableError):
 def is_refusal(error: Exception) -> bool:
     """Whether the store's answer is about the object that was put, and not about the store."""
     # obstore has no field for them: the answer stands in its text, before what it prints for debugging.
-    told = str(error).partition("Debug source:")[0]
-    status = _STATUS.search(told)
+    answer = str(error).partition("Debug source:")[0]
+    status = _STATUS.search(answer)
     if status is None or int(status[1]) not in _ABOUT_THE_OBJECT:
         return False
-    code = _CODE.search(told)
+    code = _CODE.search(answer)
     return code is None or code[1] not in _ABOUT_THE_STORE
 
 
-class Shelf:
+class DocumentStore:
     """Puts documents under their keys. A repeat overwrites itself with the same bytes."""
 
     def __init__(self, store: S3Store) -> None:
         self._store = store
         self._sizes = ObjectSizes(store)
         self._budget = ByteBudget(_MEMORY_BYTES)
-        self._away = False
+        self._outage = Outage(
+            _log, began="The object store is away, documents wait", over="The object store is back, documents go on"
+        )
 
     async def ready(self, key: str) -> None:
-        """Ask the store first, when the last word of it was that it is away: before a document is read for nothing.
+        """Ask the store first when it was away at the last try, before a document is read for nothing.
 
         Raises InfrastructureAway.
         """
-        if not self._away:
+        if not self._outage.away:
             return
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
@@ -100,15 +103,14 @@ class Shelf:
             pass
         except (BaseError, OSError) as error:
             raise InfrastructureAway("object store") from error
-        self._away = False
-        _log.info("object store is back")
+        self._outage.is_over()
 
     async def has(self, key: str, size: int) -> bool:
         """Whether there is an object of so many bytes. Raises InfrastructureAway."""
         try:
             return await self._sizes.one(key) == size
         except ObjectStoreAway as away:
-            self._away = True
+            self._outage.began(error=type(away).__name__)
             raise InfrastructureAway("object store") from away
 
     async def put(
@@ -147,10 +149,8 @@ class Shelf:
             except (BaseError, OSError) as error:
                 if is_refusal(error):
                     raise StoreRefused from error
-                if not self._away:
-                    # The class only: the text of an error quotes the request, which has the document's name.
-                    _log.warning("object store is away", extra={"error": type(error).__name__})
-                self._away = True
+                # The class only: the text of an error quotes the request, which has the document's name.
+                self._outage.began(error=type(error).__name__)
                 raise InfrastructureAway("object store") from error
 
 

@@ -9,7 +9,7 @@ import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore, S3Store
 
-from services.downloader.fetcher.upload import Shelf, StoreRefused, is_refusal
+from services.downloader.fetcher.document_store import DocumentStore, StoreRefused, is_refusal
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
 
@@ -36,41 +36,41 @@ def nowhere() -> S3Store:
     return S3Store("b", endpoint=NOBODY, client_options={"allow_http": True}, retry_config={"max_retries": 0}, **keys)
 
 
-async def put(shelf: Shelf, asked: DocumentRequested) -> None:
-    await shelf.put(asked, b"abc", size=3, sha256="", content_type="text/plain")
+async def put(document_store: DocumentStore, asked: DocumentRequested) -> None:
+    await document_store.put(asked, b"abc", size=3, sha256="", content_type="text/plain")
 
 
 class Switched:
-    """A store that can be away: the shelf has one store, so it is exchanged underneath."""
+    """A store that can be away: the document_store has one store, so it is exchanged underneath."""
 
     def __init__(self) -> None:
-        self.shelf = Shelf(nowhere())
+        self.document_store = DocumentStore(nowhere())
 
     def back(self) -> None:
-        self.shelf._store = MemoryStore()  # type: ignore[assignment]
+        self.document_store._store = MemoryStore()  # type: ignore[assignment]
 
 
 async def test_a_new_document_is_taken_when_the_store_is_back() -> None:
     switched, asked = Switched(), request()
     with pytest.raises(InfrastructureAway):
-        await put(switched.shelf, asked)
+        await put(switched.document_store, asked)
     with pytest.raises(InfrastructureAway):
-        await switched.shelf.ready(asked.object_key)
+        await switched.document_store.ready(asked.object_key)
     switched.back()
-    await switched.shelf.ready(asked.object_key)
-    await put(switched.shelf, asked)
+    await switched.document_store.ready(asked.object_key)
+    await put(switched.document_store, asked)
     # It is known to be there: nothing is asked any more.
-    switched.shelf._store = nowhere()
-    await switched.shelf.ready(asked.object_key)
+    switched.document_store._store = nowhere()
+    await switched.document_store.ready(asked.object_key)
 
 
 async def test_a_bucket_that_is_not_there_is_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     async def not_found(*_: Any, **__: Any) -> None:
         raise FileNotFoundError("NoSuchBucket")
 
-    monkeypatch.setattr("services.downloader.fetcher.upload.obstore.put_async", not_found)
+    monkeypatch.setattr("services.downloader.fetcher.document_store.obstore.put_async", not_found)
     with pytest.raises(InfrastructureAway):
-        await put(Shelf(nowhere()), request())
+        await put(DocumentStore(nowhere()), request())
 
 
 def answer(status: str, code: str = "") -> str:
@@ -111,17 +111,17 @@ async def test_a_document_that_the_store_refuses_costs_an_attempt(monkeypatch: p
     async def refused(*_: Any, **__: Any) -> None:
         raise GenericError(answer("400 Bad Request", "MetadataTooLarge"))
 
-    monkeypatch.setattr("services.downloader.fetcher.upload.obstore.put_async", refused)
-    shelf = Shelf(nowhere())
+    monkeypatch.setattr("services.downloader.fetcher.document_store.obstore.put_async", refused)
+    document_store = DocumentStore(nowhere())
     with pytest.raises(StoreRefused):
-        await put(shelf, request())
+        await put(document_store, request())
     # The store is there: the next one is not asked about first.
-    await shelf.ready("k")
+    await document_store.ready("k")
 
 
 async def test_the_key_is_that_of_the_case_and_the_document_whatever_the_request_says() -> None:
     store = MemoryStore()
-    shelf = Shelf(store)  # type: ignore[arg-type]
+    document_store = DocumentStore(store)  # type: ignore[arg-type]
     asked = request()
-    await put(shelf, asked.model_copy(update={"object_key": "processes/1/documents/another"}))
+    await put(document_store, asked.model_copy(update={"object_key": "processes/1/documents/another"}))
     assert [found["path"] for found in store.list().collect()] == [asked.object_key]

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.fetcher import handler as fetching
-from services.downloader.fetcher.upload import encoded_name
-from services.downloader.planner import handler as planning
-from services.downloader.records import Reports
+from services.downloader.event_records import EventRecords, StoredBytes
+from services.downloader.fetcher import task as fetching
+from services.downloader.fetcher.document_store import encoded_name
+from services.downloader.planner import task as planning
 from shared.errors import PoisonRecord
 from shared.events.document_events import DocumentFailed, JobPlanned
 from shared.events.document_requested import DocumentRequested
@@ -38,7 +38,7 @@ REQUEST = DocumentRequested(
     attempt=2,
 )
 
-reports = Reports(lambda: NOW)
+event_records = EventRecords(lambda: NOW)
 
 
 def read(record: OutgoingRecord) -> Record:
@@ -46,7 +46,7 @@ def read(record: OutgoingRecord) -> Record:
 
 
 def test_a_retry_goes_to_the_tier_of_its_delay_and_says_when_it_is_due() -> None:
-    record = reports.retry(REQUEST, attempt=3, delay=30, error="short_body", traceparent=TRACE)
+    record = event_records.retry(REQUEST, attempt=3, delay=30, error="short_body", traceparent=TRACE)
     task = fetching.decode(read(record))
     assert (record.topic, record.key) == ("document.retry.30s", NUMBER.encode())
     assert task.request == REQUEST.model_copy(
@@ -57,13 +57,13 @@ def test_a_retry_goes_to_the_tier_of_its_delay_and_says_when_it_is_due() -> None
 
 
 def test_a_delay_below_every_tier_takes_the_shortest_with_its_own_due_time() -> None:
-    record = reports.retry(REQUEST, attempt=3, delay=0.2, error="short_body", traceparent=None)
+    record = event_records.retry(REQUEST, attempt=3, delay=0.2, error="short_body", traceparent=None)
     assert record.topic == "document.retry.5s"
     assert fetching.decode(read(record)).not_before == (NOW + timedelta(seconds=0.2)).timestamp()
 
 
 def test_a_discovery_put_off_carries_how_many_answers_were_about_the_case() -> None:
-    record = reports.put_off(PROCESS, attempt=5, answers=2, delay=120, error="source_error", traceparent=None)
+    record = event_records.put_off(PROCESS, attempt=5, answers=2, delay=120, error="source_error", traceparent=None)
     task = planning.decode(read(record))
     assert (record.topic, record.key) == ("process.retry.2m", NUMBER.encode())
     assert (task.answers, task.request.attempt, task.request.last_error) == (2, 5, "source_error")
@@ -71,7 +71,7 @@ def test_a_discovery_put_off_carries_how_many_answers_were_about_the_case() -> N
 
 @pytest.mark.parametrize("garbled", [b"", b"-1", b"x", b"\xff", "²".encode()])
 def test_a_garbled_count_of_answers_is_none(garbled: bytes) -> None:
-    record = reports.put_off(PROCESS, attempt=2, answers=0, delay=5, error="x", traceparent=None)
+    record = event_records.put_off(PROCESS, attempt=2, answers=0, delay=5, error="x", traceparent=None)
     headers = {**record.headers, "autos_answers": garbled}
     assert planning.decode(Record("t", 0, 0, record.key, record.value, headers)).answers == 0
 
@@ -84,15 +84,13 @@ def test_requests_that_need_the_same_source_share_their_places() -> None:
     assert planning.group_of(ready, lambda _: "pdpj") == JOB
 
 
-STEPS: list[Callable[[Reports], OutgoingRecord]] = [
+STEPS: list[Callable[[EventRecords], OutgoingRecord]] = [
     lambda made: made.requested(REQUEST, None),
     lambda made: made.started(REQUEST, None),
     lambda made: made.failed(REQUEST, "short_body", "short", None),
     lambda made: made.document_dead(REQUEST, "short_body", "short", None),
     lambda made: made.retry(REQUEST, attempt=3, delay=5, error="x", traceparent=None),
-    lambda made: made.available(
-        REQUEST, object_key="k", sha256="0", size=1, content_type="x/y", attempts=2, traceparent=None
-    ),
+    lambda made: made.available(REQUEST, StoredBytes("k", "0", 1, "x/y"), attempts=2, traceparent=None),
     lambda made: made.planned(
         JobPlanned(job_id=JOB, process_number=NUMBER, total_documents=1, already_available=0), None
     ),
@@ -102,8 +100,8 @@ STEPS: list[Callable[[Reports], OutgoingRecord]] = [
 
 
 def test_a_repeat_of_a_step_has_the_same_id_and_no_other_step_has() -> None:
-    later = Reports(lambda: NOW + timedelta(hours=1))
-    ids = [step(reports).headers["ce_id"] for step in STEPS]
+    later = EventRecords(lambda: NOW + timedelta(hours=1))
+    ids = [step(event_records).headers["ce_id"] for step in STEPS]
     assert ids == [step(later).headers["ce_id"] for step in STEPS]
     assert len(set(ids)) == len(ids)
 
@@ -112,7 +110,7 @@ def test_a_failure_told_again_keeps_what_was_said_and_belongs_to_the_new_job() -
     failed = DocumentFailed(
         job_id=JOB, process_number=NUMBER, document_id=DOCUMENT, error_code="no_access", error_message="m", attempts=3
     )
-    record = reports.reminded(failed, None)
+    record = event_records.reminded(failed, None)
     assert record.value is not None
     told = orjson.loads(record.value)
     assert (record.topic, record.key) == ("document.events", JOB.encode())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.source_share.share import CUT_OFF_SECONDS, SETTLED_SECONDS, share
+from services.downloader.source_share.request_share import COUNTED_SECONDS, CUT_OFF_SECONDS, share
 
-SETTLED = SETTLED_SECONDS
+SETTLED = COUNTED_SECONDS
 
 
 def settled(total: int, live: int, capacity: int = 32) -> int:

@@ -1,4 +1,4 @@
-"""Pure: how many requests at the source are one worker's, so that all together stay under AUTOS_SOURCE_CONCURRENCY.
+"""How many requests one worker may have open at the source: all together stay under AUTOS_SOURCE_CONCURRENCY. Pure.
 
 Every worker writes a heartbeat and counts the others'. The shares are equal and rounded down. Two moments need care,
 because the others cannot know yet:
@@ -17,8 +17,8 @@ BEAT_SECONDS: Final = 2.0
 DEAD_SECONDS: Final = 10.0
 """A heartbeat older than this is of a dead worker; its share goes to the others."""
 
-SETTLED_SECONDS: Final = 2 * BEAT_SECONDS
-"""By then every other worker has counted a new one."""
+COUNTED_SECONDS: Final = 2 * BEAT_SECONDS
+"""After this every other worker has counted a new one."""
 
 CUT_OFF_SECONDS: Final = DEAD_SECONDS - BEAT_SECONDS
 """Without a heartbeat for so long a worker gives its share back, before the others take it."""
@@ -35,6 +35,6 @@ def share(total: int, live: int, *, capacity: int, age: float, silent: float) ->
         return 1
     others = max(0, live - 1)
     mine = total // (others + 1)
-    if others and age < SETTLED_SECONDS:
+    if others and age < COUNTED_SECONDS:
         mine = min(mine, total - others * min(total // others, capacity))
     return max(1, min(mine, capacity))

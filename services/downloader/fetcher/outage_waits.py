@@ -1,4 +1,4 @@
-"""Pure: what follows when the source is not there for a document, once it is judged what that is about."""
+"""How a document waits when the source is not there for it, by what the gate judges. Pure."""
 
 from __future__ import annotations
 

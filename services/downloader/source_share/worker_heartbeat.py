@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.source_share.share import BEAT_SECONDS, DEAD_SECONDS, share
+from services.downloader.source_share.request_share import BEAT_SECONDS, DEAD_SECONDS, share
 from services.downloader.source_share.worker_rows import Beat, beat, leave, write_pause
+from shared.concurrency.outage import Outage
 from shared.db.engine import Database
 from shared.domain.case import PDPJ
 from shared.errors import InfrastructureAway
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 _BREAKER = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
-class Sharing:
+class WorkerHeartbeat:
     """Keeps the gate's limit and pauses in step with the other workers'. ``total`` requests are for all of them."""
 
     def __init__(
@@ -54,10 +55,14 @@ class Sharing:
         self._live = 1
         self._pause_until = 0.0
         self._paused = asyncio.Event()
-        self._away = False
+        self._outage = Outage(
+            _log,
+            began="The heartbeat cannot be written, this worker goes down to one request at the source",
+            over="The heartbeat is written again",
+        )
 
     def pause_others(self, seconds: float) -> None:
-        """An answer of the source asked for a pause: this worker keeps it already, the others shall too."""
+        """The source asked for a pause: this worker keeps it already, the others learn of it."""
         self._pause_until = max(self._pause_until, self._clock() + seconds)
         self._paused.set()
 
@@ -67,7 +72,7 @@ class Sharing:
             await self._until_due()
 
     async def run(self) -> None:
-        """Beat until cancelled, then take the worker's row away, so that the others need not wait for its death."""
+        """Beat until cancelled, then remove the worker's row, so that the others take over its share at once."""
         try:
             while True:
                 await self._until_due()
@@ -76,7 +81,7 @@ class Sharing:
             try:
                 await self._database.run(lambda connection: leave(connection, self._worker_id, self._source))
             except InfrastructureAway:
-                _log.info("left without a word: the others will notice")
+                _log.info("The worker's row could not be removed; the others count it out after its last heartbeat")
 
     async def beat(self) -> bool:
         """One heartbeat; False when the database is away (the share is then taken back after a while)."""
@@ -90,14 +95,10 @@ class Sharing:
             )
             await self._cancellations.refresh()
         except InfrastructureAway:
-            if not self._away:
-                _log.warning("heartbeat not written: database away")
-            self._away = True
+            self._outage.began()
             self._apply()
             return False
-        if self._away:
-            _log.info("heartbeat written again: database back")
-        self._away = False
+        self._outage.is_over()
         if self._pause_until == pause_until:
             self._pause_until = 0.0
         if not self._counted or begun - self._last_beat >= DEAD_SECONDS:
@@ -110,7 +111,7 @@ class Sharing:
         return True
 
     async def _until_due(self) -> None:
-        """Until the next heartbeat: at once when there is a pause to tell."""
+        """Wait for the next heartbeat, which comes at once when the others must learn of a pause."""
         try:
             async with asyncio.timeout(BEAT_SECONDS):
                 await self._paused.wait()

@@ -1,4 +1,4 @@
-"""The upkeep of plans that wait: removes those of jobs that ended, asks again for a window that nobody asks for."""
+"""The upkeep of plans: removes those of jobs that ended, and asks again for a window that nobody asks for."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from services.downloader.event_records import EventRecords
 from services.downloader.planner.plan_rows import Stalled, find_stalled, forget_ended
-from services.downloader.records import Reports
 from shared.db.engine import Database
 from shared.errors import ProcessingError
 from shared.kafka.producer import Producer
 
 EVERY_SECONDS: Final = 30.0
 STILL: Final = timedelta(minutes=2)
-"""A job that has not moved for so long, although everything that was requested of it has ended, waits for nobody."""
+"""How long a job stands still, with everything requested of it ended, before its next window is asked for again."""
 KEPT: Final = timedelta(days=14)
-"""As long as the topics keep the requests."""
+"""How long a plan is kept: as long as the topics keep the requests."""
 
 _log = logging.getLogger(__name__)
 
 
-class Upkeep:
-    """Every worker does it; it hurts nobody when two do it at once."""
+class PlanUpkeep:
+    """Every worker does it; two at once do no harm."""
 
-    def __init__(self, database: Database, producer: Producer, reports: Reports, *, still: timedelta = STILL) -> None:
+    def __init__(
+        self, database: Database, producer: Producer, event_records: EventRecords, *, still: timedelta = STILL
+    ) -> None:
         self._database = database
         self._producer = producer
-        self._reports = reports
+        self._event_records = event_records
         self._still = still
 
     async def run(self) -> None:
-        """Until cancelled. What is away now is there the next time."""
+        """Run until cancelled. When a server is away the next round tries again."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             try:
                 await self.once()
             except ProcessingError as error:
-                _log.info("upkeep of plans put off", extra={"error": type(error).__name__})
+                _log.info("The upkeep of plans is put off", extra={"error": type(error).__name__})
 
     async def once(self) -> int:
         """How many windows were asked for again. Raises InfrastructureAway."""
@@ -56,6 +58,6 @@ class Upkeep:
                 extra={"job_id": plan.job_id, "after_window": plan.after},
             )
             await self._producer.send(
-                [self._reports.resumed(plan.job_id, plan.process_number, plan.plan_id, plan.after, None)]
+                [self._event_records.resumed(plan.job_id, plan.process_number, plan.plan_id, plan.after, None)]
             )
         return len(stalled)

@@ -1,7 +1,7 @@
-"""The end that a job or a document hears of when its record is given up, by whatever door it leaves.
+"""The end of a job or a document whose record goes to a dead topic, so that nothing waits for it.
 
-A record that nobody could handle may say little, so it is read leniently, and what it says is compared with the
-catalog: an end is told only of a job that is about that case, and of a document that is the case's.
+A record that nobody could handle may be damaged, so it is read leniently, and what it says is compared with the
+catalog: an end is written only for a job that is about that case, and for a document that is the case's.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from services.downloader.catalog_reads import DocumentKey, StoredJob, find_jobs, find_listed
-from services.downloader.planner.plan_rows import is_plan_of
-from services.downloader.records import Reports
+from services.downloader.catalog_queries import DocumentKey, StoredJob, find_jobs, find_listed, is_plan_of
+from services.downloader.event_records import EventRecords
 from shared.db.engine import Database
 from shared.domain.cnj import InvalidProcessNumber, parse
 from shared.events.document_events import DocumentFailed, JobAborted
@@ -29,7 +28,7 @@ _MOST_WINDOWS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ReadableFields:
     """What can be read of a record: None for what is missing or is no such thing."""
 
     job_id: str | None = None
@@ -40,16 +39,16 @@ class Names:
     release_after: int | None = None
 
 
-def names_of(value: bytes | None) -> Names:
+def readable_fields(value: bytes | None) -> ReadableFields:
     """What a record's value names, whatever else is wrong with it."""
     try:
         # Not orjson: it takes nothing of a text with a lone surrogate, and numbers without end are no matter here.
         found: Any = json.loads((value or b"").decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        return Names()
+        return ReadableFields()
     if not isinstance(found, dict):
-        return Names()
-    return Names(
+        return ReadableFields()
+    return ReadableFields(
         _uuid(found.get("job_id")),
         _number(found.get("process_number")),
         _uuid(found.get("document_id")),
@@ -87,23 +86,23 @@ def _window(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_WINDOWS else None
 
 
-def case_of(names: Names, job: StoredJob | None) -> str | None:
-    """The case that an end is told of: the job's own; None when the record claims another, or there is none."""
+def case_of(names: ReadableFields, job: StoredJob | None) -> str | None:
+    """The case of the end: the job's own; None when the record claims another, or names none."""
     if job is None:
         return names.process_number
     return job.process_number if names.process_number in (None, job.process_number) else None
 
 
-class Ends:
-    """The runtimes' ``ends``. Each reads the catalog once; InfrastructureAway is the runtime's to wait for."""
+class DeadLetterEnds:
+    """The ``on_given_up`` of the two runtimes. Each reads the catalog once, and raises InfrastructureAway."""
 
-    def __init__(self, database: Database, reports: Reports) -> None:
+    def __init__(self, database: Database, event_records: EventRecords) -> None:
         self._database = database
-        self._reports = reports
+        self._event_records = event_records
 
     async def of_job(self, record: Record, error: Exception) -> list[OutgoingRecord]:
         """JobAborted for a request that is given up, unless its documents are on their way already."""
-        names = names_of(record.value)
+        names = readable_fields(record.value)
         job_id = names.job_id
         if job_id is None:
             return []
@@ -127,11 +126,11 @@ class Ends:
             error_message=f"the request could not be handled ({dead.reason_of(error)})",
             created_at=None if job is None else job.created_at,
         )
-        return [self._reports.aborted(event, traceparent(record))]
+        return [self._event_records.aborted(event, traceparent(record))]
 
     async def of_document(self, record: Record, error: Exception) -> list[OutgoingRecord]:
         """DocumentFailed for a document that is given up and is one of the case's, and the window that it asks for."""
-        names = names_of(record.value)
+        names = readable_fields(record.value)
         job_id, document_id = names.job_id, names.document_id
         if job_id is None or document_id is None:
             return []
@@ -154,7 +153,7 @@ class Ends:
             error_message=f"the document could not be handled ({dead.reason_of(error)})",
         )
         trace = traceparent(record)
-        records = [self._reports.reminded(event, trace)]
+        records = [self._event_records.reminded(event, trace)]
         if names.plan_id is not None and names.release_after is not None:
-            records.append(self._reports.resumed(job_id, case, names.plan_id, names.release_after, trace))
+            records.append(self._event_records.resumed(job_id, case, names.plan_id, names.release_after, trace))
         return records

@@ -7,9 +7,10 @@ import json
 from datetime import UTC, datetime
 from typing import cast
 
-from services.downloader.source_share.alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
+from services.downloader.source_share.source_alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
 from shared.alerts.channel import Notice
 from shared.alerts.sender import AlertSender
+from tests.support import wait_until_async
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -46,10 +47,10 @@ class World:
         )
 
     async def refuse(self) -> int:
-        """How many alerts there have been after one more refusal, told to the end unless the ear is held."""
+        """How many alerts there have been after one more refusal, sent to the end unless the ear is held."""
         self.alarm.refused()
-        if (telling := self.alarm._telling) is not None and self.ear.free.is_set():
-            await telling
+        if self.ear.free.is_set():
+            await wait_until_async(lambda: not self.alarm.sending, 5)
         return len(self.ear.heard)
 
 
@@ -62,7 +63,7 @@ async def test_one_alert_an_interval() -> None:
     assert await world.refuse() == 2
 
 
-async def test_one_that_did_not_get_out_is_told_again_at_the_next_refusal() -> None:
+async def test_one_that_could_not_be_sent_is_sent_again_at_the_next_refusal() -> None:
     world = World()
     world.ear.works = False
     assert await world.refuse() == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.failures import (
+from services.downloader.retry_policy import (
     Abort,
     GiveUp,
     PutOff,

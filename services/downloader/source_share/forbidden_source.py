@@ -41,7 +41,7 @@ def heard(error: SourceError | None) -> Heard:
     return Heard.ANSWERED
 
 
-class Forbidden:
+class ForbiddenSource:
     """Collects what requests end with. ``seconds`` of nothing but 403 are needed."""
 
     def __init__(self, seconds: float) -> None:

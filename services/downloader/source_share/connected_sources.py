@@ -11,9 +11,9 @@ from typing import Self
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.settings import DownloaderSettings
-from services.downloader.source_share.alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
 from services.downloader.source_share.forbidden_watch import ForbiddenWatch
-from services.downloader.source_share.heartbeat import Sharing
+from services.downloader.source_share.source_alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
+from services.downloader.source_share.worker_heartbeat import WorkerHeartbeat
 from shared.alerts.channel import Notice
 from shared.alerts.sender import AlertSender, channels_of
 from shared.clock import Clock
@@ -69,7 +69,7 @@ class ConnectedSource:
         # Without it nothing tells an outage from a few bad cases.
         self.control = SourceControl(self.source)
         self.gate.probe_with(self.control)
-        self._sharing = Sharing(
+        self._heartbeat = WorkerHeartbeat(
             worker_id,
             database,
             self.gate,
@@ -82,12 +82,12 @@ class ConnectedSource:
 
     async def join(self) -> None:
         """The first heartbeat, before anything is asked. Waits for a database that is not up yet."""
-        await self._sharing.join()
+        await self._heartbeat.join()
 
     async def run(self) -> None:
         """Heartbeat and watch, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._sharing.run())
+            tasks.create_task(self._heartbeat.run())
             tasks.create_task(self._watch.run())
 
     async def aclose(self) -> None:
@@ -102,7 +102,7 @@ class ConnectedSource:
         self._alarm.refused()
 
     def _on_pause(self, seconds: float) -> None:
-        self._sharing.pause_others(seconds)
+        self._heartbeat.pause_others(seconds)
 
 
 class ConnectedSources:

@@ -1,13 +1,13 @@
-"""What the downloader writes to Kafka: each step's event as a record, with an id that a repeat of the step makes again.
+"""The records that the downloader writes to Kafka: one for each step of a job or a document.
 
-The id is a uuid5 of the job, the document, the step and the attempt, so whoever reads the topics can drop the
-repeats that at-least-once delivery brings.
+Each has an id that a repeat of the step makes again (a uuid5 of the job, the document, the step and the attempt), so
+that readers can drop the repeats that at-least-once delivery brings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,7 +32,24 @@ ANSWERS_HEADER: Final = "autos_answers"
 """On process.retry.*: how many of the attempts so far were answers about the case, and not an outage."""
 
 
-class Reports:
+@dataclass(frozen=True, slots=True)
+class StoredBytes:
+    """A document in the object store. ``size`` is bytes, ``sha256`` lower-case hexadecimal."""
+
+    object_key: str
+    sha256: str
+    size: int
+    content_type: str
+    warnings: Sequence[str] = ()
+    rendition: str | None = None
+    """None: as it was requested."""
+    revision: int = 1
+    """Of the listing that the bytes belong to."""
+    replaced_at: datetime | None = None
+    """When other bytes had to make room for these."""
+
+
+class EventRecords:
     """Makes records; ``clock`` gives ``ce_time``."""
 
     def __init__(self, clock: Clock) -> None:
@@ -108,22 +125,15 @@ class Reports:
             attempts=request.attempt,
             at=self._clock(),
         )
-        return self._told(event, "started", traceparent)
+        return self._document_event(event, "started", traceparent)
 
     def available(
         self,
         request: DocumentRequested,
+        stored: StoredBytes,
         *,
-        object_key: str,
-        sha256: str,
-        size: int,
-        content_type: str,
         attempts: int,
         traceparent: str | None,
-        warnings: Sequence[str] = (),
-        rendition: str | None = None,
-        revision: int = 1,
-        replaced_at: datetime | None = None,
         lost: bool = False,
     ) -> OutgoingRecord:
         """``lost``: what was stored before was not there any more; other content is another event."""
@@ -133,16 +143,16 @@ class Reports:
             document_id=request.document_id,
             attempts=attempts,
             at=self._clock(),
-            object_key=object_key,
-            sha256=sha256,
-            size=size,
-            content_type=content_type,
-            warnings=list(warnings),
-            rendition=rendition or request.rendition,
-            revision=revision,
-            replaced_at=replaced_at,
+            object_key=stored.object_key,
+            sha256=stored.sha256,
+            size=stored.size,
+            content_type=stored.content_type,
+            warnings=list(stored.warnings),
+            rendition=stored.rendition or request.rendition,
+            revision=stored.revision,
+            replaced_at=stored.replaced_at,
         )
-        return self._told(event, f"available {sha256}" if lost else "available", traceparent)
+        return self._document_event(event, f"available {stored.sha256}" if lost else "available", traceparent)
 
     def now(self) -> datetime:
         """The time that events are given."""
@@ -169,11 +179,11 @@ class Reports:
             revision=request.revision,
             lost=lost,
         )
-        return self._told(event, "lost" if lost else "failed", traceparent)
+        return self._document_event(event, "lost" if lost else "failed", traceparent)
 
     def reminded(self, event: DocumentFailed, traceparent: str | None) -> OutgoingRecord:
-        """A failure of an earlier job, told again for this one."""
-        return self._told(event.model_copy(update={"at": self._clock()}), "failed", traceparent)
+        """A failure of an earlier job, which is one of this job too."""
+        return self._document_event(event.model_copy(update={"at": self._clock()}), "failed", traceparent)
 
     def retry(
         self, request: DocumentRequested, *, attempt: int, delay: float, error: str, traceparent: str | None
@@ -199,7 +209,7 @@ class Reports:
         dead = DocumentDead(**request.model_dump(), error_code=error_code, error_message=error_message)
         return self._record(dead, topics.DOCUMENT_DEAD, traceparent, _document_id(dead, "dead"))
 
-    def _told(
+    def _document_event(
         self, event: DocumentStarted | DocumentAvailable | DocumentFailed, step: str, traceparent: str | None
     ) -> OutgoingRecord:
         event_id = deterministic_id("document", event.job_id, event.document_id, step, event.attempts)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.fetcher.retries import DOUBT_SECONDS, Tries, Wait, after_away, after_cut, cut_short
+from services.downloader.fetcher.outage_waits import DOUBT_SECONDS, Tries, Wait, after_away, after_cut, cut_short
 from sources.errors import CredentialsRefused, SourceAway, SourceThrottled, SourceTimeout, SourceUnavailable
 from sources.gate.limiter import Judgement
 

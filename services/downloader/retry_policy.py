@@ -1,8 +1,8 @@
-"""Pure: what follows from a failure of the source, for a document and for the discovery of a case.
+"""What follows from a failure of the source: another attempt, or the end of a document or a job. Pure.
 
-Two clocks are kept apart. An answer about the document or the case is an attempt, and attempts end. That the source is
-away is nobody's attempt: the document waits (tries.py), the discovery is put off again and again, for as long as it
-takes. Which of the two a failure is, the gate judges (docs/adr/0016-outage-or-bad-case.md).
+An answer about the document or the case is an attempt, and attempts end. An outage of the source is no attempt: the
+document waits (fetcher/outage_waits.py), and the discovery is put off for as long as the outage lasts. The gate judges
+which of the two a failure is (docs/adr/0016-outage-or-bad-case.md).
 """
 
 from __future__ import annotations

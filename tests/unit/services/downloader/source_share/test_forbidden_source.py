@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.downloader.source_share.forbidden import Forbidden
+from services.downloader.source_share.forbidden_source import ForbiddenSource
 from sources.errors import (
     NoAccess,
     NotADocument,
@@ -20,7 +20,7 @@ from sources.errors import (
 
 
 def after(*facts: tuple[float, str, SourceError | None]) -> float | None:
-    state = Forbidden(600.0)
+    state = ForbiddenSource(600.0)
     for at, case, error in facts:
         state.hear(case, error, at)
     return state.since
@@ -49,7 +49,7 @@ def test_what_a_gateway_can_say_too_changes_nothing(error: SourceError) -> None:
 
 
 def test_an_answer_to_another_worker_begins_anew_and_an_older_one_does_not() -> None:
-    state = Forbidden(600.0)
+    state = ForbiddenSource(600.0)
     for at, case in ((100.0, "a"), (700.0, "b")):
         state.hear(case, SourceForbidden(), at)
     state.answered(99.0)

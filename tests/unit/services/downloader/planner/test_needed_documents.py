@@ -1,30 +1,16 @@
-"""What a job needs of each document; the counters always add up, and windows follow each other whatever is repeated."""
+"""What a job needs of each document, and the events that follow; the counters always add up."""
 
 from __future__ import annotations
 
 import uuid
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from random import Random
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.planner.needs import (
-    CLAIM_LASTS,
-    CatalogDocument,
-    Failure,
-    Need,
-    Place,
-    marks,
-    may_release,
-    need,
-    planned,
-    reminder,
-    requests,
-    sort_out,
-    windows,
-)
+from services.downloader.planner.needed_documents import CatalogDocument, DocumentNeed, need, sort_out
+from services.downloader.planner.plan_events import KnownFailure, planned, reminder, requests
+from services.downloader.planner.windows import WindowPlace, marks, windows
 from shared.events.document_events import DocumentFailed, JobPlanned
 from shared.events.document_requested import DocumentRequested
 from shared.events.process_requested import ProcessRequested
@@ -74,7 +60,7 @@ def test_what_failed_for_good_fails_again_for_this_job_unless_it_is_to_be_tried_
     refused = document("failed", "no_access")
     assert sort_out([refused], again=False, window=9).reminded == [refused.document_id]
     assert sort_out([refused], again=True, window=9).first == [refused]
-    assert reminder(REQUEST, refused.document_id, Failure("no_access", "no standing", 0)) == DocumentFailed(
+    assert reminder(REQUEST, refused.document_id, KnownFailure("no_access", "no standing", 0)) == DocumentFailed(
         job_id=REQUEST.job_id,
         process_number=NUMBER,
         document_id=refused.document_id,
@@ -87,27 +73,27 @@ def test_what_failed_for_good_fails_again_for_this_job_unless_it_is_to_be_tried_
 
 def test_what_the_source_did_not_have_is_asked_for_again() -> None:
     for code in ("document_not_found", "not_a_document", "no_address", "source_route"):
-        assert need(document("failed", code), again=False) is Need.DOWNLOAD
+        assert need(document("failed", code), again=False) is DocumentNeed.DOWNLOAD
 
 
 def test_a_document_without_an_address_is_requested_without_one() -> None:
     unaddressed = document()._replace(source_path=None)
-    assert need(unaddressed, again=False) is Need.DOWNLOAD
+    assert need(unaddressed, again=False) is DocumentNeed.DOWNLOAD
     assert [asked.source_path for asked in requests(REQUEST, [unaddressed])] == [""]
 
 
 def test_a_changed_listing_asks_again_whatever_the_last_verdict_was() -> None:
     for state, code in (("available", None), ("failed", "no_access"), ("failed", "document_too_large")):
         changed = document(state, code, revision=2)
-        assert need(changed, again=False) is Need.DOWNLOAD
-        assert need(changed._replace(state_revision=2), again=False) is not Need.DOWNLOAD
+        assert need(changed, again=False) is DocumentNeed.DOWNLOAD
+        assert need(changed._replace(state_revision=2), again=False) is not DocumentNeed.DOWNLOAD
     gone = document("available", revision=2)._replace(source_path=None)
-    assert need(gone, again=False) is Need.NOTHING, "the bytes of before are better than none"
+    assert need(gone, again=False) is DocumentNeed.NOTHING, "the bytes of before are better than none"
 
 
 def test_what_failed_for_a_passing_reason_or_is_under_way_for_another_job_is_requested() -> None:
-    assert need(document("failed", "source_error"), again=False) is Need.DOWNLOAD
-    assert need(document("processing"), again=False) is Need.DOWNLOAD
+    assert need(document("failed", "source_error"), again=False) is DocumentNeed.DOWNLOAD
+    assert need(document("processing"), again=False) is DocumentNeed.DOWNLOAD
 
 
 @given(documents, st.booleans(), st.integers(1, 8))
@@ -128,76 +114,8 @@ def test_every_document_has_one_end_and_the_counts_add_up(
 
 @given(st.integers(0, 300), st.booleans())
 def test_two_documents_of_a_window_ask_for_the_next_one_when_there_is_one(count: int, more: bool) -> None:
-    asked = list(requests(REQUEST, [document() for _ in range(count)], Place(PLAN, 3, more)))
+    asked = list(requests(REQUEST, [document() for _ in range(count)], WindowPlace(PLAN, 3, more)))
     asking = [index for index, each in enumerate(asked) if each.release_after is not None]
     assert asking == (sorted(marks(count)) if more else [])
     assert all(asked[index].plan_id == PLAN and asked[index].release_after == 3 for index in asking)
     assert (1 <= len(asking) <= 2) == (more and count > 0)
-
-
-def test_a_claim_is_the_records_own_and_ends_after_a_while() -> None:
-    assert may_release(None, None, "p/0/1", CREATED)
-    assert may_release("p/0/1", CREATED, "p/0/1", CREATED)
-    assert not may_release("p/0/1", CREATED, "p/0/2", CREATED + CLAIM_LASTS)
-    assert may_release("p/0/1", CREATED, "p/0/2", CREATED + CLAIM_LASTS + timedelta(seconds=1))
-
-
-class World:
-    """The planner, the fetchers and two topics, with every kill and repeat that they can have."""
-
-    def __init__(self, count: int, window: int, random: Random) -> None:
-        ids = [str(number) for number in range(count)]
-        self.chunks = windows(ids, window)
-        self.claims: dict[int, str] = {}
-        self.questions: dict[int, int] = {}
-        """Offset -> window, of what waits in process.requested."""
-        self.offset = 0
-        self.requested: Counter[str] = Counter()
-        self.waiting: list[tuple[str, int | None]] = []
-        self.random = random
-        self.write(0)
-
-    def write(self, number: int) -> None:
-        """A window's requests, with the transaction that they are in."""
-        chunk = self.chunks[number]
-        asking = marks(len(chunk)) if number + 1 < len(self.chunks) else frozenset()
-        for index, each in enumerate(chunk):
-            self.requested[each] += 1
-            self.waiting.append((each, number if index in asking else None))
-
-    def fetch(self) -> None:
-        """Any document that waits has its turn: it ends, or its worker is killed after it has told so."""
-        index = self.random.randrange(len(self.waiting))
-        _, after = self.waiting[index]
-        if after is not None:
-            self.questions[self.offset] = after + 1
-            self.offset += 1
-        if self.random.random() < 0.7:
-            del self.waiting[index]
-
-    def plan(self) -> None:
-        """Any question is handled; its planner may be killed before or after the claim, and then it comes again."""
-        offset = self.random.choice(list(self.questions))
-        number = self.questions[offset]
-        if self.random.random() < 0.2:
-            return
-        if not may_release(self.claims.get(number), CREATED, str(offset), CREATED):
-            del self.questions[offset]
-            return
-        self.claims[number] = str(offset)
-        if self.random.random() < 0.3:
-            return
-        self.write(number)
-        del self.questions[offset]
-
-
-@given(st.integers(1, 60), st.integers(1, 9), st.integers(0, 2**32))
-def test_every_document_is_requested_once_whatever_is_killed_and_repeated(count: int, window: int, seed: int) -> None:
-    random = Random(seed)
-    world = World(count, window, random)
-    while world.waiting or world.questions:
-        if world.waiting and (not world.questions or random.random() < 0.5):
-            world.fetch()
-        else:
-            world.plan()
-    assert world.requested == Counter(str(number) for number in range(count))

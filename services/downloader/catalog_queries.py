@@ -1,20 +1,22 @@
-"""What the downloader reads of the catalog and of the projection: jobs, documents and how far these came."""
+"""The queries of the catalog and the projection that planner and fetcher share: jobs, documents, what is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from shared.db.visibility import travelling_name
 from shared.domain.case import PDPJ
+from shared.domain.statuses import DocumentStatus
 
 _FIND = text(
     """
-    SELECT documents.process_number, documents.document_id::text, status, object_key, sha256, size, content_type,
-           error_code, error_message, attempts, warnings, rendition, coalesce(revision, 1), replaced_at
+    SELECT documents.process_number, documents.document_id::text AS document_id, status, object_key, sha256, size,
+           content_type, error_code, error_message, attempts, warnings, rendition, coalesce(revision, 1) AS revision,
+           replaced_at
     FROM progress.documents
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
@@ -24,23 +26,24 @@ _FIND = text(
 
 _LISTED = text(
     f"""
-    SELECT listed.process_number, listed.document_id::text, listed.source_path, {travelling_name("listed")},
+    SELECT listed.process_number, listed.document_id::text AS document_id, listed.source_path,
+           {travelling_name("listed")},
            known.status, known.object_key, known.sha256, known.size, known.content_type, known.error_code,
-           known.error_message, known.attempts, known.warnings, known.rendition, coalesce(known.revision, 1),
-           known.replaced_at, listed.source
+           known.error_message, known.attempts, known.warnings, known.rendition,
+           coalesce(known.revision, 1) AS revision, known.replaced_at, listed.source
     FROM catalog.documents AS listed
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
     LEFT JOIN progress.documents AS known
         ON known.process_number = listed.process_number AND known.document_id = listed.document_id
-        AND known.status = 'available'
+        AND known.status = :available
     """  # noqa: S608 - our own condition
 )
 
 _JOBS = text(
     """
-    SELECT jobs.job_id::text, jobs.process_number, jobs.scope, jobs.retry_failed, jobs.cancelled_at IS NOT NULL,
-           jobs.created_at, known.planned_at IS NOT NULL
+    SELECT jobs.job_id::text AS job_id, jobs.process_number, jobs.scope, jobs.retry_failed,
+           jobs.cancelled_at IS NOT NULL AS cancelled, jobs.created_at, known.planned_at IS NOT NULL AS planned
     FROM catalog.jobs LEFT JOIN progress.jobs AS known USING (job_id)
     WHERE job_id = ANY(CAST(:ids AS uuid[]))
     """
@@ -49,13 +52,12 @@ _JOBS = text(
 # One array: the workers ask for up to ten thousand jobs every two seconds.
 _CANCELLED = text(
     """
-    SELECT job_id::text FROM catalog.jobs WHERE job_id = ANY(CAST(:ids AS uuid[])) AND cancelled_at IS NOT NULL
+    SELECT job_id::text AS job_id FROM catalog.jobs
+    WHERE job_id = ANY(CAST(:ids AS uuid[])) AND cancelled_at IS NOT NULL
     """
 )
 
-
-ALL = "all"
-"""The scope of a job for the whole case."""
+_PLAN_OF = text("SELECT EXISTS (SELECT FROM source.plans WHERE plan_id = :plan AND job_id = :job)")
 
 
 class DocumentKey(NamedTuple):
@@ -65,10 +67,10 @@ class DocumentKey(NamedTuple):
     document_id: str
 
 
-class StoredDocument(NamedTuple):
+class ProjectedDocument(NamedTuple):
     """A document as the projection has it. ``size`` is bytes."""
 
-    status: str
+    status: DocumentStatus
     object_key: str | None
     sha256: str | None
     size: int | None
@@ -87,12 +89,12 @@ class ListedDocument(NamedTuple):
 
     source_path: str | None
     name: str
-    stored: StoredDocument | None
+    stored: ProjectedDocument | None
     source: str = PDPJ
 
 
 class StoredJob(NamedTuple):
-    """A job as api has created it. ``scope`` is :data:`ALL` or the id of the one document that it is about.
+    """A job as api has created it. ``scope`` is JobScope.WHOLE_CASE or the id of the one document that it is about.
 
     ``retry_failed``: also what failed for good is tried again. ``planned``: the projection knows its documents.
     """
@@ -106,15 +108,15 @@ class StoredJob(NamedTuple):
 
 
 def find_documents(
-    connection: Connection, keys: Collection[DocumentKey], *, status: str
-) -> dict[DocumentKey, StoredDocument]:
+    connection: Connection, keys: Collection[DocumentKey], *, status: DocumentStatus
+) -> dict[DocumentKey, ProjectedDocument]:
     """Those of ``keys`` that the projection has in this status."""
     if not keys:
         return {}
     numbers, ids = zip(*keys, strict=True)
     # Two arrays instead of a thousand pairs of parameters: the statement stays short and is planned once.
     rows = connection.execute(_FIND, {"numbers": list(numbers), "ids": list(ids), "status": status})
-    return {DocumentKey(row[0], row[1]): StoredDocument(*row[2:]) for row in rows}
+    return {_key(row): _projected(row) for row in rows}
 
 
 def find_listed(connection: Connection, keys: Collection[DocumentKey]) -> dict[DocumentKey, ListedDocument]:
@@ -122,10 +124,11 @@ def find_listed(connection: Connection, keys: Collection[DocumentKey]) -> dict[D
     if not keys:
         return {}
     numbers, ids = zip(*keys, strict=True)
-    rows = connection.execute(_LISTED, {"numbers": list(numbers), "ids": list(ids)})
+    asked = {"numbers": list(numbers), "ids": list(ids), "available": DocumentStatus.AVAILABLE}
+    rows = connection.execute(_LISTED, asked)
     return {
-        DocumentKey(row[0], row[1]): ListedDocument(
-            row[2], row[3], None if row[4] is None else StoredDocument(*row[4:-1]), row[-1]
+        _key(row): ListedDocument(
+            row.source_path, row.name, None if row.status is None else _projected(row), row.source
         )
         for row in rows
     }
@@ -136,11 +139,48 @@ def find_jobs(connection: Connection, job_ids: Collection[str]) -> dict[str, Sto
     if not job_ids:
         return {}
     rows = connection.execute(_JOBS, {"ids": list(job_ids)})
-    return {row[0]: StoredJob(*row[1:]) for row in rows}
+    return {
+        row.job_id: StoredJob(
+            process_number=row.process_number,
+            scope=row.scope,
+            retry_failed=row.retry_failed,
+            cancelled=row.cancelled,
+            created_at=row.created_at,
+            planned=row.planned,
+        )
+        for row in rows
+    }
 
 
 def cancelled_jobs(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:
     """Those of ``job_ids`` that a client has cancelled."""
     if not job_ids:
         return frozenset()
-    return frozenset(row[0] for row in connection.execute(_CANCELLED, {"ids": list(job_ids)}))
+    return frozenset(row.job_id for row in connection.execute(_CANCELLED, {"ids": list(job_ids)}))
+
+
+def is_plan_of(connection: Connection, plan_id: str, job_id: str) -> bool:
+    """Whether there is such a plan, and it is the job's."""
+    found: bool = connection.execute(_PLAN_OF, {"plan": plan_id, "job": job_id}).scalar_one()
+    return found
+
+
+def _key(row: Row[Any]) -> DocumentKey:
+    return DocumentKey(row.process_number, row.document_id)
+
+
+def _projected(row: Row[Any]) -> ProjectedDocument:
+    return ProjectedDocument(
+        status=DocumentStatus(row.status),
+        object_key=row.object_key,
+        sha256=row.sha256,
+        size=row.size,
+        content_type=row.content_type,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        attempts=row.attempts,
+        warnings=row.warnings,
+        rendition=row.rendition,
+        revision=row.revision,
+        replaced_at=row.replaced_at,
+    )

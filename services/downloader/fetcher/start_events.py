@@ -1,4 +1,4 @@
-"""Tells that documents have been started, without making the documents wait for it."""
+"""Sends the events that say that documents were started, without making the documents wait for it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from shared.records import OutgoingRecord
 
 GATHER_SECONDS: Final = 0.1
 """How long an event about a document waits for others. A request to the broker and a transaction of the projection
-cost more than an event, and few people see that a document is under way for less than this."""
+cost more than an event, and few clients see that a document is under way for less than this."""
 
 _log = logging.getLogger(__name__)
 
 
-class Starts:
+class StartEvents:
     """Gathers DocumentStarted records and sends those of a moment together.
 
     A document that ends before its start was sent takes the start along, so the start keeps its place before the end.
-    One that cannot be written is given up: the end says all that matters.
+    A start that cannot be written is dropped: the end says all that matters.
     """
 
     def __init__(self, producer: Producer, *, gather_seconds: float = GATHER_SECONDS) -> None:
@@ -32,24 +32,24 @@ class Starts:
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
-    def tell(self, request: DocumentRequested, record: OutgoingRecord) -> None:
-        """Send ``record``, the start of what was requested, soon."""
+    def send_soon(self, request: DocumentRequested, record: OutgoingRecord) -> None:
+        """Send ``record``, the start of what was requested, with others."""
         self._pending[_key(request)] = record
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._gather_seconds, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(self._gather_seconds, self._send_pending)
 
     def take(self, request: DocumentRequested) -> list[OutgoingRecord]:
-        """The start, when it was not sent yet: it is then for the caller to send, before the document's end."""
+        """The start, when it was not sent yet: the caller sends it before the document's end."""
         record = self._pending.pop(_key(request), None)
         return [] if record is None else [record]
 
-    async def settle(self) -> None:
-        """Send what was told so far, and wait for it."""
-        self._flush()
+    async def flush(self) -> None:
+        """Send what is pending, and wait until all is sent."""
+        self._send_pending()
         while self._sending:
             await asyncio.wait(list(self._sending))
 
-    def _flush(self) -> None:
+    def _send_pending(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -63,7 +63,10 @@ class Starts:
         try:
             await self._producer.send(records)
         except ProcessingError as error:
-            _log.warning("starts of documents not told", extra={"count": len(records), "error": type(error).__name__})
+            _log.warning(
+                "The starts of documents could not be sent; their ends follow",
+                extra={"count": len(records), "error": type(error).__name__},
+            )
 
 
 def _key(request: DocumentRequested) -> tuple[str, str]:

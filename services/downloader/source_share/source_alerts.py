@@ -1,4 +1,4 @@
-"""Tells people that the source refuses us, our credentials or everything: nothing else here waits for a person."""
+"""Alerts the operators when the source refuses our credentials, or everything: only a person can mend that."""
 
 from __future__ import annotations
 
@@ -109,24 +109,29 @@ class SourceAlarm:
         self._clock = clock
         self._seconds = seconds
         self._quiet_until: float | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
 
     def refused(self) -> None:
         """The source has refused us, once more. From the event loop; returns at once."""
-        if self._telling is not None or (self._quiet_until is not None and self._seconds() < self._quiet_until):
+        if self._sending is not None or (self._quiet_until is not None and self._seconds() < self._quiet_until):
             return
-        self._telling = asyncio.get_running_loop().create_task(self._tell())
+        self._sending = asyncio.get_running_loop().create_task(self._send())
+
+    @property
+    def sending(self) -> bool:
+        """Whether an alert is on its way."""
+        return self._sending is not None
 
     async def aclose(self) -> None:
-        """End, telling no more."""
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.wait({self._telling})
+        """End; send no more."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait({self._sending})
         await self._sender.aclose()
 
-    async def _tell(self) -> None:
+    async def _send(self) -> None:
         try:
             if await self._sender.send(self._alert(self._clock(), self._source)):
                 self._quiet_until = self._seconds() + self._interval
         finally:
-            self._telling = None
+            self._sending = None

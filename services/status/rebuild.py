@@ -90,6 +90,7 @@ class _Rebuild:
         self._skipped = 0
 
     def run(self) -> Rebuilt:
+        """Fill the new tables and swap them in; drop what is left of them in any case."""
         with self._engine.begin() as connection:
             connection.execute(DropSchema(NEW_SCHEMA, cascade=True, if_exists=True))
             connection.execute(CreateSchema(NEW_SCHEMA))

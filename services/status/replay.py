@@ -34,6 +34,7 @@ class Replay:
         self._positions: dict[int, int] = {}
 
     def close(self) -> None:
+        """Close the consumer. Nothing is committed: it is in no group."""
         self._consumer.close()
 
     def read_to_end(self) -> Iterator[list[Record]]:

@@ -30,6 +30,8 @@ class Channel(Protocol):
 
     name: str
 
-    async def send(self, notice: Notice) -> None: ...
+    async def send(self, notice: Notice) -> None:
+        """Send an alert. Raises AlertFailed."""
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Let go of what stays open between two alerts."""

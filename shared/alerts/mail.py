@@ -28,6 +28,7 @@ class Mail:
         self._settings = settings
 
     async def send(self, notice: Notice) -> None:
+        """Send one mail within 30 s. Raises AlertFailed with the name of the error's class, which holds no secret."""
         try:
             async with asyncio.timeout(_MAIL_SECONDS):
                 await asyncio.to_thread(self._send, notice)

@@ -21,9 +21,11 @@ class Post:
         self._url = url
 
     async def send(self, notice: Notice) -> None:
+        """Post the alert as JSON. Raises AlertFailed with the code of the failure, or ``http_<status>``."""
         result = await self._caller.post(self._url, [], notice.json())
         if not result.succeeded:
             raise AlertFailed(result.error_code or f"http_{result.status_code}")
 
     async def aclose(self) -> None:
+        """Close the connections that are kept."""
         await self._caller.aclose()

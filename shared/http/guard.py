@@ -61,6 +61,7 @@ class GuardPolicy:
 
     @classmethod
     def from_settings(cls, settings: WebhookGuardSettings) -> GuardPolicy:
+        """The policy of AUTOS_WEBHOOK_REQUIRE_HTTPS, _ALLOWED_DOMAINS and _ALLOWED_NETWORKS."""
         return cls(
             require_https=settings.webhook_require_https,
             allowed_domains=settings.webhook_allowed_domains,

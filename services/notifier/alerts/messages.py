@@ -26,12 +26,14 @@ class EndpointAlert:
 
     @property
     def title(self) -> str:
+        """One line: the subject of the mail."""
         if self.reason == DISABLED:
             return f"Autos: a webhook endpoint of {self.client_id} was disabled"
         return f"Autos: webhook deliveries to {self.client_id} were given up"
 
     @property
     def text(self) -> str:
+        """What happened and what to do, for a person."""
         lines = [
             self.title + ".",
             "",
@@ -45,6 +47,7 @@ class EndpointAlert:
         return "\n".join(lines) + "\n"
 
     def json(self) -> bytes:
+        """The same for a machine: ``type``, ``timestamp``, ``text`` and ``data``."""
         return orjson.dumps(
             {
                 "type": "webhook.alert",

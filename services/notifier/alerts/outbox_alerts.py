@@ -41,12 +41,14 @@ class OutboxAlert:
 
     @property
     def title(self) -> str:
+        """One line: the subject of the mail."""
         if self.standing.set_aside:
             return f"Autos: {self.standing.set_aside} events of {self.standing.schema} are set aside"
         return f"Autos: the outbox of {self.standing.schema} stands still"
 
     @property
     def text(self) -> str:
+        """What happened and what to do, for a person."""
         return (
             f"{self.title}.\n\nThe oldest event that waits: {self.standing.seconds:.0f} s\n"
             f"Events that the broker will never take: {self.standing.set_aside}\n\n"
@@ -55,6 +57,7 @@ class OutboxAlert:
         )
 
     def json(self) -> bytes:
+        """The same for a machine: ``type``, ``timestamp``, ``text`` and ``data``."""
         return orjson.dumps(
             {
                 "type": "outbox.alert",

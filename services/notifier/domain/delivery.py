@@ -119,6 +119,7 @@ class DeliveryDecision:
 
     @property
     def changed(self) -> bool:
+        """Whether there is something to write."""
         return self.effect is not Effect.NONE
 
 

@@ -39,6 +39,7 @@ class EndpointBreaker:
 
     @property
     def closed(self) -> bool:
+        """Whether deliveries go out as usual."""
         return self._open_until is None
 
     @property
@@ -62,12 +63,14 @@ class EndpointBreaker:
         self._probing = False
 
     def succeeded(self) -> None:
+        """A delivery succeeded: close, and forget the failures."""
         self._failures = 0
         self._cooldown = self._policy.cooldown
         self._open_until = None
         self._probing = False
 
     def failed(self, now: float) -> None:
+        """A delivery failed: open after a run of failures; after a failed probe, wait twice as long."""
         self._failures += 1
         if self._open_until is not None:
             if self._probing:

@@ -1,7 +1,8 @@
-"""The health of an endpoint over days: pure ``judge(endpoint, effect, now, policy) -> Endpoint``.
+"""The health of an endpoint over days. Pure.
 
-An endpoint that answers 410, or whose attempts have all failed for days, is disabled: its deliveries are kept and
-sent when the client enables it again. The breaker (breaker.py) is about seconds and lives in memory; this is a row.
+An endpoint that answers 410, or whose attempts have all failed for days, is disabled. Its deliveries are kept, and
+sent when the client enables it again. The breaker (endpoint_breaker.py) is about seconds and lives in memory; this
+is a row.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class EndpointHealth:
 
     @property
     def disabled(self) -> bool:
+        """Whether its deliveries are kept until the client enables it."""
         return self.disabled_at is not None
 
 

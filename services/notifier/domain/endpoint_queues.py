@@ -67,6 +67,7 @@ class EndpointQueues:
 
     @property
     def taken(self) -> int:
+        """Deliveries that have slots: being claimed, claimed, or in flight."""
         return self._slots.taken
 
     @property
@@ -75,6 +76,7 @@ class EndpointQueues:
         return len(self._queues)
 
     def open_breakers(self) -> int:
+        """Endpoints that get no delivery, or a probe alone."""
         return sum(not queue.breaker.closed for queue in self._queues.values())
 
     def next_due(self) -> float | None:

@@ -60,6 +60,7 @@ class Slots:
 
     @property
     def all_taken(self) -> bool:
+        """Whether nothing more may be taken of any endpoint."""
         return self._taken >= self._limits.in_all
 
     def endpoint_has_room(self, endpoint: EndpointSlots, due: DueDelivery, *, probing: bool) -> bool:

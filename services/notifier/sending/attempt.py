@@ -44,6 +44,7 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
+        """2xx, and complete within the time-out."""
         return self.error_code is None and self.status_code is not None and 200 <= self.status_code <= 299
 
     def bare(self) -> Attempt:

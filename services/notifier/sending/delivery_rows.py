@@ -51,6 +51,10 @@ def delivery_from(row: Any) -> DeliveryState:
 
 
 def delivery_row(delivery_id: str, after: DeliveryState, now: datetime, result: Attempt | None = None) -> DeliveryRow:
+    """The row to write for a delivery's next state.
+
+    With ``result``, the attempt that led there, the last status and error are written too; without it they stay.
+    """
     return {
         "delivery_id": delivery_id,
         "status": after.status.value,
@@ -68,6 +72,7 @@ def delivery_row(delivery_id: str, after: DeliveryState, now: datetime, result: 
 
 
 def write_deliveries(connection: Connection, rows: Sequence[DeliveryRow]) -> None:
+    """Write the rows in one statement. Their deliveries must be locked by the caller's transaction."""
     if rows:
         connection.exec_driver_sql(_WRITE, {"rows": as_json(rows)})
 

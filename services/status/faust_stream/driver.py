@@ -60,6 +60,7 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
+        """Start the consumer, then pace its fetches: the fetcher is there only now."""
         await super().on_start()
         pace_fetches(self._ensure_consumer()._fetcher)
 

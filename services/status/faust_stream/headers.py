@@ -73,6 +73,7 @@ class _SecondReader(_MemoryRecordsPy):  # type: ignore[misc]
     """The batches of an answer, read by the class above where they can have headers at all."""
 
     def next_batch(self, *arguments: Any) -> Any:
+        """The next batch; None at the end. Old formats, which have no headers, are read as the base reads them."""
         coming = self._next_slice
         if coming is None or coming[_MAGIC_OFFSET] < 2:
             return super().next_batch(*arguments)

@@ -22,6 +22,7 @@ class OutageHandler(logging.Handler):
         self._last: float | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log the first of a series as one of our own lines; drop the rest of the series."""
         now, last = self._monotonic(), self._last
         self._last = now
         if last is None or now - last > _QUIET_SECONDS:

@@ -1,14 +1,12 @@
-"""Sorting a batch out: events in order with their times, and what is none; and one line for an outage."""
+"""A batch is decoded: events in order with their times, and the records that are none."""
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 
 import pytest
 
 from services.status.batch_writer import RejectedRecord, decode_all, occurrence
-from services.status.faust_stream.log_filter import OutageHandler
 from shared.events.document_events import JobAborted, JobPlanned
 from shared.events.envelope import encode
 from shared.records import Record
@@ -37,7 +35,7 @@ def test_without_a_usable_time_it_is_the_brokers(written: bytes) -> None:
     assert occurrence(record(ce_time=written)).at == datetime.fromtimestamp(1, UTC)
 
 
-def test_poison_is_taken_out_and_the_order_kept() -> None:
+def test_rejected_records_are_taken_out_and_the_order_kept() -> None:
     aborted = JobAborted(
         job_id=EVENT.job_id, process_number=EVENT.process_number, error_code="cancelled", error_message=""
     )
@@ -48,21 +46,6 @@ def test_poison_is_taken_out_and_the_order_kept() -> None:
         Record("document.events", 1, 2, later.key, later.value, later.headers),
         record(3, ce_type=b"x"),
     ]
-    occurrences, poison = decode_all(records)
+    occurrences, rejected = decode_all(records)
     assert [item.event for item in occurrences] == [EVENT, aborted]
-    assert poison == [RejectedRecord(records[1], "not_json"), RejectedRecord(records[3], "unknown_type")]
-
-
-def test_an_outage_is_logged_once_and_the_next_one_again(caplog: pytest.LogCaptureFixture) -> None:
-    now = [0.0]
-    handler = OutageHandler(lambda: now[0])
-    complaint = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "no broker\nat all", None, None)
-    with caplog.at_level(logging.WARNING, "services.status.faust_stream.log_filter"):
-        for _ in range(50):
-            now[0] += 10
-            handler.handle(complaint)
-        assert len(caplog.records) == 1
-        now[0] += 61
-        handler.handle(complaint)
-    assert len(caplog.records) == 2
-    assert caplog.records[0].__dict__["failure"] == "no broker"
+    assert rejected == [RejectedRecord(records[1], "not_json"), RejectedRecord(records[3], "unknown_type")]

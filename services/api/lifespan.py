@@ -72,5 +72,5 @@ async def _release_ended(database: Database) -> None:
             await database.run(release_ended_jobs)
         except InfrastructureAway:
             # The next round finds them too.
-            _log.debug("ended jobs could not be released")
+            _log.debug("Ended jobs could not be released, will try again in %g s", _RELEASE_EVERY_SECONDS)
         await asyncio.sleep(_RELEASE_EVERY_SECONDS)

@@ -22,8 +22,8 @@ is there for a key with `sealed` whose client asked for the case with such a key
 it is never listed or counted. Links to sealed documents live five minutes, and webhooks leave those documents out:
 `documents_url` leads to them.
 
-Errors are `application/problem+json` (RFC 9457) with a stable `code`. Rate limits are told by `RateLimit-Policy` and
-`RateLimit` (draft-ietf-httpapi-ratelimit-headers-10). Webhooks are signed as Standard Webhooks say.
+Errors are `application/problem+json` (RFC 9457) with a stable `code`. `RateLimit-Policy` and `RateLimit` say how your
+limit stands (draft-ietf-httpapi-ratelimit-headers-10). Webhooks are signed as in Standard Webhooks.
 """
 
 _PROBLEM: Final[dict[str, Any]] = {
@@ -39,7 +39,7 @@ _PROBLEM: Final[dict[str, Any]] = {
         "instance": {"type": "string"},
         "code": {"type": "string", "description": "Stable"},
         "request_id": {"type": "string", "description": "Also in X-Request-ID"},
-        "errors_total": {"type": "integer", "description": "How many errors there are when not all are told"},
+        "errors_total": {"type": "integer", "description": "How many errors there are, when not all are listed"},
         "errors": {
             "type": "array",
             "items": {

@@ -65,7 +65,7 @@ async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> Non
     stopping.cancel()
     await running
     if not stop.is_set():
-        raise RuntimeError("the HTTP server ended by itself")
+        raise RuntimeError("the HTTP server ended although nobody stopped it")
 
 
 def allow_files(connections: int) -> None:

@@ -22,14 +22,14 @@ from shared.domain.api_keys import Scope, hash_key
 from shared.errors import InfrastructureAway
 
 CACHE_SECONDS: Final = 4.0
-"""How long a key's row is believed: a revocation works everywhere within 5 s."""
+"""How long a key that was good is taken for good without asking again: a revocation works everywhere within 5 s."""
 LIST_SECONDS: Final = 1.0
-"""How often the list of keys is read in the long run because of keys that are not in it: a new key works within a
-second, and keys that do not exist cost a statement a second, however many come from wherever."""
+"""The list of keys is read at most once in this time because of keys that are not in it. So a new key works within a
+second, and made-up keys cost one statement a second, however many come."""
 LISTS_AT_ONCE: Final = 10
-"""How often it is read at once after a quiet time, in which a new key works immediately."""
+"""How often the list may be read at once after a quiet time: a new key then works immediately."""
 _MAX_KEY: Final = 256
-
+"""Characters. A longer text is no key."""
 
 _KEY: Final = (
     select(api_keys.c.key_id, api_keys.c.client_id, api_keys.c.key_hash, api_keys.c.scopes, api_keys.c.expires_at)
@@ -63,7 +63,7 @@ class KeyList:
         self._turn = asyncio.Lock()
 
     async def has(self, digest: bytes) -> bool:
-        """Whether there is such a key; the list is read again when that may be and the hash is not in it.
+        """Whether there is such a key. Reads the list again, where that is allowed now, when the hash is not in it.
 
         Raises InfrastructureAway.
         """
@@ -71,7 +71,7 @@ class KeyList:
         if digest in self._hashes:
             return True
         async with self._turn:
-            # Whoever waited may find it in a list that was read meanwhile.
+            # Another request may have read the list while this one waited.
             if digest not in self._hashes and self._read_at < asked_at and self._may_read():
                 self._is_failing = True
                 reading_at = self._monotonic()
@@ -93,8 +93,8 @@ class KeyList:
 class ApiKeys:
     """Looks keys up, and remembers the good ones for :data:`CACHE_SECONDS`.
 
-    What is not in the list of all keys is not looked up and not remembered: whoever tries keys makes hardly any work
-    for the database, and takes no place from those that are good.
+    A key that is not in the list of all keys is neither looked up nor remembered. Guessing keys makes hardly any work
+    for the database, and takes no memory from the good ones.
     """
 
     def __init__(self, database: Database, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""A case's documents as one ZIP, written while the object store is read: no more than a chunk is held."""
+"""A case's documents as one ZIP, written while the object store is read: only a few chunks are in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what the api works with answers: database, broker and object store, asked for real but not too often."""
+"""Readiness: the outcome of every check, run for real but at most once a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OK: Final = "ok"
 
 
 class CheckFailed(Exception):
-    """A check's own words for what is wrong; they are shown to everybody, so they hold nothing secret."""
+    """Raised by a check that says itself what is wrong. Everybody may read that text: it holds nothing secret."""
 
 
 _KEEP_SECONDS: Final = 1.0
@@ -71,7 +71,7 @@ class Readiness:
             return "timeout"
         except CheckFailed as wrong:
             return str(wrong)
-        # The edge of a health check: whatever it is, the thing is away; the kind is all that is told.
+        # The edge of a health check: whatever happened, the thing is away. Only the kind of the error is shown.
         except Exception as error:  # noqa: BLE001
             return type(error).__name__
         return OK

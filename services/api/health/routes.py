@@ -51,7 +51,7 @@ async def live() -> Response:
     },
 )
 async def ready(readiness: Annotated[Readiness, Depends(provided(Readiness))]) -> Response:
-    """Whether requests can be answered, which needs the database; the rest is told besides.
+    """Whether requests can be answered, which needs the database; `checks` shows the rest too.
 
     While the broker is away requests are accepted and their events kept; while the store is away documents cannot be
     fetched through the API. `outbox` names the outbox whose events have waited for more than 30 s, and how long;

@@ -1,4 +1,4 @@
-"""What a request may have at most before anybody works for it, and what is answered beyond that (pure functions).
+"""The bounds of a request, held before anybody works for it, and the problems of what passes them (pure functions).
 
 docs/reference/limits.md lists every bound. The connection (:mod:`services.api.http.connection`) holds them while
 bytes come in; :mod:`services.api.http.middleware` holds them again for whatever server runs the application.

@@ -30,7 +30,7 @@ def decode(cursor: str) -> tuple[datetime, str]:
         parsed = datetime.fromisoformat(moment)
         if not separator or not identity or not identity.isprintable() or parsed.tzinfo is None:
             raise _invalid()
-        # Beside the first and last moment that can be told, an offset leads out of the calendar.
+        # Near the first and the last moment of the calendar an offset leads out of it.
         return parsed.astimezone(UTC), identity
     except (binascii.Error, ValueError, OverflowError):
         raise _invalid() from None

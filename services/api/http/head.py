@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class _Enough(Exception):
-    """Raised into whatever makes the body: nobody wants it."""
+class _HeadSent(Exception):
+    """Raised into whatever makes the body, once the head is sent: nobody wants the body."""
 
 
 class HeadAsGet:
@@ -24,13 +24,13 @@ class HeadAsGet:
             if message["type"] == "http.response.start":
                 await send(message)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-                raise _Enough
+                raise _HeadSent
 
         asked = dict(scope, method="GET")
         try:
             await self._app(asked, receive, sending)
-        # A group, too: a stream is sent by several tasks.
-        except* _Enough:
+        # Also in a group: several tasks send a stream.
+        except* _HeadSent:
             pass
         finally:
             if "route" in asked:

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id and trace, its time, security headers, and the last catch of all errors."""
+"""What surrounds every request: its id and trace, its time, security headers, and an answer for every error."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class BrokenAnswer(Exception):
 
 
 class RequestEdge:
-    """Gives each request its id and trace (in ``scope["state"]``) and sees its answer off.
+    """Gives each request its id and trace (in ``scope["state"]``), and its answer the headers that all have.
 
-    No exception leaves it: what nobody else turned into an answer becomes a problem document here. The log gets the
-    kind of the error and where it happened, never its text, which may hold what the client or the source sent.
+    An error that nobody else turned into an answer becomes a problem document here. The log gets the kind of the error
+    and where it happened, never its text, which may hold what the client or the source sent.
     """
 
     def __init__(self, app: ASGIApp, metrics: ApiMetrics, bounds: RequestBounds) -> None:
@@ -77,11 +77,11 @@ class RequestEdge:
             if isinstance(problem, InternalError):
                 frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
                 _log.error(
-                    "request failed",
+                    "A request failed by a fault of ours; the client got internal_error with this request id",
                     extra={"request_id": identity, "error": type(error).__name__, "where": frames},
                 )
             if status is not None:
-                # Not the error: the server logs what is raised here, with its text.
+                # Not the error itself: the server logs what is raised here, with its text.
                 raise BrokenAnswer from None
             await _answer(problem, scope, identity, sending)
         finally:

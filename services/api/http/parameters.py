@@ -15,10 +15,10 @@ from shared.domain import cnj
 
 _NAME_SHOWN: Final = 64
 _DETAILED: Final = 5
-"""How many errors the detail of a problem tells; ``errors`` has more."""
+"""How many errors the detail of a problem names; ``errors`` has more."""
 _EXAMPLE: Final = "1000145-91.2023.8.26.0597"
 
-# What these are is told by a format alone: whatever else comes, too long or not, is answered with the code of its rule.
+# A format alone, no pattern and no length: a wrong text is then answered with the code of the rule that it breaks.
 NumberText = Annotated[str, Field(json_schema_extra={"format": "cnj"})]
 UrlText = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 CursorText = Annotated[str, Field(json_schema_extra={"format": "cursor"})]

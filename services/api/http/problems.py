@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 MEDIA_TYPE: Final = "application/problem+json"
 ERRORS_SHOWN: Final = 20
-"""How many errors a problem tells: a body can be wrong in thousands of places."""
+"""How many errors a problem lists: a body can be wrong in thousands of places."""
 _TEXT_SHOWN: Final = 500
 _DETAIL_SHOWN: Final = 2000
 """Characters. What a client sent comes back in these texts, and an answer is small whatever was sent."""

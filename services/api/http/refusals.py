@@ -1,4 +1,4 @@
-"""Problems of requests that never reach a route, and the bytes of the answer to one."""
+"""The problems of requests that never reach the application, and the bytes of the answer to one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECURITY: Final = {
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Cases hold personal data: nothing on the way keeps an answer.
+    # Cases hold personal data: no cache between us and the client keeps an answer.
     "Cache-Control": "no-store",
 }
 """Headers of every answer."""

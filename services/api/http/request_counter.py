@@ -1,4 +1,4 @@
-"""Where the parser of a connection is, and what it has been given, held against the bounds (no I/O)."""
+"""Counts what a connection sends, part by part of each request, and holds it against the bounds (no I/O)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from services.api.http.bounds import ADDRESS_BYTES, HEADER_FIELDS, RequestBounds
 from services.api.http.problems import Problem
 
 PIECE_BYTES: Final = 16384
-"""What the parser gets at once: so much may lie beyond a bound before that is noticed."""
+"""What the parser gets at once: a bound may be passed by so many bytes before that is noticed."""
 
 
 class RequestCounter:
     """Counts one request after another. Each method raises the problem of the bound that is passed.
 
-    ``refusal`` keeps that problem: the parser, which the methods are called from, raises an error of its own.
+    ``refusal`` keeps that problem, since the parser, which calls the methods, raises an error of its own instead.
     """
 
     def __init__(self, bounds: RequestBounds) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     EndedStatusName = str
     DocumentStatusName = str
 else:
-    # As text, not as the enum's members: a client that sends another word is told these.
+    # As text, not as the enum's members: the error for another word lists these.
     JobStatusName = Literal[tuple(status.value for status in JobStatus)]
     EndedStatusName = Literal[tuple(status.value for status in JobStatus if status.ended)]
     DocumentStatusName = Literal[tuple(status.value for status in DocumentStatus)]

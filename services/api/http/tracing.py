@@ -1,4 +1,4 @@
-"""W3C Trace Context and request ids: what is honoured of what a client sends (pure functions)."""
+"""W3C Trace Context and request ids: what a client sends is used where it is valid (pure functions)."""
 
 from __future__ import annotations
 

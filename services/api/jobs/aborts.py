@@ -38,7 +38,7 @@ def cancelled(job: CaseJob, now: datetime, traceparent: str) -> OutgoingRecord:
 
 
 def aborted_by_broker(row: OutboxRow, reason: str) -> Sequence[OutgoingRecord]:
-    """What follows an event that the relay sets aside: JobAborted for a request, so that no client waits for ever.
+    """What follows an event that the relay sets aside: JobAborted for a request, so that no client waits in vain.
 
     Nothing follows the other events: no job begins with them. Raises ValueError, TypeError or KeyError when the row
     does not even name its job.

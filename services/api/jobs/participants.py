@@ -1,4 +1,4 @@
-"""Who is on a job: the clients that joined it, and the webhooks that are called when it ends."""
+"""The clients that joined a job, and the webhooks that are called when it ends."""
 
 from __future__ import annotations
 

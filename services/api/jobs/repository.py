@@ -158,7 +158,7 @@ def _one(row: Row[*tuple[Any, ...]] | None) -> CaseJob | None:
 
 
 def release_ended(connection: Connection, process_number: str) -> None:
-    """Clear ``active`` where the projection has ended a job of the case, so that another one may start."""
+    """Clear ``active`` of the jobs of the case that the projection has ended, so that another one may start."""
     connection.execute(_RELEASE, {"number": str(process_number)})
 
 

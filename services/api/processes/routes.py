@@ -90,7 +90,6 @@ async def get_process(
     asking: Asking,
     urls: Urls,
     cases: Cases,
-    follower: Follower,
     webhook_url: WebhookUrl = None,
     auto_download: Annotated[bool, Query(description="Start the download unless it runs or is done")] = True,
     refresh: Annotated[bool, Query(description="Read the source again; download what is new or gone")] = False,
@@ -109,13 +108,11 @@ async def get_process(
     url = await urls.of_caller(caller, webhook_url)
     wanted = replace(asking, webhook_url=url, download=auto_download, refresh=refresh, documents=documents)
     answer = await cases.ask(wanted.of(numero))
-    outcome, view = answer.outcome, answer.view
-    if not outcome.is_stored:
-        return Json(view, 202, answer.headers)
-    tag = follower.tag(outcome.version, outcome.sight, view["webhook"], view["stale"], documents)
-    if outcome.kind is not OutcomeKind.ACCEPTED and matches(if_none_match, tag):
-        return not_modified(tag)
-    return tagged(view, tag, headers=answer.headers)
+    if not answer.outcome.is_stored:
+        return Json(answer.view, 202, answer.headers)
+    if answer.outcome.kind is not OutcomeKind.ACCEPTED and matches(if_none_match, answer.tag):
+        return not_modified(answer.tag)
+    return tagged(answer.view, answer.tag, headers=answer.headers)
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""One piece of work in flight for each key; whoever asks meanwhile gets the same result."""
+"""One piece of work at a time for each key; everybody who asks meanwhile gets its result."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SingleFlight(Generic[K, V]):
         task = self._flights.get(key)
         if task is None:
             task = asyncio.create_task(self._fly(key, work))
-            task.add_done_callback(_heard)
+            task.add_done_callback(_take_error)
             self._flights[key] = task
         return await asyncio.shield(task)
 
@@ -65,7 +65,7 @@ class SingleFlight(Generic[K, V]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _heard(task: asyncio.Task[V]) -> None:
-    """An error that nobody waited for any more is no news."""
+def _take_error(task: asyncio.Task[V]) -> None:
+    """Take the error of work that nobody waits for any more: it is no news."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Waiting for a change of a case: one listening connection a process wakes everybody who waits for that case."""
+"""Waits for changes of cases: one listening connection a process wakes all who wait for a case."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CaseChanges:
         self._listener.start()
 
     def close(self) -> None:
-        """Let every waiter go: the service is ending. Call it in the event loop."""
+        """Wake every waiter for good: the service is ending. Call it in the event loop."""
         self.closed = True
         self.wake(None)
 

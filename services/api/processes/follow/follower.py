@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
@@ -19,10 +17,12 @@ from services.api.http.provided import provided
 from services.api.jobs.model import CaseJob
 from services.api.jobs.repository import shown_job
 from services.api.processes.follow.changes import CaseChanges
-from services.api.processes.follow.stream_pages import BEGINNING, OVERLAP, StreamPages, message
+from services.api.processes.follow.event_id import BEGINNING, EventId
+from services.api.processes.follow.stream_pages import StreamPages, message
 from services.api.processes.single_flight import SingleFlight
 from services.api.processes.view.case_parts import CaseParts, read_status, sight_for
-from services.api.processes.view.links import RENEW_SECONDS, SEALED_RENEW_SECONDS, LinkCache
+from services.api.processes.view.links import LinkCache
+from services.api.processes.view.tags import EntityTags
 from services.api.processes.view.version import CaseVersion, read_version
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -32,74 +32,38 @@ _HEARTBEAT_SECONDS: Final = 15.0
 _QUIET_SECONDS: Final = 0.2
 
 
-@dataclass(frozen=True)
-class EventId:
-    """Where a stream is: the job, the version of it, and the time of the newest change of a document that was sent."""
-
-    job_id: str
-    version: int
-    changed_at: float
-
-    def __str__(self) -> str:
-        return f"{self.job_id}:{self.version}:{max(0, round(self.changed_at * 1_000_000))}"
-
-    @classmethod
-    def parse(cls, text: str | None) -> EventId | None:
-        """None for what is no id of ours: the stream then begins at the beginning."""
-        parts = (text or "").split(":")
-        if len(parts) != 3 or not parts[1].isdecimal() or not parts[2].isdecimal() or len(text or "") > 100:
-            return None
-        return cls(parts[0], int(parts[1]), int(parts[2]) / 1_000_000)
-
-    @property
-    def since(self) -> datetime:
-        """From when on changes may be news to whoever has had this event."""
-        try:
-            return max(BEGINNING, datetime.fromtimestamp(self.changed_at, UTC) - OVERLAP)
-        except (OverflowError, ValueError, OSError):
-            # Not one of ours.
-            return BEGINNING
-
-
 class CaseFollower:
-    """Reads states, and waits for their changes without asking the database meanwhile."""
+    """Shows how far a case is, and waits for its changes without asking the database meanwhile."""
 
     def __init__(self, database: Database, changes: CaseChanges, links: LinkCache, clock: Clock) -> None:
         self._database = database
         self._changes = changes
         self._links = links
-        self._clock = clock
+        self._tags = EntityTags(clock)
         self._feed = StreamPages(database, changes, links)
-        # However many wait for one case: a change is looked up once.
+        # However many requests wait for one case, a change is looked up once.
         self._versions = SingleFlight(self._read_version)
 
     def tag(self, version: CaseVersion, sight: Sight, *more: object) -> str:
-        """The entity tag of a view of the case as ``sight`` sees it, and of what ``more`` it shows.
-
-        It also changes every RENEW_SECONDS, so that no client keeps links that are over; those of sealed documents are
-        over sooner.
-        """
-        renewed = SEALED_RENEW_SECONDS if sight.sealed else RENEW_SECONDS
-        shown = (*more, sight.sealed, sight.hides) if sight.sealed or sight.hides else more
-        extra = f".{zlib.crc32(repr(shown).encode()):x}" if shown else ""
-        return f'W/"{version.text()}.{int(self._clock().timestamp() // renewed):x}{extra}"'
+        """The entity tag of the StatusView; ``more``: what it shows beside the version."""
+        return self._tags.of(version, sight, *more)
 
     async def sight(self, viewer: Viewer, process_number: str) -> Sight:
         """What the viewer sees of the case. Raises ProcessUnknown when that is nothing."""
         return await self._database.autocommit(lambda connection: sight_for(connection, viewer, process_number))
 
     async def version(self, process_number: str) -> CaseVersion:
-        """The state of a case, for whoever may see it. Raises ProcessUnknown when nobody has asked for it."""
+        """The version of a case, whoever sees it. Raises ProcessUnknown when nobody has asked for the case."""
         found = await self._versions.get(process_number)
         if found is None:
             raise ProcessUnknown
         return found
 
     async def wait(self, process_number: str, seconds: float, if_none_match: str | None) -> CaseVersion:
-        """The marker once it is another one than the client's (or than now), or when the time (seconds) is over.
+        """The version once it is another one than the client's (or than now), or when the time (seconds) is over.
 
         Whether the client may see the case is asked before and after. Without a tag a case whose job has ended is
-        answered at once: nothing more will happen by itself.
+        answered at once: nothing more happens until somebody asks again.
         """
         deadline = time.monotonic() + seconds
         held = {tag.strip('"').partition(".")[0] for tag in candidates(if_none_match)}
@@ -137,9 +101,9 @@ class CaseFollower:
     ) -> AsyncIterator[bytes]:
         """Server-Sent Events from the client's last one on, until the job has ended (WHATWG HTML, section 9.2).
 
-        A document's event may come twice around a reconnection; it tells the whole state, so that harms nothing.
-        The stream ends when ``listener`` is nobody any more or sees less than it did: a key may be revoked, or lose a
-        scope, and a case may become sealed, while it is open.
+        A document's event may come twice around a reconnection. It has the whole state, so that does no harm. The
+        stream ends when ``listener`` gives nobody any more, or somebody who sees less: while it is open a key may be
+        revoked or lose a scope, and a case may become sealed.
         """
         position = EventId.parse(last_event_id)
         sent: dict[str, datetime] = {}
@@ -147,7 +111,7 @@ class CaseFollower:
         yield b"retry: 2000\n\n"
         with self._changes.watch(process_number) as watch:
             while True:
-                before, sight = sight, await self._heard(listener, process_number)
+                before, sight = sight, await self._sight_now(listener, process_number)
                 if sight is None or sight.is_less_than(before):
                     return
                 state = await self._feed.state(process_number, sight)
@@ -161,8 +125,8 @@ class CaseFollower:
                     async for chunk in self._sweep(process_number, sight, state.job, since, sent, here.since):
                         is_news = True
                         yield chunk
-                        # A large case is told in many pages.
-                        now = await self._heard(listener, process_number)
+                        # A large case takes many pages: what the listener sees may change between two.
+                        now = await self._sight_now(listener, process_number)
                         if now is None or now.is_less_than(sight):
                             return
                     if state.job.ended:
@@ -191,7 +155,7 @@ class CaseFollower:
     ) -> AsyncIterator[bytes]:
         """The events of the documents that changed from ``since`` on and were not ``sent`` as they are now.
 
-        What changed from ``keep_since`` on the next sweep comes upon again: it is noted in ``sent``.
+        ``sent`` gets what changed from ``keep_since`` on, since the next sweep finds it again.
         """
         after: str | None = None
         while True:
@@ -204,7 +168,7 @@ class CaseFollower:
             if after is None:
                 return
 
-    async def _heard(self, listener: Callable[[], Awaitable[Viewer | None]], process_number: str) -> Sight | None:
+    async def _sight_now(self, listener: Callable[[], Awaitable[Viewer | None]], process_number: str) -> Sight | None:
         """What the listener sees of the case now; None when that is nothing any more."""
         viewer = await listener()
         return await self._feed.sight(process_number, viewer) if viewer is not None else None

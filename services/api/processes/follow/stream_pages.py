@@ -1,8 +1,8 @@
-"""What a case's streams are told, read and made once for all of them.
+"""What the event streams of a case show, read and made once for all of them.
 
-A sweep tells every document that changed since a moment, in pages by document id; the streams that stand at the same
-place share each page. What changes behind a sweep's cursor is found by the next sweep, which begins at the newest
-change that was stored when this one began.
+A sweep shows every document that changed since a moment, in pages by document id; the streams that stand at the same
+position share each page. The next sweep finds what changes behind a sweep's cursor: it begins at the newest change
+that was stored when this one began.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -20,6 +20,7 @@ from services.api.jobs.model import CaseJob, job_view
 from services.api.jobs.participants import has_webhook
 from services.api.jobs.repository import shown_job
 from services.api.processes.follow.changes import CaseChanges
+from services.api.processes.follow.event_id import BEGINNING
 from services.api.processes.single_flight import SingleFlight
 from services.api.processes.view.links import LinkCache
 from services.api.processes.view.repository import KnownDocument, listed_documents, states_since
@@ -36,9 +37,6 @@ _KEEP_SECONDS: Final = 0.5
 _AT_ONCE: Final = 2
 """Pages of all streams that are read and made at the same time: the other requests' connections are left alone."""
 _FIRST_ID: Final = "00000000-0000-0000-0000-000000000000"
-BEGINNING: Final = datetime(1, 1, 2, tzinfo=UTC)
-OVERLAP: Final = timedelta(seconds=5)
-"""Clocks and commits are not in step: what is a little older than the newest change may be news too."""
 
 _NEWEST: Final = select(func.max(progress.documents.c.updated_at)).where(
     progress.documents.c.process_number == bindparam("number")
@@ -49,7 +47,7 @@ _LISTED: Final = (
 
 
 class SweepPosition(NamedTuple):
-    """Where a sweep is: which documents it tells, and behind which of them it goes on."""
+    """Where a sweep is: which documents it shows, and behind which of them it goes on."""
 
     job_id: str
     since: datetime
@@ -97,7 +95,7 @@ class ChangePage:
 
 
 class StreamPages:
-    """The states and pages of all cases that somebody listens to."""
+    """The states and pages of all cases that are followed live."""
 
     def __init__(self, database: Database, changes: CaseChanges, links: LinkCache) -> None:
         self._database = database
@@ -150,8 +148,8 @@ class StreamPages:
         states = {row.document_id: row for row in rows}
         # In the source's order, as far as a page goes.
         found = [KnownDocument(row, states[row.document_id]) for row in listed]
-        told = not job.ended and has_webhook(connection, job.job_id)
-        views = documents_view(found, job, self._links, sight, has_webhook=told)
+        is_called = not job.ended and has_webhook(connection, job.job_id)
+        views = documents_view(found, job, self._links, sight, has_webhook=is_called)
         changes = [_change(document, view) for document, view in zip(found, views, strict=True)]
         return ChangePage(changes, rows[-1].document_id if len(rows) == PAGE_DOCUMENTS else None)
 

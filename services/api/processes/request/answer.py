@@ -13,9 +13,9 @@ from services.api.access import rate_limit as ratelimit
 from services.api.http.problems import Problem
 from services.api.jobs.model import CaseJob
 from services.api.processes.request.ask import Ask
-from services.api.processes.view import repository
 from services.api.processes.view.case_parts import CaseParts, read_case
 from services.api.processes.view.version import CaseVersion
+from services.api.processes.view.webhook import Webhook, webhooks_of
 from shared.db.visibility import with_left_out
 from shared.domain.secrecy import Sight
 
@@ -60,10 +60,11 @@ class RequestRefusal:
 
 @dataclass(frozen=True)
 class CaseAnswer:
-    """The ProcessView, and what it is tagged and headed with."""
+    """The ProcessView, with its entity tag and headers."""
 
     view: dict[str, Any]
     outcome: RequestOutcome
+    tag: str
     headers: dict[str, str]
 
 
@@ -92,12 +93,12 @@ def show_case(connection: Connection, outcome: RequestOutcome, ask: Ask) -> Case
     )
 
 
-def _webhooks(connection: Connection, outcome: RequestOutcome, ask: Ask) -> tuple[bool, repository.Webhook | None]:
+def _webhooks(connection: Connection, outcome: RequestOutcome, ask: Ask) -> tuple[bool, Webhook | None]:
     if outcome.job is None:
         return False, None
     if outcome.kind is not OutcomeKind.ACCEPTED:
-        return repository.webhooks_of(connection, outcome.job.job_id, ask.client_id, outcome.subscription_id)
+        return webhooks_of(connection, outcome.job.job_id, ask.client_id, outcome.subscription_id)
     # A job of this very request: nobody else can have a webhook on it yet.
     if ask.webhook_url is None or outcome.subscription_id is None:
         return False, None
-    return True, repository.Webhook(ask.webhook_url, outcome.subscription_id, None)
+    return True, Webhook(ask.webhook_url, outcome.subscription_id, None)

@@ -25,7 +25,7 @@ class AskTemplate:
     documents: bool = True
     """Show the documents in the answer."""
     lost: bool = False
-    """The document is said to be available, and its object is not in the store as recorded."""
+    """The document is recorded as available, but its object is not in the store as recorded."""
     defer: bool = False
     """Leave reading the source to the job: for many cases at once."""
 

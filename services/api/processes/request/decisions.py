@@ -65,14 +65,14 @@ class RequestDecision:
 
 
 def is_stale(fetched_at: datetime | None, now: datetime, ttl_seconds: float) -> bool:
-    """Whether what is stored of the source is older than AUTOS_PROCESS_TTL_SECONDS (nothing stored is not old)."""
+    """Whether what is stored of the source is older than AUTOS_PROCESS_TTL_SECONDS; nothing stored is not stale."""
     return fetched_at is not None and now - fetched_at > timedelta(seconds=ttl_seconds)
 
 
 def needs_own_reading(stored: StoredCase, *, share: bool) -> bool:
-    """Whether the client has to be shown by the source that it may see what another one brought.
+    """Whether the source has to be read for this client, although what another client brought is stored.
 
-    ``share`` is AUTOS_SHARE_CASES: with it, what is stored will do.
+    ``share`` is AUTOS_SHARE_CASES: with it, what is stored is enough.
     """
     return not share and not stored.asked_before and stored.fetched_at is not None
 
@@ -80,9 +80,9 @@ def needs_own_reading(stored: StoredCase, *, share: bool) -> bool:
 def must_read(ask: Ask, stored: StoredCase, ttl_seconds: float, *, share: bool = True) -> bool:
     """Whether the source has to be read before the request can be decided.
 
-    Not while a job runs that the request joins: that job's documents are fixed, and when it does the discovery itself
-    the source was away a moment ago. What is stored and hidden from the client is read as what was never stored: it
-    costs the same and takes as long, and a case that was opened is found.
+    Not while a job runs that the request joins: the job's documents are fixed, and where the job reads the case itself
+    the source was away a moment ago. A case that is stored and hidden from the client is read as one that was never
+    stored: that costs the same and takes as long, and a case that was unsealed meanwhile is found.
     """
     if stored.hides_from(ask.viewer) or needs_own_reading(stored, share=share):
         return True
@@ -125,8 +125,8 @@ def _decide_document(ask: Ask, stored: StoredCase) -> RequestDecision:
 
 
 def must_verify(ask: Ask, stored: StoredCase) -> bool:
-    """Whether a new job looks up in the object store what is said to be available.
+    """Whether a new job looks up in the object store what is recorded as available.
 
-    Not the first job of a case, which finds nothing there: whoever asks again may have found something missing.
+    Not the first job of a case, which finds nothing there. A client that asks again may have found something missing.
     """
     return ask.refresh or ask.retry_failed or ask.document_id is not None or stored.last is not None

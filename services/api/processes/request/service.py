@@ -28,9 +28,10 @@ from services.api.processes.request.payment import Payment
 from services.api.processes.request.request_log import record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.source_problems import not_found, refuse
-from services.api.processes.request.source_reader import SourceAnswer, SourceAway, SourceReader
+from services.api.processes.request.source_reader import CaseUnread, SourceAnswer, SourceReader
 from services.api.processes.request.transactions import Hidden, Looked, ReadPlan, RequestTransactions
 from services.api.processes.view.links import LinkCache
+from services.api.processes.view.tags import EntityTags
 from shared.clock import Clock
 from shared.db.engine import Database
 
@@ -52,6 +53,7 @@ class CaseService:
         self._database = database
         self._reader = reader
         self._links = links
+        self._tags = EntityTags(clock)
         self._transactions = RequestTransactions(rules, clock, database.aside)
         self._limit = rules.limit
         self._metrics = metrics
@@ -65,7 +67,8 @@ class CaseService:
         """
         outcome, parts = await self._carry_out(ask, partial(show_case, ask=ask), Payment())
         view = await self._links.build(parts.process, len(parts.documents))
-        return CaseAnswer(view, outcome, self.limit_headers(outcome.allowance))
+        tag = self._tags.of(outcome.version, outcome.sight, view["webhook"], view["stale"], ask.documents)
+        return CaseAnswer(view, outcome, tag, self.limit_headers(outcome.allowance))
 
     def limit_headers(self, allowance: ratelimit.Allowance | None) -> dict[str, str]:
         """The headers that say how the client's limit stands."""
@@ -110,7 +113,7 @@ class CaseService:
 
     async def _read(self, ask: Ask, plan: ReadPlan, payment: Payment) -> SourceAnswer:
         if plan.defer:
-            return SourceAway("deferred")
+            return CaseUnread("deferred")
 
         async def pay() -> None:
             if payment.allowance is None:

@@ -1,4 +1,4 @@
-"""What a request is decided by, read in one statement; and what was read at the source, stored."""
+"""The state of a case that a request is decided by, read in one statement; and the store of what the source said."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CaseSnapshot:
     """The client's theoretical arrival time (:mod:`services.api.access.rate_limit`), and the database's clock."""
 
     def after_storing(self, reading: CaseFound | CaseUnchanged, ask: Ask) -> CaseSnapshot:
-        """The same once ``reading`` is stored: the case's row is new, and documents of it may be."""
+        """The snapshot once ``reading`` is stored: the case's row is new, and some of its documents may be."""
         stored = replace(self.stored, fetched_at=reading.fetched_at, source_version=reading.version)
         sealed = self.has_sealed_documents
         if isinstance(reading, CaseFound):
@@ -58,10 +58,10 @@ class CaseSnapshot:
             shown = {one.document_id for one in case.documents if is_public_document(one.secrecy_level)}
             hidden = {one.document_id for one in case.documents} - shown
             listed = ask.document_id in shown or (ask.viewer.sealed and ask.document_id in hidden)
-            # A document of which the level is new is known or not by that.
+            # Where its level is new, that decides whether the document is known.
             was_known = stored.document_known and ask.document_id not in hidden
             stored = replace(stored, secrecy_level=case.secrecy_level, document_known=listed or was_known)
-            # One that is no longer listed stays in the case.
+            # A sealed document that is no longer listed stays in the case.
             sealed = sealed or bool(hidden)
         return replace(
             self,
@@ -144,7 +144,7 @@ _DOCUMENT: Final = Prepared(
 
 
 def read_snapshot(connection: Connection, ask: Ask, limit: str) -> CaseSnapshot:
-    """When the source was read, the jobs that concern the request, the document asked for; and the client's side."""
+    """When the source was read, the jobs and the document that concern the request, and what the client did before."""
     wanted: dict[str, Any] = {
         "number": str(ask.number),
         "client_id": ask.client_id,

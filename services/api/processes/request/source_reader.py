@@ -1,4 +1,4 @@
-"""Reading a case at the source: with a deadline, one read in flight for each case, and five ways it can end."""
+"""Reads cases at the source: within a deadline, one read at a time for each case, with one of five results."""
 
 from __future__ import annotations
 
@@ -53,27 +53,27 @@ class CaseForbidden:
 
 
 @dataclass(frozen=True)
-class SourceAway:
-    """The source could not be read now; ``code`` says why."""
+class CaseUnread:
+    """The case could not be read now; ``code`` says why."""
 
     code: str
 
 
-SourceAnswer = CaseFound | CaseUnchanged | CaseMissing | CaseForbidden | SourceAway
+SourceAnswer = CaseFound | CaseUnchanged | CaseMissing | CaseForbidden | CaseUnread
 
 _RESULTS: Final[dict[type[SourceAnswer], str]] = {
     CaseFound: "found",
     CaseUnchanged: "unchanged",
     CaseMissing: "missing",
     CaseForbidden: "forbidden",
-    SourceAway: "away",
+    CaseUnread: "away",
 }
 """The values of the label ``result`` of ``autos_api_source_reads``."""
 
 
 @dataclass(frozen=True)
 class SourceRead:
-    """What a read said, and which client began and paid for it."""
+    """The result of a read, and the client that began it and paid for it."""
 
     reading: SourceAnswer
     client_id: str
@@ -85,14 +85,14 @@ class _Wanted(NamedTuple):
 
 
 class SourceReader:
-    """Reads cases for the requests of this process. Never raises what the source did: it is told in the result."""
+    """Reads cases for the requests of this process. What goes wrong at the source is a result, not an exception."""
 
     def __init__(self, source: TellsChanges, clock: Clock, deadline_seconds: float, metrics: ApiMetrics) -> None:
         self._source = source
         self._clock = clock
         self._deadline_seconds = deadline_seconds
         self._metrics = metrics
-        # A burst of first requests for a case is one read, even those that come just after it.
+        # A burst of first requests for a case is one read, which also serves those that come just after it.
         self._flights: SingleFlight[_Wanted, SourceRead] = SingleFlight(_nobody, keep_seconds=_KEEP_SECONDS)
 
     async def read(
@@ -124,7 +124,7 @@ class SourceReader:
             except RateLimited:
                 if is_mine:
                     raise
-                # Whoever began could not pay: that is nobody else's matter.
+                # Another client began the read and could not pay: this one tries by itself.
 
     async def aclose(self) -> None:
         await self._flights.aclose()
@@ -157,9 +157,12 @@ class SourceReader:
             return CaseUnchanged(wanted.number, self._clock(), reading.version)
         return CaseFound(reading.case, self._clock(), reading.version)
 
-    def _away(self, code: str) -> SourceAway:
-        _log.info("case could not be read at the source", extra={"code": code})
-        return SourceAway(code)
+    def _away(self, code: str) -> CaseUnread:
+        _log.info(
+            "A case could not be read at the source; what is stored is shown, or a job reads it later",
+            extra={"code": code},
+        )
+        return CaseUnread(code)
 
 
 async def _nobody(wanted: _Wanted) -> SourceRead:

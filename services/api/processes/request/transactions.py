@@ -39,7 +39,7 @@ from services.api.processes.request.request_log import is_noted, record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.snapshot import CaseSnapshot, read_snapshot, store_reading
 from services.api.processes.request.source_problems import is_hidden
-from services.api.processes.request.source_reader import CaseFound, CaseUnchanged, SourceAnswer, SourceAway
+from services.api.processes.request.source_reader import CaseFound, CaseUnchanged, CaseUnread, SourceAnswer
 from shared.clock import Clock
 from shared.db.case_store import lock_case
 from shared.domain.secrecy import Sight
@@ -136,7 +136,7 @@ class RequestTransactions:
         sight = snapshot.sight(ask)
         if sight is None:
             return Hidden()
-        if isinstance(reading, SourceAway) and needs_own_reading(snapshot.stored, share=self._rules.share):
+        if isinstance(reading, CaseUnread) and needs_own_reading(snapshot.stored, share=self._rules.share):
             raise SourceUnavailableProblem(headers={"Retry-After": "30"})
         changed = self._change(connection, ask, snapshot, sight, reading)
         outcome = changed.outcome
@@ -172,7 +172,7 @@ class RequestTransactions:
         records: list[OutgoingRecord] = []
         attaches = False
         if decision.step is RequestStep.START:
-            away = isinstance(reading, SourceAway)
+            away = isinstance(reading, CaseUnread)
             job, requested = start_job(connection, ask, stored, self._rules, away=away, now=now)
             version = snapshot.version.after(stored.fetched_at, job)
             outcome = replace(outcome, kind=OutcomeKind.ACCEPTED, job=job, version=version)
@@ -207,7 +207,7 @@ class RequestTransactions:
             job,
             version=snapshot.version,
             is_stored=fetched_at is not None,
-            is_stale=isinstance(reading, SourceAway) or is_stale(fetched_at, now, self._rules.ttl_seconds),
+            is_stale=isinstance(reading, CaseUnread) or is_stale(fetched_at, now, self._rules.ttl_seconds),
             subscription_id=None,
             allowance=ratelimit.decide(self._rules.limit, snapshot.tat, snapshot.now, cost=0),
             sight=sight,
@@ -219,7 +219,7 @@ def _decide(ask: Ask, stored: StoredCase, reading: SourceAnswer | None) -> Reque
     if decision.step is RequestStep.UNKNOWN_DOCUMENT:
         raise DocumentNotFoundProblem
     if stored.fetched_at is None and not ask.download and stored.running is None:
-        if isinstance(reading, SourceAway) and (refusal := _ANSWERS.get(reading.code)) is not None:
+        if isinstance(reading, CaseUnread) and (refusal := _ANSWERS.get(reading.code)) is not None:
             raise refusal
         raise SourceUnavailableProblem(headers={"Retry-After": "30"})
     return decision

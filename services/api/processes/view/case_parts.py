@@ -1,4 +1,4 @@
-"""Collects what a view of a case is made of in one transaction; the view is made after it has ended."""
+"""Collects what a view of a case is made of, in one snapshot of the database; the view is made after that."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from services.api.jobs.participants import has_webhook
 from services.api.processes.view import repository
 from services.api.processes.view.links import LinkCache
 from services.api.processes.view.views import ShownDocuments, documents_view, files_view, process_view, status_view
+from services.api.processes.view.webhook import Webhook
 from shared.db.case_store import find_process
 from shared.db.visibility import read_sight
 from shared.domain.secrecy import Sight, Viewer
@@ -33,7 +34,7 @@ class CaseParts:
     documents_total: int
     """How many there are of what ``documents`` shows the first of."""
     job: CaseJob | None
-    webhook: repository.Webhook | None
+    webhook: Webhook | None
     has_webhook: bool
     stale: bool = False
 
@@ -76,7 +77,7 @@ def read_case(
     process_number: str,
     sight: Sight,
     job: CaseJob | None,
-    webhook: repository.Webhook | None,
+    webhook: Webhook | None,
     *,
     has_webhook: bool,
     stale: bool,

@@ -1,4 +1,4 @@
-"""Presigned links, made once and given out until they are nearly over."""
+"""Presigned links: made once, and given out while they have enough time left."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from shared.storage.store import LINK_SECONDS, SEALED_LINK_SECONDS
 RENEW_SECONDS: Final = 300
 """A link with less time left than this is made anew: whoever gets one can use it that long."""
 SEALED_RENEW_SECONDS: Final = 60
-"""An entity tag of a view with links of sealed documents holds for so long: the links have four minutes left then."""
+"""How long an entity tag of a view with links of sealed documents stays the same: they have four minutes left then."""
 _NAMELESS: Final = "attachment"
-"""What the link of a sealed document says of its file: it is saved, not shown, and has no name."""
+"""The Content-Disposition of a sealed document's link: the file is saved, not shown, and has no name."""
 _CACHE_SIZE: Final = 200_000
 _SMALL: Final = 100
-"""A view of so many documents is made on the event loop: changing threads would take nearly as long as it does."""
+"""A view of up to so many documents is made on the event loop: a thread would cost about as much time."""
 
 Built = TypeVar("Built")
 

@@ -181,7 +181,7 @@ class PartyPage(View):
 
 
 class DownloadBody(BaseModel):
-    """What may be said when all documents are asked for."""
+    """Options for the download of all documents."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.processes.follow.follower import EventId
+from services.api.processes.follow.event_id import EventId
 
 
 @given(st.text(max_size=60))

@@ -1,4 +1,4 @@
-"""The statuses of jobs and documents, and what a job covers: each spelled once (docs/reference/http-api.md)."""
+"""The statuses of jobs, documents and deliveries, and what a job covers: docs/reference/http-api.md; each spelled once."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ class DocumentStatus(StrEnum):
     PROCESSING = "processing"
     AVAILABLE = "available"
     FAILED = "failed"
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery is, as its row and the API spell it."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    EXHAUSTED = "exhausted"
+    GONE = "gone"
+    CANCELLED = "cancelled"
 
 
 class JobScope(StrEnum):

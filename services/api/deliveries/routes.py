@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Response
 from services.api.access.dependencies import Subscriber
 from services.api.deliveries.schemas import (
     DeliveryPage,
-    DeliveryStatusName,
     DeliveryView,
     EndpointList,
     EndpointView,
@@ -25,6 +24,7 @@ from services.api.http.problems import (
     described,
 )
 from services.api.http.provided import Trace
+from services.api.http.schemas import DeliveryStatusName
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 

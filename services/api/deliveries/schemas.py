@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 
-from services.api.http.schemas import View
-
-DeliveryStatusName = Literal["pending", "sending", "waiting", "delivered", "exhausted", "gone", "cancelled"]
+from services.api.http.schemas import DeliveryStatusName, View
 
 
 class AttemptView(View):

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.statuses import DocumentStatus, JobStatus
+from shared.domain.statuses import DeliveryStatus, DocumentStatus, JobStatus
 
 if TYPE_CHECKING:
     JobStatusName = str
     EndedStatusName = str
     DocumentStatusName = str
+    DeliveryStatusName = str
 else:
     # As text, not as the enum's members: the error for another word lists these.
     JobStatusName = Literal[tuple(status.value for status in JobStatus)]
     EndedStatusName = Literal[tuple(status.value for status in JobStatus if status.ended)]
     DocumentStatusName = Literal[tuple(status.value for status in DocumentStatus)]
+    DeliveryStatusName = Literal[tuple(status.value for status in DeliveryStatus)]
 
 
 class View(BaseModel):

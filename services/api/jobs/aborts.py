@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from services.api.jobs.model import CaseJob
+from services.api.jobs.model import CANCELLED, CANCELLED_MESSAGE, CaseJob
 from services.api.outbox import event_record
 from shared.clock import utc_now
 from shared.events.document_events import JobAborted
@@ -20,8 +20,6 @@ from shared.records import OutgoingRecord
 
 EVENT_REFUSED: Final = "event_refused"
 """The ``error_code`` of a job whose request the broker will never take."""
-CANCELLED: Final = "cancelled"
-"""The ``error_code`` of a job that its client cancelled."""
 
 
 def cancelled(job: CaseJob, now: datetime, traceparent: str) -> OutgoingRecord:
@@ -30,7 +28,7 @@ def cancelled(job: CaseJob, now: datetime, traceparent: str) -> OutgoingRecord:
         job_id=job.job_id,
         process_number=job.process_number,
         error_code=CANCELLED,
-        error_message="the job was cancelled",
+        error_message=CANCELLED_MESSAGE,
         created_at=job.created_at,
     )
     event_id = deterministic_id("job.cancelled", job.job_id)

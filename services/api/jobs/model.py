@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from shared.clock import rfc3339
 from shared.domain.statuses import JobScope, JobStatus, ended_status
 
+CANCELLED: Final = "cancelled"
+"""The ``error_code`` of a job that its client cancelled."""
+CANCELLED_MESSAGE: Final = "the job was cancelled"
+
 
 @dataclass(frozen=True)
-class DocumentCounts:
+class VisibleCounts:
     """How many documents of a job a viewer sees, and how far those are."""
 
     total: int
@@ -67,7 +71,7 @@ class CaseJob:
             return JobStatus.CANCELLED
         return JobStatus.PENDING if self.progress is None else JobStatus.PROCESSING
 
-    def as_counted(self, counts: DocumentCounts) -> CaseJob:
+    def as_counted(self, counts: VisibleCounts) -> CaseJob:
         """The job as one of these documents alone: what it says of others is left out, in its status too."""
         progress = self.progress
         if progress is None:
@@ -110,7 +114,7 @@ def job_view(job: CaseJob, catalog_total: int) -> dict[str, Any]:
     code = progress.error_code if progress is not None else None
     message = progress.error_message if progress is not None else None
     if job.status is JobStatus.CANCELLED and code is None:
-        code, message = "cancelled", "the job was cancelled"
+        code, message = CANCELLED, CANCELLED_MESSAGE
     return {
         "job_id": job.job_id,
         "status": job.status.value,

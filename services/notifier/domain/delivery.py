@@ -23,21 +23,10 @@ from enum import StrEnum
 from typing import Final
 
 from services.notifier.domain.retry_policy import RetryPolicy
+from shared.domain.statuses import DeliveryStatus
 
 GONE: Final = 410
 TOO_LARGE: Final = 413
-
-
-class DeliveryStatus(StrEnum):
-    """Where a delivery is, as its row and the API spell it."""
-
-    PENDING = "pending"
-    SENDING = "sending"
-    WAITING = "waiting"
-    DELIVERED = "delivered"
-    EXHAUSTED = "exhausted"
-    GONE = "gone"
-    CANCELLED = "cancelled"
 
 
 CLAIMABLE: Final = (DeliveryStatus.PENDING, DeliveryStatus.WAITING)

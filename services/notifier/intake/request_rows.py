@@ -8,12 +8,13 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, case, exists, func, literal, null, text, update
 
-from services.notifier.domain.delivery import CLAIMABLE, DeliveryStatus, RedeliveryAsked, decide
+from services.notifier.domain.delivery import CLAIMABLE, RedeliveryAsked, decide
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.endpoint_health import DISABLED, EXHAUSTED
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.sending.delivery_rows import COLUMNS, delivery_from, delivery_row, kept, write_deliveries
 from shared.db.delivery import deliveries, endpoints
+from shared.domain.statuses import DeliveryStatus
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
 
 _LOCK_ASKED: Final = f"""

@@ -12,15 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from services.notifier.domain.delivery import (
-    CLAIMABLE,
-    Claim,
-    DeliveryStatus,
-    Effect,
-    Released,
-    Withdrawn,
-    decide,
-)
+from services.notifier.domain.delivery import CLAIMABLE, Claim, Effect, Released, Withdrawn, decide
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.endpoint_health import form_now
 from services.notifier.domain.retry_policy import RetryPolicy
@@ -33,6 +25,7 @@ from services.notifier.sending.delivery_rows import (
     kept,
     write_deliveries,
 )
+from shared.domain.statuses import DeliveryStatus
 
 # The endpoints with open deliveries are stepped through by their index, and each is asked for a queue's worth: what
 # waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.

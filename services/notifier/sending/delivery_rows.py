@@ -9,8 +9,9 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection
 
-from services.notifier.domain.delivery import DeliveryState, DeliveryStatus
+from services.notifier.domain.delivery import DeliveryState
 from services.notifier.sending.attempt import Attempt
+from shared.domain.statuses import DeliveryStatus
 
 COLUMNS: Final = """d.delivery_id::text, d.subscription_id::text, d.job_id::text, d.process_number, d.client_id,
     d.endpoint_id::text, d.url, d.status, d.attempts, d.round_attempts, d.next_attempt_at, d.lease_token::text,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier.domain.delivery import DeliveryStatus
+from shared.domain.statuses import DeliveryStatus
 from shared.events.process_completed import JobOutcome
 from shared.http.guard import check_url
 from shared.webhooks.signing import signature_headers

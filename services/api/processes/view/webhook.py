@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Uuid, bindparam, exists, func, literal, selec
 from shared.db import delivery
 from shared.db.catalog import job_webhooks
 from shared.db.prepared import Prepared
+from shared.domain.statuses import DeliveryStatus
 
 _OWN: Final = (
     select(job_webhooks.c.url, job_webhooks.c.subscription_id, delivery.deliveries.c.status)
@@ -48,7 +49,7 @@ class Webhook:
         return {
             "url": self.url,
             "subscription_id": self.subscription_id,
-            "status": self.delivery_status or "pending",
+            "status": self.delivery_status or DeliveryStatus.PENDING,
         }
 
 

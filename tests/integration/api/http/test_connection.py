@@ -251,7 +251,7 @@ async def test_an_expected_continue_is_told_to_those_whose_body_may_come() -> No
             writer.close()
 
 
-async def test_a_pipelined_body_that_is_too_large_ends_the_connection_behind_the_answers_before_it() -> None:
+async def test_a_pipelined_body_that_is_too_large_ends_the_connection_after_the_answers() -> None:
     async with serving() as api:
         reader, writer = await api.open()
         chunk = b"%x\r\n%b\r\n" % (70_000, b"b" * 70_000)

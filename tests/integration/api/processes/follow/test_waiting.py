@@ -78,7 +78,7 @@ async def listen(port: int, waiter: Waiter, head: str) -> None:
         writer.close()
 
 
-async def test_a_thousand_waiting_clients_ask_nothing_and_one_change_wakes_those_it_concerns(
+async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own(
     make_app: MakeApp,
     new_key: MakeKey,
     source: ScriptedSource,

@@ -360,7 +360,7 @@ async def test_links_to_the_lists_are_whole_where_the_public_address_is_set(
 
 
 @pytest.mark.parametrize("error", [CaseTooLarge(), CaseUnreadable()])
-async def test_an_answer_that_cannot_be_used_is_told_by_the_job_or_where_there_is_none_at_once(
+async def test_an_answer_that_cannot_be_used_is_the_jobs_error_or_at_once_a_problem(
     api: httpx.AsyncClient, source: ScriptedSource, process_number: MakeNumber, error: SourceError
 ) -> None:
     number = process_number()

@@ -93,7 +93,7 @@ def test_a_name_that_would_do_harm_is_not_taken_as_it_is(name: str) -> None:
         (datetime.max.replace(tzinfo=UTC), (2107, 12, 31, 23, 59, 58)),
     ],
 )
-async def test_a_filing_date_that_a_zip_cannot_tell_is_the_nearest_and_true_in_the_manifest(
+async def test_a_filing_date_that_a_zip_cannot_hold_is_the_nearest_that_it_can(
     filed_at: datetime | None, told: tuple[int, ...]
 ) -> None:
     async def open_object(key: str) -> AsyncIterator[bytes]:

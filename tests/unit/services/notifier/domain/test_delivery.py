@@ -14,7 +14,6 @@ from services.notifier.domain.delivery import (
     Claim,
     DeliveryDecision,
     DeliveryState,
-    DeliveryStatus,
     Effect,
     RedeliveryAsked,
     Released,
@@ -23,6 +22,7 @@ from services.notifier.domain.delivery import (
     decide,
 )
 from services.notifier.domain.retry_policy import RetryPolicy
+from shared.domain.statuses import DeliveryStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 POLICY = RetryPolicy()

@@ -1,4 +1,4 @@
-"""The statuses of jobs, documents and deliveries, and what a job covers: docs/reference/http-api.md; each spelled once."""
+"""The statuses of jobs, documents and deliveries, and what a job covers; docs/reference/http-api.md explains them."""
 
 from __future__ import annotations
 

@@ -26,6 +26,12 @@ from shared.db import progress
 from shared.db.catalog import documents, jobs, process_requests, processes
 from shared.db.prepared import Prepared
 from shared.domain.secrecy import PUBLIC_LEVEL, PUBLIC_WORDS, Knowledge, LeftOut, Sight, Viewer
+from shared.domain.statuses import DocumentStatus, JobScope
+
+# As literals, so that the plan of a prepared statement knows them.
+_WHOLE_CASE: Final = literal_column(f"'{JobScope.WHOLE_CASE}'", Text)
+_AVAILABLE: Final = literal_column(f"'{DocumentStatus.AVAILABLE}'", Text)
+_FAILED: Final = literal_column(f"'{DocumentStatus.FAILED}'", Text)
 
 # Written out and not as parameters: a plan with parameters cannot use the index of the sealed documents.
 _PUBLIC_WORDS: Final = [literal_column(f"'{word}'", Text) for word in PUBLIC_WORDS]
@@ -94,7 +100,7 @@ def shown_job_in(sees_sealed: ColumnElement[bool]) -> ColumnElement[bool]:
     of_sealed_document = _any_sealed(
         _sealed.c.process_number == jobs.c.process_number, cast(_sealed.c.document_id, Text) == jobs.c.scope
     )
-    return or_(sees_sealed, jobs.c.scope == literal_column("'all'", Text), not_(of_sealed_document))
+    return or_(sees_sealed, jobs.c.scope == _WHOLE_CASE, not_(of_sealed_document))
 
 
 SHOWN_JOB: Final[ColumnElement[bool]] = shown_job_in(SEALED)
@@ -198,8 +204,8 @@ def public_counts(process_number: ColumnElement[str], scope: ColumnElement[str])
     return (
         select(
             func.count().label("total"),
-            func.count().filter(state.c.status == literal_column("'available'", Text)).label("available"),
-            func.count().filter(state.c.status == literal_column("'failed'", Text)).label("failed"),
+            func.count().filter(state.c.status == _AVAILABLE).label("available"),
+            func.count().filter(state.c.status == _FAILED).label("failed"),
         )
         .select_from(
             documents.join(
@@ -214,6 +220,6 @@ def public_counts(process_number: ColumnElement[str], scope: ColumnElement[str])
         .where(
             documents.c.process_number == process_number,
             PUBLIC_DOCUMENT,
-            or_(scope == literal_column("'all'", Text), cast(documents.c.document_id, Text) == scope),
+            or_(scope == _WHOLE_CASE, cast(documents.c.document_id, Text) == scope),
         )
     )

@@ -15,8 +15,8 @@ from urllib.parse import quote
 import orjson
 
 from shared.clock import rfc3339
+from shared.domain.statuses import DocumentStatus
 
-AVAILABLE = "available"
 OUTDATED = "outdated"
 """The warning of a document whose listing has changed since its bytes were fetched."""
 
@@ -142,10 +142,10 @@ def document_view(
     announced. ``duplicate_of`` is the document of the same case that has the same bytes and comes first.
     """
     status = default_status
-    if state_row is not None and state_row.status != "pending":
+    if state_row is not None and state_row.status != DocumentStatus.PENDING:
         status = state_row.status
-    available = status == AVAILABLE
-    failed = status == "failed"
+    available = status == DocumentStatus.AVAILABLE
+    failed = status == DocumentStatus.FAILED
     size, content_type, rendition = row.size, row.content_type, row.rendition
     warnings: list[str] = []
     if state_row is not None and available:

@@ -104,6 +104,11 @@ class ApiKeys:
         self._known: dict[bytes, _Known] = {}
         self._list = KeyList(database, monotonic)
 
+    @property
+    def remembered(self) -> int:
+        """How many keys are remembered."""
+        return len(self._known)
+
     async def identify(self, key: str | None) -> Caller:
         """The caller of a key. Raises Unauthorized."""
         if not key:

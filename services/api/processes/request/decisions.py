@@ -21,7 +21,7 @@ class StoredCase:
     document_known: bool = False
     document_available: bool = False
     source_version: str | None = None
-    """The source's own version of what is stored, where it tells one."""
+    """The source's own version of what is stored, where it gives one."""
     secrecy_level: int | None = None
     asked_before: bool = True
     """Whether the client asked for the case before."""

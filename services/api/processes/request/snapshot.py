@@ -1,4 +1,4 @@
-"""The state of a case that a request is decided by, read in one statement; and the store of what the source said."""
+"""The state of a case that a request is decided by, read in one statement, and how the source's answer changes it."""
 
 from __future__ import annotations
 

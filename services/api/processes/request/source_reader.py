@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CaseFound:
-    """The case, when it was read, and the source's version of it where it tells one."""
+    """The case, when it was read, and the source's version of it where it gives one."""
 
     case: Case
     fetched_at: datetime

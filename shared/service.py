@@ -12,15 +12,20 @@ import gc
 import logging
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, start_http_server
 
 from shared.settings import AutosSettings, WrongSettings, load
 from shared.telemetry import configure_logging
 
 S = TypeVar("S", bound=AutosSettings)
+
+# Seconds since the event loop last went round; more than a second or two when something blocks it.
+HEARTBEAT: Final = "autos_event_loop_heartbeat_age_seconds"
+_HEARTBEAT_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +60,27 @@ async def _until_signalled(settings: S, main: Callable[[S, asyncio.Event], Await
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await main(settings, stop)
+    if settings.metrics_port is None:
+        await main(settings, stop)
+        return
+    beating = asyncio.create_task(beat(REGISTRY))
+    try:
+        await main(settings, stop)
+    finally:
+        beating.cancel()
+
+
+async def beat(registry: CollectorRegistry) -> None:
+    """Show in the metrics, for as long as this runs, how long ago the event loop last went round."""
+    at = time.monotonic()
+    gauge = Gauge(HEARTBEAT, "Seconds since the event loop went round.", registry=registry)
+    gauge.set_function(lambda: time.monotonic() - at)
+    try:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            at = time.monotonic()
+    finally:
+        registry.unregister(gauge)
 
 
 def _spare_the_collector() -> None:

@@ -28,7 +28,7 @@ hypothesis.settings.load_profile("autos")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Kafka, PostgreSQL and S3, provisioned; the embedded ones, or containers with AUTOS_TEST_STACK=docker."""
     if os.environ.get("AUTOS_TEST_STACK") == "docker":
-        from tests.containers import container_servers
+        from tests.containers.servers import container_servers
 
         with container_servers() as servers:
             yield servers

@@ -26,6 +26,8 @@ LAG: Final = "autos_consumer_lag"
 HANDLER_SECONDS: Final = "autos_consumer_handler_seconds"
 # Commits that the broker did not take; they are repeated.
 COMMIT_FAILURES: Final = "autos_consumer_commit_failures"
+# Seconds since the poll thread last went round; more than a few when it is stuck.
+HEARTBEAT: Final = "autos_consumer_heartbeat_age_seconds"
 # Partitions taken away, by how: revoked, lost.
 PARTITIONS_ENDED: Final = "autos_consumer_partitions_ended"
 
@@ -49,5 +51,6 @@ class KafkaMetrics:
         self.handler_seconds = Histogram(
             HANDLER_SECONDS, "Seconds of a handler.", by, registry=registry, buckets=_SECONDS
         )
+        self.heartbeat = Gauge(HEARTBEAT, "Seconds since the poll thread went round.", by, registry=registry)
         self.commit_failures = Counter(COMMIT_FAILURES, "Commits refused.", by, registry=registry)
         self.partitions_ended = Counter(PARTITIONS_ENDED, "Partitions given up.", (*by, "how"), registry=registry)

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.containers import servers
+from tests.containers.stand_ins import STAND_INS
+
 ROOT = Path(__file__).parents[2]
 SERVICES = ("api", "downloader", "status", "notifier")
 
@@ -20,7 +23,10 @@ def compose() -> dict[str, Any]:
 
 
 def test_compose_has_the_servers_and_the_four_services(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"kafka", "postgres", "s3", "provision", *SERVICES}
+    demo = {name for name, service in compose["services"].items() if service.get("profiles") == ["demo"]}
+    assert demo == {"pdpj", "demo-client", "receiver"}
+    assert compose["services"]["ops"]["profiles"] == ["ops"]
+    assert set(compose["services"]) - demo == {"kafka", "postgres", "s3", "provision", "ops", *SERVICES}
     for name, service in compose["services"].items():
         for dependency in service.get("depends_on", {}):
             assert dependency in compose["services"], name
@@ -36,6 +42,36 @@ def test_each_service_builds_a_target_that_runs_its_module(compose: dict[str, An
         assert f'CMD ["python", "-m", "services.{name}"]' in stage
         assert f"COPY services/{name} services/{name}" in stage
         assert (ROOT / "services" / name / "__main__.py").is_file()
+
+
+def test_what_is_ours_is_confined_and_named(compose: dict[str, Any]) -> None:
+    ours = {name: service for name, service in compose["services"].items() if "build" in service}
+    for name, service in ours.items():
+        assert service["image"] == f"autos-{service['build']['target']}:${{AUTOS_VERSION:-local}}", name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "/tmp" in service["tmpfs"], name
+        written = [*service["tmpfs"], *(volume.rpartition(":")[2] for volume in service.get("volumes", []))]
+        assert any(place.startswith("/data") for place in written), name
+
+
+def test_upstream_images_are_pinned_and_have_stand_ins(compose: dict[str, Any]) -> None:
+    named = {service["image"] for service in compose["services"].values() if "build" not in service}
+    (python,) = re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", (ROOT / "deploy" / "Dockerfile").read_text(), re.M)
+    assert named | {python} == set(STAND_INS)
+    for image in STAND_INS:
+        assert re.search(r":\d", image), image
+        folder, _ = STAND_INS[image]
+        assert f'autos.stand-in="{image}"' in (ROOT / "tests/containers/images" / folder / "Dockerfile").read_text()
+    assert named == {servers.KAFKA_IMAGE, servers.POSTGRES_IMAGE, servers.S3_IMAGE}
+
+
+def test_the_demonstration_sets_what_compose_needs(compose: dict[str, Any]) -> None:
+    lines = (ROOT / "deploy" / "compose.demo.env").read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert set(re.findall(r"\$\{([A-Z0-9_]+):\?", text)) <= set(given)
+    assert set(given) - {"COMPOSE_PROJECT_NAME"} <= set(re.findall(r"\$\{([A-Z0-9_]+)", text))
 
 
 def test_each_service_connects_with_its_own_role(compose: dict[str, Any]) -> None:

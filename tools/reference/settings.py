@@ -79,6 +79,17 @@ _COMMANDS: Final = (
         "the embedded stack",
         "A Java of version 17 or newer for Kafka; by default one that comes with the packages.",
     ),
+    (
+        "AUTOS_VERSION, AUTOS_S3_PORT, AUTOS_PDPJ_PORT, AUTOS_RECEIVER_PORT",
+        "docker-compose.yml",
+        "The images' tag (`local`); the host's ports of the store (8333), the simulator (8090), the receiver (9000).",
+    ),
+    (
+        "AUTOS_DEMO_API_KEY",
+        "docker-compose.yml",
+        "The API key of the profile `demo`; `deploy/compose.demo.env` has one.",
+    ),
+    ("AUTOS_STAND_INS", "`make images`", "`yes` makes stand-ins for the upstream images without trying to pull them."),
     ("AUTOS_TEST_STACK", "the tests", "`docker` takes containers in place of the embedded servers."),
     ("AUTOS_CHAOS_SEED", "`make chaos`", "Repeats a run: which failures come in which order."),
 )

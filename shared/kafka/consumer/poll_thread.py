@@ -70,11 +70,13 @@ class PollThread:
             stopping=self._stopping,
             report_poll=lambda consumer: self._report(consumer, []),
             commit_refused=self._commit_answered,
+            alive=self._mark_alive,
         )
         self._commits = AsyncCommits(self._rebalance.assigned, self._commit_answered)
         self._logged_errors: set[int] = set()
         self._lag_at = 0.0
         self._report_at = 0.0
+        self._alive_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"kafka-{name}", daemon=True)
 
     # Orders, from the event loop.
@@ -86,6 +88,10 @@ class PollThread:
         """Commit ``last``, leave the group, end."""
         self.commit(last)
         self._stopping.set()
+
+    def silence(self) -> float:
+        """Seconds since the thread last polled, or went round in a wait. From any thread."""
+        return time.monotonic() - self._alive_at
 
     def pause(self, keys: Sequence[Key]) -> None:
         self._order(keys, lambda consumer, partitions: consumer.pause(partitions))
@@ -149,6 +155,7 @@ class PollThread:
             elif (message.topic(), message.partition()) in self._rebalance.assigned:
                 records.append(record_of(message))
             message = consumer.poll(0) if len(records) < self._batch else None
+        self._mark_alive()
         now = time.monotonic()
         if records or self._report_generation or now >= self._report_at:
             self._report_at = now + _REPORT_EVERY_SECONDS
@@ -156,6 +163,9 @@ class PollThread:
         if now >= self._lag_at:
             self._lag_at = now + _LAG_EVERY_SECONDS
             self._measure(consumer)
+
+    def _mark_alive(self) -> None:
+        self._alive_at = time.monotonic()
 
     def _obey(self, consumer: ConsumerClient) -> None:
         while True:

@@ -28,7 +28,8 @@ class Rebalance:
     """The callbacks that the consumer subscribes with.
 
     ``report_poll`` reports an empty poll to the inbox: a transaction that is being finished needs the group's
-    generation meanwhile. ``commit_refused`` gets the partitions and the error's name.
+    generation meanwhile. ``commit_refused`` gets the partitions and the error's name. ``alive`` is called in each
+    round of a wait, so that a thread that waits does not look like one that is stuck.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Rebalance:
         stopping: threading.Event,
         report_poll: Callable[[ConsumerClient], None],
         commit_refused: Callable[[Sequence[Key], str], None],
+        alive: Callable[[], None],
     ) -> None:
         self._name = name
         self._loop = loop
@@ -50,6 +52,7 @@ class Rebalance:
         self._stopping = stopping
         self._report_poll = report_poll
         self._commit_refused = commit_refused
+        self._alive = alive
         self.assigned: Final[set[Key]] = set()
         """The partitions of this member now."""
         self.closing = False
@@ -96,6 +99,7 @@ class Rebalance:
             except TimeoutError:
                 if drained.done():
                     raise
+                self._alive()
                 self._report_poll(consumer)
 
     def _committed(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> list[Position]:
@@ -108,6 +112,7 @@ class Rebalance:
         patience = time.monotonic() + self._transaction_seconds
         logged = False
         while not self._stopping.is_set():
+            self._alive()
             problem = "none"
             try:
                 if time.monotonic() < patience:

@@ -129,12 +129,14 @@ class ConsumerRuntime(Generic[T]):
             report_generation=self._sink.commits_offsets,
         )
         thread.start()
+        self._metrics.heartbeat.labels(self._name).set_function(thread.silence)
         self._plan_commit()
         grace = 0.0
         try:
             await asyncio.wait({stopping, thread.ended, self._failed}, return_when=asyncio.FIRST_COMPLETED)
             grace = 0.0 if thread.ended.done() or self._failed.done() else self._limits.shutdown_seconds
         finally:
+            self._metrics.heartbeat.remove(self._name)
             # Also when this task is cancelled: then at once, but nothing that runs is left behind.
             await asyncio.shield(self._finish(thread, grace))
 

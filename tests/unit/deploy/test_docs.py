@@ -18,7 +18,14 @@ from services.status.metrics import StatusMetrics
 from shared.kafka.metrics import KafkaMetrics
 
 ROOT = Path(__file__).parents[3]
-PAGES = ("security.md", "operations.md", "scaling.md", "how-to/connect-to-pdpj.md", "reference/pdpj.md")
+PAGES = (
+    "security.md",
+    "operations.md",
+    "scaling.md",
+    "how-to/connect-to-pdpj.md",
+    "how-to/docker.md",
+    "reference/pdpj.md",
+)
 _SAID = re.compile(r'(?:_log\.(?:warning|error|exception)\(|\bbegan=)\s*"([^"]+)"')
 
 
@@ -88,7 +95,7 @@ def test_every_command_that_is_named_exists(name: str) -> None:
 
 
 def test_every_requirement_is_pinned_with_a_hash() -> None:
-    for path in (ROOT / "requirements").glob("*.txt"):
+    for path in (ROOT / "requirements").rglob("*.txt"):
         # A requirement begins at the margin; what belongs to it is indented.
         requirements = re.split(r"\n(?=\S)", path.read_text().strip())
         assert len(requirements) > 10, path.name

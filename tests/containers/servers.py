@@ -6,7 +6,7 @@ import gc
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -20,9 +20,9 @@ from tests.support import Servers, wait_until
 
 _PASSWORD = "test-only"
 _ROLES = (*ROLES, KEYS_ROLE)
-_KAFKA_IMAGE = "apache/kafka:4.4.0"
-_POSTGRES_IMAGE = "postgres:18"
-_S3_IMAGE = "chrislusf/seaweedfs:4.48"
+KAFKA_IMAGE: Final = "apache/kafka:4.4.0"
+POSTGRES_IMAGE: Final = "postgres:18"
+S3_IMAGE: Final = "chrislusf/seaweedfs:4.48"
 
 
 @contextmanager
@@ -95,14 +95,14 @@ def _accepts(step: Any) -> bool:
 def _postgres() -> Any:
     from testcontainers.core.container import DockerContainer
 
-    container = DockerContainer(_POSTGRES_IMAGE).with_exposed_ports(5432)
+    container = DockerContainer(POSTGRES_IMAGE).with_exposed_ports(5432)
     return container.with_env("POSTGRES_PASSWORD", _PASSWORD).with_env("POSTGRES_DB", "autos")
 
 
 def _kafka(port: int) -> Any:
     from testcontainers.core.container import DockerContainer
 
-    container = DockerContainer(_KAFKA_IMAGE).with_bind_ports(port, port)
+    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(port, port)
     for name, value in {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
@@ -128,6 +128,6 @@ def _kafka(port: int) -> Any:
 def _s3(port: int) -> Any:
     from testcontainers.core.container import DockerContainer
 
-    container = DockerContainer(_S3_IMAGE).with_bind_ports(8333, port)
+    container = DockerContainer(S3_IMAGE).with_bind_ports(8333, port)
     container.with_env("AWS_ACCESS_KEY_ID", "autos").with_env("AWS_SECRET_ACCESS_KEY", _PASSWORD)
     return container.with_command("server -dir=/data -s3 -s3.port=8333 -ip.bind=0.0.0.0")

@@ -1,0 +1,140 @@
+"""docker-compose.yml as it is, run under a project name and ports of its own, with the profile demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from autos.local.keepsakes import free_port
+from autos.local.pdpj.control import SimulatorControl
+from tests.containers.engine import compose_words
+from tests.product import Product, Receiver
+from tests.support import wait_until
+
+ROOT: Final = Path(__file__).parents[2]
+DEMO: Final = ROOT / "deploy" / "compose.demo.env"
+SERVICES: Final = ("api", "downloader", "status", "notifier")
+SERVERS: Final = ("kafka", "postgres", "s3")
+INSIDE_RECEIVER: Final = "http://receiver:9000"
+_UP_SECONDS: Final = 240.0
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A project of Compose. Its commands raise CalledProcessError when they fail."""
+
+    project: str
+    environment: Mapping[str, str]
+    product: Product
+
+    def compose(self, *arguments: str, timeout: float = 300.0) -> str:
+        """Run a Compose command; what it wrote to stdout."""
+        command = [*compose_words(), "--env-file", str(DEMO), "--project-name", self.project, "--profile", "demo"]
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(arguments)}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        return done.stdout
+
+    def docker(self, *arguments: str) -> str:
+        """Run a docker command; what it wrote to stdout."""
+        done = subprocess.run(
+            ["docker", *arguments],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(arguments)}:\n{done.stderr[-2000:]}"
+        return done.stdout
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's containers."""
+        return self.compose("ps", "-q", service).split()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = json.loads(self.docker("inspect", container))
+        return found[0]
+
+    def up(self, *arguments: str) -> None:
+        """``up`` without building, until everything is healthy."""
+        self.compose("up", "--detach", "--no-build", *arguments)
+        self.wait_until_healthy()
+
+    def wait_until_healthy(self) -> None:
+        """Wait until every container that has a health check is well, and the helpers answer."""
+
+        def unwell() -> list[str]:
+            states = {
+                service: [self.inspect(one)["State"] for one in self.containers(service)]
+                for service in (*SERVICES, *SERVERS)
+            }
+            return [
+                service
+                for service, found in states.items()
+                if not found or any(state.get("Health", {}).get("Status") != "healthy" for state in found)
+            ]
+
+        wait_until(lambda: not unwell(), _UP_SECONDS, "healthy containers")
+        wait_until(self.product.simulator.is_healthy, _UP_SECONDS, "the simulator")
+        wait_until(self._receiver_answers, _UP_SECONDS, "the receiver")
+
+    def _receiver_answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.product.receiver.base_url}/health", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def logs(self) -> str:
+        """The last lines of every container."""
+        return self.compose("logs", "--no-color", "--tail", "30")
+
+
+@contextmanager
+def running_deployment(engine: Mapping[str, str], data_dir: Path) -> Iterator[Deployment]:
+    """The deployment, up; gone with its volumes at the end."""
+    ports = {
+        name: free_port() for name in ("AUTOS_API_PORT", "AUTOS_S3_PORT", "AUTOS_PDPJ_PORT", "AUTOS_RECEIVER_PORT")
+    }
+    environment = {
+        **engine,
+        **{name: str(port) for name, port in ports.items()},
+        "AUTOS_S3_PUBLIC_ENDPOINT_URL": f"http://localhost:{ports['AUTOS_S3_PORT']}",
+    }
+    api = f"http://127.0.0.1:{ports['AUTOS_API_PORT']}"
+    key = _demo_settings()["AUTOS_DEMO_API_KEY"]
+    receiver = Receiver(f"http://127.0.0.1:{ports['AUTOS_RECEIVER_PORT']}")
+    headers = {"authorization": f"Bearer {key}"}
+    with (
+        SimulatorControl(f"http://127.0.0.1:{ports['AUTOS_PDPJ_PORT']}") as simulator,
+        httpx.Client(base_url=api, headers=headers, timeout=60, trust_env=False) as client,
+    ):
+        product = Product(data_dir, api, (api,), key, client, simulator, receiver)
+        deployment = Deployment(f"autos-test-{os.getpid()}", environment, product)
+        try:
+            deployment.up()
+            yield deployment
+        finally:
+            receiver.close()
+            deployment.compose("down", "--volumes", "--timeout", "10")
+
+
+def _demo_settings() -> dict[str, str]:
+    lines = (line for line in DEMO.read_text().splitlines() if line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)

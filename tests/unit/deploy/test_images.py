@@ -22,7 +22,8 @@ ENTRIES = {
 }
 # The embedded stack is not in the image ops.
 LEFT_OUT = ("autos.local", "autos.demo", "autos.stack")
-DISTRIBUTIONS = {"psycopg2": "psycopg2-binary", "faust": "faust-streaming"}
+# mode comes with Faust, which pins it.
+DISTRIBUTIONS = {"psycopg2": "psycopg2-binary", "faust": "faust-streaming", "mode": "faust-streaming"}
 
 
 @cache

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from shared.clients import ensure_dev_client
+from ops.clients import ensure_dev_client
 
 
 def main(arguments: list[str]) -> int:

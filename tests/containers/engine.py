@@ -87,6 +87,7 @@ def _clear(environment: dict[str, str]) -> None:
         "docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes",
         "docker volume ls --quiet | xargs --no-run-if-empty docker volume rm",
         "docker network prune --force",
+        "docker image prune --force --filter until=48h",
     ):
         environ = {**os.environ, **environment}
         subprocess.run(["sh", "-c", script], env=environ, capture_output=True, timeout=120, check=False)

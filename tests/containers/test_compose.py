@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import httpx
 import pytest
@@ -122,7 +123,7 @@ def test_each_container_restarts_in_the_middle_of_work(deployment: Deployment, p
         ended = product.wait_for_end(number, timeout=120)
         assert ended["status"] == "completed", service
         # The store answers before it has found its volumes again.
-        wait_until(lambda number=number: _links_work(deployment, number), 60, f"links after a restart of {service}")
+        wait_until(partial(_links_work, deployment, number), 60, f"links after a restart of {service}")
         assert check_files(product, number) == 8
         # At least once: a notifier that is restarted may not know that its call was taken.
         assert product.wait_for_webhook(f"/hooks/restart/{number}")[-1].verified

@@ -39,8 +39,8 @@ class OpenDocument(Protocol):
 class CourtSource(Protocol):
     """Where cases come from. ``number`` is a CNJ number with its mask."""
 
-    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
-        """The case with all of its documents. Raises SourceError. ``patience`` as in :meth:`open_document`."""
+    async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
+        """The case with all of its documents. Raises SourceError. ``read_timeout`` as in :meth:`open_document`."""
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         """Something that changes when the case does, to compare and nothing else; None where that cannot be told.
@@ -50,12 +50,12 @@ class CourtSource(Protocol):
         """
 
     def open_document(
-        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
+        self, source_path: str, listed: Listed = UNLISTED, *, read_timeout: float | None = None
     ) -> AbstractAsyncContextManager[OpenDocument]:
         """The content at ``CaseDocument.source_path``; entering raises SourceError for all but a document.
 
-        ``listed`` is what the case says of it. ``patience``: seconds that each piece of the answer may take, where that
-        is less than the source's own time-out, and over which its pace is taken.
+        ``listed`` is what the case says of it. ``read_timeout``: seconds that each piece of the answer may take, where
+        that is less than the source's own time-out, and over which its pace is taken.
         """
 
     async def aclose(self) -> None:

@@ -111,17 +111,17 @@ class _NamedSource:
         self._name = name
         self._source = source
 
-    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
-        return replace(await self._source.fetch_case(number, patience=patience), source=self._name)
+    async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
+        return replace(await self._source.fetch_case(number, read_timeout=read_timeout), source=self._name)
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         version = await self._source.last_update(number, within=within)
         return None if version is None else f"{self._name} {version}"
 
     def open_document(
-        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
+        self, source_path: str, listed: Listed = UNLISTED, *, read_timeout: float | None = None
     ) -> AbstractAsyncContextManager[OpenDocument]:
-        return self._source.open_document(source_path, listed, patience=patience)
+        return self._source.open_document(source_path, listed, read_timeout=read_timeout)
 
     async def aclose(self) -> None:
         await self._source.aclose()

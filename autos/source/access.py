@@ -31,12 +31,12 @@ from autos.source.verdicts import (
 )
 from shared.db.engine import Database
 from sources.errors import SourceError, SourceTimeout
-from sources.gate.control import NEUTRAL_CASE
+from sources.gate.control_request import NEUTRAL_CASE
 from sources.pdpj.auth.credentials import FixedToken, build_credentials, credential_name
 from sources.pdpj.auth.token_store import CredentialStore, MemoryCredentialStore, PostgresCredentialStore
 from sources.pdpj.client import build_source, root_of
 from sources.pdpj.parse.fields import as_dict, read_json
-from sources.pdpj.settings import Api, Grant
+from sources.pdpj.settings import Api, TokenGrant
 from sources.pdpj.wire.request_headers import with_fields
 from sources.pdpj.wire.transport import SourceTransport
 
@@ -57,7 +57,7 @@ class Got:
 
 async def get_token(settings: DoctorSettings) -> Got:
     """By the grant that is set: what the product would use, or a new one."""
-    if settings.pdpj_grant is Grant.FIXED:
+    if settings.pdpj_grant is TokenGrant.FIXED:
         assert settings.pdpj_access_token is not None
         return _fixed(settings.pdpj_access_token.get_secret_value())
     try:
@@ -104,7 +104,7 @@ def _saved(settings: DoctorSettings, refresh_token: str | None) -> str:
 async def _store(settings: DoctorSettings) -> AsyncIterator[CredentialStore]:
     """Where the product keeps its tokens, when a refresh token is set and the database is known; else memory."""
     url = settings.database_url or (read_stack() or {}).get("database_url")
-    if settings.pdpj_grant is not Grant.REFRESH_TOKEN or not url:
+    if settings.pdpj_grant is not TokenGrant.REFRESH_TOKEN or not url:
         yield MemoryCredentialStore()
         return
     database = Database.connect(str(url), application_name="autos-doctor", pool_size=1)

@@ -16,7 +16,7 @@ from autos.source.settings import DoctorSettings
 from autos.source.verdicts import Verdict
 from shared.domain import cnj
 from shared.settings import load
-from sources.pdpj.settings import Grant
+from sources.pdpj.settings import TokenGrant
 
 
 def check_source(number: str | None) -> None:
@@ -51,7 +51,7 @@ def _quiet() -> Iterator[None]:
 def _steps(settings: DoctorSettings, case: str | None) -> Iterator[tuple[str, Verdict]]:
     source = Place.of(settings.pdpj_base_url)
     yield from steps(source)
-    if settings.pdpj_grant is not Grant.FIXED and settings.pdpj_token_url is not None:
+    if settings.pdpj_grant is not TokenGrant.FIXED and settings.pdpj_token_url is not None:
         log_in = Place.of(settings.pdpj_token_url)
         if log_in != source:
             for step, verdict in steps(log_in):

@@ -25,7 +25,7 @@ from sources.errors import (
 )
 from sources.pdpj.answers import says_no_access
 from sources.pdpj.parse.fields import as_dict, read_json
-from sources.pdpj.settings import Api, Grant
+from sources.pdpj.settings import Api, TokenGrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +161,10 @@ def _kind_of_page(head: bytes) -> Kind:
     return next((kind for kind, words in _PAGES if words.search(text) is not None), Kind.PAGE)
 
 
-_RENEW: Final[dict[Grant, str]] = {
-    Grant.FIXED: "AUTOS_PDPJ_ACCESS_TOKEN has ended, or is of another realm: set a new one",
-    Grant.REFRESH_TOKEN: "the log-in worked, so AUTOS_PDPJ_TOKEN_URL may be of another realm than this source",
-    Grant.CLIENT_CREDENTIALS: "the log-in worked, so this client may not be granted for this interface: ask CNJ",
+_RENEW: Final[dict[TokenGrant, str]] = {
+    TokenGrant.FIXED: "AUTOS_PDPJ_ACCESS_TOKEN has ended, or is of another realm: set a new one",
+    TokenGrant.REFRESH_TOKEN: "the log-in worked, so AUTOS_PDPJ_TOKEN_URL may be of another realm than this source",
+    TokenGrant.CLIENT_CREDENTIALS: "the log-in worked, so this client may not be granted for this interface: ask CNJ",
 }
 _BASE_URL: Final[dict[Api, str]] = {
     Api.PORTAL: "AUTOS_PDPJ_BASE_URL is what stands before /api/v2, AUTOS_PDPJ_API=portal",
@@ -176,7 +176,7 @@ _FIREWALL: Final = (
 )
 
 
-def of_answer(answer: Answer, *, api: Api, grant: Grant, given: bool) -> Verdict:
+def of_answer(answer: Answer, *, api: Api, grant: TokenGrant, given: bool) -> Verdict:
     """What an answer about a case means. ``given``: the number is the operator's, so the case should be there."""
     kind, status = kind_of(answer), answer.status
     match kind:
@@ -217,9 +217,9 @@ _ANEW: Final = (
 )
 
 
-def of_refusal(reason: str, grant: Grant) -> Verdict:
+def of_refusal(reason: str, grant: TokenGrant) -> Verdict:
     """The token endpoint said no; ``reason`` is its OAuth 2 code or the status (RFC 6749, section 5.2)."""
-    if reason == "invalid_grant" and grant is Grant.REFRESH_TOKEN:
+    if reason == "invalid_grant" and grant is TokenGrant.REFRESH_TOKEN:
         words = _ANEW
     elif reason in ("invalid_client", "unauthorized_client", "401"):
         words = (

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Page(StrEnum):
+class KnownPage(StrEnum):
     """What a page is, in words for a message."""
 
     SHELL = "the portal's shell page"
@@ -27,7 +27,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 MADE_OF: Final = (
     (
-        Page.LOGIN,
+        KnownPage.LOGIN,
         _any(
             r"type\s*=\s*[\"']?password",
             r"kc-form-login|kc-login|login-actions/authenticate|/openid-connect/auth\b",
@@ -36,7 +36,7 @@ MADE_OF: Final = (
         ),
     ),
     (
-        Page.FIREWALL,
+        KnownPage.FIREWALL,
         _any(
             r"_incapsula_resource|incapsula incident id",
             r"/cdn-cgi/|cf-error-details|cf-browser-verification|cf_chl_",
@@ -51,7 +51,7 @@ MADE_OF: Final = (
 
 TITLES: Final = (
     (
-        Page.FIREWALL,
+        KnownPage.FIREWALL,
         _any(
             r"request rejected|access denied|acesso (?:negado|bloqueado|nao autorizado)",
             r"just a moment|attention required|pardon our interruption|checking your browser",
@@ -60,7 +60,7 @@ TITLES: Final = (
         ),
     ),
     (
-        Page.MAINTENANCE,
+        KnownPage.MAINTENANCE,
         _any(
             r"^(?:\w+ )?(?:em )?manutencao(?: programada)?\W*$|em manutencao",
             r"^maintenance|(?:under|site|scheduled) maintenance",
@@ -68,14 +68,14 @@ TITLES: Final = (
         ),
     ),
     (
-        Page.LOGIN,
+        KnownPage.LOGIN,
         _any(
             r"^(?:sign in|log ?in|entrar|acesso ao sistema|autenticacao)\b",
             r"^faca (?:o )?(?:seu )?login|keycloak|gov\.br",
         ),
     ),
     (
-        Page.ERROR,
+        KnownPage.ERROR,
         _any(
             r"^(?:erro|error)(?:\W+(?:\d{3}|interno|http|no servidor|inesperado|do sistema|page)\b.*)?\W*$",
             r"^(?:http status |http error )?[45]\d\d\b|whitelabel error page",
@@ -89,7 +89,7 @@ TITLES: Final = (
 
 SURE: Final = (
     (
-        Page.FIREWALL,
+        KnownPage.FIREWALL,
         _any(
             r"the requested url was rejected|your support id is|seu id de suporte",
             r"request unsuccessful\. incapsula|performance (?:&|and) security by cloudflare",
@@ -102,7 +102,7 @@ SURE: Final = (
 
 LIKELY: Final = (
     (
-        Page.MAINTENANCE,
+        KnownPage.MAINTENANCE,
         _any(
             r"(?:sistema|site|portal|servico|pagina|aplicacao|plataforma)\W+(?:\w+\W+){0,3}"
             r"(?:em manutencao|indisponivel|fora do ar)",
@@ -112,7 +112,7 @@ LIKELY: Final = (
         ),
     ),
     (
-        Page.FIREWALL,
+        KnownPage.FIREWALL,
         _any(
             r"acesso (?:negado|bloqueado)|access denied|you have been blocked",
             r"request (?:was )?(?:blocked|rejected)|requisicao (?:foi )?(?:bloqueada|rejeitada)",
@@ -120,14 +120,14 @@ LIKELY: Final = (
         ),
     ),
     (
-        Page.LOGIN,
+        KnownPage.LOGIN,
         _any(
             r"faca (?:o )?(?:seu )?login|sign in to|log in to|usuario e senha|esqueci (?:a |minha )?senha",
             r"entrar com gov\.br|(?:sessao|session) (?:has )?expir",
         ),
     ),
     (
-        Page.ERROR,
+        KnownPage.ERROR,
         _any(
             r"internal server error|bad gateway|gateway time-?out|service unavailable|upstream|no healthy",
             r"erro interno|erro inesperado|ocorreu um erro|an error (?:has )?occurred",

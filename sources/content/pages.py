@@ -12,10 +12,10 @@ import re
 import unicodedata
 from typing import Final
 
-from sources.content.page_words import LIKELY, MADE_OF, SURE, TITLES, Page
+from sources.content.page_words import LIKELY, MADE_OF, SURE, TITLES, KnownPage
 from sources.content.signatures import as_ascii_text
 
-__all__ = ["Page", "is_shell_page", "known_page"]
+__all__ = ["is_shell_page", "known_page"]
 
 _MARKUP_BYTES: Final = 64 * 1024
 _WORDS_BYTES: Final = 16 * 1024
@@ -28,7 +28,7 @@ _TITLE: Final = re.compile(r"<(title|h1|h2)\b[^>]{0,200}>(.{0,300}?)</\1", re.DO
 _HIDDEN: Final = re.compile(r"<(script|style|noscript|head)\b.*?(?:</\1\s*>|$)|<!--.*?(?:-->|$)", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]{0,2000}>")
 
-_Words = tuple[tuple[Page, re.Pattern[str]], ...]
+_Words = tuple[tuple[KnownPage, re.Pattern[str]], ...]
 
 
 def is_shell_page(head: bytes) -> bool:
@@ -38,10 +38,10 @@ def is_shell_page(head: bytes) -> bool:
     return (b"<app-root" in text or b"ng-version" in text) and _SHELL.search(text) is not None
 
 
-def known_page(head: bytes, *, listed_as_text: bool = True) -> Page | None:
+def known_page(head: bytes, *, listed_as_text: bool = True) -> KnownPage | None:
     """What a text that begins with ``head`` is, when it is no document; ``listed_as_text``: a text was expected."""
     if is_shell_page(head):
-        return Page.SHELL
+        return KnownPage.SHELL
     if b"<" in head and (made := _said(MADE_OF, as_ascii_text(head[:_MARKUP_BYTES]).decode("latin-1").lower())):
         return made
     if len(head) > _WORDS_BYTES:
@@ -55,11 +55,11 @@ def known_page(head: bytes, *, listed_as_text: bool = True) -> Page | None:
     found = found or _said(SURE, shown)
     if found is None and not listed_as_text and ("<" in source or len(shown) <= _NOTICE):
         # Nothing that a person could read is no document either.
-        found = _said(LIKELY, shown) or (Page.SHELL if not shown else None)
+        found = _said(LIKELY, shown) or (KnownPage.SHELL if not shown else None)
     return found
 
 
-def _said(words: _Words, where: str) -> Page | None:
+def _said(words: _Words, where: str) -> KnownPage | None:
     return next((page for page, pattern in words if pattern.search(where) is not None), None)
 
 

@@ -1,4 +1,4 @@
-"""Who may ask the source now: adaptive limit, breaker, pause and the standing of cases together. Pure.
+"""Who may ask the source now: adaptive limit, breaker, pauses and the health of cases together. Pure.
 
 What the numbers are for is told in docs/adr/0016-outage-or-bad-case.md. Times are monotonic seconds of the given clock.
 """
@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from sources.gate.aimd import AdaptiveLimit
-from sources.gate.breaker import Breaker, BreakerPolicy, BreakerState, Permit
-from sources.gate.evidence import Evidence, Failure, Judgement
-from sources.gate.line import Line
-from sources.gate.outcome import Outcome
-from sources.gate.patience import Patience
+from sources.gate.adaptive_limit import AdaptiveLimit
+from sources.gate.breaker import BreakerState, Permit, SourceBreaker, SourceBreakerPolicy
+from sources.gate.case_health import CaseHealth, CaseHealths
+from sources.gate.case_queue import CaseQueue
+from sources.gate.outage_evidence import FailureCause, OutageEvidence, RequestFailure
 from sources.gate.pauses import Pauses
-from sources.gate.standing import Standing, Standings
-from sources.gate.ticket import NOBODY, Asker, Counts, Ticket
+from sources.gate.read_timeouts import ReadTimeouts
+from sources.gate.request_outcome import RequestOutcome
+from sources.gate.requests import NO_CASE, AdmittedRequest, Caller, InFlight
 
 T = TypeVar("T")
 
@@ -29,25 +29,25 @@ _OWN_429: Final = 3
 _OVERLOAD_SECONDS: Final = 30.0
 
 
-def _anybody(_lane: Standing, _case: str | None) -> bool:
+def _anybody(_health: CaseHealth, _case: str | None) -> bool:
     return True
 
 
 class Admission(Generic[T]):
-    """Not safe for threads. ``T`` is what waits in the line."""
+    """Not safe for threads. ``T`` is what waits in the queue."""
 
-    def __init__(self, limit: int, clock: Callable[[], float], policy: BreakerPolicy | None = None) -> None:
-        self._policy = policy or BreakerPolicy()
+    def __init__(self, limit: int, clock: Callable[[], float], policy: SourceBreakerPolicy | None = None) -> None:
+        self._policy = policy or SourceBreakerPolicy()
         self.adaptive = AdaptiveLimit(limit)
-        self.breaker = Breaker(self._policy, clock)
-        self.evidence = Evidence()
-        self.standings = Standings()
-        self.line: Line[tuple[T, Asker]] = Line(self.standings.of)
-        self.patience = Patience()
-        self.neutral = False
+        self.breaker = SourceBreaker(self._policy, clock)
+        self.evidence = OutageEvidence()
+        self.health = CaseHealths()
+        self.queue: CaseQueue[tuple[T, Caller]] = CaseQueue(self.health.of)
+        self.read_timeouts = ReadTimeouts()
+        self.has_control_request = False
         """Whether there is a control request: then it concludes outages and probes, and not the run of failures."""
         self._clock = clock
-        self._counts = Counts()
+        self._counts = InFlight()
         self._pauses = Pauses(clock)
         self._late: dict[str, float] = {}
 
@@ -68,67 +68,69 @@ class Admission(Generic[T]):
         breaker = self.breaker.wait()
         return None if breaker is None else max(breaker, self.paused_for)
 
-    def next(self) -> tuple[T, Ticket] | None:
-        """Whoever of the line may ask now, with a ticket to be given back with :meth:`finish`; None for nobody."""
+    def next(self) -> tuple[T, AdmittedRequest] | None:
+        """The next of the queue that may ask now, admitted; give that back to :meth:`finish`. None when nobody may."""
         if self._counts.total >= self.adaptive.limit or self.paused_for > 0:
             return None
         closed = self.breaker.state is BreakerState.CLOSED
-        if closed or (not self.neutral and self.breaker.wait() == 0.0):
-            found = self.line.pop(self._admits if closed else _anybody)
+        if closed or (not self.has_control_request and self.breaker.wait() == 0.0):
+            found = self.queue.pop(self._admits if closed else _anybody)
             permit = self.breaker.admit if found else None
         else:
             may = self.breaker.fresh_wait() == 0.0
-            found = self.line.pop(self._is_fresh) if may else None
+            found = self.queue.pop(self._is_fresh) if may else None
             permit = self.breaker.admit_fresh
         if found is None or permit is None:
             return None
-        (item, asker), lane = found
+        (item, caller), health = found
         given = permit()
         assert given is not None
-        return item, self._ticket(given, asker, lane)
+        return item, self._admit(given, caller, health)
 
-    def admit(self, asker: Asker = NOBODY) -> Ticket | None:
-        """A ticket for the gate's own request, or for one that nobody waits behind; None when nobody may ask now."""
+    def admit(self, caller: Caller = NO_CASE) -> AdmittedRequest | None:
+        """Admit the gate's own request, or one that nobody waits behind; None when nobody may ask now."""
         if self._counts.total >= self.adaptive.limit or self.paused_for > 0:
             return None
         permit = self.breaker.admit()
-        return None if permit is None else self._ticket(permit, asker, Standing.PROVEN)
+        return None if permit is None else self._admit(permit, caller, CaseHealth.PROVEN)
 
-    def answered(self, ticket: Ticket) -> None:
+    def answered(self, admitted: AdmittedRequest) -> None:
         """The source has begun a good answer: a probe need not wait for the last byte of a large document."""
-        self.patience.learn(self._clock() - ticket.began, about_case=ticket.asker.about_case)
-        if ticket.permit.probe and not ticket.asker.control:
-            self._is_there(ticket)
+        self.read_timeouts.learn(self._clock() - admitted.began, about_case=admitted.caller.about_case)
+        if admitted.permit.probe and not admitted.caller.control:
+            self._is_there(admitted)
 
-    def finish(self, ticket: Ticket, outcome: Outcome, retry_after: float | None = None) -> float | None:
+    def finish(
+        self, admitted: AdmittedRequest, outcome: RequestOutcome, retry_after: float | None = None
+    ) -> float | None:
         """Take the outcome; the seconds of a pause that it begins, if it does."""
-        self._counts.left(ticket)
-        return self._learn(ticket, outcome, retry_after)
+        self._counts.left(admitted)
+        return self._learn(admitted, outcome, retry_after)
 
-    def report(self, outcome: Outcome, retry_after: float | None = None) -> float | None:
+    def report(self, outcome: RequestOutcome, retry_after: float | None = None) -> float | None:
         """Take an outcome that was seen elsewhere, as of a request that began now."""
-        return self._learn(Ticket(self.breaker.bystander(), self.adaptive.era), outcome, retry_after)
+        return self._learn(AdmittedRequest(self.breaker.bystander(), self.adaptive.era), outcome, retry_after)
 
-    def failure(self, ticket: Ticket, outcome: Outcome) -> Failure:
+    def failure(self, admitted: AdmittedRequest, outcome: RequestOutcome) -> RequestFailure:
         """What is to be judged of a request that found the source away; after :meth:`finish`."""
-        case = ticket.asker.case
-        throttled = outcome is Outcome.THROTTLED
-        return Failure(
+        case = admitted.caller.case
+        throttled = outcome is RequestOutcome.THROTTLED
+        return RequestFailure(
             case,
-            ticket.began,
+            admitted.began,
             self._clock(),
-            ticket.permit.era,
-            about_case=ticket.asker.about_case,
-            known=throttled and ticket.asker.throttled >= _OWN_429,
-            hold=throttled or outcome is Outcome.REFUSED,
+            admitted.permit.era,
+            about_case=admitted.caller.about_case,
+            known=throttled and admitted.caller.throttled >= _OWN_429,
+            hold=throttled or outcome is RequestOutcome.REFUSED,
         )
 
-    def judge(self, failure: Failure) -> Judgement | None:
+    def judge(self, failure: RequestFailure) -> FailureCause | None:
         """What a failure was about; None while that is not known."""
         if failure.hold and not failure.known:
-            return Judgement.OUTAGE
+            return FailureCause.OUTAGE
         if self.breaker.state is not BreakerState.CLOSED or failure.era != self.breaker.era:
-            return Judgement.OUTAGE
+            return FailureCause.OUTAGE
         return self.evidence.judge(failure)
 
     def conclude(self, retry_after: float | None = None) -> float | None:
@@ -140,110 +142,110 @@ class Admission(Generic[T]):
         """Something was answered: where that was a probe, what failed before was the source's."""
         if self.breaker.succeeded(permit):
             self.evidence.forget()
-            self.standings.forgive()
-            self.line.place_all()
+            self.health.forgive()
+            self.queue.place_all()
 
     def pause(self, seconds: float) -> None:
         """Nobody may ask for so long; a longer pause that is on stays."""
         self._pauses.pause(seconds)
 
-    def _ticket(self, permit: Permit, asker: Asker, lane: Standing) -> Ticket:
+    def _admit(self, permit: Permit, caller: Caller, health: CaseHealth) -> AdmittedRequest:
         limit, total = self.adaptive.limit, self._counts.total
-        idle = (total + 1) * 4 <= limit and len(self.line) == 0 and not permit.probe
-        patient = lane is Standing.SUSPECT or asker.control or asker.case is None or idle
-        ticket = Ticket(
+        idle = (total + 1) * 4 <= limit and len(self.queue) == 0 and not permit.probe
+        unhurried = health is CaseHealth.SUSPECT or caller.control or caller.case is None or idle
+        admitted = AdmittedRequest(
             permit,
             self.adaptive.era,
-            asker,
-            lane,
-            None if patient else self._seconds(asker),
-            patient and asker.case is not None,
+            caller,
+            health,
+            None if unhurried else self._seconds(caller),
+            unhurried and caller.case is not None,
             self._clock(),
         )
-        self._counts.entered(ticket)
-        self.standings.tried(asker.case)
-        self.line.place(asker.case)
-        return ticket
+        self._counts.entered(admitted)
+        self.health.tried(caller.case)
+        self.queue.place(caller.case)
+        return admitted
 
-    def _admits(self, lane: Standing, case: str | None) -> bool:
-        """Whether a request of this lane and case may begin; that there is a place at all is known."""
+    def _admits(self, health: CaseHealth, case: str | None) -> bool:
+        """Whether a request of this case, of this health, may begin; that there is a place at all is known."""
         limit, counts = self.adaptive.limit, self._counts
-        if lane is Standing.PROVEN:
+        if health is CaseHealth.PROVEN:
             return True
-        if lane is Standing.SUSPECT:
+        if health is CaseHealth.SUSPECT:
             # What one holds for a minute is no place for the others: fewer while these wait.
-            if not self.line.others:
-                return counts.patient < max(1, limit // 2)
-            return counts.patient < max(int(self.line.suspects_turn), limit // 4)
+            if not self.queue.others:
+                return counts.unhurried < max(1, limit // 2)
+            return counts.unhurried < max(int(self.queue.suspects_turn), limit // 4)
         if counts.unproven >= limit - limit // 4:
             return False
         crowded = counts.total * 2 >= limit
         return not crowded or counts.of(case) < _NEW_AT_ONCE
 
-    def _seconds(self, asker: Asker) -> float | None:
-        crowd = self.line.untried * 2 > self.adaptive.limit
-        return self.patience.seconds(about_case=asker.about_case, crowd=crowd)
+    def _seconds(self, caller: Caller) -> float | None:
+        crowd = self.queue.untried * 2 > self.adaptive.limit
+        return self.read_timeouts.seconds(about_case=caller.about_case, crowd=crowd)
 
-    def _is_fresh(self, lane: Standing, case: str | None) -> bool:
-        return lane is not Standing.SUSPECT and case not in self.evidence.cases
+    def _is_fresh(self, health: CaseHealth, case: str | None) -> bool:
+        return health is not CaseHealth.SUSPECT and case not in self.evidence.cases
 
-    def _learn(self, ticket: Ticket, outcome: Outcome, retry_after: float | None) -> float | None:
-        case = ticket.asker.case
+    def _learn(self, admitted: AdmittedRequest, outcome: RequestOutcome, retry_after: float | None) -> float | None:
+        case = admitted.caller.case
         match outcome:
-            case Outcome.SUCCEEDED:
-                self._is_there(ticket)
-                if ticket.era == self.adaptive.era:
+            case RequestOutcome.SUCCEEDED:
+                self._is_there(admitted)
+                if admitted.era == self.adaptive.era:
                     self._pauses.over()
                 return None
-            case Outcome.THROTTLED:
-                self.breaker.abandoned(ticket.permit)
-                return self._throttled(ticket, retry_after)
-            case Outcome.TIMED_OUT | Outcome.FAILED:
-                self._failed(ticket, case, timed_out=outcome is Outcome.TIMED_OUT)
+            case RequestOutcome.THROTTLED:
+                self.breaker.abandoned(admitted.permit)
+                return self._throttled(admitted, retry_after)
+            case RequestOutcome.TIMED_OUT | RequestOutcome.FAILED:
+                self._failed(admitted, case, timed_out=outcome is RequestOutcome.TIMED_OUT)
                 return None
-            case Outcome.REFUSED | Outcome.ABANDONED:
-                self.breaker.abandoned(ticket.permit)
-                return self._pauses.refused(retry_after) if outcome is Outcome.REFUSED else None
+            case RequestOutcome.REFUSED | RequestOutcome.ABANDONED:
+                self.breaker.abandoned(admitted.permit)
+                return self._pauses.refused(retry_after) if outcome is RequestOutcome.REFUSED else None
 
-    def _is_there(self, ticket: Ticket) -> None:
-        asker = ticket.asker
-        if asker.control:
+    def _is_there(self, admitted: AdmittedRequest) -> None:
+        caller = admitted.caller
+        if caller.control:
             return  # what it found is told by the one who asked
-        self.evidence.answered(ticket.began, about_case=asker.about_case)
-        self.standings.succeeded(asker.case)
-        self.line.place(asker.case)
+        self.evidence.answered(admitted.began, about_case=caller.about_case)
+        self.health.succeeded(caller.case)
+        self.queue.place(caller.case)
         self.adaptive.succeeded()
-        self.is_back(ticket.permit)
+        self.is_back(admitted.permit)
 
-    def _failed(self, ticket: Ticket, case: str | None, *, timed_out: bool) -> None:
-        self.breaker.failed(ticket.permit)
-        if ticket.asker.control:
+    def _failed(self, admitted: AdmittedRequest, case: str | None, *, timed_out: bool) -> None:
+        self.breaker.failed(admitted.permit)
+        if admitted.caller.control:
             return
-        if timed_out and ticket.lane is Standing.PROVEN:
-            self._overloaded(ticket, case)
-        self.standings.failed(case)
-        self.line.place(case)
-        if ticket.permit.era == self.breaker.era or self.breaker.state is not BreakerState.CLOSED:
+        if timed_out and admitted.health is CaseHealth.PROVEN:
+            self._overloaded(admitted, case)
+        self.health.failed(case)
+        self.queue.place(case)
+        if admitted.permit.era == self.breaker.era or self.breaker.state is not BreakerState.CLOSED:
             self.evidence.failed(case, self._clock())
-        if not self.neutral and self._runs_out():
+        if not self.has_control_request and self._runs_out():
             self.breaker.open()
 
     def _runs_out(self) -> bool:
         """Without a control request: a run of failures, and of different cases."""
         return self.evidence.failures >= self._policy.failure_limit and len(self.evidence.cases) > 1
 
-    def _overloaded(self, ticket: Ticket, case: str | None) -> None:
+    def _overloaded(self, admitted: AdmittedRequest, case: str | None) -> None:
         """Cases that are given what they ask for else come too late: more than one of them, so it is the load."""
         now = self._clock()
         if case is not None:
             self._late = {each: at for each, at in self._late.items() if at > now - _OVERLOAD_SECONDS} | {case: now}
         if case is None or len(self._late) > 1:
             self._late.clear()
-            self.adaptive.overloaded(ticket.era)
+            self.adaptive.overloaded(admitted.era)
 
-    def _throttled(self, ticket: Ticket, retry_after: float | None) -> float | None:
-        if ticket.asker.throttled >= _QUIET_429:
+    def _throttled(self, admitted: AdmittedRequest, retry_after: float | None) -> float | None:
+        if admitted.caller.throttled >= _QUIET_429:
             return None
-        first = self.adaptive.overloaded(ticket.era)
+        first = self.adaptive.overloaded(admitted.era)
         # Without a wish, one of many that were in flight: the pause for them has begun.
         return self._pauses.throttled(retry_after) if first or retry_after is not None else None

@@ -24,7 +24,7 @@ class BreakerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerPolicy:
+class SourceBreakerPolicy:
     """Seconds that it stays open: ``first_open``, doubled by each failed probe up to ``longest_open``.
 
     ``failure_limit``: so many failures in a row, of at least two cases, conclude an outage where nothing neutral can
@@ -49,10 +49,10 @@ class Permit:
     probe: bool
 
 
-class Breaker:
+class SourceBreaker:
     """Not safe for threads: one event loop owns it. ``clock`` gives monotonic seconds."""
 
-    def __init__(self, policy: BreakerPolicy, clock: Callable[[], float]) -> None:
+    def __init__(self, policy: SourceBreakerPolicy, clock: Callable[[], float]) -> None:
         self._policy = policy
         self._clock = clock
         self.era = 0

@@ -15,7 +15,8 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from shared.http.retry_after import http_date, parse_retry_after
-from sources.content.pages import Page, known_page
+from sources.content.page_words import KnownPage
+from sources.content.pages import known_page
 from sources.content.recognise import is_json
 from sources.content.signatures import sniff
 from sources.errors import (
@@ -49,14 +50,14 @@ _ROUTE: Final = re.compile(
 _PAGE_BYTES: Final = 64 * 1024
 
 
-class Wanted(Enum):
+class AskedFor(Enum):
     """What was asked for: "not found" and "a page" mean different things for each."""
 
     CASE = auto()
     DOCUMENT = auto()
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, wanted: Wanted) -> SourceError:
+def refusal(status: int, headers: Mapping[str, str], body: bytes, wanted: AskedFor) -> SourceError:
     """The error that an answer other than a good 200 stands for."""
     if status in (401, 403) and says_no_access(body):
         return NoAccess()
@@ -78,21 +79,21 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, wanted: Wanted
         return SourceUnavailable(f"the source answered {status}", retry_after(headers))
     if status >= 500:
         return SourceServerError(f"the source answered {status}")
-    if status == 204 and wanted is Wanted.DOCUMENT:
+    if status == 204 and wanted is AskedFor.DOCUMENT:
         return EmptyBody()
     if 300 <= status < 400:
         return UnexpectedAnswer(f"the source answered {status}; a redirect that is not followed")
     return UnexpectedAnswer(f"the source answered {status}")
 
 
-def misplaced(headers: Mapping[str, str], head: bytes, wanted: Wanted) -> SourceError | None:
+def misplaced(headers: Mapping[str, str], head: bytes, wanted: AskedFor) -> SourceError | None:
     """The error of a 200 that is not what was asked for: a page in place of a case, JSON in place of a document."""
-    if wanted is Wanted.CASE:
+    if wanted is AskedFor.CASE:
         page = None
         if head.strip() and not is_json(head):
             page = known_page(head[:_PAGE_BYTES], listed_as_text=False)
         if page is None and (_media_type(headers) == "text/html" or head.lstrip()[:1] == b"<"):
-            page = Page.ERROR
+            page = KnownPage.ERROR
         # Whoever answers with a page is not the platform: the case may well be there.
         return None if page is None else SourceUnavailable(f"the source answered {page.value} in place of a case")
     if not is_json(head) and not (_is_json(headers) and sniff(head) in (None, "text/plain")):
@@ -120,8 +121,8 @@ def is_platforms_own(body: bytes) -> bool:
         return False
     if isinstance(value, list):
         return True
-    told = as_dict(value)
-    message = next((found for name in _MESSAGES if (found := text(told.get(name))) is not None), None)
+    fields = as_dict(value)
+    message = next((found for name in _MESSAGES if (found := text(fields.get(name))) is not None), None)
     return message is not None and _code_in(value) is not None and _ROUTE.search(_plain(message)) is None
 
 
@@ -131,12 +132,12 @@ def _is_empty(value: Any) -> bool:
 
 
 def _code_in(value: Any) -> int | None:
-    told = as_dict(value)
-    return next((found for name in _CODES if (found := integer(told.get(name))) is not None), None)
+    fields = as_dict(value)
+    return next((found for name in _CODES if (found := integer(fields.get(name))) is not None), None)
 
 
-def _absent(wanted: Wanted) -> SourceError:
-    return ProcessNotFound() if wanted is Wanted.CASE else DocumentNotFound()
+def _absent(wanted: AskedFor) -> SourceError:
+    return ProcessNotFound() if wanted is AskedFor.CASE else DocumentNotFound()
 
 
 def says_no_access(body: bytes) -> bool:

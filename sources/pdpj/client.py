@@ -20,8 +20,8 @@ from sources.errors import (
     SourceServerError,
     SourceUnavailable,
 )
-from sources.gate.limiter import SourceGate
-from sources.pdpj.answers import Wanted
+from sources.gate.gate import SourceGate
+from sources.pdpj.answers import AskedFor
 from sources.pdpj.auth.credentials import Credentials
 from sources.pdpj.http_source import CONTENT, HttpSource
 from sources.pdpj.parse.elements import finds_nothing
@@ -40,10 +40,10 @@ _NO_VERSION: Final = frozenset({204, 401, 404, 405, 501})
 class PortalSource(HttpSource):
     """The portal, ``{base}/api/v2``. It has no change detection."""
 
-    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
+    async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
         number = cnj.parse(number)
-        with closing(await self.metadata(f"/processos/{number}", patience)) as body:
-            return _told(await self.reader.read(number, [body]))
+        with closing(await self.metadata(f"/processos/{number}", read_timeout)) as body:
+            return _log_unaddressed(await self.reader.read(number, [body]))
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         return None
@@ -52,28 +52,28 @@ class PortalSource(HttpSource):
 class DataLakeSource(HttpSource):
     """The data lake, ``{base}/processo-api/api/v1``: two requests a case, and a HEAD that tells of changes."""
 
-    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
+    async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
         number = cnj.parse(number)
         with ExitStack() as held:
             try:
-                body = held.enter_context(closing(await self.metadata(f"/processos/{number}", patience)))
+                body = held.enter_context(closing(await self.metadata(f"/processos/{number}", read_timeout)))
             except SourceServerError:
                 # The lake answers 500 for a case that it does not have; a search says whether it has it.
-                if await self._has_not(number, patience):
+                if await self._has_not(number, read_timeout):
                     raise ProcessNotFound from None
                 raise
             try:
-                listed = await self._list_of(number, patience)
+                listed = await self._list_of(number, read_timeout)
             except SourceUnavailable:
                 case = await self.reader.read(number, [body, None])
                 if not case.documents:  # then the list is all that could tell
                     raise
-                return _told(case)
+                return _log_unaddressed(case)
             if listed is not None:
                 held.enter_context(closing(listed))
-            return _told(await self.reader.read(number, [body, listed]))
+            return _log_unaddressed(await self.reader.read(number, [body, listed]))
 
-    async def _list_of(self, number: str, patience: float | None) -> Received | None:
+    async def _list_of(self, number: str, read_timeout: float | None) -> Received | None:
         """The list of documents; None when there is none to be read. The case lists documents too.
 
         Raises SourceAway; where the list alone is away, at the second try.
@@ -81,19 +81,19 @@ class DataLakeSource(HttpSource):
         path = f"/processos/{number}/documentos"
         try:
             try:
-                return await self.metadata(path, patience)
+                return await self.metadata(path, read_timeout)
             except SourceUnavailable:
-                return await self.metadata(path, patience)
+                return await self.metadata(path, read_timeout)
         except SourceAway:
             raise
         except SourceError as error:
             _log.info("a case's list of documents could not be read", extra={"code": error.code})
             return None
 
-    async def _has_not(self, number: str, patience: float | None) -> bool:
+    async def _has_not(self, number: str, read_timeout: float | None) -> bool:
         """Whether the search by its number finds nothing. What is no answer says nothing."""
         try:
-            with closing(await self.metadata(f"/processos?numeroProcesso={number}", patience)) as page:
+            with closing(await self.metadata(f"/processos?numeroProcesso={number}", read_timeout)) as page:
                 return finds_nothing(page.head)
         except ProcessNotFound:
             return True
@@ -103,17 +103,17 @@ class DataLakeSource(HttpSource):
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         number = cnj.parse(number)
         path = f"/processos/{number}/ultima-atualizacao"
-        async with self.turn(number, about_case=True):
+        async with self.admission(number, about_case=True):
             token = await self.credentials.token()
             async with aclosing(await self.send("HEAD", path, CONTENT, token, within=within)) as response:
                 if response.status_code in _NO_VERSION:
                     return None
                 if response.status_code != 200:
-                    raise await self.refused(response, Wanted.CASE)
+                    raise await self.refused(response, AskedFor.CASE)
                 return version_in(response.headers, self.view)
 
 
-def _unheard(case: str, error: SourceError | None) -> None:
+def _ignore_end(case: str, error: SourceError | None) -> None:
     """Nobody listens."""
 
 
@@ -122,16 +122,16 @@ def build_source(
     *,
     credentials: Credentials,
     limiter: SourceGate | None = None,
-    heard: RequestEnded = _unheard,
+    on_end: RequestEnded = _ignore_end,
 ) -> CourtSource:
     """The source that the settings choose. It owns the credentials from here on: ``aclose`` closes them too.
 
     With ``limiter`` every request takes its own slot, so the caller takes none. Without it nothing is limited.
-    ``heard`` is called at the end of each request, with its case and how it failed, if it did.
+    ``on_end`` is called at the end of each request, with its case and how it failed, if it did.
     """
     transport = SourceTransport(settings)
     made = PortalSource if settings.pdpj_api is Api.PORTAL else DataLakeSource
-    return made(root_of(settings), transport, credentials, settings, limiter, heard)
+    return made(root_of(settings), transport, credentials, settings, limiter, on_end)
 
 
 def root_of(settings: PdpjSettings) -> str:
@@ -140,7 +140,7 @@ def root_of(settings: PdpjSettings) -> str:
     return f"{settings.pdpj_base_url}{below}"
 
 
-def _told(case: Case) -> Case:
+def _log_unaddressed(case: Case) -> Case:
     if case.unaddressed:
         _log.warning("a case lists documents without an address", extra={"documents": case.unaddressed})
     return case

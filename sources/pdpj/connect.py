@@ -18,4 +18,4 @@ def connect(settings: PdpjSettings, context: SourceContext) -> CourtSource:
         clock=context.clock,
         on_refused=context.on_refused,
     )
-    return build_source(settings, credentials=credentials, heard=context.on_end)
+    return build_source(settings, credentials=credentials, on_end=context.on_end)

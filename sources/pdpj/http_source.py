@@ -17,11 +17,13 @@ from sources.errors import (
     NoAddress,
     SourceError,
 )
-from sources.gate.limiter import Asker, Slot, SourceGate
-from sources.pdpj.answers import Wanted, misplaced, refusal, says_no_access
+from sources.gate.gate import SourceGate
+from sources.gate.requests import Caller
+from sources.gate.slot import Slot
+from sources.pdpj.answers import AskedFor, misplaced, refusal, says_no_access
 from sources.pdpj.auth.credentials import Credentials
 from sources.pdpj.auth.tokens import Token
-from sources.pdpj.parse.case_reader import CaseReader
+from sources.pdpj.parse.case_parser import CaseParser
 from sources.pdpj.parse.documents import is_source_path
 from sources.pdpj.settings import PdpjSettings
 from sources.pdpj.wire.received import Received, receive
@@ -51,9 +53,9 @@ class HttpSource:
         credentials: Credentials,
         settings: PdpjSettings,
         gate: SourceGate | None,
-        heard: RequestEnded,
+        on_end: RequestEnded,
     ) -> None:
-        self._heard = heard
+        self._on_end = on_end
         self._root = httpx.URL(root)
         self._path = self._root.raw_path.decode("ascii").rstrip("/")
         self._transport = transport
@@ -66,7 +68,7 @@ class HttpSource:
         self.view = f"{root} {settings.pdpj_client_id or ''}"
         self._refusal_seconds = min(_REFUSAL_SECONDS, settings.pdpj_read_timeout)
         self._max_metadata_bytes = settings.pdpj_max_metadata_bytes
-        self.reader = CaseReader(settings)
+        self.reader = CaseParser(settings)
         self._limits = StreamLimits(
             settings.pdpj_max_document_bytes, settings.pdpj_min_bytes_per_second, settings.pdpj_read_timeout
         )
@@ -77,64 +79,64 @@ class HttpSource:
 
     @asynccontextmanager
     async def open_document(
-        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
+        self, source_path: str, listed: Listed = UNLISTED, *, read_timeout: float | None = None
     ) -> AsyncIterator[DocumentStream]:
         if not is_source_path(source_path):
             raise NoAddress("this is not the address of a document")
-        async with self.turn(source_path.split("/")[2]) as slot:
-            response = await self.ask("GET", source_path, CONTENT, patience)
+        async with self.admission(source_path.split("/")[2]) as slot:
+            response = await self.ask("GET", source_path, CONTENT, read_timeout)
             try:
                 if response.status_code != 200:
-                    raise await self.refused(response, Wanted.DOCUMENT)
-                async with aclosing(self._transport.body(response, patience)) as body:
-                    stream = await DocumentStream.open(response, body, self._limits.within(patience), listed)
+                    raise await self.refused(response, AskedFor.DOCUMENT)
+                async with aclosing(self._transport.body(response, read_timeout)) as body:
+                    stream = await DocumentStream.open(response, body, self._limits.within(read_timeout), listed)
                     if slot is not None:
                         slot.answered()
                     yield stream
             finally:
                 await response.aclose()
 
-    async def metadata(self, path: str, patience: float | None) -> Received:
+    async def metadata(self, path: str, read_timeout: float | None) -> Received:
         """The body of a 200 answer to a question about a case, for the caller to close. Raises CaseTooLarge too."""
         async with (
-            self.turn(_NUMBER.findall(path)[0], about_case=True),
-            aclosing(await self.ask("GET", path, METADATA, patience)) as response,
+            self.admission(_NUMBER.findall(path)[0], about_case=True),
+            aclosing(await self.ask("GET", path, METADATA, read_timeout)) as response,
         ):
             if response.status_code != 200:
-                raise await self.refused(response, Wanted.CASE)
+                raise await self.refused(response, AskedFor.CASE)
             async with aclosing(self._transport.pieces(response)) as pieces:
                 body = await receive(pieces, self._max_metadata_bytes, self.reader.directory)
-            if (error := misplaced(response.headers, body.head, Wanted.CASE)) is not None:
+            if (error := misplaced(response.headers, body.head, AskedFor.CASE)) is not None:
                 body.close()
                 raise error
             return body
 
     @asynccontextmanager
-    async def turn(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
-        turn = _NO_GATE if self._gate is None else self._gate.slot(Asker(case, about_case=about_case))
+    async def admission(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
+        admission = _NO_GATE if self._gate is None else self._gate.slot(Caller(case, about_case=about_case))
         try:
-            async with turn as slot:
+            async with admission as slot:
                 yield slot
         except SourceError as error:
-            self._heard(case, error)
+            self._on_end(case, error)
             raise
-        self._heard(case, None)
+        self._on_end(case, None)
 
-    async def ask(self, method: str, path: str, headers: Fields, patience: float | None = None) -> httpx.Response:
+    async def ask(self, method: str, path: str, headers: Fields, read_timeout: float | None = None) -> httpx.Response:
         """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
         credentials = self.credentials
         token = await credentials.token()
-        response = await self.send(method, path, headers, token, patience=patience)
+        response = await self.send(method, path, headers, token, read_timeout=read_timeout)
         try:
             if response.status_code in _MOVED and (target := self._moved_to(path, response)) is not None:
                 await response.aclose()
-                response = await self.send(method, target, headers, token, patience=patience, below_root=False)
+                response = await self.send(method, target, headers, token, read_timeout=read_timeout, below_root=False)
             if response.status_code == 401:
                 if says_no_access(await self._error_body(response)):
                     raise NoAccess
                 await response.aclose()
                 token = await credentials.renewed(token)
-                response = await self.send(method, path, headers, token, patience=patience)
+                response = await self.send(method, path, headers, token, read_timeout=read_timeout)
                 if response.status_code == 401:
                     if says_no_access(await self._error_body(response)):
                         raise NoAccess
@@ -158,7 +160,7 @@ class HttpSource:
             return None
         return target.raw_path.decode("ascii")
 
-    async def refused(self, response: httpx.Response, wanted: Wanted) -> SourceError:
+    async def refused(self, response: httpx.Response, wanted: AskedFor) -> SourceError:
         return refusal(response.status_code, response.headers, await self._error_body(response), wanted)
 
     async def _error_body(self, response: httpx.Response) -> bytes:
@@ -177,12 +179,12 @@ class HttpSource:
         token: Token,
         *,
         within: float | None = None,
-        patience: float | None = None,
+        read_timeout: float | None = None,
         below_root: bool = True,
     ) -> httpx.Response:
         authorized = [*self._fields[headers], ("authorization", f"Bearer {token.value}")]
         target = self._path + path if below_root else path
-        return await self._transport.ask(method, self._root, target, authorized, within, patience)
+        return await self._transport.ask(method, self._root, target, authorized, within, read_timeout)
 
 
 def _port(url: httpx.URL) -> int | None:

@@ -19,7 +19,7 @@ class Api(StrEnum):
     DATA_LAKE = "datalake"
 
 
-class Grant(StrEnum):
+class TokenGrant(StrEnum):
     """How tokens are obtained: the first of these that the settings allow."""
 
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of an OAuth 2 grant
@@ -133,11 +133,11 @@ class PdpjSettings(AutosSettings):
         )
 
     @property
-    def pdpj_grant(self) -> Grant:
+    def pdpj_grant(self) -> TokenGrant:
         """How tokens are obtained with these settings."""
         if self.pdpj_refresh_token is not None:
-            return Grant.REFRESH_TOKEN
-        return Grant.FIXED if self.pdpj_access_token is not None else Grant.CLIENT_CREDENTIALS
+            return TokenGrant.REFRESH_TOKEN
+        return TokenGrant.FIXED if self.pdpj_access_token is not None else TokenGrant.CLIENT_CREDENTIALS
 
 
 def _is_header_safe(token: str) -> bool:

@@ -35,7 +35,7 @@ from shared.events.document_requested import DocumentRequested
 from shared.kafka.consumer.handling import Done
 from shared.storage.store import object_key
 from sources.errors import NoAddress, RetryableError, SourceError
-from sources.gate.limiter import LeftLine
+from sources.gate.slot import WaitEnded
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Fetcher:
         found = await self._from_store(task, task.stored) if task.stored is not None else None
         if found is not None:
             return self._endings.with_next_window(task, found)
-        leave = task.turn.leave if not task.request.refetch else _stay
+        leave = task.gate_wait.leave if not task.request.refetch else _stay
         with self._cancellations.watched(task.request.job_id, leave):
             return self._endings.with_next_window(task, await self._fetch(task))
 
@@ -147,10 +147,10 @@ class Fetcher:
             return self._endings.failed(task, NoAddress())
         terms = Terms(last=self._endings.is_last(request), replaces=task.replaces, source=task.source)
         try:
-            stored = await self._transfer.run(request, lambda: self._endings.send_start(task), task.turn, terms)
+            stored = await self._transfer.run(request, lambda: self._endings.send_start(task), task.gate_wait, terms)
         except SourceError as error:
             return self._endings.failed(task, error)
-        except LeftLine:
+        except WaitEnded:
             return self._endings.cancelled()
         except ProcessingError:
             raise

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sources.errors import SourceAway, SourceThrottled, SourceTimeout
-from sources.gate.limiter import Asker, Judgement
+from sources.gate.outage_evidence import FailureCause
+from sources.gate.requests import Caller
 
 DOUBT_SECONDS: Final = (2.0, 4.0)
 """In doubt an attempt has so many more tries, after these waits; then it is spent."""
@@ -27,9 +28,9 @@ class Tries:
     documents: int = 0
     """How many documents the source had given this worker at the last 429."""
 
-    def asker(self, case: str) -> Asker:
+    def caller(self, case: str) -> Caller:
         """How it stands at the gate."""
-        return Asker(case, again=self.again, throttled=self.throttled)
+        return Caller(case, again=self.again, throttled=self.throttled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class Wait:
     seconds: float
 
 
-def cut_short(error: SourceAway, patience: float | None) -> bool:
+def cut_short(error: SourceAway, read_timeout: float | None) -> bool:
     """Whether a first try was only given less time than is set: nothing is judged then, and it has another one."""
-    return patience is not None and isinstance(error, SourceTimeout)
+    return read_timeout is not None and isinstance(error, SourceTimeout)
 
 
 def after_cut(tries: Tries) -> Tries:
@@ -50,7 +51,7 @@ def after_cut(tries: Tries) -> Tries:
     return replace(tries, again=True)
 
 
-def after_away(error: SourceAway, judgement: Judgement, tries: Tries, *, documents: int) -> Wait | None:
+def after_away(error: SourceAway, cause: FailureCause, tries: Tries, *, documents: int) -> Wait | None:
     """What follows from a judged failure; None: it costs the attempt.
 
     ``documents`` is how many the source has given this worker by now.
@@ -58,13 +59,13 @@ def after_away(error: SourceAway, judgement: Judgement, tries: Tries, *, documen
     if isinstance(error, SourceThrottled):
         others = tries.throttled == 0 or documents > tries.documents
         tries = replace(tries, throttled=tries.throttled + others, documents=documents)
-    match judgement:
-        case Judgement.DOCUMENT:
+    match cause:
+        case FailureCause.DOCUMENT:
             return None
-        case Judgement.DOUBT:
+        case FailureCause.DOUBT:
             if tries.doubts >= len(DOUBT_SECONDS):
                 return None
             return Wait(replace(tries, again=True, doubts=tries.doubts + 1), DOUBT_SECONDS[tries.doubts])
-        case Judgement.OUTAGE:
+        case FailureCause.OUTAGE:
             seconds = min(_LONGEST_HOLD, _FIRST_HOLD * 2.0 ** min(tries.held, 16))
             return Wait(replace(tries, again=False, held=tries.held + 1), seconds)

@@ -53,7 +53,7 @@ def fetcher_runtime(
             not_before=lambda task: task.not_before,
             longest_wait=context.longest_waits(DOCUMENT_REQUESTED, DOCUMENT_RETRY),
             prepare=fetcher.prepare,
-            cancel_at_once=lambda task: task.turn.waiting,
+            cancel_at_once=lambda task: task.gate_wait.waiting,
         ),
         sink=ProducerSink(context.producer, gather_seconds=GATHER_SECONDS),
         limits=fetcher_limits(settings),

@@ -10,7 +10,7 @@ from shared.domain.case import PDPJ
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import decoder, traceparent
 from shared.records import Record
-from sources.gate.limiter import Turn
+from sources.gate.slot import GateWait
 
 _decode = decoder(DocumentRequested)
 
@@ -30,7 +30,7 @@ class FetchTask:
     """What is said to be in the object store: an earlier delivery of this record or another job brought it."""
     lost: bool = False
     """It was said to be available, and is not in the object store as it was recorded."""
-    turn: Turn = field(default_factory=Turn)
+    gate_wait: GateWait = field(default_factory=GateWait)
     """Its waiting at the gate."""
     replaces: ProjectedDocument | None = None
     """What was stored of the document: of an earlier listing, or gone."""

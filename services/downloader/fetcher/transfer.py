@@ -23,7 +23,8 @@ from shared.events.document_requested import DocumentRequested
 from shared.storage.store import object_key
 from sources.content.judgement import Listed
 from sources.errors import Doubtful, SourceAway, SourceUnavailable
-from sources.gate.limiter import Slot, SourceGate, Turn
+from sources.gate.gate import SourceGate
+from sources.gate.slot import GateWait, Slot
 
 _STORE_AWAY_SECONDS: Final = 0.5
 """How long the store counts as away after a look at it failed."""
@@ -70,12 +71,12 @@ class Transfer:
         self._store_away_until = float("-inf")
 
     async def run(
-        self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
+        self, request: DocumentRequested, started: Callable[[], None], gate_wait: GateWait, terms: Terms
     ) -> StoredBytes:
-        """``started`` is called when the source is about to be asked; ``turn`` can end the waiting.
+        """``started`` is called when the source is about to be asked; ``gate_wait`` can end the waiting.
 
         Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
-        this document, InfrastructureAway when the store or the disk is away, LeftLine. Nothing is stored then.
+        this document, InfrastructureAway when the store or the disk is away, WaitEnded. Nothing is stored then.
         """
         connected = self._sources.named(terms.source)
         tries = Tries(again=request.last_error == SourceUnavailable.CODE)
@@ -83,9 +84,9 @@ class Transfer:
             await self._require_store(request)
             with Spool(self._spool_dir) as spool:
                 try:
-                    read = await self._through(connected, spool, request, started, tries, turn)
+                    read = await self._through(connected, spool, request, started, tries, gate_wait)
                 except _Away as away:
-                    tries = await self._again(connected.gate, away, tries, turn)
+                    tries = await self._again(connected.gate, away, tries, gate_wait)
                     continue
                 try:
                     if read.doubtful and not terms.last:
@@ -106,18 +107,18 @@ class Transfer:
                 self._store_away_until = self._clock() + _STORE_AWAY_SECONDS
                 raise
 
-    async def _again(self, gate: SourceGate, away: _Away, tries: Tries, turn: Turn) -> Tries:
-        """Wait until the document is to be asked for again. Raises SourceError when that costs an attempt, LeftLine."""
+    async def _again(self, gate: SourceGate, away: _Away, tries: Tries, gate_wait: GateWait) -> Tries:
+        """Wait until the document may be asked for again. Raises SourceError when that costs an attempt, WaitEnded."""
         error, slot = away.error, away.slot
-        if cut_short(error, slot.patience):
+        if cut_short(error, slot.read_timeout):
             return after_cut(tries)
         assert slot.failure is not None
-        judgement = await gate.judge(slot.failure, turn)
+        judgement = await gate.judge(slot.failure, gate_wait)
         wait = after_away(error, judgement, tries, documents=gate.documents)
         if wait is None:
             raise error
         self._metrics.holds.labels(error.code).inc()
-        await turn.sleep(wait.seconds)
+        await gate_wait.sleep(wait.seconds)
         return wait.tries
 
     async def _through(
@@ -127,12 +128,12 @@ class Transfer:
         request: DocumentRequested,
         started: Callable[[], None],
         tries: Tries,
-        turn: Turn,
+        gate_wait: GateWait,
     ) -> _Read:
         """The document into the spool. A place to store it is held afterwards, for the caller to let go of."""
         slot: Slot | None = None
         try:
-            async with connected.gate.slot(tries.asker(request.process_number), turn) as slot:
+            async with connected.gate.slot(tries.caller(request.process_number), gate_wait) as slot:
                 started()
                 with self._metrics.in_flight.track_inprogress():
                     read = await self._read(connected, spool, request, slot)
@@ -173,7 +174,9 @@ class Transfer:
         """The document into the spool. Length and shape are checked by the stream."""
         listed = Listed(request.listed_type, request.expected_size, request.rendition)
         begun = self._clock()
-        async with connected.source.open_document(request.source_path, listed, patience=slot.patience) as stream:
+        async with connected.source.open_document(
+            request.source_path, listed, read_timeout=slot.read_timeout
+        ) as stream:
             slot.answered()
             async for piece in stream.aiter_bytes():
                 await spool.write(piece)

@@ -18,7 +18,9 @@ from shared.domain.secrecy import is_public_case
 from sources.base import CourtSource
 from sources.changes import FreshCase, UnchangedCase, read_changed
 from sources.errors import ProcessNotFound, SourceTimeout, SourceUnavailable
-from sources.gate.limiter import Asker, Judgement, Slot
+from sources.gate.outage_evidence import FailureCause
+from sources.gate.requests import Caller
+from sources.gate.slot import Slot
 
 _MARGIN: Final = 0.95
 """A little less than the whole: the reading's own end comes before the end of all."""
@@ -76,7 +78,7 @@ class Discovery:
             raise ProcessNotFound
 
     def _turn_back_while_away(self, process_number: str) -> None:
-        """At a closed gate a document waits in line, but a discovery goes back to the retry topics.
+        """At a closed gate a document waits in the queue, but a discovery goes back to the retry topics.
 
         The line is the planner's as well, and behind it are jobs that need no source at all.
         """
@@ -88,17 +90,17 @@ class Discovery:
     async def _read(self, process_number: str, stored: str | None, again: bool) -> FreshCase | UnchangedCase:
         connected = self._sources.for_case(process_number)
         slot: Slot | None = None
-        asker = Asker(process_number, again=again, about_case=True)
+        caller = Caller(process_number, again=again, about_case=True)
         try:
-            async with asyncio.timeout(self._timeout), connected.gate.slot(asker) as slot:
+            async with asyncio.timeout(self._timeout), connected.gate.slot(caller) as slot:
                 return await self._ask(connected.source, slot, parse(process_number), stored)
         except TimeoutError:
             error: SourceUnavailable = SourceTimeout()
         except SourceUnavailable as raised:
             error = raised
-        if slot is None or slot.failure is None or slot.patience is not None:
+        if slot is None or slot.failure is None or slot.read_timeout is not None:
             raise error  # it had no turn, or too little time to say anything of the case
-        if await connected.gate.judge(slot.failure) is Judgement.OUTAGE:
+        if await connected.gate.judge(slot.failure) is FailureCause.OUTAGE:
             raise error
         raise CaseFails(error)
 
@@ -109,22 +111,24 @@ class Discovery:
         # Inside the slot, so that the gate hears of a source that hangs.
         try:
             async with asyncio.timeout(seconds):
-                reading = await read_changed(_Patient(source, slot.patience), number, stored, seconds=self._timeout)
+                reading = await read_changed(
+                    _WithReadTimeout(source, slot.read_timeout), number, stored, seconds=self._timeout
+                )
         except TimeoutError:
             raise SourceTimeout from None
         slot.answered()
         return reading
 
 
-class _Patient:
-    """The source, with only so much patience for each piece of an answer."""
+class _WithReadTimeout:
+    """The source, with a read time-out for each piece of an answer."""
 
-    def __init__(self, source: CourtSource, patience: float | None) -> None:
+    def __init__(self, source: CourtSource, read_timeout: float | None) -> None:
         self._source = source
-        self._patience = patience
+        self._read_timeout = read_timeout
 
     async def fetch_case(self, number: ProcessNumber) -> Case:
-        return await self._source.fetch_case(number, patience=self._patience)
+        return await self._source.fetch_case(number, read_timeout=self._read_timeout)
 
     async def last_update(self, number: ProcessNumber, *, within: float | None = None) -> str | None:
         return await self._source.last_update(number, within=within)

@@ -20,8 +20,8 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from sources.base import SourceContext
 from sources.errors import UnknownSource
-from sources.gate.control import SourceControl
-from sources.gate.limiter import SourceGate
+from sources.gate.control_request import SourceControlRequest
+from sources.gate.gate import SourceGate
 from sources.registry import Courts, SourceRegistry
 
 
@@ -67,7 +67,7 @@ class ConnectedSource:
         context = SourceContext(database, clock=clock, on_end=self._watch.heard, on_refused=self._on_refused)
         self.source = registry.connect(name, settings, context)
         # Without it nothing tells an outage from a few bad cases.
-        self.control = SourceControl(self.source)
+        self.control = SourceControlRequest(self.source)
         self.gate.probe_with(self.control)
         self._heartbeat = WorkerHeartbeat(
             worker_id,

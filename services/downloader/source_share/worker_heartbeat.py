@@ -18,7 +18,7 @@ from shared.db.engine import Database
 from shared.domain.case import PDPJ
 from shared.errors import InfrastructureAway
 from sources.gate.breaker import BreakerState
-from sources.gate.limiter import SourceGate
+from sources.gate.gate import SourceGate
 
 _log = logging.getLogger(__name__)
 

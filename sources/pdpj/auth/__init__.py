@@ -1,1 +1,7 @@
-"""Access tokens of PDPJ: fetched, renewed one process at a time, kept."""
+"""Access tokens of PDPJ.
+
+credentials.py      which of the three grants is set
+renewal.py          one log-in at a time, in a process and over all processes; refusals make everybody wait
+token_store.py      where tokens are kept, and the lock that only one process holds
+token_endpoint.py   one exchange with the log-in server
+"""

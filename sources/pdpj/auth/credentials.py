@@ -15,7 +15,7 @@ from sources.pdpj.auth.renewal import RenewedToken
 from sources.pdpj.auth.token_endpoint import LogInRefused, TokenEndpoint, Tokens
 from sources.pdpj.auth.token_store import Credential, CredentialStore, MemoryCredentialStore
 from sources.pdpj.auth.tokens import Acceptance, Token, unheard, usable
-from sources.pdpj.settings import Grant, PdpjSettings
+from sources.pdpj.settings import PdpjSettings, TokenGrant
 from sources.pdpj.wire.transport import SourceTransport
 
 _log = logging.getLogger(__name__)
@@ -119,11 +119,11 @@ def build_credentials(
     that the source refuses us, ``on_reason`` of each OAuth 2 error code that a log-in is refused with.
     """
     grant = settings.pdpj_grant
-    if grant is Grant.FIXED:
+    if grant is TokenGrant.FIXED:
         assert settings.pdpj_access_token is not None
         return FixedToken(settings.pdpj_access_token.get_secret_value(), on_refused=on_refused)
     name = credential_name(settings)
-    if grant is Grant.REFRESH_TOKEN and read_only:
+    if grant is TokenGrant.REFRESH_TOKEN and read_only:
         if store is None:
             raise ValueError("a process that may not renew a refresh token needs the store to read from")
         return SharedToken(store, name, clock=clock)
@@ -142,7 +142,7 @@ def build_credentials(
 
     async def log_in(kept: Credential) -> Tokens:
         try:
-            if grant is Grant.CLIENT_CREDENTIALS or kept.refresh_token is None:
+            if grant is TokenGrant.CLIENT_CREDENTIALS or kept.refresh_token is None:
                 return await endpoint.log_in()
             return await endpoint.refresh(kept.refresh_token)
         except LogInRefused as refusal:
@@ -167,7 +167,7 @@ def credential_name(settings: PdpjSettings) -> str:
 
 def _seed(settings: PdpjSettings) -> Credential:
     """What the settings give for the start: with a refresh token perhaps an access token too."""
-    if settings.pdpj_grant is not Grant.REFRESH_TOKEN:
+    if settings.pdpj_grant is not TokenGrant.REFRESH_TOKEN:
         return Credential()
     assert settings.pdpj_refresh_token is not None
     access = settings.pdpj_access_token

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from sources.errors import SourceAway, SourceError, SourceUnavailable
-from sources.pdpj.answers import Wanted, refusal
+from sources.pdpj.answers import AskedFor, refusal
 from sources.pdpj.parse.fields import as_dict, read_json
 from sources.pdpj.wire.transport import SourceTransport
 
@@ -88,7 +88,7 @@ def _tokens(response: httpx.Response, body: bytes) -> Tokens:
         raise LogInRefused(_code(answer["error"]))
     if response.status_code == 401:
         raise LogInRefused("401")
-    error = refusal(response.status_code, response.headers, body, Wanted.CASE)
+    error = refusal(response.status_code, response.headers, body, AskedFor.CASE)
     if isinstance(error, SourceAway):
         raise error
     raise SourceUnavailable(f"the token endpoint answered {response.status_code}")

@@ -35,7 +35,7 @@ class CaseLimits:
 DEFAULT_LIMITS: Final = CaseLimits()
 
 
-class LeftOut(dict[str, int]):
+class LeftOutCounts(dict[str, int]):
     """How many items of each kind were left out; kinds of which nothing was left out are not in it."""
 
     def first(self, kind: str, items: Sequence[T], limit: int) -> Sequence[T]:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from shared.clock import rfc3339
 from shared.domain import cnj
 from shared.domain.case import Case
-from sources.pdpj.parse.bounds import DEFAULT_LIMITS, MOVEMENT_TEXT, NAME_TEXT, SHORT_TEXT, CaseLimits, LeftOut
+from sources.pdpj.parse.bounds import DEFAULT_LIMITS, MOVEMENT_TEXT, NAME_TEXT, SHORT_TEXT, CaseLimits, LeftOutCounts
 from sources.pdpj.parse.documents import Listing, read_documents
 from sources.pdpj.parse.elements import elements_of, is_whole, list_of_documents
 from sources.pdpj.parse.fields import as_dict, as_list, first, money, text
@@ -60,26 +60,26 @@ def _distributed_at(docket: Json) -> datetime:
 
 
 def _case(elements: Sequence[Json], process_number: str, apart: Listing, limits: CaseLimits, *, unlisted: bool) -> Case:
-    left_out = LeftOut()
+    left_out = LeftOutCounts()
     dockets = [docket for element in elements for docket in _dockets_of(element)]
     basics = [as_dict(element.get("dadosBasicos")) for element in elements]
     # What the current docket leaves out may be said elsewhere.
-    told = [*dockets, *basics, *elements]
+    objects = [*dockets, *basics, *elements]
     documents = read_documents(_listings(elements, apart), process_number)
     return Case(
         process_number=process_number,
         court=_first(court_of(element, docket) for element in elements for docket in (*_dockets_of(element), {})),
-        degree=_first(map(degree_of, told)),
-        class_=_first(_named(first(docket.get("classe")), SHORT_TEXT) for docket in told),
-        subjects=_subjects(told, limits, left_out),
-        parties=_parties(told, limits, left_out),
-        filed_at=_first(moment(docket.get("dataHoraAjuizamento")) for docket in told),
-        claim_value=next((found for docket in told if (found := money(docket.get("valorAcao"))) is not None), None),
-        secrecy_level=strictest(docket.get("nivelSigilo") for docket in told),
+        degree=_first(map(degree_of, objects)),
+        class_=_first(_named(first(docket.get("classe")), SHORT_TEXT) for docket in objects),
+        subjects=_subjects(objects, limits, left_out),
+        parties=_parties(objects, limits, left_out),
+        filed_at=_first(moment(docket.get("dataHoraAjuizamento")) for docket in objects),
+        claim_value=next((found for docket in objects if (found := money(docket.get("valorAcao"))) is not None), None),
+        secrecy_level=strictest(docket.get("nivelSigilo") for docket in objects),
         movements=_movements([*dockets, *elements], limits, left_out),
         documents=list(left_out.first("documents", documents, limits.documents)),
         unlisted=unlisted,
-        related=_related(told, process_number, limits),
+        related=_related(objects, process_number, limits),
         left_out=dict(left_out),
     )
 
@@ -161,7 +161,7 @@ def _named(item: Json, limit: int) -> str | None:
     return text(item.get("descricao"), limit) or text(item.get("nome"), limit)
 
 
-def _subjects(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+def _subjects(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOutCounts) -> list[Json]:
     shown = []
     for item in left_out.first("subjects", _said_by_one(dockets, "assunto"), limits.subjects):
         subject = as_dict(item)
@@ -171,7 +171,7 @@ def _subjects(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) ->
     return shown
 
 
-def _parties(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+def _parties(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOutCounts) -> list[Json]:
     shown = []
     for item in left_out.first("parties", _said_by_one(dockets, "partes"), limits.parties):
         party = as_dict(item)
@@ -200,7 +200,7 @@ def _said_by_one(dockets: Sequence[Json], name: str) -> list[Any]:
     return next((found for docket in dockets if (found := as_list(docket.get(name)))), [])
 
 
-def _movements(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOut) -> list[Json]:
+def _movements(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOutCounts) -> list[Json]:
     """Of every degree, newest first; those without a time last. Of too many only the newest are made into views."""
     found = [
         (moment(movement.get("dataHora")), movement)

@@ -1,6 +1,6 @@
 """The process that reads one large answer about a case: ``python -m sources.pdpj.parse.case_process``.
 
-Its input is one line of JSON (see :class:`sources.pdpj.parse.case_reader.CaseReader`) and then stays open for as
+Its input is one line of JSON (see :class:`sources.pdpj.parse.case_parser.CaseParser`) and then stays open for as
 long as somebody waits; the answers are in files that it inherits; its output is frames of pickles.
 """
 

@@ -18,7 +18,7 @@ from shared.domain.secrecy import listed_level
 from sources.pdpj.parse.fields import as_dict, byte_count, count, integer, text
 from sources.pdpj.parse.moments import moment
 from sources.pdpj.parse.secrecy import stricter, word_of
-from sources.pdpj.wire.addresses import Address, address_of, content_path, derived_id, is_source_path, our_id
+from sources.pdpj.wire.addresses import DocumentAddress, address_of, content_path, derived_id, is_source_path, our_id
 
 __all__ = ["Listing", "binary_path", "is_source_path", "listed_in", "read_documents"]
 
@@ -120,7 +120,7 @@ def _document(item: Json, listing: Listing, process_number: str, unnamed: Counte
     )
 
 
-def _path(address: Address | None) -> str | None:
+def _path(address: DocumentAddress | None) -> str | None:
     if address is None:
         return None
     path = content_path(address.number, address.source_id, address.rendition)
@@ -129,8 +129,8 @@ def _path(address: Address | None) -> str | None:
 
 def _shadow_id(item: Json, court: str | None, process_number: str) -> str:
     """The id that the document has while the source lists it without an address."""
-    if (told := text(item.get("idCodex"), 200)) is not None:
-        return derived_id(process_number, f"idCodex:{told}")
+    if (given := text(item.get("idCodex"), 200)) is not None:
+        return derived_id(process_number, f"idCodex:{given}")
     # The court's own: another court may have the same.
     names = ("idOrigem",) if text(item.get("idOrigem"), 200) else ("id", "sequencia", "nome", "dataHoraJuntada")
     parts = (text(item.get(name), 200) or "" for name in names)
@@ -176,8 +176,8 @@ def _without_shadows(found: dict[str, CaseDocument], places: Mapping[str, set[in
 
 def _hash(item: Json, file: Json) -> str | None:
     """What the listing tells of the bytes besides their size; to compare and nothing else."""
-    told = [text(place.get(name), 200) for place in (file, item) for name in _HASHES]
-    return next((value for value in told if value is not None), None) or text(file.get("id"), 200)
+    given = [text(place.get(name), 200) for place in (file, item) for name in _HASHES]
+    return next((value for value in given if value is not None), None) or text(file.get("id"), 200)
 
 
 def _file_type(value: object) -> str | None:

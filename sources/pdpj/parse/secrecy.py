@@ -33,8 +33,8 @@ _PARTS: Final = ("codigo", "nivel", "valor", "sigla", "nome", "descricao")
 def level_of(value: Any) -> int | None:
     """The level of a case; None only where nothing is said."""
     if isinstance(value, dict):
-        told = [value[part] for part in _PARTS if value.get(part) is not None]
-        return strictest(told) if told else (HIGHEST if value else None)
+        levels = [value[part] for part in _PARTS if value.get(part) is not None]
+        return strictest(levels) if levels else (HIGHEST if value else None)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     number = integer(value)

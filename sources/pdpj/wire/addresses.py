@@ -32,7 +32,7 @@ _OURS: Final = uuid.UUID("5f0c2f8e-4a0d-5c0b-9d1e-6a7a3c1b9f20")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DocumentAddress:
     """Where a document is at the source. ``source_id`` is theirs, as it stands."""
 
     source_id: str
@@ -62,31 +62,31 @@ def derived_id(process_number: str, key: str) -> str:
     return str(uuid.uuid5(_OURS, f"{process_number}/{key}"))
 
 
-def address_of(item: dict[str, Any], process_number: str) -> Address | None:
+def address_of(item: dict[str, Any], process_number: str) -> DocumentAddress | None:
     """The address in a listed document; None when it has none. The binary comes before the text."""
     binary = _named(item, "hrefBinario", process_number)
     if binary is not None:
         return binary
-    told = _id_of(item)
+    own_id = _id_of(item)
     written = _named(item, "hrefTexto", process_number)
     if written is not None:
-        return Address(written.source_id, written.number, Rendition.TEXT)
-    if told is None:
+        return DocumentAddress(written.source_id, written.number, Rendition.TEXT)
+    if own_id is None:
         return None
-    return Address(told, process_number, Rendition.BINARY)
+    return DocumentAddress(own_id, process_number, Rendition.BINARY)
 
 
-def _named(item: dict[str, Any], name: str, process_number: str) -> Address | None:
+def _named(item: dict[str, Any], name: str, process_number: str) -> DocumentAddress | None:
     for href in _hrefs(item, name):
         if (match := _ADDRESS.search(href)) is not None:
             source_id = _usable(unquote(match[2]))
             if source_id is not None:
-                return Address(source_id, _number(match[1], process_number), Rendition.BINARY)
+                return DocumentAddress(source_id, _number(match[1], process_number), Rendition.BINARY)
         # A form that nobody has shown: the id beside it says more than the address; else the UUID inside of it.
         found = _UUID.search(href)
         source_id = _id_of(item) or (found[0].lower() if found is not None else None)
         if source_id is not None:
-            return Address(source_id, process_number, Rendition.BINARY)
+            return DocumentAddress(source_id, process_number, Rendition.BINARY)
     return None
 
 

@@ -24,7 +24,7 @@ _FADING: Final = 0.125
 """A body that came fast may become so much slower."""
 
 
-class Body:
+class AnswerBody:
     """Read it until it gives nothing more; then, or earlier, the response has to be closed.
 
     ``read_seconds`` and ``bytes_per_second`` (0: any) are the time that a piece may take: the library's read time-out

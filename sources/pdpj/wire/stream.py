@@ -14,9 +14,9 @@ from sources.content.charsets import CharsetWatch
 from sources.content.judgement import TAIL_BYTES, UNLISTED, Judgement, Listed, judge
 from sources.content.recognise import Content, ContentInspector, is_json_text, parse_content_disposition
 from sources.errors import DocumentTooLarge, EmptyBody, ShortBody, SourceTimeout, UnexpectedAnswer
-from sources.pdpj.answers import Wanted, misplaced
+from sources.pdpj.answers import AskedFor, misplaced
 from sources.pdpj.parse.fields import read_json
-from sources.pdpj.wire.body import Body
+from sources.pdpj.wire.body import AnswerBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class DocumentStream:
     async def open(
         cls,
         response: httpx.Response,
-        body: Body,
+        body: AnswerBody,
         limits: StreamLimits,
         listed: Listed = UNLISTED,
         *,
@@ -110,7 +110,7 @@ class DocumentStream:
             inspector.feed(piece)
         if listed.is_text and is_json_text(b"".join(head)):
             return await cls._of_json_text(response, paced, b"".join(head), listed)
-        if (error := misplaced(response.headers, b"".join(head), Wanted.DOCUMENT)) is not None:
+        if (error := misplaced(response.headers, b"".join(head), AskedFor.DOCUMENT)) is not None:
             raise error
         return cls(response, paced, head, inspector.result(), listed)
 
@@ -162,7 +162,7 @@ class DocumentStream:
 class _PacedBody:
     """A body with the time that each piece took noted, and its length held below the limit."""
 
-    def __init__(self, body: Body, limits: StreamLimits, seconds: Callable[[], float]) -> None:
+    def __init__(self, body: AnswerBody, limits: StreamLimits, seconds: Callable[[], float]) -> None:
         self._body = body
         self._max_bytes = limits.max_bytes
         self._pace = Pace(limits.min_bytes_per_second, limits.pace_seconds)

@@ -15,7 +15,7 @@ import httpx
 from pyreqwest.compatibility.httpx import HttpxTransport
 
 from sources.pdpj.settings import PdpjSettings
-from sources.pdpj.wire.body import Body
+from sources.pdpj.wire.body import AnswerBody
 from sources.pdpj.wire.pyreqwest_adapter import WIRE_ERRORS, PoolSettings, new_pool, translated
 from sources.pdpj.wire.request_headers import default_user_agent
 
@@ -32,7 +32,7 @@ class SourceTransport:
         self._http2 = settings.pdpj_http2
         self._idle_connections = settings.pdpj_pool_size
         self._transport: HttpxTransport | None = self._new_pool(settings.pdpj_connect_timeout, read)
-        self._impatient: dict[float, HttpxTransport] = {}
+        self._short_pools: dict[float, HttpxTransport] = {}
         """By their read time-out: the library has one for all connections of a pool."""
         self._client: httpx.AsyncClient | None = httpx.AsyncClient(
             transport=self._transport,
@@ -46,10 +46,10 @@ class SourceTransport:
     async def aclose(self) -> None:
         """Close every connection. The library keeps idle ones open until the client itself is gone."""
         client, self._client, self._transport = self._client, None, None
-        impatient, self._impatient = list(self._impatient.values()), {}
+        short_pools, self._short_pools = list(self._short_pools.values()), {}
         if client is not None:
             await client.aclose()
-        for transport in impatient:
+        for transport in short_pools:
             await transport.aclose()
 
     async def ask(
@@ -59,20 +59,20 @@ class SourceTransport:
         target: str,
         headers: list[tuple[str, str]],
         within: float | None = None,
-        patience: float | None = None,
+        read_timeout: float | None = None,
     ) -> httpx.Response:
         """The answer with its head, for whoever calls this to close. Raises SourceUnavailable and SourceTimeout.
 
         ``target`` is the whole path (httpx's extension of this name): it was put together from checked parts, so it
         need not be parsed character by character for each document. ``within`` is seconds for the whole exchange: the
-        library then closes the connection, which a cancellation before the head of the answer does not. ``patience`` is
-        a shorter read time-out for this exchange, which closes the connection too: of few different values, since each
-        has a pool of connections.
+        library then closes the connection, which a cancellation before the head of the answer does not.
+        ``read_timeout`` is a shorter read time-out for this exchange, which closes the connection too: of few different
+        values, since each has a pool of connections.
 
         Straight to the transport: what httpx's client adds (cookies, redirects, log-ins, hooks) is switched off here
         anyway, and took more time than the request.
         """
-        transport = self._pool(patience)
+        transport = self._pool(read_timeout)
         try:
             async with asyncio.timeout(self._start_seconds):
                 return await transport.handle_async_request(
@@ -124,22 +124,24 @@ class SourceTransport:
             while piece := await body.read():
                 yield piece
 
-    def body(self, response: httpx.Response, patience: float | None = None) -> Body:
+    def body(self, response: httpx.Response, read_timeout: float | None = None) -> AnswerBody:
         """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for.
 
-        ``patience`` as in :meth:`ask`.
+        ``read_timeout`` as in :meth:`ask`.
         """
-        seconds = self._read_seconds if patience is None else min(patience, self._read_seconds)
-        return Body(response, read_seconds=seconds, bytes_per_second=self._bytes_per_second)
+        seconds = self._read_seconds if read_timeout is None else min(read_timeout, self._read_seconds)
+        return AnswerBody(response, read_seconds=seconds, bytes_per_second=self._bytes_per_second)
 
-    def _pool(self, patience: float | None) -> HttpxTransport:
+    def _pool(self, read_timeout: float | None) -> HttpxTransport:
         if self._transport is None:
             raise RuntimeError("the transport is closed")
-        if patience is None or patience >= self._read_seconds:
+        if read_timeout is None or read_timeout >= self._read_seconds:
             return self._transport
-        pool = self._impatient.get(patience)
+        pool = self._short_pools.get(read_timeout)
         if pool is None:
-            pool = self._impatient[patience] = self._new_pool(min(self._connect_seconds, patience), patience)
+            pool = self._short_pools[read_timeout] = self._new_pool(
+                min(self._connect_seconds, read_timeout), read_timeout
+            )
         return pool
 
     def _new_pool(self, connect_seconds: float, read_seconds: float) -> HttpxTransport:

@@ -11,7 +11,7 @@ from typing import Final
 _READING: Final = "1"
 """To be raised when :mod:`sources.pdpj.parse.case` takes other things from the same answer: every case is read anew."""
 
-_SETTLED: Final = timedelta(seconds=1)
+_ONE_SECOND: Final = timedelta(seconds=1)
 
 
 def version_in(headers: Mapping[str, str], view: str) -> str | None:
@@ -22,18 +22,18 @@ def version_in(headers: Mapping[str, str], view: str) -> str | None:
     """
     if headers.get("content-type", "").lower().startswith("text/html"):
         return None  # the page that a portal gives for every address: it is the same whatever happens to the case
-    found = headers.get("etag") or _settled(headers)
+    found = headers.get("etag") or _modified_a_second_ago(headers)
     if not found:
         return None
     return hashlib.sha256("\n".join((_READING, view, found)).encode()).hexdigest()[:32]
 
 
-def _settled(headers: Mapping[str, str]) -> str | None:
+def _modified_a_second_ago(headers: Mapping[str, str]) -> str | None:
     modified, now = headers.get("last-modified"), headers.get("date")
     if not modified or not now:
         return None
     at, answered = _moment(modified), _moment(now)
-    return modified if at is not None and answered is not None and answered - at >= _SETTLED else None
+    return modified if at is not None and answered is not None and answered - at >= _ONE_SECOND else None
 
 
 def _moment(text: str) -> datetime | None:

@@ -45,7 +45,7 @@ class ToyDocument:
 class ToySource:
     """A court with one case, kept in memory. Its addresses are its own."""
 
-    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
+    async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
         if number != NUMBER:
             raise ProcessNotFound
         return Case(number, "TJDFT", None, None, [], [], None, None, 0, [], documents=[DOCUMENT])
@@ -55,7 +55,7 @@ class ToySource:
 
     @asynccontextmanager
     async def open_document(
-        self, source_path: str, listed: Listed = UNLISTED, *, patience: float | None = None
+        self, source_path: str, listed: Listed = UNLISTED, *, read_timeout: float | None = None
     ) -> AsyncIterator[ToyDocument]:
         if source_path != DOCUMENT.source_path:
             raise DocumentNotFound

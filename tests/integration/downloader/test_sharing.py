@@ -16,7 +16,7 @@ from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.request_share import COUNTED_SECONDS, CUT_OFF_SECONDS
 from services.downloader.source_share.worker_heartbeat import WorkerHeartbeat
 from shared.db.engine import Database
-from sources.gate.limiter import SourceGate
+from sources.gate.gate import SourceGate
 from tests.integration.downloader.bench import Bench
 from tests.support import Servers, wait_until_async
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from autos.local.pdpj.control import SimulatorControl
 from autos.local.pdpj.process import running_simulator
 from sources.base import CourtSource
-from sources.gate.limiter import SourceGate
+from sources.gate.gate import SourceGate
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.client import build_source
 from sources.pdpj.settings import Api, PdpjSettings

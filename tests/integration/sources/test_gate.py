@@ -11,8 +11,8 @@ from shared.domain import cnj
 from shared.domain.case import CaseDocument
 from sources.base import CourtSource
 from sources.errors import SourceError, Verdict
-from sources.gate.breaker import BreakerPolicy, BreakerState
-from sources.gate.limiter import SourceGate
+from sources.gate.breaker import BreakerState, SourceBreakerPolicy
+from sources.gate.gate import SourceGate
 from tests.integration.sources.conftest import MakeSource
 from tests.support import wait_until_async
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(90)
 
 NUMBER = cnj.make(4300, 2024, 8, 26, 100)
 OTHER = cnj.make(4301, 2024, 8, 26, 100)
-FAST = BreakerPolicy(failure_limit=4, first_open=0.1, longest_open=0.4)
+FAST = SourceBreakerPolicy(failure_limit=4, first_open=0.1, longest_open=0.4)
 
 
 async def fetched(source: CourtSource, document: CaseDocument) -> int:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from sources.errors import CaseTooLarge, CaseUnreadable, ProcessNotFound, SourceError
-from sources.pdpj.parse.case_reader import INLINE_BYTES, CaseReader
+from sources.pdpj.parse.case_parser import INLINE_BYTES, CaseParser
 from sources.pdpj.settings import Api, PdpjSettings
 from sources.pdpj.wire.received import MEMORY_BYTES, receive
 from tests.support import wait_until_async
@@ -21,7 +21,7 @@ from tests.support import wait_until_async
 NUMBER = "1000145-91.2023.8.26.0597"
 
 
-def reader(directory: Path, api: Api = Api.PORTAL, **more: object) -> CaseReader:
+def reader(directory: Path, api: Api = Api.PORTAL, **more: object) -> CaseParser:
     fields: dict[str, object] = {
         "pdpj_base_url": "http://127.0.0.1:9",
         "pdpj_access_token": "unused",
@@ -29,7 +29,7 @@ def reader(directory: Path, api: Api = Api.PORTAL, **more: object) -> CaseReader
         "data_dir": directory,
         **more,
     }
-    return CaseReader(PdpjSettings(_env_file=None, **fields))  # type: ignore[arg-type]
+    return CaseParser(PdpjSettings(_env_file=None, **fields))  # type: ignore[arg-type]
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:

@@ -513,12 +513,12 @@ async def test_closing_twice_is_harmless(server: Server, make: Make) -> None:
 
 
 async def test_how_each_request_ends_is_heard(server: Server) -> None:
-    heard: list[tuple[str, str | None]] = []
+    on_end: list[tuple[str, str | None]] = []
     settings = PdpjSettings(_env_file=None, pdpj_base_url=server.url, pdpj_access_token=SecretStr("t"))
     source = build_source(
         settings,
         credentials=build_credentials(settings),
-        heard=lambda case, error: heard.append((case, None if error is None else type(error).__name__)),
+        on_end=lambda case, error: on_end.append((case, None if error is None else type(error).__name__)),
     )
     forbidden = b"HTTP/1.1 403 Forbidden\r\nContent-Type: "
     answering(server, forbidden + b"text/html", forbidden + b"application/json", b"HTTP/1.1 200 OK")
@@ -530,5 +530,5 @@ async def test_how_each_request_ends_is_heard(server: Server) -> None:
     with pytest.raises(SourceError):
         await source.fetch_case(NUMBER)
     ends = ["SourceForbidden", "UnexpectedAnswer", None, "SourceUnavailable"]
-    assert heard == [(NUMBER, end) for end in ends]
+    assert on_end == [(NUMBER, end) for end in ends]
     await source.aclose()

@@ -16,7 +16,7 @@ from autos.source.verdicts import (
 )
 from autos.source.verdicts import of_trouble as verdict_of_trouble
 from sources.errors import CredentialsRefused, NoAccess, SourceThrottled, SourceUnavailable
-from sources.pdpj.settings import Api, Grant
+from sources.pdpj.settings import Api, TokenGrant
 
 CASE = b'[{"numeroProcesso":"1000145-91.2023.8.26.0597"}]'
 SHELL = b'<!doctype html><html><body><app-root ng-version="17"></app-root></body></html>'
@@ -84,9 +84,9 @@ def test_a_redirect_to_the_log_in_is_told_from_another() -> None:
     ],
 )
 @pytest.mark.parametrize("api", list(Api))
-@pytest.mark.parametrize("grant", list(Grant))
+@pytest.mark.parametrize("grant", list(TokenGrant))
 def test_the_words_name_the_likely_cause(
-    answer: Answer, given: bool, good: bool, words: str, api: Api, grant: Grant
+    answer: Answer, given: bool, good: bool, words: str, api: Api, grant: TokenGrant
 ) -> None:
     verdict = of_answer(answer, api=api, grant=grant, given=given)
     assert verdict.good is good
@@ -102,14 +102,14 @@ def test_every_trouble_of_the_network_has_words(kind: Trouble) -> None:
 @pytest.mark.parametrize(
     ("reason", "grant", "words"),
     [
-        ("invalid_grant", Grant.REFRESH_TOKEN, "second factor"),
-        ("invalid_grant", Grant.CLIENT_CREDENTIALS, "lock the account"),
-        ("invalid_client", Grant.CLIENT_CREDENTIALS, "AUTOS_PDPJ_CLIENT_SECRET"),
-        ("unauthorized_client", Grant.REFRESH_TOKEN, "granted refresh_token"),
-        ("unsupported_grant_type", Grant.CLIENT_CREDENTIALS, "ask CNJ"),
+        ("invalid_grant", TokenGrant.REFRESH_TOKEN, "second factor"),
+        ("invalid_grant", TokenGrant.CLIENT_CREDENTIALS, "lock the account"),
+        ("invalid_client", TokenGrant.CLIENT_CREDENTIALS, "AUTOS_PDPJ_CLIENT_SECRET"),
+        ("unauthorized_client", TokenGrant.REFRESH_TOKEN, "granted refresh_token"),
+        ("unsupported_grant_type", TokenGrant.CLIENT_CREDENTIALS, "ask CNJ"),
     ],
 )
-def test_a_refused_log_in_says_what_to_do(reason: str, grant: Grant, words: str) -> None:
+def test_a_refused_log_in_says_what_to_do(reason: str, grant: TokenGrant, words: str) -> None:
     verdict = of_refusal(reason, grant)
     assert verdict.good is False
     assert words in verdict.words

@@ -29,7 +29,7 @@ class NoDocuments:
 
     closed = False
 
-    async def fetch_case(self, number: str, *, patience: float | None = None) -> Case:
+    async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
         return Case(number, None, None, None, [], [], None, None, None, [])
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:

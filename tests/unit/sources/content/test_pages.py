@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.content.pages import Page, known_page
+from sources.content.page_words import KnownPage
+from sources.content.pages import known_page
 from sources.content.recognise import ContentInspector, is_json
 from sources.errors import EmptyBody, NotADocument
 
 PAGES = {
-    Page.FIREWALL: [
+    KnownPage.FIREWALL: [
         "<html><head><title>Request Rejected</title></head><body>The requested URL was rejected. Please consult with"
         " your administrator.<br>Your support ID is: 4711</body></html>",
         '<html><head><META NAME="robots"></head><body><iframe src="/_Incapsula_Resource?CWUDNSAI=2&xinfo=1">'
@@ -26,25 +27,25 @@ PAGES = {
         "<html><body><h2>Acesso bloqueado</h2><p>Procure o administrador.</p></body></html>",
         "<html><body>Please enable JavaScript to continue</body></html>",
     ],
-    Page.LOGIN: [
+    KnownPage.LOGIN: [
         '<html><head><title>Entrar em PJe</title></head><body><form id="kc-form-login" action="https://sso/auth/realms/pje'
         '/login-actions/authenticate"><input type="password" name="p"></form></body></html>',
         "<html><body><script>location.href='https://sso.acesso.gov.br/authorize'</script></body></html>",
         "<form method=post><input name=SAMLRequest value=x></form>",
         "<html><head><title>Sign in to pje</title></head><body>Usuário</body></html>",
     ],
-    Page.MAINTENANCE: [
+    KnownPage.MAINTENANCE: [
         "<html><head><title>Manutenção</title></head><body><h1>Sistema em manutenção programada.</h1></body></html>",
         "<html><body><h1>Portal temporariamente indispon&iacute;vel</h1></body></html>",
         "<html><head><title>Site under maintenance</title></head><body>Back soon</body></html>",
     ],
-    Page.ERROR: [
+    KnownPage.ERROR: [
         "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center><hr>nginx",
         "<html><body><h1>Whitelabel Error Page</h1><p>This application has no explicit mapping</p></body></html>",
         "<!doctype html><html><head><title>HTTP Status 500 – Internal Server Error</title></head></html>",
         "<html><head><title>Erro interno</title></head><body>x</body></html>",
     ],
-    Page.SHELL: ["<!doctype html><html><body><app-root></app-root></body></html>"],
+    KnownPage.SHELL: ["<!doctype html><html><body><app-root></app-root></body></html>"],
 }
 DECISIONS = [
     "<html><body><p>Decisão: o sistema esteve em manutenção.</p></body></html>",
@@ -59,7 +60,9 @@ DECISIONS = [
 @pytest.mark.parametrize(("page", "body"), [(page, body) for page, bodies in PAGES.items() for body in bodies])
 @pytest.mark.parametrize("declared", ["text/html", "application/pdf", None])
 @pytest.mark.parametrize("listed", ["application/pdf", "text/html", None])
-def test_a_page_is_known_whatever_it_is_called(page: Page, body: str, declared: str | None, listed: str | None) -> None:
+def test_a_page_is_known_whatever_it_is_called(
+    page: KnownPage, body: str, declared: str | None, listed: str | None
+) -> None:
     assert known_page(body.encode()) is page
     for encoded in (body.encode(), body.encode("latin-1", "replace"), body.upper().encode()):
         inspector = ContentInspector(declared, listed)
@@ -89,7 +92,7 @@ def test_a_decision_that_speaks_of_such_things_is_a_document(body: str) -> None:
 )
 def test_a_servers_notice_is_no_pdf(body: str) -> None:
     assert known_page(body.encode(), listed_as_text=False) is not None
-    assert known_page(body.encode()) in (None, Page.ERROR)
+    assert known_page(body.encode()) in (None, KnownPage.ERROR)
 
 
 def test_a_decision_in_place_of_a_pdf_is_one() -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sources.gate.breaker import Breaker, BreakerPolicy, BreakerState, Permit
+from sources.gate.breaker import BreakerState, Permit, SourceBreaker, SourceBreakerPolicy
 
-POLICY = BreakerPolicy(failure_limit=3, first_open=2.0, longest_open=10.0)
+POLICY = SourceBreakerPolicy(failure_limit=3, first_open=2.0, longest_open=10.0)
 
 
 class Clock:
@@ -19,8 +19,8 @@ class Clock:
         return self.now
 
 
-def opened(clock: Clock) -> Breaker:
-    breaker = Breaker(POLICY, clock)
+def opened(clock: Clock) -> SourceBreaker:
+    breaker = SourceBreaker(POLICY, clock)
     breaker.open()
     return breaker
 
@@ -35,7 +35,7 @@ def test_a_concluded_outage_opens_it() -> None:
 
 
 def test_failures_alone_do_not_open_it() -> None:
-    breaker = Breaker(POLICY, Clock())
+    breaker = SourceBreaker(POLICY, Clock())
     for _ in range(100):
         permit = breaker.admit()
         assert permit is not None
@@ -101,7 +101,7 @@ def test_an_abandoned_probe_lets_the_next_one_go() -> None:
 
 def test_late_news_from_before_the_outage_say_nothing() -> None:
     clock = Clock()
-    breaker = Breaker(POLICY, clock)
+    breaker = SourceBreaker(POLICY, clock)
     permits = [breaker.admit() for _ in range(5)]
     breaker.open()
     early, late = permits[3:]
@@ -122,14 +122,14 @@ def test_late_news_from_before_the_outage_say_nothing() -> None:
 )
 def test_policy_that_makes_no_sense(values: dict[str, float]) -> None:
     with pytest.raises(ValueError):
-        BreakerPolicy(**values)  # type: ignore[arg-type]
+        SourceBreakerPolicy(**values)  # type: ignore[arg-type]
 
 
 class BreakerMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.clock = Clock()
-        self.breaker = Breaker(POLICY, self.clock)
+        self.breaker = SourceBreaker(POLICY, self.clock)
         self.out: list[Permit] = []
         self.open_until = 0.0
 

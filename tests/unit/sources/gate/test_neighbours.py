@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from sources.gate.admission import Admission
 from sources.gate.breaker import BreakerState
-from sources.gate.evidence import DOUBT_SECONDS, Evidence, Failure, Judgement
-from sources.gate.outcome import Outcome
-from sources.gate.ticket import Asker, Ticket
+from sources.gate.outage_evidence import DOUBT_SECONDS, FailureCause, OutageEvidence, RequestFailure
+from sources.gate.request_outcome import RequestOutcome
+from sources.gate.requests import AdmittedRequest, Caller
 
 LATENCY, READ_TIMEOUT, AT_ONCE = 0.1, 60.0, 5
 """Seconds of a good answer, seconds after which a silent one is given up, documents of a case that wait at once."""
@@ -33,7 +33,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.gate: Admission[tuple[str, str]] = Admission(self.limit, lambda: self.now)
-        self.gate.neutral = True
+        self.gate.has_control_request = True
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
@@ -41,30 +41,30 @@ class World:
         heapq.heappush(self._events, (seconds, next(self._order), then))
 
     def ask(self, case: str, kind: str, *, again: bool = False) -> None:
-        self.gate.line.push(((case, kind), Asker(case, again=again)), case, again=again)
+        self.gate.queue.push(((case, kind), Caller(case, again=again)), case, again=again)
         self.serve()
 
     def serve(self) -> None:
         while (found := self.gate.next()) is not None:
-            (case, kind), ticket = found
+            (case, kind), admitted = found
             assert self.gate.in_flight <= self.limit
             self.asked += 1
-            patience = ticket.patience or READ_TIMEOUT
-            seconds = {"good": LATENCY, "fails": 0.01, "hangs": patience}[kind]
+            read_timeout = admitted.read_timeout or READ_TIMEOUT
+            seconds = {"good": LATENCY, "fails": 0.01, "hangs": read_timeout}[kind]
 
-            def ends(case: str = case, kind: str = kind, ticket: Ticket = ticket) -> None:
-                self.end(case, kind, ticket)
+            def ends(case: str = case, kind: str = kind, admitted: AdmittedRequest = admitted) -> None:
+                self.end(case, kind, admitted)
 
             self.at(self.now + seconds, ends)
 
-    def end(self, case: str, kind: str, ticket: Ticket) -> None:
+    def end(self, case: str, kind: str, admitted: AdmittedRequest) -> None:
         if kind == "good":
-            self.gate.answered(ticket)
-            self.gate.finish(ticket, Outcome.SUCCEEDED)
+            self.gate.answered(admitted)
+            self.gate.finish(admitted, RequestOutcome.SUCCEEDED)
             self.done.setdefault(case, []).append(self.now)
         else:
-            self.gate.finish(ticket, Outcome.TIMED_OUT if kind == "hangs" else Outcome.FAILED)
-            wait = 0.0 if ticket.patience is not None else 2.0
+            self.gate.finish(admitted, RequestOutcome.TIMED_OUT if kind == "hangs" else RequestOutcome.FAILED)
+            wait = 0.0 if admitted.read_timeout is not None else 2.0
             self.at(self.now + wait, lambda: self.ask(case, kind, again=True))
         self.serve()
 
@@ -127,9 +127,9 @@ def test_every_bad_case_has_its_turns(limit: int, cases: int) -> None:
     seen: set[str] = set()
     end = world.end
 
-    def noted(case: str, kind: str, ticket: Ticket) -> None:
+    def noted(case: str, kind: str, admitted: AdmittedRequest) -> None:
         seen.add(case)
-        end(case, kind, ticket)
+        end(case, kind, admitted)
 
     world.end = noted  # type: ignore[method-assign]
     world.run(READ_TIMEOUT * (2 + cases))
@@ -143,21 +143,21 @@ def test_every_bad_case_has_its_turns(limit: int, cases: int) -> None:
     )
 )
 def test_no_failure_is_in_doubt_for_longer_than_a_doubt_lasts(story: list[tuple[str, str, float]]) -> None:
-    evidence, now = Evidence(), 0.0
+    evidence, now = OutageEvidence(), 0.0
     doubtful_since: float | None = None
     for event, case, seconds in story:
         now += seconds
         if event == "failed":
             evidence.failed(case, now)
-            failure = Failure(case, now - 0.001, now, 0)
+            failure = RequestFailure(case, now - 0.001, now, 0)
             evidence.doubtful(now + 0.001)
             now += 0.002
-            judgement = evidence.judge(failure)
-            if judgement is Judgement.DOUBT:
+            cause = evidence.judge(failure)
+            if cause is FailureCause.DOUBT:
                 doubtful_since = now if doubtful_since is None else doubtful_since
                 assert now - doubtful_since <= DOUBT_SECONDS
             else:
-                assert judgement is Judgement.DOCUMENT
+                assert cause is FailureCause.DOCUMENT
         elif event == "document":
             evidence.answered(now, about_case=False)
             doubtful_since = None
@@ -169,18 +169,18 @@ def test_no_failure_is_in_doubt_for_longer_than_a_doubt_lasts(story: list[tuple[
 def test_in_a_concluded_outage_every_failure_is_the_sources(story: list[tuple[str, bool, float]]) -> None:
     now = [0.0]
     gate: Admission[str] = Admission(8, lambda: now[0])
-    gate.neutral = True
-    out: list[Ticket] = []
-    before = [gate.admit(Asker("early")) for _ in range(4)]
+    gate.has_control_request = True
+    out: list[AdmittedRequest] = []
+    before = [gate.admit(Caller("early")) for _ in range(4)]
     gate.conclude()
     for case, fresh, seconds in story:
         now[0] += seconds
-        gate.line.push((case, Asker(case)), case, again=not fresh)
+        gate.queue.push((case, Caller(case)), case, again=not fresh)
         while (found := gate.next()) is not None:
             out.append(found[1])
-        for ticket in [*out, *(each for each in before[:1] if each is not None)]:
-            gate.finish(ticket, Outcome.FAILED)
-            assert gate.judge(gate.failure(ticket, Outcome.FAILED)) is Judgement.OUTAGE
+        for admitted in [*out, *(each for each in before[:1] if each is not None)]:
+            gate.finish(admitted, RequestOutcome.FAILED)
+            assert gate.judge(gate.failure(admitted, RequestOutcome.FAILED)) is FailureCause.OUTAGE
             assert gate.breaker.state is not BreakerState.CLOSED
         out, before = [], before[1:]
 
@@ -188,15 +188,15 @@ def test_in_a_concluded_outage_every_failure_is_the_sources(story: list[tuple[st
 def test_a_request_from_an_outage_that_fails_after_it_costs_nothing() -> None:
     now = [0.0]
     gate: Admission[str] = Admission(8, lambda: now[0])
-    gate.neutral = True
-    ticket = gate.admit(Asker("slow"))
-    assert ticket is not None
+    gate.has_control_request = True
+    admitted = gate.admit(Caller("slow"))
+    assert admitted is not None
     gate.conclude()
     now[0] = 10.0
-    probe = gate.admit(Asker(control=True))
+    probe = gate.admit(Caller(control=True))
     assert probe is not None
     gate.evidence.answered(now[0], about_case=False)
     gate.is_back(probe.permit)
     assert gate.breaker.state is BreakerState.CLOSED
-    gate.finish(ticket, Outcome.TIMED_OUT)
-    assert gate.judge(gate.failure(ticket, Outcome.TIMED_OUT)) is Judgement.OUTAGE
+    gate.finish(admitted, RequestOutcome.TIMED_OUT)
+    assert gate.judge(gate.failure(admitted, RequestOutcome.TIMED_OUT)) is FailureCause.OUTAGE

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.errors import SourceError, Verdict
-from sources.pdpj.answers import Wanted, misplaced, refusal, retry_after, says_no_access
+from sources.pdpj.answers import AskedFor, misplaced, refusal, retry_after, says_no_access
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 JSON = {"content-type": "application/json"}
@@ -45,7 +45,7 @@ JSON = {"content-type": "application/json"}
     ],
 )
 def test_refusal(status: int, headers: dict[str, str], body: str, code: str, verdict: Verdict) -> None:
-    error = refusal(status, headers, body.encode(), Wanted.DOCUMENT)
+    error = refusal(status, headers, body.encode(), AskedFor.DOCUMENT)
     assert (error.code, error.verdict) == (code, verdict)
 
 
@@ -66,7 +66,7 @@ def test_refusal(status: int, headers: dict[str, str], body: str, code: str, ver
     ],
 )
 def test_a_404_means_absent_only_in_the_platforms_own_words(body: str, own: bool) -> None:
-    assert refusal(404, {}, body.encode(), Wanted.CASE).code == ("process_not_found" if own else "source_route")
+    assert refusal(404, {}, body.encode(), AskedFor.CASE).code == ("process_not_found" if own else "source_route")
 
 
 @pytest.mark.parametrize(
@@ -113,35 +113,35 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
 @pytest.mark.parametrize(
     ("headers", "body", "wanted", "code"),
     [
-        (JSON, b"[]", Wanted.DOCUMENT, "document_not_found"),
-        (JSON, b'{"content": []}', Wanted.DOCUMENT, "document_not_found"),
-        (JSON, b'{"content": null, "numberOfElements": 0}', Wanted.DOCUMENT, "document_not_found"),
-        (JSON, b"{}", Wanted.DOCUMENT, "unexpected_answer"),
-        (JSON, b'{"message": "x"}', Wanted.DOCUMENT, "unexpected_answer"),
-        (JSON, b"{", Wanted.DOCUMENT, "unexpected_answer"),
-        ({"content-type": "application/problem+json"}, b"{}", Wanted.DOCUMENT, "unexpected_answer"),
-        (HTML, b"<html>", Wanted.DOCUMENT, None),
-        ({}, b"[]", Wanted.DOCUMENT, "document_not_found"),
-        ({}, b'{"code":404,"message":"x"}', Wanted.DOCUMENT, "document_not_found"),
-        ({"content-type": "application/pdf"}, b' {"error": "x"}', Wanted.DOCUMENT, "unexpected_answer"),
-        ({"content-type": "application/pdf"}, '{"m": "não possui acesso"}'.encode(), Wanted.DOCUMENT, "no_access"),
-        ({"content-type": "application/rtf"}, b"{\\rtf1\\ansi", Wanted.DOCUMENT, None),
-        (JSON, b"%PDF-1.7", Wanted.DOCUMENT, None),
-        (HTML, b"<html><app-root>", Wanted.CASE, "source_unavailable"),
-        ({}, b"  <html>", Wanted.CASE, "source_unavailable"),
-        (JSON, "Sistema em manutenção".encode(), Wanted.CASE, "source_unavailable"),
-        (JSON, b"[" * 20, Wanted.CASE, None),
-        (JSON, b"[]", Wanted.CASE, None),
+        (JSON, b"[]", AskedFor.DOCUMENT, "document_not_found"),
+        (JSON, b'{"content": []}', AskedFor.DOCUMENT, "document_not_found"),
+        (JSON, b'{"content": null, "numberOfElements": 0}', AskedFor.DOCUMENT, "document_not_found"),
+        (JSON, b"{}", AskedFor.DOCUMENT, "unexpected_answer"),
+        (JSON, b'{"message": "x"}', AskedFor.DOCUMENT, "unexpected_answer"),
+        (JSON, b"{", AskedFor.DOCUMENT, "unexpected_answer"),
+        ({"content-type": "application/problem+json"}, b"{}", AskedFor.DOCUMENT, "unexpected_answer"),
+        (HTML, b"<html>", AskedFor.DOCUMENT, None),
+        ({}, b"[]", AskedFor.DOCUMENT, "document_not_found"),
+        ({}, b'{"code":404,"message":"x"}', AskedFor.DOCUMENT, "document_not_found"),
+        ({"content-type": "application/pdf"}, b' {"error": "x"}', AskedFor.DOCUMENT, "unexpected_answer"),
+        ({"content-type": "application/pdf"}, '{"m": "não possui acesso"}'.encode(), AskedFor.DOCUMENT, "no_access"),
+        ({"content-type": "application/rtf"}, b"{\\rtf1\\ansi", AskedFor.DOCUMENT, None),
+        (JSON, b"%PDF-1.7", AskedFor.DOCUMENT, None),
+        (HTML, b"<html><app-root>", AskedFor.CASE, "source_unavailable"),
+        ({}, b"  <html>", AskedFor.CASE, "source_unavailable"),
+        (JSON, "Sistema em manutenção".encode(), AskedFor.CASE, "source_unavailable"),
+        (JSON, b"[" * 20, AskedFor.CASE, None),
+        (JSON, b"[]", AskedFor.CASE, None),
     ],
 )
-def test_a_200_that_is_something_else(headers: dict[str, str], body: bytes, wanted: Wanted, code: str | None) -> None:
+def test_a_200_that_is_something_else(headers: dict[str, str], body: bytes, wanted: AskedFor, code: str | None) -> None:
     error = misplaced(headers, body, wanted)
     assert (error.code if error else None) == code
 
 
 @given(st.integers(200, 599), st.dictionaries(st.sampled_from(["retry-after", "date", "content-type"]), st.text()),
-       st.binary(), st.sampled_from(Wanted))  # fmt: skip
-def test_any_answer_has_one_meaning(status: int, headers: dict[str, str], body: bytes, wanted: Wanted) -> None:
+       st.binary(), st.sampled_from(AskedFor))  # fmt: skip
+def test_any_answer_has_one_meaning(status: int, headers: dict[str, str], body: bytes, wanted: AskedFor) -> None:
     error = refusal(status, headers, body, wanted)
     assert isinstance(error, SourceError)
     assert error.retry_after is None or 0 <= error.retry_after <= 3600

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from shared.settings import load
 from sources.pdpj.auth.credentials import FixedToken, SharedToken, build_credentials, credential_name
 from sources.pdpj.auth.token_store import MemoryCredentialStore
-from sources.pdpj.settings import Grant, PdpjSettings
+from sources.pdpj.settings import PdpjSettings, TokenGrant
 
 LOG_IN = {"pdpj_token_url": "https://sso.example/token", "pdpj_client_id": "autos", "pdpj_client_secret": "s"}
 
@@ -30,14 +30,14 @@ def made(**fields: Any) -> PdpjSettings:
 @pytest.mark.parametrize(
     ("fields", "grant"),
     [
-        ({"pdpj_access_token": "t"}, Grant.FIXED),
-        (LOG_IN, Grant.CLIENT_CREDENTIALS),
-        ({**LOG_IN, "pdpj_refresh_token": "r"}, Grant.REFRESH_TOKEN),
-        ({**LOG_IN, "pdpj_refresh_token": "r", "pdpj_access_token": "t"}, Grant.REFRESH_TOKEN),
-        ({**LOG_IN, "pdpj_refresh_token": "", "pdpj_access_token": ""}, Grant.CLIENT_CREDENTIALS),
+        ({"pdpj_access_token": "t"}, TokenGrant.FIXED),
+        (LOG_IN, TokenGrant.CLIENT_CREDENTIALS),
+        ({**LOG_IN, "pdpj_refresh_token": "r"}, TokenGrant.REFRESH_TOKEN),
+        ({**LOG_IN, "pdpj_refresh_token": "r", "pdpj_access_token": "t"}, TokenGrant.REFRESH_TOKEN),
+        ({**LOG_IN, "pdpj_refresh_token": "", "pdpj_access_token": ""}, TokenGrant.CLIENT_CREDENTIALS),
     ],
 )
-def test_grant(fields: dict[str, Any], grant: Grant) -> None:
+def test_grant(fields: dict[str, Any], grant: TokenGrant) -> None:
     assert made(**fields).pdpj_grant is grant
 
 

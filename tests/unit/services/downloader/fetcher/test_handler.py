@@ -29,7 +29,7 @@ from shared.kafka.consumer.handling import Done
 from shared.kafka.producer import Producer
 from shared.records import OutgoingRecord
 from sources.errors import NoAccess, SourceServerError, SourceTimeout
-from sources.gate.limiter import Turn
+from sources.gate.slot import GateWait
 from tests.support import wait_until_async
 
 JOB = "11111111-1111-4111-8111-111111111111"
@@ -48,11 +48,11 @@ class FakeTransfer:
         self.waiting: asyncio.Event | None = None
 
     async def run(
-        self, request: DocumentRequested, started: Callable[[], None], turn: Turn, terms: Terms
+        self, request: DocumentRequested, started: Callable[[], None], gate_wait: GateWait, terms: Terms
     ) -> StoredBytes:
         self.last = terms.last
         if self.turned is not None:
-            await turn.wait(self.turned)
+            await gate_wait.wait(self.turned)
         started()
         if self.waiting is not None:
             await self.waiting.wait()
@@ -220,10 +220,10 @@ async def test_a_document_that_waits_leaves_when_its_job_is_cancelled() -> None:
     bench.transfer.turned = asyncio.get_running_loop().create_future()
     waiting = task()
     handled = asyncio.ensure_future(bench.handle(waiting))
-    await wait_until_async(lambda: waiting.turn.waiting, 5)
+    await wait_until_async(lambda: waiting.gate_wait.waiting, 5)
     await bench.cancellations.refresh()
     assert await asyncio.wait_for(handled, 5) == []
-    assert not waiting.turn.waiting
+    assert not waiting.gate_wait.waiting
 
 
 async def test_a_failure_that_nobody_expected_ends_like_an_answer_about_the_document() -> None:

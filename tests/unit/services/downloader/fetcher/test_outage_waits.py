@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.downloader.fetcher.outage_waits import DOUBT_SECONDS, Tries, Wait, after_away, after_cut, cut_short
 from sources.errors import CredentialsRefused, SourceAway, SourceThrottled, SourceTimeout, SourceUnavailable
-from sources.gate.limiter import Judgement
+from sources.gate.outage_evidence import FailureCause
 
 ERRORS: list[SourceAway] = [SourceUnavailable(), SourceTimeout(), SourceThrottled(), CredentialsRefused()]
 
@@ -17,7 +17,7 @@ ERRORS: list[SourceAway] = [SourceUnavailable(), SourceTimeout(), SourceThrottle
 def test_an_outage_costs_nothing_however_long(outage: list[SourceAway]) -> None:
     tries = Tries()
     for error in outage:
-        decision = after_away(error, Judgement.OUTAGE, tries, documents=0)
+        decision = after_away(error, FailureCause.OUTAGE, tries, documents=0)
         assert decision is not None
         assert 0 < decision.seconds <= 5
         tries = decision.tries
@@ -26,42 +26,42 @@ def test_an_outage_costs_nothing_however_long(outage: list[SourceAway]) -> None:
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_what_is_about_the_document_costs_the_attempt(error: SourceAway) -> None:
-    assert after_away(error, Judgement.DOCUMENT, Tries(), documents=0) is None
+    assert after_away(error, FailureCause.DOCUMENT, Tries(), documents=0) is None
 
 
 def test_doubt_has_a_few_more_tries() -> None:
     tries, waits = Tries(), []
-    while (decision := after_away(SourceUnavailable(), Judgement.DOUBT, tries, documents=0)) is not None:
+    while (decision := after_away(SourceUnavailable(), FailureCause.DOUBT, tries, documents=0)) is not None:
         waits.append(decision.seconds)
         tries = decision.tries
     assert tuple(waits) == DOUBT_SECONDS
 
 
-@given(st.lists(st.sampled_from([Judgement.DOUBT, Judgement.OUTAGE]), max_size=100))
-def test_outages_in_between_do_not_lengthen_a_doubt(story: list[Judgement]) -> None:
+@given(st.lists(st.sampled_from([FailureCause.DOUBT, FailureCause.OUTAGE]), max_size=100))
+def test_outages_in_between_do_not_lengthen_a_doubt(story: list[FailureCause]) -> None:
     tries, doubts = Tries(), 0
-    for judgement in story:
-        decision = after_away(SourceTimeout(), judgement, tries, documents=0)
+    for cause in story:
+        decision = after_away(SourceTimeout(), cause, tries, documents=0)
         if decision is None:
             assert doubts == len(DOUBT_SECONDS)
             return
-        doubts += judgement is Judgement.DOUBT
+        doubts += cause is FailureCause.DOUBT
         tries = decision.tries
 
 
 def test_a_429_counts_only_when_others_were_given_documents_in_between() -> None:
     tries, counted = Tries(), []
     for documents in (5, 5, 5, 6, 6, 9):
-        decision = after_away(SourceThrottled(), Judgement.OUTAGE, tries, documents=documents)
+        decision = after_away(SourceThrottled(), FailureCause.OUTAGE, tries, documents=documents)
         assert isinstance(decision, Wait)
         tries = decision.tries
         counted.append(tries.throttled)
     assert counted == [1, 1, 1, 2, 2, 3]
-    assert tries.asker("case").throttled == 3
+    assert tries.caller("case").throttled == 3
 
 
 def test_a_first_try_that_was_cut_short_is_asked_for_again_behind_the_others() -> None:
     assert cut_short(SourceTimeout(), 3.0)
     assert not cut_short(SourceTimeout(), None)
     assert not cut_short(SourceUnavailable(), 3.0)
-    assert after_cut(Tries()).asker("case").again
+    assert after_cut(Tries()).caller("case").again

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sources.content.judgement import Listed
 from sources.errors import DocumentTooLarge, EmptyBody, ShortBody, SourceError, SourceTimeout
-from sources.pdpj.wire.body import Body
+from sources.pdpj.wire.body import AnswerBody
 from sources.pdpj.wire.stream import DocumentStream, Pace, StreamLimits
 
 LIMITS = StreamLimits(max_bytes=100_000, min_bytes_per_second=1_000, pace_seconds=2.0)
@@ -41,7 +41,7 @@ class Scripted:
 
 async def read(body: Scripted, limits: StreamLimits = LIMITS) -> bytes:
     response = httpx.Response(200, headers={"content-type": "application/pdf"})
-    stream = await DocumentStream.open(response, cast(Body, body), limits, seconds=body.now)
+    stream = await DocumentStream.open(response, cast(AnswerBody, body), limits, seconds=body.now)
     return b"".join([piece async for piece in stream.aiter_bytes()])
 
 
@@ -90,16 +90,16 @@ def test_only_the_time_over_which_the_pace_is_taken_counts() -> None:
     with pytest.raises(SourceTimeout):
         pace.note(0.2, 100)
     # What came fast before does not pay for what is slow now.
-    patient = Pace(1_000, 2.0)
-    patient.note(2.0, 1_000_000)
+    unhurried = Pace(1_000, 2.0)
+    unhurried.note(2.0, 1_000_000)
     with pytest.raises(SourceTimeout):
-        patient.note(2.0, 1_000)
+        unhurried.note(2.0, 1_000)
 
 
 async def open_text(body: bytes, content_type: str) -> DocumentStream:
     response = httpx.Response(200, headers={"content-type": content_type})
     scripted = Scripted(body, length=len(body))
-    return await DocumentStream.open(response, cast(Body, scripted), LIMITS, Listed("application/pdf", 9, "text"))
+    return await DocumentStream.open(response, cast(AnswerBody, scripted), LIMITS, Listed("application/pdf", 9, "text"))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,6 @@ async def test_the_charset_is_that_of_the_whole_body() -> None:
     head = b"<html><p>" + b"x" * 70_000
     response = httpx.Response(200, headers={"content-type": "text/html; charset=utf-8"})
     body = Scripted(head, "não".encode("latin-1"))
-    stream = await DocumentStream.open(response, cast(Body, body), LIMITS)
+    stream = await DocumentStream.open(response, cast(AnswerBody, body), LIMITS)
     assert b"".join([piece async for piece in stream.aiter_bytes()])
     assert stream.content_type == "text/html; charset=iso-8859-1"

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from shared.domain import cnj
 from sources.errors import CredentialsRefused, SourceError, SourceThrottled, SourceUnavailable
 
-PATIENCE_SECONDS: Final = 12.0
+READ_TIMEOUT_SECONDS: Final = 12.0
 """For the head of each answer."""
 NEUTRAL_CASE: Final = cnj.make(1, 2000, 8, 26, 1)
 """A well-formed number that no case has to have: "not found" is an answer too."""
@@ -28,7 +28,7 @@ _ASKED: Final = 2
 """So many documents, of different cases, must fail before that is the source's fault."""
 
 
-class Finding(Enum):
+class ControlResult(Enum):
     """What the control request found."""
 
     DOCUMENT = auto()
@@ -41,27 +41,29 @@ class Finding(Enum):
     """It could not be asked."""
 
 
-class Control(Protocol):
+class ControlRequest(Protocol):
     """What the gate needs of it."""
 
-    async def ask(self, failing: frozenset[str | None]) -> tuple[Finding, float | None]:
+    async def ask(self, failing: frozenset[str | None]) -> tuple[ControlResult, float | None]:
         """What is found, ``failing`` being the cases in doubt; and the seconds that the source asks to wait."""
 
 
-class AsksDocuments(Protocol):
+class ControlledSource(Protocol):
     """The part of :class:`sources.base.CourtSource` that this needs."""
 
-    def open_document(self, source_path: str, *, patience: float | None = None) -> AbstractAsyncContextManager[object]:
+    def open_document(
+        self, source_path: str, *, read_timeout: float | None = None
+    ) -> AbstractAsyncContextManager[object]:
         """Entering raises SourceError for all but a document."""
 
-    async def fetch_case(self, number: cnj.ProcessNumber, *, patience: float | None = None) -> object:
+    async def fetch_case(self, number: cnj.ProcessNumber, *, read_timeout: float | None = None) -> object:
         """Raises SourceError."""
 
 
-class SourceControl:
+class SourceControlRequest:
     """Asks ``source``, which must not have a gate of its own. Remembers one document of each of the last few cases."""
 
-    def __init__(self, source: AsksDocuments, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, source: ControlledSource, *, clock: Callable[[], float] = monotonic) -> None:
         self._source = source
         self._clock = clock
         self._given: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -73,24 +75,24 @@ class SourceControl:
         if len(self._given) > _KEPT:
             self._given.popitem(last=False)
 
-    async def ask(self, failing: frozenset[str | None]) -> tuple[Finding, float | None]:
+    async def ask(self, failing: frozenset[str | None]) -> tuple[ControlResult, float | None]:
         """See :class:`Control`. Never raises what the source did."""
         try:
             found = await self._ask_documents(failing)
             return await self._ask_case() if found is None else found
         except SourceThrottled as error:
-            return Finding.THROTTLED, error.retry_after
+            return ControlResult.THROTTLED, error.retry_after
         except CredentialsRefused:
-            return Finding.NOTHING, None
+            return ControlResult.NOTHING, None
 
-    async def _ask_documents(self, failing: frozenset[str | None]) -> tuple[Finding, float | None] | None:
+    async def _ask_documents(self, failing: frozenset[str | None]) -> tuple[ControlResult, float | None] | None:
         """None when these documents do not tell."""
         wait: float | None = None
         failed = 0
         for case, path in self._documents(failing):
             try:
-                async with self._source.open_document(path, patience=PATIENCE_SECONDS):
-                    return Finding.DOCUMENT, None
+                async with self._source.open_document(path, read_timeout=READ_TIMEOUT_SECONDS):
+                    return ControlResult.DOCUMENT, None
             except SourceUnavailable as error:
                 # Another one the next time.
                 self._given.move_to_end(case, last=False)
@@ -99,19 +101,19 @@ class SourceControl:
             except (SourceThrottled, CredentialsRefused):
                 raise
             except SourceError:
-                return Finding.DOCUMENT, None  # whoever answers for a document is there
-        return (Finding.AWAY, wait) if failed >= _ASKED else None
+                return ControlResult.DOCUMENT, None  # whoever answers for a document is there
+        return (ControlResult.AWAY, wait) if failed >= _ASKED else None
 
-    async def _ask_case(self) -> tuple[Finding, float | None]:
+    async def _ask_case(self) -> tuple[ControlResult, float | None]:
         try:
-            await self._source.fetch_case(NEUTRAL_CASE, patience=PATIENCE_SECONDS)
+            await self._source.fetch_case(NEUTRAL_CASE, read_timeout=READ_TIMEOUT_SECONDS)
         except SourceUnavailable as error:
-            return Finding.AWAY, error.retry_after
+            return ControlResult.AWAY, error.retry_after
         except (SourceThrottled, CredentialsRefused):
             raise
         except SourceError:
             pass
-        return Finding.CASE, None
+        return ControlResult.CASE, None
 
     def _documents(self, failing: frozenset[str | None]) -> list[tuple[str, str]]:
         """Latest first; those of failing cases last, as they can only speak for the source."""

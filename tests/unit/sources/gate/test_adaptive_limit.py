@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.gate.aimd import AdaptiveLimit
+from sources.gate.adaptive_limit import AdaptiveLimit
 
 
 def test_an_overload_halves_once_for_all_that_was_in_flight() -> None:

@@ -13,7 +13,7 @@ from sources.errors import (
 )
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """What a request says about the source (not about the document)."""
 
     SUCCEEDED = "succeeded"
@@ -27,20 +27,20 @@ class Outcome(StrEnum):
     """Given up by the caller: says nothing."""
 
 
-def outcome_of(error: BaseException | None) -> tuple[Outcome, float | None]:
+def outcome_of(error: BaseException | None) -> tuple[RequestOutcome, float | None]:
     """The outcome that an exception (or none) stands for, and the wait in seconds that the source asked for."""
     match error:
         case None:
-            return Outcome.SUCCEEDED, None
+            return RequestOutcome.SUCCEEDED, None
         case SourceThrottled():
-            return Outcome.THROTTLED, error.retry_after
+            return RequestOutcome.THROTTLED, error.retry_after
         case CredentialsRefused():
-            return Outcome.REFUSED, error.retry_after
+            return RequestOutcome.REFUSED, error.retry_after
         case SourceTimeout():
-            return Outcome.TIMED_OUT, error.retry_after
+            return RequestOutcome.TIMED_OUT, error.retry_after
         case SourceUnavailable():
-            return Outcome.FAILED, error.retry_after
+            return RequestOutcome.FAILED, error.retry_after
         case SourceError():
-            return Outcome.SUCCEEDED, None
+            return RequestOutcome.SUCCEEDED, None
         case _:
-            return Outcome.ABANDONED, None
+            return RequestOutcome.ABANDONED, None

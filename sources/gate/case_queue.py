@@ -1,4 +1,4 @@
-"""Who is next at the source: cases take turns, and those that fail stand in a line of their own. Pure."""
+"""Who is next at the source: cases take turns, and those that fail wait in a queue of their own. Pure."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from sources.gate.standing import Standing
+from sources.gate.case_health import CaseHealth
 
 T = TypeVar("T")
 
 _SUSPECTS_FIRST: Final = 8
 """Every so many turns those begin that are last otherwise: nobody waits for ever."""
 _NEW_FIRST: Final = 4
-_NOBODY: Final = object()
+_NONE: Final = object()
 
 _ORDERS: Final = {
-    "proven": (Standing.PROVEN, Standing.UNTRIED, Standing.NEW, Standing.SUSPECT),
-    "new": (Standing.UNTRIED, Standing.NEW, Standing.PROVEN, Standing.SUSPECT),
-    "suspects": (Standing.SUSPECT, Standing.UNTRIED, Standing.NEW, Standing.PROVEN),
+    "proven": (CaseHealth.PROVEN, CaseHealth.UNTRIED, CaseHealth.NEW, CaseHealth.SUSPECT),
+    "new": (CaseHealth.UNTRIED, CaseHealth.NEW, CaseHealth.PROVEN, CaseHealth.SUSPECT),
+    "suspects": (CaseHealth.SUSPECT, CaseHealth.UNTRIED, CaseHealth.NEW, CaseHealth.PROVEN),
 }
 
 
@@ -31,16 +31,16 @@ class _Waiting(Generic[T]):
     again: deque[T] = field(default_factory=deque)
 
 
-class Line(Generic[T]):
-    """Waiting items by case. ``standing`` tells how a case stands now; tell :meth:`place` when that changes.
+class CaseQueue(Generic[T]):
+    """Waiting items by case. ``health`` tells how a case stands now; tell :meth:`place` when that changes.
 
     What is asked for again stands with the suspects, whatever its case is.
     """
 
-    def __init__(self, standing: Callable[[str | None], Standing]) -> None:
-        self._standing = standing
+    def __init__(self, health: Callable[[str | None], CaseHealth]) -> None:
+        self._health = health
         self._cases: dict[str | None, _Waiting[T]] = {}
-        self._lanes: dict[Standing, OrderedDict[str | None, None]] = {each: OrderedDict() for each in Standing}
+        self._by_health: dict[CaseHealth, OrderedDict[str | None, None]] = {each: OrderedDict() for each in CaseHealth}
         self._turns = 0
         self._waiting = 0
 
@@ -50,12 +50,12 @@ class Line(Generic[T]):
     @property
     def untried(self) -> int:
         """Cases that wait for their first turn."""
-        return len(self._lanes[Standing.UNTRIED])
+        return len(self._by_health[CaseHealth.UNTRIED])
 
     @property
     def others(self) -> bool:
         """Whether cases wait that are not suspect."""
-        return any(self._lanes[lane] for lane in (Standing.UNTRIED, Standing.NEW, Standing.PROVEN))
+        return any(self._by_health[health] for health in (CaseHealth.UNTRIED, CaseHealth.NEW, CaseHealth.PROVEN))
 
     @property
     def suspects_turn(self) -> bool:
@@ -81,57 +81,57 @@ class Line(Generic[T]):
                 self.place(case)
                 return
 
-    def pop(self, admits: Callable[[Standing, str | None], bool]) -> tuple[T, Standing] | None:
-        """The next whose lane and case may begin now, with the lane it stood in; None when there is none."""
-        for lane in self._order():
-            case = self._next(lane, admits)
-            if case is not _NOBODY:
+    def pop(self, admits: Callable[[CaseHealth, str | None], bool]) -> tuple[T, CaseHealth] | None:
+        """The next whose health and case may begin now, with the health it waited under; None when there is none."""
+        for health in self._order():
+            case = self._next(health, admits)
+            if case is not _NONE:
                 self._turns += 1
-                return self._take(lane, case), lane  # type: ignore[arg-type]
+                return self._take(health, case), health  # type: ignore[arg-type]
         return None
 
     def place(self, case: str | None) -> None:
         """Stand the case where it belongs now, at the end if it was not there before."""
         waiting = self._cases.get(case)
-        standing = self._standing(case)
+        health = self._health(case)
         wanted = set()
         if waiting is not None:
             if waiting.first:
-                wanted.add(standing)
+                wanted.add(health)
             if waiting.again:
-                wanted.add(Standing.SUSPECT)
+                wanted.add(CaseHealth.SUSPECT)
             if not wanted:
                 del self._cases[case]
-        for each, lane in self._lanes.items():
+        for each, cases in self._by_health.items():
             if each in wanted:
-                lane.setdefault(case)
+                cases.setdefault(case)
             else:
-                lane.pop(case, None)
+                cases.pop(case, None)
 
     def place_all(self) -> None:
         """As :meth:`place`, for every case that waits."""
         for case in list(self._cases):
             self.place(case)
 
-    def _order(self) -> tuple[Standing, ...]:
+    def _order(self) -> tuple[CaseHealth, ...]:
         if self.suspects_turn:
             return _ORDERS["suspects"]
         return _ORDERS["new" if self._turns % _NEW_FIRST == 1 else "proven"]
 
-    def _next(self, lane: Standing, admits: Callable[[Standing, str | None], bool]) -> object:
-        cases = self._lanes[lane]
+    def _next(self, health: CaseHealth, admits: Callable[[CaseHealth, str | None], bool]) -> object:
+        cases = self._by_health[health]
         # Of the cases that had no turn yet every second is the latest: it need not wait for all that came before it.
-        latest_first = lane is Standing.UNTRIED and self._turns % 2 == 1
+        latest_first = health is CaseHealth.UNTRIED and self._turns % 2 == 1
         for case in reversed(cases) if latest_first else cases:
-            if admits(lane, case):
+            if admits(health, case):
                 return case
-        return _NOBODY
+        return _NONE
 
-    def _take(self, lane: Standing, case: str | None) -> T:
+    def _take(self, health: CaseHealth, case: str | None) -> T:
         waiting = self._cases[case]
-        again = lane is Standing.SUSPECT and bool(waiting.again)
+        again = health is CaseHealth.SUSPECT and bool(waiting.again)
         item = (waiting.again if again else waiting.first).popleft()
         self._waiting -= 1
-        self._lanes[lane].move_to_end(case)
+        self._by_health[health].move_to_end(case)
         self.place(case)
         return item

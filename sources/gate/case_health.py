@@ -17,7 +17,7 @@ _SUSPECT_FROM: Final = 0.4
 """A new case's first failure, or a proven one's third in a row."""
 
 
-class Standing(Enum):
+class CaseHealth(Enum):
     """What is known of a case."""
 
     UNTRIED = auto()
@@ -35,22 +35,22 @@ class _Case:
     tried: bool = False
 
 
-class Standings:
+class CaseHealths:
     """Of the last ten thousand cases; one that was forgotten is new again. ``None`` is nobody's, and always proven."""
 
     def __init__(self) -> None:
         self._cases: OrderedDict[str, _Case] = OrderedDict()
 
-    def of(self, case: str | None) -> Standing:
-        """The standing now."""
+    def of(self, case: str | None) -> CaseHealth:
+        """The health now."""
         if case is None:
-            return Standing.PROVEN
+            return CaseHealth.PROVEN
         known = self._cases.get(case)
         if known is None or not known.tried:
-            return Standing.UNTRIED
+            return CaseHealth.UNTRIED
         if known.score >= _SUSPECT_FROM:
-            return Standing.SUSPECT
-        return Standing.PROVEN if known.score < _PROVEN_BELOW else Standing.NEW
+            return CaseHealth.SUSPECT
+        return CaseHealth.PROVEN if known.score < _PROVEN_BELOW else CaseHealth.NEW
 
     def tried(self, case: str | None) -> None:
         """Something is being asked for the case."""

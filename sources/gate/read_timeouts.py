@@ -12,7 +12,7 @@ _TIMES_TYPICAL: Final = 4.0
 _WEIGHT: Final = 0.1
 
 
-class Patience:
+class ReadTimeouts:
     """Cases and documents apart: a large case takes the source longer than the head of a document."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ DOUBT_SECONDS: Final = 30.0
 """For so long after the first of several cases failed a doubt is one; then the documents are taken to be at fault."""
 
 
-class Judgement(Enum):
+class FailureCause(Enum):
     """What a failure was about."""
 
     DOCUMENT = auto()
@@ -22,7 +22,7 @@ class Judgement(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RequestFailure:
     """A request that found the source away. ``began`` and ``at`` are monotonic seconds, ``era`` the breaker's."""
 
     case: str | None
@@ -37,7 +37,7 @@ class Failure:
     """It is known to be about what was asked for."""
 
 
-class Evidence:
+class OutageEvidence:
     """Collects outcomes since the source last gave a document. Times are monotonic seconds."""
 
     def __init__(self) -> None:
@@ -80,14 +80,16 @@ class Evidence:
         """An outage is over: what failed in it says nothing."""
         self._failed.clear()
 
-    def judge(self, failure: Failure) -> Judgement | None:
+    def judge(self, failure: RequestFailure) -> FailureCause | None:
         """What is known of a failure by now; None when nothing was asked since."""
         if failure.known or self._document_at > failure.at:
-            return Judgement.DOCUMENT
+            return FailureCause.DOCUMENT
         if failure.about_case:
-            return Judgement.DOCUMENT if self._case_at > failure.at else None
+            return FailureCause.DOCUMENT if self._case_at > failure.at else None
         if self._doubt_at > failure.at:
             # One case alone never makes a doubt, however many documents it has.
             several = len(self._failed.keys() | {failure.case}) > 1
-            return Judgement.DOUBT if several and failure.at < self._first_at + DOUBT_SECONDS else Judgement.DOCUMENT
+            return (
+                FailureCause.DOUBT if several and failure.at < self._first_at + DOUBT_SECONDS else FailureCause.DOCUMENT
+            )
         return None

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from sources.gate.admission import Admission
 from sources.gate.breaker import BreakerState
-from sources.gate.control import Control, Finding
-from sources.gate.outcome import Outcome
-from sources.gate.ticket import Asker, Ticket
+from sources.gate.control_request import ControlRequest, ControlResult
+from sources.gate.request_outcome import RequestOutcome
+from sources.gate.requests import AdmittedRequest, Caller
 
 _CONTROL_SECONDS: Final = 0.5
 """The least from one control request to the next while the breaker is closed and a failure is to be judged."""
@@ -21,13 +21,13 @@ _DOUBT_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Prober:
+class ControlSchedule:
     """One for each gate. ``probed`` is told the breaker's state before, and the seconds of a pause that begins."""
 
     def __init__(
         self,
         admission: Admission[Any],
-        control: Control,
+        control: ControlRequest,
         clock: Callable[[], float],
         probed: Callable[[BreakerState, float | None], None],
     ) -> None:
@@ -47,7 +47,7 @@ class Prober:
             return None
         if judging:
             every = _CONTROL_SECONDS
-        elif len(self._admission.line) and len(self._admission.evidence.cases) > 1:
+        elif len(self._admission.queue) and len(self._admission.evidence.cases) > 1:
             every = _DOUBT_SECONDS
         else:
             return None
@@ -59,11 +59,11 @@ class Prober:
         closed = admission.breaker.state is BreakerState.CLOSED
         if self._asking is not None or (closed and self.due(judging=judging) != 0.0):
             return
-        ticket = admission.admit(Asker(control=True))
-        if ticket is None:
+        admitted = admission.admit(Caller(control=True))
+        if admitted is None:
             return
         self._asked_at = self._clock()
-        self._asking = asyncio.get_running_loop().create_task(self._ask(ticket, admission.evidence.cases))
+        self._asking = asyncio.get_running_loop().create_task(self._ask(admitted, admission.evidence.cases))
 
     async def aclose(self) -> None:
         """Ask no more."""
@@ -71,10 +71,10 @@ class Prober:
             self._asking.cancel()
             await asyncio.wait({self._asking})
 
-    async def _ask(self, ticket: Ticket, failing: frozenset[str | None]) -> None:
-        finding, retry_after = Finding.NOTHING, None
+    async def _ask(self, admitted: AdmittedRequest, failing: frozenset[str | None]) -> None:
+        result, retry_after = ControlResult.NOTHING, None
         try:
-            finding, retry_after = await self._control.ask(failing)
+            result, retry_after = await self._control.ask(failing)
         # The edge of a request that nobody waits for: without an answer it is asked again.
         except Exception as error:  # noqa: BLE001
             _log.warning(
@@ -83,21 +83,21 @@ class Prober:
         finally:
             self._asking = None
             was = self._admission.breaker.state
-            self._probed(was, self._found(ticket, finding, retry_after))
+            self._probed(was, self._found(admitted, result, retry_after))
 
-    def _found(self, ticket: Ticket, finding: Finding, retry_after: float | None) -> float | None:
+    def _found(self, admitted: AdmittedRequest, result: ControlResult, retry_after: float | None) -> float | None:
         admission = self._admission
-        match finding:
-            case Finding.AWAY:
-                admission.finish(ticket, Outcome.FAILED)
+        match result:
+            case ControlResult.AWAY:
+                admission.finish(admitted, RequestOutcome.FAILED)
                 return admission.conclude(retry_after)
-            case Finding.THROTTLED:
-                return admission.finish(ticket, Outcome.THROTTLED, retry_after)
-            case Finding.NOTHING:
-                return admission.finish(ticket, Outcome.ABANDONED)
-            case Finding.DOCUMENT:
-                admission.evidence.answered(ticket.began, about_case=False)
-            case Finding.CASE:
-                admission.evidence.doubtful(ticket.began)
-        admission.is_back(ticket.permit)
-        return admission.finish(ticket, Outcome.SUCCEEDED)
+            case ControlResult.THROTTLED:
+                return admission.finish(admitted, RequestOutcome.THROTTLED, retry_after)
+            case ControlResult.NOTHING:
+                return admission.finish(admitted, RequestOutcome.ABANDONED)
+            case ControlResult.DOCUMENT:
+                admission.evidence.answered(admitted.began, about_case=False)
+            case ControlResult.CASE:
+                admission.evidence.doubtful(admitted.began)
+        admission.is_back(admitted.permit)
+        return admission.finish(admitted, RequestOutcome.SUCCEEDED)

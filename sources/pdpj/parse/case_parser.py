@@ -36,7 +36,7 @@ _TOO_MUCH: Final = frozenset({signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, sig
 _ROOT: Final = Path(__file__).parents[3]
 
 
-class CaseReader:
+class CaseParser:
     """Reads answers of one of the source's APIs, by the limits of the settings."""
 
     def __init__(self, settings: PdpjSettings) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from sources.gate.breaker import BreakerState, Permit
-from sources.gate.standing import Standing
+from sources.gate.case_health import CaseHealth
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Caller:
     """Who wants to ask. ``case`` None: nobody's, taken as well proven."""
 
     case: str | None = None
@@ -24,19 +24,19 @@ class Asker:
     """How often it was answered 429, others having been given documents in between."""
 
 
-NOBODY: Final = Asker()
+NO_CASE: Final = Caller()
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """One admitted request. ``patience``: seconds for each piece of the answer; None: as long as is set."""
+class AdmittedRequest:
+    """One admitted request. ``read_timeout``: seconds for each piece of the answer; None: as long as is set."""
 
     permit: Permit
     era: int
-    asker: Asker = NOBODY
-    lane: Standing = Standing.PROVEN
-    patience: float | None = None
-    patient: bool = False
+    caller: Caller = NO_CASE
+    health: CaseHealth = CaseHealth.PROVEN
+    read_timeout: float | None = None
+    unhurried: bool = False
     began: float = 0.0
 
 
@@ -53,27 +53,27 @@ class GateSnapshot:
     paused_for: float
 
 
-class Counts:
-    """What is at the source now: in all, by case, and of the lanes that have a share of the places."""
+class InFlight:
+    """What is at the source now: in all, by case, and of the cases whose health gives them a share of the places."""
 
     def __init__(self) -> None:
-        self.total = self.patient = self.unproven = 0
+        self.total = self.unhurried = self.unproven = 0
         self._by_case: dict[str | None, int] = {}
 
     def of(self, case: str | None) -> int:
         return self._by_case.get(case, 0)
 
-    def entered(self, ticket: Ticket) -> None:
-        self._count(ticket, 1)
+    def entered(self, admitted: AdmittedRequest) -> None:
+        self._count(admitted, 1)
 
-    def left(self, ticket: Ticket) -> None:
-        self._count(ticket, -1)
-        if self._by_case[ticket.asker.case] == 0:
-            del self._by_case[ticket.asker.case]
+    def left(self, admitted: AdmittedRequest) -> None:
+        self._count(admitted, -1)
+        if self._by_case[admitted.caller.case] == 0:
+            del self._by_case[admitted.caller.case]
 
-    def _count(self, ticket: Ticket, step: int) -> None:
+    def _count(self, admitted: AdmittedRequest, step: int) -> None:
         self.total += step
-        self.patient += step * ticket.patient
-        self.unproven += step * (ticket.patient or ticket.lane is not Standing.PROVEN)
-        case = ticket.asker.case
+        self.unhurried += step * admitted.unhurried
+        self.unproven += step * (admitted.unhurried or admitted.health is not CaseHealth.PROVEN)
+        case = admitted.caller.case
         self._by_case[case] = self._by_case.get(case, 0) + step

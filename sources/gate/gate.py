@@ -1,9 +1,9 @@
-"""The gate before the source: callers wait in line while it is full, paused or broken, and are never turned away.
+"""The gate before the source: callers wait in a queue while it is full, paused or broken, and are never turned away.
 
-    async with gate.slot(Asker(case)) as slot:
+    async with gate.slot(Caller(case)) as slot:
         ...  # ask the source once
     # SourceUnavailable was raised:
-    judgement = await gate.judge(slot.failure)
+    cause = await gate.judge(slot.failure)
 
 A slot that is left by a SourceError tells the gate so; one that is left without an error tells that the source is
 well. The decisions are those of :class:`sources.gate.admission.Admission`; this is only the waiting.
@@ -20,15 +20,13 @@ from typing import Final
 
 from shared.domain.case import PDPJ
 from sources.gate.admission import Admission
-from sources.gate.breaker import BreakerPolicy, BreakerState
-from sources.gate.control import Control
-from sources.gate.evidence import Failure, Judgement
-from sources.gate.outcome import Outcome, outcome_of
-from sources.gate.probing import Prober
-from sources.gate.ticket import NOBODY, Asker, GateSnapshot, Ticket
-from sources.gate.turn import LeftLine, Place, Slot, Turn
-
-__all__ = ["Asker", "Failure", "GateSnapshot", "Judgement", "LeftLine", "Outcome", "Slot", "SourceGate", "Turn"]
+from sources.gate.breaker import BreakerState, SourceBreakerPolicy
+from sources.gate.control_request import ControlRequest
+from sources.gate.control_schedule import ControlSchedule
+from sources.gate.outage_evidence import FailureCause, RequestFailure
+from sources.gate.request_outcome import RequestOutcome, outcome_of
+from sources.gate.requests import NO_CASE, AdmittedRequest, Caller, GateSnapshot
+from sources.gate.slot import GateWait, QueuedRequest, Slot
 
 _EARLY: Final = 0.001  # a timer may fire a little before its time by another clock
 
@@ -48,15 +46,15 @@ class SourceGate:
         *,
         name: str = PDPJ,
         clock: Callable[[], float] = monotonic,
-        policy: BreakerPolicy | None = None,
+        policy: SourceBreakerPolicy | None = None,
         on_pause: Callable[[float], None] | None = None,
     ) -> None:
-        self._admission: Admission[Place] = Admission(limit, clock, policy)
+        self._admission: Admission[QueuedRequest] = Admission(limit, clock, policy)
         self._name = name
         self._clock = clock
         self._on_pause = on_pause
         self._timer: asyncio.TimerHandle | None = None
-        self._prober: Prober | None = None
+        self._schedule: ControlSchedule | None = None
         self._judged: list[asyncio.Future[None]] = []
         self.documents = 0
         """Requests for documents that the source has answered."""
@@ -71,10 +69,10 @@ class SourceGate:
         self._admission.adaptive.ceiling = value
         self._serve()
 
-    def probe_with(self, control: Control) -> None:
+    def probe_with(self, control: ControlRequest) -> None:
         """From now on ``control`` tells an outage from a bad case, and probes a source that is away."""
-        self._admission.neutral = True
-        self._prober = Prober(self._admission, control, self._clock, self._probed)
+        self._admission.has_control_request = True
+        self._schedule = ControlSchedule(self._admission, control, self._clock, self._probed)
 
     def snapshot(self) -> GateSnapshot:
         """How things stand."""
@@ -83,7 +81,7 @@ class SourceGate:
             limit=admission.adaptive.limit,
             ceiling=admission.adaptive.ceiling,
             in_flight=admission.in_flight,
-            waiting=len(admission.line),
+            waiting=len(admission.queue),
             breaker=admission.breaker.state,
             opened_count=admission.breaker.opened_count,
             paused_for=admission.paused_for,
@@ -97,10 +95,10 @@ class SourceGate:
         return admission.breaker.state is not BreakerState.OPEN or case not in admission.evidence.cases
 
     @asynccontextmanager
-    async def slot(self, asker: Asker = NOBODY, turn: Turn | None = None) -> AsyncIterator[Slot]:
-        """Wait for a place and hold it for the block; cases have their turns one after the other. Raises LeftLine."""
-        ticket = await self._enter(asker, turn or Turn())
-        slot = Slot(ticket, self._answered)
+    async def slot(self, caller: Caller = NO_CASE, gate_wait: GateWait | None = None) -> AsyncIterator[Slot]:
+        """Wait for a place and hold it for the block; cases have their turns one after the other. Raises WaitEnded."""
+        admitted = await self._enter(caller, gate_wait or GateWait())
+        slot = Slot(admitted, self._answered)
         error: BaseException | None = None
         try:
             yield slot
@@ -109,28 +107,28 @@ class SourceGate:
             raise
         finally:
             outcome, retry_after = slot.outcome or outcome_of(error)
-            self._finish(ticket, outcome, retry_after)
-            slot.failure = self._admission.failure(ticket, outcome)
+            self._finish(admitted, outcome, retry_after)
+            slot.failure = self._admission.failure(admitted, outcome)
 
-    async def judge(self, failure: Failure, turn: Turn | None = None) -> Judgement:
+    async def judge(self, failure: RequestFailure, gate_wait: GateWait | None = None) -> FailureCause:
         """What a request that found the source away was about; asks the control request when others do not tell.
 
-        Raises LeftLine.
+        Raises WaitEnded.
         """
-        turn = turn or Turn()
+        gate_wait = gate_wait or GateWait()
         while True:
-            judgement = self._admission.judge(failure)
-            if judgement is None and self._prober is None:
-                judgement = Judgement.OUTAGE if self._admission.evidence.cases - {failure.case} else Judgement.DOUBT
-            if judgement is not None:
-                return judgement
+            cause = self._admission.judge(failure)
+            if cause is None and self._schedule is None:
+                cause = FailureCause.OUTAGE if self._admission.evidence.cases - {failure.case} else FailureCause.DOUBT
+            if cause is not None:
+                return cause
             news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._judged.append(news)
             self._serve()
             # Whoever leaves stays in the list until the next news: its future is done then.
-            await turn.wait(news)
+            await gate_wait.wait(news)
 
-    def report(self, outcome: Outcome, retry_after: float | None = None) -> None:
+    def report(self, outcome: RequestOutcome, retry_after: float | None = None) -> None:
         """Tell an outcome that no slot of this gate saw."""
         self._begin_pause(self._admission.report(outcome, retry_after))
         self._serve()
@@ -145,45 +143,45 @@ class SourceGate:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._prober is not None:
-            await self._prober.aclose()
+        if self._schedule is not None:
+            await self._schedule.aclose()
 
-    async def _enter(self, asker: Asker, turn: Turn) -> Ticket:
-        place = Place(asyncio.get_running_loop().create_future())
-        self._admission.line.push((place, asker), asker.case, again=asker.again)
+    async def _enter(self, caller: Caller, gate_wait: GateWait) -> AdmittedRequest:
+        place = QueuedRequest(asyncio.get_running_loop().create_future())
+        self._admission.queue.push((place, caller), caller.case, again=caller.again)
         self._serve()
         try:
-            await turn.wait(place.future)
+            await gate_wait.wait(place.future)
         except BaseException:
-            if place.ticket is not None:  # it got its turn in the moment it gave up
-                self._admission.finish(place.ticket, Outcome.ABANDONED)
+            if place.admitted is not None:  # it got its turn in the moment it gave up
+                self._admission.finish(place.admitted, RequestOutcome.ABANDONED)
             else:
-                self._admission.line.remove((place, asker), asker.case)
+                self._admission.queue.remove((place, caller), caller.case)
             self._serve()
             raise
-        assert place.ticket is not None
-        return place.ticket
+        assert place.admitted is not None
+        return place.admitted
 
-    def _finish(self, ticket: Ticket, outcome: Outcome, retry_after: float | None) -> None:
+    def _finish(self, admitted: AdmittedRequest, outcome: RequestOutcome, retry_after: float | None) -> None:
         was = self._admission.breaker.state
-        pause = self._admission.finish(ticket, outcome, retry_after)
-        if outcome is Outcome.SUCCEEDED and not ticket.asker.about_case:
+        pause = self._admission.finish(admitted, outcome, retry_after)
+        if outcome is RequestOutcome.SUCCEEDED and not admitted.caller.about_case:
             self.documents += 1
         self._begin_pause(pause)
-        self._tell(was)
+        self._announce(was)
         self._serve()
 
-    def _answered(self, ticket: Ticket) -> None:
+    def _answered(self, admitted: AdmittedRequest) -> None:
         was = self._admission.breaker.state
-        self._admission.answered(ticket)
-        self._tell(was)
+        self._admission.answered(admitted)
+        self._announce(was)
         self._serve()
 
     def _begin_pause(self, seconds: float | None) -> None:
         if seconds is not None and self._on_pause is not None:
             self._on_pause(seconds)
 
-    def _tell(self, was: BreakerState) -> None:
+    def _announce(self, was: BreakerState) -> None:
         """There is something new: for those whose failure is not judged yet, and for the operator."""
         judged, self._judged = self._judged, []
         for news in judged:
@@ -201,16 +199,16 @@ class SourceGate:
             self._timer.cancel()
             self._timer = None
         admission = self._admission
-        if self._prober is not None:
-            self._prober.ask(judging=bool(self._judged))
-        while len(admission.line) and (found := admission.next()) is not None:
-            place, ticket = found
+        if self._schedule is not None:
+            self._schedule.ask(judging=bool(self._judged))
+        while len(admission.queue) and (found := admission.next()) is not None:
+            place, admitted = found
             if place.future.done():  # it gave up, and is about to leave by itself
-                admission.finish(ticket, Outcome.ABANDONED)
+                admission.finish(admitted, RequestOutcome.ABANDONED)
                 continue
-            place.ticket = ticket
+            place.admitted = admitted
             place.future.set_result(None)
-        if (len(admission.line) or self._judged) and (seconds := self._due()) is not None:
+        if (len(admission.queue) or self._judged) and (seconds := self._due()) is not None:
             self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0) + _EARLY, self._serve)
 
     def _due(self) -> float | None:
@@ -219,12 +217,12 @@ class SourceGate:
         waits = [admission.wait(), admission.paused_for]
         if admission.breaker.state is not BreakerState.CLOSED:
             waits.append(admission.breaker.fresh_wait())
-        elif self._prober is not None:
-            waits.append(self._prober.due(judging=bool(self._judged)))
+        elif self._schedule is not None:
+            waits.append(self._schedule.due(judging=bool(self._judged)))
         known = [each for each in waits if each is not None and each > 0]
         return min(known) if known else None
 
     def _probed(self, was: BreakerState, pause: float | None) -> None:
         self._begin_pause(pause)
-        self._tell(was)
+        self._announce(was)
         self._serve()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sources.gate.evidence import Failure
-from sources.gate.outcome import Outcome
-from sources.gate.ticket import Ticket
+from sources.gate.outage_evidence import RequestFailure
+from sources.gate.request_outcome import RequestOutcome
+from sources.gate.requests import AdmittedRequest
 
 
-class LeftLine(Exception):
-    """Raised to one whose waiting was ended from outside by :meth:`Turn.leave`."""
+class WaitEnded(Exception):
+    """Raised to one whose waiting was ended from outside by :meth:`GateWait.leave`."""
 
 
-class Turn:
-    """The waiting of one asker, which others can see and end."""
+class GateWait:
+    """The waiting of one caller, which others can see and end."""
 
     def __init__(self) -> None:
         self._future: asyncio.Future[None] | None = None
@@ -27,15 +27,15 @@ class Turn:
         return self._future is not None
 
     def leave(self) -> None:
-        """End its waiting, now or when it next begins: LeftLine is raised there."""
+        """End its waiting, now or when it next begins: WaitEnded is raised there."""
         self._left = True
         if self._future is not None and not self._future.done():
-            self._future.set_exception(LeftLine())
+            self._future.set_exception(WaitEnded())
 
     async def wait(self, future: asyncio.Future[None], seconds: float | None = None) -> None:
-        """Until ``future`` is done, or for so long. Raises LeftLine."""
+        """Until ``future`` is done, or for so long. Raises WaitEnded."""
         if self._left:
-            raise LeftLine
+            raise WaitEnded
         self._future = future
         try:
             async with asyncio.timeout(seconds):
@@ -46,42 +46,42 @@ class Turn:
             self._future = None
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so long. Raises LeftLine."""
+        """Wait for so long. Raises WaitEnded."""
         await self.wait(asyncio.get_running_loop().create_future(), seconds)
 
 
 class Slot:
     """A place in the gate, held while the source is asked once."""
 
-    def __init__(self, ticket: Ticket, answered: Callable[[Ticket], None]) -> None:
-        self._ticket = ticket
+    def __init__(self, admitted: AdmittedRequest, answered: Callable[[AdmittedRequest], None]) -> None:
+        self._admitted = admitted
         self._answered = answered
-        self._told = False
-        self.outcome: tuple[Outcome, float | None] | None = None
-        self.failure: Failure | None = None
+        self._answer_begun = False
+        self.outcome: tuple[RequestOutcome, float | None] | None = None
+        self.failure: RequestFailure | None = None
         """What is to be judged, once the block was left by SourceAway."""
 
     @property
-    def patience(self) -> float | None:
+    def read_timeout(self) -> float | None:
         """Seconds that each piece of the answer may take; None: as long as is set."""
-        return self._ticket.patience
+        return self._admitted.read_timeout
 
     def answered(self) -> None:
         """Say that a good answer has begun: a probe is then over, though its body takes minutes."""
-        if not self._told:
-            self._told = True
-            self._answered(self._ticket)
+        if not self._answer_begun:
+            self._answer_begun = True
+            self._answered(self._admitted)
 
-    def report(self, outcome: Outcome, retry_after: float | None = None) -> None:
+    def report(self, outcome: RequestOutcome, retry_after: float | None = None) -> None:
         """Say the outcome, where it is not the exception that the block is left with."""
         self.outcome = (outcome, retry_after)
 
 
-class Place:
-    """One in the line: the future that is done when its turn has come, and then its ticket."""
+class QueuedRequest:
+    """One in the queue: the future that is done when its turn has come, and then the admission."""
 
-    __slots__ = ("future", "ticket")
+    __slots__ = ("admitted", "future")
 
     def __init__(self, future: asyncio.Future[None]) -> None:
         self.future = future
-        self.ticket: Ticket | None = None
+        self.admitted: AdmittedRequest | None = None

@@ -18,7 +18,7 @@ from shared.domain.views import case_view, unknown_case_view
 from sources.errors import ProcessNotFound
 
 
-class VisibleCounts(NamedTuple):
+class BodyCounts(NamedTuple):
     """How many documents a job covers, how many of them are public, and how many of those have ended."""
 
     total: int
@@ -81,7 +81,7 @@ class VisibleCompletion:
 
 
 def visible_completion(
-    completion: Any, case: Any | None, numbers: VisibleCounts, *, sealed: bool, public_url: str | None = None
+    completion: Any, case: Any | None, numbers: BodyCounts, *, sealed: bool, public_url: str | None = None
 ) -> VisibleCompletion:
     """What a client may see of a job's end; ``sealed``: it asked with a key of that scope."""
     end = JobEnd.of(completion)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from services.notifier.domain.body_form import BodyForm
-from services.notifier.domain.visible import VisibleCounts
+from services.notifier.domain.visible import BodyCounts
 from services.notifier.sending.payload import BodyKey
 from shared.db.visibility import public_text, read_left_out, sealed_text
 from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
@@ -110,7 +110,7 @@ class BodyContent:
     case: Any | None
     documents: Sequence[Any]
     """The first public ones, each with its state (:meth:`DocumentState.of`)."""
-    counts: VisibleCounts
+    counts: BodyCounts
     left_out: LeftOut
     """What the documents must not show of sealed ones."""
 
@@ -162,15 +162,15 @@ def _left_out(connection: Connection, case: Any | None, *, sealed: bool) -> Left
     return LeftOut(ids=found.ids) if sealed else found
 
 
-def _counts(connection: Connection, completion: Any, case: Any | None, read: int | None) -> VisibleCounts:
+def _counts(connection: Connection, completion: Any, case: Any | None, read: int | None) -> BodyCounts:
     """How many documents a job is about; ``read`` is how many public ones were read, where they were."""
     if case is not None and case.has_sealed:
         scope = None if is_whole_case(completion) else completion.scope
         wanted = {"number": completion.process_number, "scope": scope}
         row = connection.exec_driver_sql(_NUMBERS, wanted).one()
-        return VisibleCounts(row.total, row.public, row.available, row.failed)
+        return BodyCounts(row.total, row.public, row.available, row.failed)
     total = read if read is not None and read <= MOST_DOCUMENTS else _count(connection, completion)
-    return VisibleCounts(total, total, 0, 0)
+    return BodyCounts(total, total, 0, 0)
 
 
 def _count(connection: Connection, completion: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier.domain.visible import VisibleCounts, visible_completion
+from services.notifier.domain.visible import BodyCounts, visible_completion
 from shared.domain.views import unknown_case_view
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -36,7 +36,7 @@ def case(level: int | None) -> Any:
     return SimpleNamespace(**columns, _mapping=columns)
 
 
-ALL_PUBLIC = VisibleCounts(3, 3, 0, 0)
+ALL_PUBLIC = BodyCounts(3, 3, 0, 0)
 
 
 def test_an_open_case_is_shown_whole_to_everybody() -> None:
@@ -48,7 +48,7 @@ def test_an_open_case_is_shown_whole_to_everybody() -> None:
 
 
 def test_a_sealed_document_counts_for_those_alone_who_may_know_of_it() -> None:
-    numbers = VisibleCounts(3, 2, 2, 0)
+    numbers = BodyCounts(3, 2, 2, 0)
     shown = visible_completion(end(), case(0), numbers, sealed=True)
     assert (shown.documents_total, shown.end.total_documents) == (3, 3)
     shown = visible_completion(end(), case(0), numbers, sealed=False)
@@ -59,12 +59,12 @@ def test_a_sealed_document_counts_for_those_alone_who_may_know_of_it() -> None:
 @pytest.mark.parametrize(
     ("numbers", "status"),
     [
-        (VisibleCounts(3, 2, 2, 0), "completed"),
-        (VisibleCounts(3, 2, 1, 1), "partial"),
-        (VisibleCounts(3, 1, 0, 1), "failed"),
+        (BodyCounts(3, 2, 2, 0), "completed"),
+        (BodyCounts(3, 2, 1, 1), "partial"),
+        (BodyCounts(3, 1, 0, 1), "failed"),
     ],
 )
-def test_how_the_job_ended_is_shown_by_the_documents_that_are_seen(numbers: VisibleCounts, status: str) -> None:
+def test_how_the_job_ended_is_shown_by_the_documents_that_are_seen(numbers: BodyCounts, status: str) -> None:
     partial = end("partial", completed_documents=2, failed_documents=1)
     assert visible_completion(partial, case(0), numbers, sealed=False).end.status == status
     assert visible_completion(partial, case(0), numbers, sealed=True).end.status == "partial"

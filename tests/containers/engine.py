@@ -39,7 +39,7 @@ def running_engine() -> Iterator[dict[str, str]]:
     _install()
     place = cache_dir() / "docker"
     place.mkdir(parents=True, exist_ok=True)
-    with (place / ".lock").open("a") as lock, tempfile.TemporaryDirectory(prefix="autos-docker-") as scratch:
+    with (place / ".lock").open("a") as lock, _run_folder() as scratch:
         # One engine for one folder of images.
         fcntl.flock(lock, fcntl.LOCK_EX)
         socket = f"unix://{scratch}/docker.sock"
@@ -79,6 +79,19 @@ def _answers(environment: dict[str, str]) -> bool:
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
     answer = subprocess.run(command, capture_output=True, env={**os.environ, **environment}, timeout=30, check=False)
     return answer.returncode == 0
+
+
+@contextmanager
+def _run_folder() -> Iterator[str]:
+    """A folder for sockets and state; dockerd leaves the network namespace of the host mounted in it."""
+    folder = tempfile.mkdtemp(prefix="autos-docker-")
+    try:
+        yield folder
+    finally:
+        mounted = (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
+        for place in sorted((place for place in mounted if place.startswith(f"{folder}/")), reverse=True):
+            subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear(environment: dict[str, str]) -> None:

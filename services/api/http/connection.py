@@ -18,7 +18,7 @@ from services.api.http.bounds import PIPELINED, RequestBounds
 from services.api.http.problems import Problem
 from services.api.http.refusals import MalformedRequest, RequestTimeout, TooManyConnections, raw_answer
 from services.api.http.request_counter import PIECE_BYTES, RequestCounter
-from services.api.http.timer import Alarm
+from services.api.http.timer import LoopTimer
 from services.api.metrics import ApiMetrics
 
 _LINGER_SECONDS: Final = 2.0
@@ -51,9 +51,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._active: RequestResponseCycle | None = None
         self._is_over = False
         self._left_to_drop = 0
-        self._deadline = Alarm(self.loop)
+        self._deadline = LoopTimer(self.loop)
         self._deadline_part = 0
-        self._stalled = Alarm(self.loop)
+        self._stalled = LoopTimer(self.loop)
 
     # What the transport calls.
 

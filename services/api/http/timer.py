@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Alarm:
+class LoopTimer:
     """Calls once, after the time that was set last."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

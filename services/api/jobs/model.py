@@ -15,7 +15,7 @@ CANCELLED_MESSAGE: Final = "the job was cancelled"
 
 
 @dataclass(frozen=True)
-class VisibleCounts:
+class SeenCounts:
     """How many documents of a job a viewer sees, and how far those are."""
 
     total: int
@@ -71,7 +71,7 @@ class CaseJob:
             return JobStatus.CANCELLED
         return JobStatus.PENDING if self.progress is None else JobStatus.PROCESSING
 
-    def as_counted(self, counts: VisibleCounts) -> CaseJob:
+    def as_counted(self, counts: SeenCounts) -> CaseJob:
         """The job as one of these documents alone: what it says of others is left out, in its status too."""
         progress = self.progress
         if progress is None:

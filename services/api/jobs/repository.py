@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Label, Row, Text, and_, bindparam, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.api.jobs.model import CaseJob, JobProgress, VisibleCounts
+from services.api.jobs.model import CaseJob, JobProgress, SeenCounts
 from shared.db import progress
 from shared.db.catalog import jobs
 from shared.db.prepared import Prepared
@@ -150,7 +150,7 @@ def as_seen(connection: Connection, job: CaseJob, sight: Sight) -> CaseJob:
     if not sight.hides or job.progress is None:
         return job
     row = _COUNTS.run(connection, {"number": str(job.process_number), "scope": job.scope}).one()
-    return job.as_counted(VisibleCounts(row.total, row.available, row.failed))
+    return job.as_counted(SeenCounts(row.total, row.available, row.failed))
 
 
 def _one(row: Row[*tuple[Any, ...]] | None) -> CaseJob | None:

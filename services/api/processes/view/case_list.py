@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from services.api.http import cursors
 from services.api.http.provided import provided
-from services.api.jobs.model import VisibleCounts, job_view
+from services.api.jobs.model import SeenCounts, job_view
 from services.api.jobs.repository import COLUMNS, job_of, prefixed
 from services.api.processes.view.views import process_links
 from shared.clock import rfc3339
@@ -152,7 +152,7 @@ def _status(hides: ColumnElement[bool], counts: Any) -> ColumnElement[str]:
 def _entry(row: Row[Any]) -> dict[str, Any]:
     job = job_of(row, "job_")
     if job is not None and row.hides:
-        job = job.as_counted(VisibleCounts(row.public_total, row.public_available, row.public_failed))
+        job = job.as_counted(SeenCounts(row.public_total, row.public_available, row.public_failed))
     return {
         "process_number": row.process_number,
         "first_requested_at": rfc3339(row.first_requested_at),

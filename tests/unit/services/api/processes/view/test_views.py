@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.api.jobs.model import CaseJob, JobProgress, VisibleCounts, job_view, percentage
+from services.api.jobs.model import CaseJob, JobProgress, SeenCounts, job_view, percentage
 from services.api.processes.view.views import (
     ShownDocuments,
     default_document_status,
@@ -49,13 +49,13 @@ def test_percentages_stay_within_bounds(total: int) -> None:
 @pytest.mark.parametrize(
     ("counts", "status"),
     [
-        (VisibleCounts(2, 2, 0), "completed"),
-        (VisibleCounts(2, 1, 1), "partial"),
-        (VisibleCounts(2, 0, 2), "failed"),
-        (VisibleCounts(0, 0, 0), "completed"),
+        (SeenCounts(2, 2, 0), "completed"),
+        (SeenCounts(2, 1, 1), "partial"),
+        (SeenCounts(2, 0, 2), "failed"),
+        (SeenCounts(0, 0, 0), "completed"),
     ],
 )
-def test_a_job_of_which_documents_are_left_out_is_told_by_the_others(counts: VisibleCounts, status: str) -> None:
+def test_a_job_of_which_documents_are_left_out_is_told_by_the_others(counts: SeenCounts, status: str) -> None:
     running = replace(JOB, progress=STARTED).as_counted(counts)
     view = job_view(running, 2)
     assert view["status"] == "processing" and view["total_documents"] == counts.total

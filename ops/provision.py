@@ -19,7 +19,7 @@ from shared.db.engine import make_engine
 from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics
 from shared.settings import DatabaseSettings, KafkaSettings, StorageSettings, load
-from shared.storage.store import ensure_bucket, ensure_parts_expire
+from shared.storage.bucket import ensure_bucket, ensure_parts_expire
 from shared.telemetry import configure_logging
 
 ROLES: Final = ("autos_api", "autos_downloader", "autos_status", "autos_notifier")

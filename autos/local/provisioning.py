@@ -54,7 +54,7 @@ def make_bucket(store: S3) -> None:
     from pydantic import SecretStr
 
     from shared.settings import StorageSettings
-    from shared.storage.store import ensure_bucket, ensure_parts_expire
+    from shared.storage.bucket import ensure_bucket, ensure_parts_expire
 
     settings = StorageSettings(
         s3_endpoint_url=store.endpoint,

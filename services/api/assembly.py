@@ -32,7 +32,7 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.http.dial import WebhookCaller
 from shared.http.guard import GuardPolicy, Resolver
-from shared.storage.presigning import make_links
+from shared.storage.links import make_links
 from shared.storage.sizes import ObjectSizes
 from shared.storage.store import make_store
 from sources.changes import TellsChanges

@@ -48,8 +48,8 @@ from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.outbox.metrics import OutboxMetrics
-from shared.outbox.relay import OutboxRelay
-from shared.storage.presigning import make_links
+from shared.outbox.relay import OutboxRelay, RelayLimits
+from shared.storage.links import make_links
 
 _LEASE_MARGIN: Final = 8.0
 """Seconds that a lease outlasts the time-out of a call: to render the body before it and to record it after."""
@@ -75,7 +75,7 @@ class Notifier:
             self.database.engine,
             delivery.outbox,
             self._producer,
-            gather_seconds=_GATHER_SECONDS,
+            RelayLimits(gather_seconds=_GATHER_SECONDS),
             metrics=OutboxMetrics(delivery.SCHEMA, registry),
         )
         metrics = NotifierMetrics(registry)

@@ -73,10 +73,10 @@ def failure_of(error: KafkaError) -> ProcessingError:
 
 
 class _Batch:
-    """Counts the delivery reports of one send; tells once, when all are in, the first failure or None."""
+    """Counts the delivery reports of one send; ``complete`` gets the first failure, or None, once all are in."""
 
-    def __init__(self, told: Callable[[ProcessingError | None], None]) -> None:
-        self._told = told
+    def __init__(self, complete: Callable[[ProcessingError | None], None]) -> None:
+        self._complete = complete
         self._lock = threading.Lock()
         # One for the sender itself, so that early reports cannot end a batch that is still being filled.
         self._open = 1
@@ -95,7 +95,7 @@ class _Batch:
             self._failure = self._failure or failure
             last = self._open == 0
         if last:
-            self._told(self._failure)
+            self._complete(self._failure)
 
 
 class Producer:
@@ -127,17 +127,17 @@ class Producer:
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[None] = loop.create_future()
 
-        def told(failure: ProcessingError | None) -> None:
+        def complete(failure: ProcessingError | None) -> None:
             with self._resolved_lock:
                 self._resolved.append((loop, acknowledged, failure))
 
-        batch = _Batch(told)
+        batch = _Batch(complete)
         failure: ProcessingError | None = None
         source = iter(records)
         try:
             while chunk := list(islice(source, _CHUNK)):
                 for record in chunk:
-                    # librdkafka tells nobody when there is room again.
+                    # librdkafka does not say when there is room again.
                     while not self._produce(record, batch):  # noqa: ASYNC110
                         await asyncio.sleep(_QUEUE_FULL_WAIT_SECONDS)
                 if len(chunk) == _CHUNK:
@@ -208,7 +208,7 @@ class Producer:
         except (ValueError, UnicodeError):
             return RecordRefused(KafkaError(KafkaError.TOPIC_EXCEPTION).name())
         if found is None:
-            return TopicAway(f"kafka: no word of {topic}")
+            return TopicAway(f"kafka: no answer about {topic}")
         return None if found.error is None else failure_of(found.error)
 
     def flush(self, timeout: float) -> bool:
@@ -218,7 +218,10 @@ class Producer:
     def close(self, timeout: float = 10.0) -> None:
         """Flush, then end the thread. What is not acknowledged by then is given up."""
         if not self.flush(timeout):
-            _log.warning("kafka producer closed with unacknowledged records", extra={"records": len(self._client)})
+            _log.warning(
+                "The Kafka producer is closed with unacknowledged records; what they follow from is repeated",
+                extra={"records": len(self._client)},
+            )
             self._client.purge()
         self._closing.set()
         self._thread.join(timeout=5.0)
@@ -265,16 +268,16 @@ class Producer:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], ProcessingError | None]]] = {}
         for loop, future, failure in resolved:
             by_loop.setdefault(loop, []).append((future, failure))
-        for loop, settled in by_loop.items():
+        for loop, results in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_settle, settled)
+                loop.call_soon_threadsafe(_resolve, results)
             except RuntimeError:
                 # The loop is closed: nobody waits any more.
                 continue
 
 
-def _settle(settled: list[tuple[asyncio.Future[None], ProcessingError | None]]) -> None:
-    for future, failure in settled:
+def _resolve(results: list[tuple[asyncio.Future[None], ProcessingError | None]]) -> None:
+    for future, failure in results:
         if future.done():
             continue
         if failure is None:

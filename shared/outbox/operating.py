@@ -87,13 +87,16 @@ def set_aside(connection: Connection, schema: str, seq: int | None = None) -> li
     )
     if seq is not None:
         statement = statement.where(table.c.seq == seq)
-    return [SetAside(schema, *row) for row in connection.execute(statement)]
+    return [
+        SetAside(schema, row.seq, row.set_aside_at, row.reason, row.aggregatetype, row.aggregateid, row.type, row.bytes)
+        for row in connection.execute(statement)
+    ]
 
 
 def replay(connection: Connection, schema: str, seqs: Sequence[int]) -> int:
     """Let the relay publish these again, as they are; how many there were. The caller commits.
 
-    The row keeps its place. Its job may have ended when it was set aside: that end stays what was told, and what the
+    The row keeps its place. Its job may have ended when it was set aside: that end stays, and what the
     event brings now counts for the case's documents.
     """
     table = OUTBOXES[schema]

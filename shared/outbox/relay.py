@@ -1,4 +1,4 @@
-"""The relay: one thread a service that publishes its outbox in order and marks rows after the broker's word.
+"""The relay: one thread a service that publishes its outbox in order and marks what the broker has acknowledged.
 
 Only one relay of a schema works at a time, whatever the number of replicas: it holds a session advisory lock on
 the connection that it reads with, so a relay that dies or loses its connection loses the lock with it. A crash
@@ -14,6 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,15 +36,32 @@ _PURGE_EVERY: Final = timedelta(minutes=10)
 _MEASURE_EVERY_SECONDS: Final = 5.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class RelayLimits:
+    """The numbers of one relay. Times are in seconds unless they are a timedelta."""
+
+    batch_size: int = 500
+    """Rows that are published together at most."""
+    poll_seconds: float = 1.0
+    """Between two looks at the outbox when no notification comes: one can be lost."""
+    gather_seconds: float = 0.0
+    """The least time between two looks that are not full. Under load many rows share a round trip, and the first
+    after a pause goes at once."""
+    send_timeout: float = 30.0
+    """How long the broker may take to acknowledge a batch."""
+    keep: timedelta = timedelta(days=2)
+    """How long published rows stay."""
+    patience_seconds: float = PATIENCE_SECONDS
+    """After this long a missing topic that is none of ours is given up (publishing.py)."""
+    look_seconds: float = LOOK_EVERY_SECONDS
+    """Between two looks at a topic that is away."""
+
+
 class OutboxRelay:
     """Publishes the rows of one outbox table.
 
-    ``poll_seconds`` is the fallback when a notification is lost; ``gather_seconds`` is the least time between two
-    looks that are not full, so that under load many rows share a round trip, while the first after a pause goes at
-    once; ``keep`` is how long published rows stay;
-    ``on_set_aside`` makes the events that follow from a row that is set aside; ``on_unusable`` is called when the
-    producer can never send again, and ends the process unless given. ``patience_seconds`` and
-    ``look_seconds`` are about topics that are away, see Publishing.
+    ``on_set_aside`` makes the events that follow from a row that is set aside; ``on_published`` gets the number of rows
+    of each batch; ``on_unusable`` is called when the producer can never send again, and ends the process unless given.
     """
 
     def __init__(
@@ -51,32 +69,30 @@ class OutboxRelay:
         engine: Engine,
         outbox: Table,
         publisher: Publisher,
+        limits: RelayLimits | None = None,
         *,
-        batch_size: int = 500,
-        poll_seconds: float = 1.0,
-        gather_seconds: float = 0.0,
-        send_timeout: float = 30.0,
-        keep: timedelta = timedelta(days=2),
         clock: Clock = utc_now,
         metrics: OutboxMetrics | None = None,
         on_published: Callable[[int], None] | None = None,
         on_set_aside: Callable[[OutboxRow, str], Sequence[OutgoingRecord]] | None = None,
         on_unusable: Callable[[], None] | None = None,
-        patience_seconds: float = PATIENCE_SECONDS,
-        look_seconds: float = LOOK_EVERY_SECONDS,
     ) -> None:
+        limits = limits or RelayLimits()
         self._engine = engine
         self._outbox = outbox
         self._rows = OutboxRows(outbox)
         self._publishing = Publishing(
-            publisher, send_timeout=send_timeout, patience_seconds=patience_seconds, look_seconds=look_seconds
+            publisher,
+            send_timeout=limits.send_timeout,
+            patience_seconds=limits.patience_seconds,
+            look_seconds=limits.look_seconds,
         )
         self._metrics = metrics
-        self._batch_size = batch_size
-        self._poll_seconds = poll_seconds
-        self._gather_seconds = gather_seconds
-        self._send_timeout = send_timeout
-        self._keep = keep
+        self._batch_size = limits.batch_size
+        self._poll_seconds = limits.poll_seconds
+        self._gather_seconds = limits.gather_seconds
+        self._send_timeout = limits.send_timeout
+        self._keep = limits.keep
         self._clock = clock
         self._on_published = on_published
         self._on_set_aside = on_set_aside
@@ -117,14 +133,17 @@ class OutboxRelay:
                     self._hold(connection)
                 complained = False
             except ProducerFailed:
-                _log.error("outbox relay's producer is unusable", extra={"schema": self._outbox.schema})
+                _log.error(
+                    "The outbox relay's producer is unusable, the process ends and starts again",
+                    extra={"schema": self._outbox.schema},
+                )
                 self._on_unusable()
                 return
             # The edge of a thread: whatever it is, the rows stay and the relay tries again.
             except Exception as error:  # noqa: BLE001
                 if not complained:
                     _log.warning(
-                        "outbox relay interrupted, trying again",
+                        "The outbox relay is interrupted and tries again",
                         extra={"schema": self._outbox.schema, "error": type(error).__name__},
                     )
                 complained = True
@@ -189,8 +208,8 @@ class OutboxRelay:
             follow = self._on_set_aside(row, reason) if self._on_set_aside is not None else ()
         # What follows is made of the row, which may hold anything; that it is set aside must be kept all the same.
         except Exception as error:  # noqa: BLE001
-            said = {"schema": self._outbox.schema, "seq": row.seq, "error": type(error).__name__}
-            _log.warning("No end can be made for what waits for an event set aside", extra=said)
+            fields = {"schema": self._outbox.schema, "seq": row.seq, "error": type(error).__name__}
+            _log.warning("No end can be made for what waits for an event set aside", extra=fields)
             return
         write(connection, self._outbox, follow, now=now)
 

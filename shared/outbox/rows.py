@@ -89,7 +89,10 @@ class OutboxRows:
     def read(self, connection: Connection, most: int, held: Collection[str]) -> list[OutboxRow]:
         """The oldest rows that wait, at most ``most``, but not those of the topics ``held``."""
         parameters = {"most": most, "held": list(held), "largest": LARGEST_PAYLOAD, "bytes": BATCH_BYTES}
-        return [OutboxRow(*row) for row in connection.exec_driver_sql(self._read, parameters)]
+        return [
+            OutboxRow(row.seq, row.aggregatetype, row.aggregateid, row.type, row.payload, row.headers)
+            for row in connection.exec_driver_sql(self._read, parameters)
+        ]
 
     def mark_published(self, connection: Connection, seqs: Sequence[int], now: datetime) -> None:
         """The broker has these."""

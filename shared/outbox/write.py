@@ -1,4 +1,4 @@
-"""Put events into a schema's outbox, in the transaction of the change that they tell about."""
+"""Put events into a schema's outbox, in the transaction of the change that they are about."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient
 
 from shared.events import topics
 from shared.kafka.config import common_config
-from tests.integration.downloader.bench import Bench
 from tests.integration.downloader.fixtures import bench, pdpj, simulator
+from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 __all__ = ["bench", "pdpj", "simulator"]
@@ -29,18 +29,18 @@ COMMIT_WINDOW = timedelta(seconds=1.5)
 """Offsets are committed every half second; on a busy machine the answer and the kill take their time."""
 
 
-def available(bench: Bench, job: str) -> list[dict[str, Any]]:
+def available(bench: Workers, job: str) -> list[dict[str, Any]]:
     return bench.told(job, "document.available")
 
 
-def at_risk(bench: Bench, job: str) -> int:
+def at_risk(bench: Workers, job: str) -> int:
     """How many documents may be asked for again after a kill now: in flight, or done since about the last commit."""
     moments = sorted(datetime.fromisoformat(event["at"]) for event in available(bench, job))
     return IN_FLIGHT + sum(moment > moments[-1] - COMMIT_WINDOW for moment in moments)
 
 
 @pytest.mark.timeout(180)
-async def test_kill_in_the_middle_of_a_case_loses_nothing_and_repeats_little(bench: Bench) -> None:
+async def test_kill_in_the_middle_of_a_case_loses_nothing_and_repeats_little(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=DOCUMENTS, size=5_000, latency=0.01)
     job = await bench.ask(number)
@@ -68,7 +68,7 @@ async def test_kill_in_the_middle_of_a_case_loses_nothing_and_repeats_little(ben
 
 
 @pytest.mark.timeout(180)
-async def test_the_other_worker_takes_over_within_15_seconds(bench: Bench) -> None:
+async def test_the_other_worker_takes_over_within_15_seconds(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=DOCUMENTS, size=5_000, latency=0.05)
     with bench.process("1") as one, bench.process("2"):
@@ -82,7 +82,7 @@ async def test_the_other_worker_takes_over_within_15_seconds(bench: Bench) -> No
     bench.check_stored(number, job)
 
 
-def members(bench: Bench) -> list[set[tuple[str, int]]]:
+def members(bench: Workers) -> list[set[tuple[str, int]]]:
     """The partitions of each member of the fetchers' group."""
     admin = AdminClient(common_config(bench.servers.bootstrap_servers))
     group = f"{bench.prefix}.fetcher"
@@ -94,7 +94,7 @@ def members(bench: Bench) -> list[set[tuple[str, int]]]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("moment", ["case read", "half written", "committed"])
-async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(bench: Bench, moment: str) -> None:
+async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(bench: Workers, moment: str) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=3_000, size=10)
     written = Uncommitted(bench)
@@ -123,7 +123,7 @@ async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(ben
     assert len(bench.told(job, "job.planned")) == 1
 
 
-def requested(bench: Bench, job: str) -> Counter[str]:
+def requested(bench: Workers, job: str) -> Counter[str]:
     """How often each document was requested, as a read-committed reader sees it (retries left out)."""
     found = (each.value for each in bench.listen() if each.topic == topics.DOCUMENT_REQUESTED)
     return Counter(value["document_id"] for value in found if value["job_id"] == job)
@@ -132,7 +132,7 @@ def requested(bench: Bench, job: str) -> Counter[str]:
 class Uncommitted:
     """Sees records of open transactions too."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Workers) -> None:
         self._consumer = confluent_kafka.Consumer(
             {
                 **common_config(bench.servers.bootstrap_servers),

@@ -15,7 +15,7 @@ from ops.provision import KEYS_ROLE, ROLES, let_roles_log_in
 from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics
 from shared.settings import StorageSettings
-from shared.storage.store import ensure_bucket, ensure_parts_expire
+from shared.storage.bucket import ensure_bucket, ensure_parts_expire
 from tests.support import Servers, wait_until
 
 _PASSWORD = "test-only"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
+from shared.concurrency.batcher import Batcher
 from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.producer import Producer
@@ -14,6 +16,8 @@ from shared.records import OutgoingRecord
 GATHER_SECONDS: Final = 0.1
 """How long an event about a document waits for others. A request to the broker and a transaction of the projection
 cost more than an event, and few clients see that a document is under way for less than this."""
+
+_AT_ONCE: Final = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -27,39 +31,34 @@ class StartEvents:
 
     def __init__(self, producer: Producer, *, gather_seconds: float = GATHER_SECONDS) -> None:
         self._producer = producer
-        self._gather_seconds = gather_seconds
-        self._pending: dict[tuple[str, str], OutgoingRecord] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._batcher = Batcher(self._send, most=_AT_ONCE, wait=gather_seconds)
+        self._pending: dict[tuple[str, str], tuple[OutgoingRecord, asyncio.Future[None]]] = {}
 
     def send_soon(self, request: DocumentRequested, record: OutgoingRecord) -> None:
         """Send ``record``, the start of what was requested, with others."""
-        self._pending[_key(request)] = record
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._gather_seconds, self._send_pending)
+        key = _key(request)
+        sent = self._batcher.add(record)
+        self._pending[key] = (record, sent)
+        sent.add_done_callback(lambda done: self._forget(key, done))
 
     def take(self, request: DocumentRequested) -> list[OutgoingRecord]:
         """The start, when it was not sent yet: the caller sends it before the document's end."""
-        record = self._pending.pop(_key(request), None)
-        return [] if record is None else [record]
+        record, sent = self._pending.get(_key(request), (None, None))
+        if record is None or sent is None or not self._batcher.withdraw(sent):
+            return []
+        del self._pending[_key(request)]
+        return [record]
 
     async def flush(self) -> None:
         """Send what is pending, and wait until all is sent."""
-        self._send_pending()
-        while self._sending:
-            await asyncio.wait(list(self._sending))
+        await self._batcher.flush()
 
-    def _send_pending(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        records, self._pending = list(self._pending.values()), {}
-        if records:
-            task = asyncio.get_running_loop().create_task(self._send(records))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+    def _forget(self, key: tuple[str, str], sent: asyncio.Future[None]) -> None:
+        pending = self._pending.get(key)
+        if pending is not None and pending[1] is sent:
+            del self._pending[key]
 
-    async def _send(self, records: list[OutgoingRecord]) -> None:
+    async def _send(self, records: Sequence[OutgoingRecord]) -> list[None]:
         try:
             await self._producer.send(records)
         except ProcessingError as error:
@@ -67,6 +66,7 @@ class StartEvents:
                 "The starts of documents could not be sent; their ends follow",
                 extra={"count": len(records), "error": type(error).__name__},
             )
+        return [None] * len(records)
 
 
 def _key(request: DocumentRequested) -> tuple[str, str]:

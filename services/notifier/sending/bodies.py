@@ -20,7 +20,8 @@ from shared.clock import Clock
 from shared.domain.statuses import DocumentStatus
 from shared.domain.views import document_view, documents_url, duplicates
 from shared.http.disposition import content_disposition
-from shared.storage.store import LINK_SECONDS, object_key
+from shared.storage.links import LINK_SECONDS
+from shared.storage.store import object_key
 
 _log = logging.getLogger(__name__)
 

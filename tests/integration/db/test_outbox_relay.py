@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from shared.kafka.config import consumer_config
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused, TopicAway
 from shared.outbox import operating
 from shared.outbox.metrics import OutboxMetrics
-from shared.outbox.relay import OutboxRelay
+from shared.outbox.relay import OutboxRelay, RelayLimits
 from shared.outbox.rows import LARGEST_PAYLOAD, OutboxRow, OutboxRows, Waiting
 from shared.outbox.write import write
 from shared.records import OutgoingRecord, TopicSpec
@@ -79,6 +80,7 @@ def engine(database: FreshDatabase) -> Iterator[Engine]:
 
 
 Start = Callable[..., OutboxRelay]
+_LIMITS = {field.name for field in fields(RelayLimits)}
 
 
 @pytest.fixture
@@ -87,7 +89,8 @@ def start(engine: Engine) -> Iterator[Start]:
     with ExitStack() as running:
 
         def started(publisher: Any, *, of: Engine = engine, **options: Any) -> OutboxRelay:
-            relay = OutboxRelay(of, outbox, publisher, **{"poll_seconds": 0.05, **options})
+            numbers = {name: options.pop(name) for name in _LIMITS & options.keys()}
+            relay = OutboxRelay(of, outbox, publisher, RelayLimits(**{"poll_seconds": 0.05, **numbers}), **options)
             relay.start()
             running.callback(relay.stop)
             return relay
@@ -234,7 +237,7 @@ def test_a_relay_that_lost_its_connection_is_replaced_and_nothing_is_lost(
 
 def test_stop_publishes_what_is_committed(engine: Engine) -> None:
     recorder = Recorder()
-    relay = OutboxRelay(engine, outbox, recorder, poll_seconds=60.0)
+    relay = OutboxRelay(engine, outbox, recorder, RelayLimits(poll_seconds=60.0))
     relay.start()
     put(engine, "first")
     wait_until(lambda: recorder.values == ["first"])

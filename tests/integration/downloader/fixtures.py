@@ -10,7 +10,7 @@ import pytest
 from autos.local.pdpj.control import SimulatorControl
 from autos.local.pdpj.process import running_simulator
 from shared.domain.cnj import ProcessNumber
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import Servers
 
 
@@ -31,8 +31,8 @@ def pdpj(simulator: SimulatorControl) -> Iterator[SimulatorControl]:
 @pytest.fixture
 async def bench(
     servers: Servers, pdpj: SimulatorControl, process_number: Callable[[], ProcessNumber], tmp_path: Path
-) -> AsyncIterator[Bench]:
-    made = Bench(servers, pdpj, process_number, tmp_path)
+) -> AsyncIterator[Workers]:
+    made = Workers(servers, pdpj, process_number, tmp_path)
     try:
         await made.open()
         yield made

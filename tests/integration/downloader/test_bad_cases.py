@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from autos.local.pdpj.control import Failure, FailureKind
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 KINDS = (FailureKind.TIMEOUT_504, FailureKind.RESET, FailureKind.HANG, FailureKind.MALFORMED_LENGTHS)
 
 
-async def ask_for_bad_cases(bench: Bench, *kinds: FailureKind, documents: int) -> dict[str, FailureKind]:
+async def ask_for_bad_cases(bench: Workers, *kinds: FailureKind, documents: int) -> dict[str, FailureKind]:
     jobs = {}
     for kind in kinds:
         number = bench.fresh_number()
@@ -18,7 +18,7 @@ async def ask_for_bad_cases(bench: Bench, *kinds: FailureKind, documents: int) -
     return jobs
 
 
-async def test_a_healthy_case_beside_bad_ones_is_not_delayed_and_these_end_failed(bench: Bench) -> None:
+async def test_a_healthy_case_beside_bad_ones_is_not_delayed_and_these_end_failed(bench: Workers) -> None:
     async with bench.worker(pdpj_read_timeout=0.5, download_retry_delays=(0.1,)):
         jobs = await ask_for_bad_cases(bench, *KINDS, *KINDS, documents=6)
         await wait_until_async(lambda: len(bench.pdpj.metrics().by_failure) == len(KINDS), 20)
@@ -30,7 +30,7 @@ async def test_a_healthy_case_beside_bad_ones_is_not_delayed_and_these_end_faile
             assert set((await bench.ended(job, timeout=60)).values()) == {code}
 
 
-async def test_bad_cases_alone_end_failed_too(bench: Bench) -> None:
+async def test_bad_cases_alone_end_failed_too(bench: Workers) -> None:
     async with bench.worker(download_retry_delays=()):
         kinds = (FailureKind.UNAVAILABLE_503,) * 4
         for job in await ask_for_bad_cases(bench, *kinds, documents=5):
@@ -38,7 +38,7 @@ async def test_bad_cases_alone_end_failed_too(bench: Bench) -> None:
         assert bench.sample("autos_downloader_breaker_state") == 0
 
 
-async def test_a_cancelled_case_leaves_the_line_at_the_gate(bench: Bench) -> None:
+async def test_a_cancelled_case_leaves_the_line_at_the_gate(bench: Workers) -> None:
     async with bench.worker():
         kinds = (FailureKind.HANG,) * 8
         jobs = await ask_for_bad_cases(bench, *kinds, documents=10)

@@ -14,24 +14,24 @@ from autos.local.pdpj.control import Failure, FailureKind
 from ops.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
 from shared.events import topics
 from shared.records import OutgoingRecord
-from tests.integration.downloader.bench import Bench, Heard
+from tests.integration.downloader.workers import Heard, Workers
 from tests.support import wait_until_async
 
 
-async def dead_record(bench: Bench) -> Heard:
+async def dead_record(bench: Workers) -> Heard:
     """The first record that this test sees in document.dead."""
     found = await wait_until_async(lambda: [e for e in bench.listen() if e.topic == topics.DOCUMENT_DEAD], 10)
     return found[0]
 
 
-async def letter_of(bench: Bench, heard: Heard) -> DeadLetter:
+async def letter_of(bench: Workers, heard: Heard) -> DeadLetter:
     """The dead letter of a record."""
     letters = await asyncio.to_thread(lambda: list(read_dead(bench.servers.bootstrap_servers, topics.DOCUMENT_DEAD)))
     (letter,) = [each for each in letters if each.record.headers == heard.headers]
     return letter
 
 
-async def test_a_dead_document_is_read_and_a_replay_brings_it(bench: Bench) -> None:
+async def test_a_dead_document_is_read_and_a_replay_brings_it(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=2, failures=[Failure(kind=FailureKind.NOT_FOUND_404, document=0, times=1)])
     failing = bench.pdpj.case(number).documents[0].document_id
@@ -48,7 +48,7 @@ async def test_a_dead_document_is_read_and_a_replay_brings_it(bench: Bench) -> N
     bench.check_stored(number, job)
 
 
-async def test_a_poison_record_is_read_with_its_reason_and_not_replayed(bench: Bench) -> None:
+async def test_a_poison_record_is_read_with_its_reason_and_not_replayed(bench: Workers) -> None:
     poison = OutgoingRecord(topics.DOCUMENT_REQUESTED, b"k", b"[", {"ce_type": b"autos.nonsense"})
     async with bench.worker():
         await bench.produce(poison)
@@ -59,7 +59,7 @@ async def test_a_poison_record_is_read_with_its_reason_and_not_replayed(bench: B
 
 
 async def test_the_letters_of_every_dead_topic_and_of_the_projection_are_listed_at_once(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = bench.fresh_number()
     monkeypatch.setenv("AUTOS_KAFKA_BOOTSTRAP_SERVERS", bench.servers.bootstrap_servers)

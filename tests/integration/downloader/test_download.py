@@ -5,12 +5,12 @@ from __future__ import annotations
 from autos.local.pdpj.control import ExplicitDocument, Failure, FailureKind, TokenSetting
 from shared.events import topics
 from shared.records import OutgoingRecord
-from tests.integration.downloader.bench import Bench, Heard
+from tests.integration.downloader.workers import Heard, Workers
 from tests.integration.notifier.world import always, receiving
 from tests.support import wait_until_async
 
 
-async def test_every_document_of_a_case_is_stored_with_the_right_sha256(bench: Bench) -> None:
+async def test_every_document_of_a_case_is_stored_with_the_right_sha256(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=12)
     async with bench.worker():
@@ -31,7 +31,7 @@ async def test_every_document_of_a_case_is_stored_with_the_right_sha256(bench: B
     assert counters.max_in_flight <= 5
 
 
-async def test_an_empty_case_is_planned_with_nothing(bench: Bench) -> None:
+async def test_an_empty_case_is_planned_with_nothing(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=0)
     async with bench.worker():
@@ -39,7 +39,9 @@ async def test_an_empty_case_is_planned_with_nothing(bench: Bench) -> None:
         assert await bench.ended(job) == {}
 
 
-async def test_a_document_that_fails_twice_and_heals_is_available_at_the_third_attempt(bench: Bench) -> None:
+async def test_a_document_that_fails_twice_and_heals_is_available_at_the_third_attempt(
+    bench: Workers,
+) -> None:
     number = bench.fresh_number()
     failing = Failure(kind=FailureKind.ERROR_500, document=1, times=2)
     bench.pdpj.put_case(number, documents=3, failures=[failing])
@@ -51,7 +53,7 @@ async def test_a_document_that_fails_twice_and_heals_is_available_at_the_third_a
     assert attempts == [1, 1, 3]
 
 
-async def test_a_document_that_always_fails_ends_failed_and_dead_after_its_attempts(bench: Bench) -> None:
+async def test_a_document_that_always_fails_ends_failed_and_dead_after_its_attempts(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=3, failures=[Failure(kind=FailureKind.ERROR_500, document=0)])
     failing = bench.pdpj.case(number).documents[0].document_id
@@ -69,7 +71,7 @@ async def test_a_document_that_always_fails_ends_failed_and_dead_after_its_attem
     assert bench.pdpj.case_metrics(number).document_requests[failing] == 4
 
 
-async def test_permanent_failures_are_tried_once_and_a_page_again(bench: Bench) -> None:
+async def test_permanent_failures_are_tried_once_and_a_page_again(bench: Workers) -> None:
     number = bench.fresh_number()
     kinds = [FailureKind.SPA_SHELL, FailureKind.NOT_FOUND_404, FailureKind.NO_ACCESS_403]
     failures = [Failure(kind=kind, document=index) for index, kind in enumerate(kinds)]
@@ -84,7 +86,7 @@ async def test_permanent_failures_are_tried_once_and_a_page_again(bench: Bench) 
     bench.check_stored(number, job, but=failing)
 
 
-async def test_a_short_and_an_empty_body_are_never_stored(bench: Bench) -> None:
+async def test_a_short_and_an_empty_body_are_never_stored(bench: Workers) -> None:
     number = bench.fresh_number()
     failures = [
         Failure(kind=FailureKind.SHORT_BODY, document=0, times=1),
@@ -99,7 +101,9 @@ async def test_a_short_and_an_empty_body_are_never_stored(bench: Bench) -> None:
     bench.check_stored(number, job, but=[empty])
 
 
-async def test_documents_larger_than_memory_allows_go_over_the_disk_whole_or_in_parts(bench: Bench) -> None:
+async def test_documents_larger_than_memory_allows_go_over_the_disk_whole_or_in_parts(
+    bench: Workers,
+) -> None:
     number = bench.fresh_number()
     sizes = (1, 1_048_575, 1_048_576, 3_000_000, 8_388_608, 20_000_000)
     bench.pdpj.put_case(number, documents=[ExplicitDocument(size=size) for size in sizes])
@@ -109,7 +113,7 @@ async def test_documents_larger_than_memory_allows_go_over_the_disk_whole_or_in_
     bench.check_stored(number, job)
 
 
-async def test_an_outage_costs_no_attempt(bench: Bench) -> None:
+async def test_an_outage_costs_no_attempt(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=120, size=2_000, latency=0.1)
     async with bench.worker():
@@ -124,7 +128,7 @@ async def test_an_outage_costs_no_attempt(bench: Bench) -> None:
     assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
 
 
-async def test_a_poison_record_goes_to_the_dead_topic_and_the_rest_goes_on(bench: Bench) -> None:
+async def test_a_poison_record_goes_to_the_dead_topic_and_the_rest_goes_on(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=1)
     headers = {"ce_type": b"autos.document.requested", "ce_id": b"x"}
@@ -141,7 +145,7 @@ async def test_a_poison_record_goes_to_the_dead_topic_and_the_rest_goes_on(bench
     assert dead[topics.PROCESS_DEAD].headers["autos_error"] == b"wrong_schema"
 
 
-async def test_the_metrics_tell_what_happens(bench: Bench) -> None:
+async def test_the_metrics_tell_what_happens(bench: Workers) -> None:
     number = bench.fresh_number()
     failing = Failure(kind=FailureKind.ERROR_500, document=0, times=1)
     bench.pdpj.put_case(number, documents=6, size=2_000, latency=0.05, failures=[failing])
@@ -170,7 +174,7 @@ async def test_the_metrics_tell_what_happens(bench: Bench) -> None:
         await wait_until_async(lambda: bench.sample("autos_downloader_breaker_state") == 0, 30)
 
 
-async def test_refused_credentials_are_told_and_lock_nothing_and_cost_no_attempt(bench: Bench) -> None:
+async def test_refused_credentials_are_told_and_lock_nothing_and_cost_no_attempt(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=2)
     bench.pdpj.configure_tokens(TokenSetting(client_secret="another", lock_after=3))
@@ -195,7 +199,7 @@ async def test_refused_credentials_are_told_and_lock_nothing_and_cost_no_attempt
     assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
 
 
-def dead_letters(bench: Bench) -> dict[str, Heard] | None:
+def dead_letters(bench: Workers) -> dict[str, Heard] | None:
     """One of each dead topic, when both are there."""
     found = {each.topic: each for each in bench.listen() if "autos_error" in each.headers}
     return found if len(found) == 2 else None

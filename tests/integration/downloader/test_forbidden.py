@@ -11,7 +11,7 @@ from services.downloader.source_share.forbidden_watch import ForbiddenWatch
 from shared.db import source_forbidden
 from shared.db.engine import Database
 from sources.errors import SourceForbidden
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import Servers
 
 
@@ -35,7 +35,7 @@ class Member:
 
 
 @pytest.fixture
-async def database(servers: Servers, bench: Bench) -> AsyncIterator[Database]:
+async def database(servers: Servers, bench: Workers) -> AsyncIterator[Database]:
     await bench.sql("DELETE FROM source.workers")
     await bench.sql("INSERT INTO source.workers (worker_id) VALUES ('one'), ('two')")
     database = Database.connect(servers.role_urls["downloader"], application_name="test", pool_size=2)
@@ -60,7 +60,7 @@ async def test_the_api_sees_it_until_the_source_answers_anybody(servers: Servers
     await asyncio.to_thread(api.close)
 
 
-async def test_one_case_and_a_dead_worker_say_nothing(database: Database, bench: Bench) -> None:
+async def test_one_case_and_a_dead_worker_say_nothing(database: Database, bench: Workers) -> None:
     one, two = Member("one", database), Member("two", database)
     for _ in range(3):
         one.watch.heard("a", SourceForbidden())

@@ -19,7 +19,7 @@ from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import encode
 from shared.records import OutgoingRecord
 from shared.storage.store import object_key
-from tests.integration.downloader.bench import Bench, Heard
+from tests.integration.downloader.workers import Heard, Workers
 from tests.support import wait_until_async
 
 NEVER = utc_now() + timedelta(days=300)
@@ -33,7 +33,7 @@ def forged(topic: str = topics.DOCUMENT_REQUESTED, **fields: Any) -> OutgoingRec
     return OutgoingRecord(topic, b"k", orjson.dumps(named), headers)
 
 
-async def dead(bench: Bench, topic: str, count: int = 1) -> list[Heard]:
+async def dead(bench: Workers, topic: str, count: int = 1) -> list[Heard]:
     def found() -> list[Heard] | None:
         heard = [each for each in bench.listen() if each.topic == topic]
         return heard if len(heard) >= count else None
@@ -41,7 +41,7 @@ async def dead(bench: Bench, topic: str, count: int = 1) -> list[Heard]:
     return await wait_until_async(found, 20) or []
 
 
-async def test_a_forged_request_overwrites_nothing_and_fetches_from_nowhere_else(bench: Bench) -> None:
+async def test_a_forged_request_overwrites_nothing_and_fetches_from_nowhere_else(bench: Workers) -> None:
     victim, attacker = bench.fresh_number(), bench.fresh_number()
     bench.pdpj.put_case(victim, documents=1)
     bench.pdpj.put_case(attacker, documents=1)
@@ -70,7 +70,9 @@ async def test_a_forged_request_overwrites_nothing_and_fetches_from_nowhere_else
     assert bench.told(first, "document.failed") == bench.told(second, "document.failed") == []
 
 
-async def test_a_record_that_cannot_be_read_ends_the_document_or_the_job_that_it_names(bench: Bench) -> None:
+async def test_a_record_that_cannot_be_read_ends_the_document_or_the_job_that_it_names(
+    bench: Workers,
+) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=2)
     (document, _) = bench.pdpj.case(number).documents
@@ -110,7 +112,7 @@ async def test_a_record_that_cannot_be_read_ends_the_document_or_the_job_that_it
 
 
 async def test_an_exception_that_nobody_expected_in_the_planner_ends_the_job(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number, other = bench.fresh_number(), bench.fresh_number()
     bench.pdpj.put_case(number, documents=1)
@@ -131,7 +133,7 @@ async def test_an_exception_that_nobody_expected_in_the_planner_ends_the_job(
     assert letter.headers["autos_error"] == b"handler_error"
 
 
-async def test_times_that_no_tier_can_mean_keep_no_document_from_its_next_attempt(bench: Bench) -> None:
+async def test_times_that_no_tier_can_mean_keep_no_document_from_its_next_attempt(bench: Workers) -> None:
     number = bench.fresh_number()
     failures = [Failure(kind=FailureKind.ERROR_500, document=0, times=1)]
     bench.pdpj.put_case(number, documents=2, failures=failures)

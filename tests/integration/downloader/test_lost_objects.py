@@ -16,11 +16,11 @@ from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import encode
 from shared.storage.sizes import ObjectSizes, ObjectStoreAway
 from shared.storage.store import make_store, object_key
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 
-async def know(bench: Bench, job: str) -> None:
+async def know(bench: Workers, job: str) -> None:
     """As the projection has it once the job has ended."""
     for told in bench.told(job, "document.available"):
         await bench.sql(
@@ -36,7 +36,7 @@ async def know(bench: Bench, job: str) -> None:
         )
 
 
-async def downloaded(bench: Bench, documents: int, **case: Any) -> tuple[Any, list[str], str]:
+async def downloaded(bench: Workers, documents: int, **case: Any) -> tuple[Any, list[str], str]:
     """A case that is downloaded and known so; nothing has been counted since. Inside of a worker."""
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=documents, **case)
@@ -47,7 +47,7 @@ async def downloaded(bench: Bench, documents: int, **case: Any) -> tuple[Any, li
     return number, [document.document_id for document in bench.pdpj.case(number).documents], job
 
 
-def check_whole(bench: Bench, number: Any, *jobs: str) -> None:
+def check_whole(bench: Workers, number: Any, *jobs: str) -> None:
     """Where the jobs said last that a document is, it is: whole, and what the source has."""
     last = {told["document_id"]: told for job in jobs for told in bench.told(job, "document.available")}
     for document in bench.pdpj.case(number).documents:
@@ -55,7 +55,7 @@ def check_whole(bench: Bench, number: Any, *jobs: str) -> None:
         assert hashlib.sha256(content).hexdigest() == document.sha256 == last[document.document_id]["sha256"]
 
 
-async def test_what_is_gone_or_cut_is_fetched_again_when_a_job_looks(bench: Bench) -> None:
+async def test_what_is_gone_or_cut_is_fetched_again_when_a_job_looks(bench: Workers) -> None:
     async with bench.worker():
         number, (gone, cut, *kept), first = await downloaded(bench, 5, size=900)
         bench.spoil(object_key(number, gone))
@@ -77,7 +77,7 @@ async def test_what_is_gone_or_cut_is_fetched_again_when_a_job_looks(bench: Benc
         check_whole(bench, number, first, looking, single)
 
 
-async def test_a_whole_case_that_is_gone_comes_back_in_windows(bench: Bench) -> None:
+async def test_a_whole_case_that_is_gone_comes_back_in_windows(bench: Workers) -> None:
     async with bench.worker(download_window=4):
         number, ids, first = await downloaded(bench, 14, size=2000)
         for document in ids:
@@ -88,7 +88,7 @@ async def test_a_whole_case_that_is_gone_comes_back_in_windows(bench: Bench) -> 
     check_whole(bench, number, first, job)
 
 
-async def test_a_redelivered_request_does_not_believe_what_is_recorded(bench: Bench) -> None:
+async def test_a_redelivered_request_does_not_believe_what_is_recorded(bench: Workers) -> None:
     async with bench.worker():
         number, (gone, _), first = await downloaded(bench, 2, size=200)
         bench.spoil(object_key(number, gone))
@@ -97,7 +97,7 @@ async def test_a_redelivered_request_does_not_believe_what_is_recorded(bench: Be
     check_whole(bench, number, first)
 
 
-async def test_what_is_gone_and_not_given_any_more_is_told_as_lost(bench: Bench) -> None:
+async def test_what_is_gone_and_not_given_any_more_is_told_as_lost(bench: Workers) -> None:
     async with bench.worker():
         number, (gone, _), _first = await downloaded(bench, 2, size=200)
         bench.spoil(object_key(number, gone))
@@ -110,7 +110,7 @@ async def test_what_is_gone_and_not_given_any_more_is_told_as_lost(bench: Bench)
     assert failed["lost"] is True
 
 
-async def test_what_is_found_wrong_is_fetched_for_a_cancelled_job_too(bench: Bench) -> None:
+async def test_what_is_found_wrong_is_fetched_for_a_cancelled_job_too(bench: Workers) -> None:
     async with bench.worker():
         number, (wrong, _), first = await downloaded(bench, 2, size=200)
         bench.spoil(object_key(number, wrong), b"x" * bench.pdpj.case(number).documents[0].size)
@@ -120,7 +120,7 @@ async def test_what_is_found_wrong_is_fetched_for_a_cancelled_job_too(bench: Ben
     check_whole(bench, number, first)
 
 
-async def ask_one(bench: Bench, number: str, document_id: str, job: str, **fields: Any) -> None:
+async def ask_one(bench: Workers, number: str, document_id: str, job: str, **fields: Any) -> None:
     request = DocumentRequested(
         job_id=job,
         process_number=number,
@@ -135,7 +135,7 @@ async def ask_one(bench: Bench, number: str, document_id: str, job: str, **field
     )
 
 
-async def test_only_the_stores_own_answer_says_that_an_object_is_missing(bench: Bench) -> None:
+async def test_only_the_stores_own_answer_says_that_an_object_is_missing(bench: Workers) -> None:
     number, document = bench.fresh_number(), str(uuid.uuid4())
     assert await sizes(bench.settings()).one(object_key(number, document)) is None
     assert await sizes(bench.settings()).of_case(number) == {}

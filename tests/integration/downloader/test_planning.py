@@ -14,14 +14,14 @@ from shared.domain.cnj import ProcessNumber
 from shared.events import topics
 from shared.records import OutgoingRecord
 from shared.storage.store import object_key
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 LARGE = 10_000
 LARGE_SECONDS = 10.0
 
 
-async def put_available(bench: Bench, number: str, document_id: str, size: int = 7, key: str = "k") -> None:
+async def put_available(bench: Workers, number: str, document_id: str, size: int = 7, key: str = "k") -> None:
     """As the projection would have it."""
     await bench.sql(
         "INSERT INTO progress.documents (process_number, document_id, job_id, status, object_key, sha256, size,"
@@ -34,7 +34,7 @@ async def put_available(bench: Bench, number: str, document_id: str, size: int =
     )
 
 
-async def put_failed(bench: Bench, number: str, document_id: str, code: str) -> None:
+async def put_failed(bench: Workers, number: str, document_id: str, code: str) -> None:
     await bench.sql(
         "INSERT INTO progress.documents (process_number, document_id, job_id, status, error_code, error_message,"
         " attempts, updated_at) VALUES (:n, :d, :j, 'failed', :c, 'as it was', 3, now())",
@@ -45,11 +45,11 @@ async def put_failed(bench: Bench, number: str, document_id: str, code: str) -> 
     )
 
 
-def ids(bench: Bench, number: ProcessNumber) -> list[str]:
+def ids(bench: Workers, number: ProcessNumber) -> list[str]:
     return [document.document_id for document in bench.pdpj.case(number, hashes=False).documents]
 
 
-async def test_an_unknown_case_aborts_the_job(bench: Bench) -> None:
+async def test_an_unknown_case_aborts_the_job(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, exists=False)
     async with bench.worker():
@@ -57,7 +57,7 @@ async def test_an_unknown_case_aborts_the_job(bench: Bench) -> None:
     assert bench.pdpj.case_metrics(number).case_requests == 1
 
 
-async def put_asked(bench: Bench, number: str, *, sealed: bool) -> None:
+async def put_asked(bench: Workers, number: str, *, sealed: bool) -> None:
     await bench.sql(
         "INSERT INTO catalog.process_requests VALUES ('test', :n, now(), now(), :s)"
         " ON CONFLICT (client_id, process_number) DO UPDATE SET sealed = excluded.sealed",
@@ -66,7 +66,9 @@ async def put_asked(bench: Bench, number: str, *, sealed: bool) -> None:
     )
 
 
-async def test_a_sealed_case_is_downloaded_for_those_who_may_see_it_and_else_unknown(bench: Bench) -> None:
+async def test_a_sealed_case_is_downloaded_for_those_who_may_see_it_and_else_unknown(
+    bench: Workers,
+) -> None:
     """Clients that left the reading to the job: nothing is kept unless one of them asked with the scope."""
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=2, secrecy_level=2)
@@ -89,14 +91,16 @@ async def test_a_sealed_case_is_downloaded_for_those_who_may_see_it_and_else_unk
     assert len(mine) == 2 and all(value["name"] == value["document_id"] for value in mine)
 
 
-async def test_a_case_that_is_closed_to_us_aborts_the_job(bench: Bench) -> None:
+async def test_a_case_that_is_closed_to_us_aborts_the_job(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, failures=[Failure(kind=FailureKind.NO_ACCESS_401, on="case")])
     async with bench.worker():
         assert await bench.aborted(await bench.ask(number)) == "no_access"
 
 
-async def test_a_case_that_the_source_cannot_answer_aborts_after_the_tiers_and_is_dead(bench: Bench) -> None:
+async def test_a_case_that_the_source_cannot_answer_aborts_after_the_tiers_and_is_dead(
+    bench: Workers,
+) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, failures=[Failure(kind=FailureKind.ERROR_500, on="case")])
     async with bench.worker():
@@ -107,7 +111,7 @@ async def test_a_case_that_the_source_cannot_answer_aborts_after_the_tiers_and_i
     assert bench.pdpj.case_metrics(number).case_requests == 4
 
 
-async def test_a_discovery_outlasts_an_outage_that_is_longer_than_the_tiers(bench: Bench) -> None:
+async def test_a_discovery_outlasts_an_outage_that_is_longer_than_the_tiers(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=2)
     bench.pdpj.outage(FailureKind.UNAVAILABLE_503)
@@ -119,7 +123,7 @@ async def test_a_discovery_outlasts_an_outage_that_is_longer_than_the_tiers(benc
         assert set((await bench.ended(job)).values()) == {"available"}
 
 
-def reads_of_the_lake(bench: Bench) -> tuple[int, int, int]:
+def reads_of_the_lake(bench: Workers) -> tuple[int, int, int]:
     """How often the source was asked for a version, a case and a list of documents."""
     counted = bench.pdpj.metrics(by_case=False).by_route
     return (
@@ -129,7 +133,7 @@ def reads_of_the_lake(bench: Bench) -> tuple[int, int, int]:
     )
 
 
-async def test_a_case_that_the_data_lake_has_not_changed_is_not_read_again(bench: Bench) -> None:
+async def test_a_case_that_the_data_lake_has_not_changed_is_not_read_again(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=2)
     fetched = "SELECT fetched_at FROM catalog.processes WHERE process_number = :n"
@@ -148,7 +152,7 @@ async def test_a_case_that_the_data_lake_has_not_changed_is_not_read_again(bench
         assert reads_of_the_lake(bench) == (3, 2, 2)
 
 
-async def test_a_change_between_the_version_and_the_case_is_not_missed(bench: Bench) -> None:
+async def test_a_change_between_the_version_and_the_case_is_not_missed(bench: Workers) -> None:
     number = bench.fresh_number()
     # The version of the first reading is that of one document less than the second reading shows.
     bench.pdpj.put_case(number, documents=2, grow=Growth(documents=1, after_reads=1))
@@ -159,7 +163,7 @@ async def test_a_change_between_the_version_and_the_case_is_not_missed(bench: Be
 
 
 @pytest.mark.parametrize("kind", [FailureKind.ERROR_500, FailureKind.UNAUTHORIZED_TOKEN, FailureKind.HANG])
-async def test_when_the_version_does_not_come_the_case_is_read(bench: Bench, kind: FailureKind) -> None:
+async def test_when_the_version_does_not_come_the_case_is_read(bench: Workers, kind: FailureKind) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=1, failures=[Failure(kind=kind, on="last_update")])
     lake = {"pdpj_api": "datalake", "pdpj_base_url": bench.pdpj.data_lake_url}
@@ -171,7 +175,7 @@ async def test_when_the_version_does_not_come_the_case_is_read(bench: Bench, kin
     assert bench.pdpj.metrics(by_case=False).token_requests <= 1, "the one of the start, unless it was kept"
 
 
-async def test_a_throttled_version_pauses_and_the_case_is_not_asked_for_meanwhile(bench: Bench) -> None:
+async def test_a_throttled_version_pauses_and_the_case_is_not_asked_for_meanwhile(bench: Workers) -> None:
     number = bench.fresh_number()
     throttled = Failure(kind=FailureKind.RATE_LIMIT, on="last_update", times=1, retry_after=1)
     bench.pdpj.put_case(number, documents=1, failures=[throttled])
@@ -182,7 +186,7 @@ async def test_a_throttled_version_pauses_and_the_case_is_not_asked_for_meanwhil
         assert set((await bench.ended(job)).values()) == {"available"}
 
 
-async def test_the_portal_has_no_versions_and_is_always_read(bench: Bench) -> None:
+async def test_the_portal_has_no_versions_and_is_always_read(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=1)
     async with bench.worker():
@@ -191,7 +195,7 @@ async def test_the_portal_has_no_versions_and_is_always_read(bench: Bench) -> No
     assert bench.pdpj.case_metrics(number).case_requests == 2
 
 
-async def test_a_case_without_documents_is_read_again(bench: Bench) -> None:
+async def test_a_case_without_documents_is_read_again(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=0)
     async with bench.worker(pdpj_api="datalake", pdpj_base_url=bench.pdpj.data_lake_url):
@@ -200,7 +204,7 @@ async def test_a_case_without_documents_is_read_again(bench: Bench) -> None:
     assert reads_of_the_lake(bench)[:2] == (2, 2)
 
 
-async def test_jobs_that_need_no_source_are_planned_while_it_is_away(bench: Bench) -> None:
+async def test_jobs_that_need_no_source_are_planned_while_it_is_away(bench: Workers) -> None:
     known, unknown = bench.fresh_number(), [bench.fresh_number() for _ in range(20)]
     bench.pdpj.put_case(known, documents=3)
     async with bench.worker(plan_concurrency=4, discovery_timeout=20, shutdown_seconds=0.5):
@@ -214,7 +218,7 @@ async def test_jobs_that_need_no_source_are_planned_while_it_is_away(bench: Benc
         bench.pdpj.outage(None)
 
 
-async def test_what_is_available_is_counted_and_not_downloaded_again(bench: Bench) -> None:
+async def test_what_is_available_is_counted_and_not_downloaded_again(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=4)
     first, *others = ids(bench, number)
@@ -227,7 +231,9 @@ async def test_what_is_available_is_counted_and_not_downloaded_again(bench: Benc
     assert first not in bench.pdpj.case_metrics(number).document_requests
 
 
-async def test_a_permanent_failure_is_told_again_without_asking_unless_the_document_is_named(bench: Bench) -> None:
+async def test_a_permanent_failure_is_told_again_without_asking_unless_the_document_is_named(
+    bench: Workers,
+) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=3)
     refused, passing, _ = ids(bench, number)
@@ -247,7 +253,7 @@ async def test_a_permanent_failure_is_told_again_without_asking_unless_the_docum
         assert planned["total_documents"] == 1
 
 
-async def test_a_cancelled_job_is_neither_planned_nor_downloaded(bench: Bench) -> None:
+async def test_a_cancelled_job_is_neither_planned_nor_downloaded(bench: Workers) -> None:
     number, other = bench.fresh_number(), bench.fresh_number()
     bench.pdpj.put_case(number, documents=200, latency=0.05)
     bench.pdpj.put_case(other, documents=1)
@@ -262,7 +268,7 @@ async def test_a_cancelled_job_is_neither_planned_nor_downloaded(bench: Bench) -
         assert sum(bench.pdpj.case_metrics(number).document_requests.values()) == settled < 200
 
 
-async def quiet(bench: Bench, number: str) -> int:
+async def quiet(bench: Workers, number: str) -> int:
     """How many documents were asked for, once none has been for a second; 0 when some are."""
 
     def asked() -> int:
@@ -273,7 +279,9 @@ async def quiet(bench: Bench, number: str) -> int:
     return before if asked() == before else 0
 
 
-async def test_a_document_that_another_job_brought_is_told_for_this_job_without_a_download(bench: Bench) -> None:
+async def test_a_document_that_another_job_brought_is_told_for_this_job_without_a_download(
+    bench: Workers,
+) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=3)
     known, *_ = ids(bench, number)
@@ -295,7 +303,7 @@ async def test_a_document_that_another_job_brought_is_told_for_this_job_without_
     assert bench.pdpj.case_metrics(number).document_requests == {}
 
 
-async def test_ten_thousand_documents_are_planned_in_time_and_once_each(bench: Bench) -> None:
+async def test_ten_thousand_documents_are_planned_in_time_and_once_each(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=LARGE, size=10)
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 SHUTDOWN_SECONDS = 3.0
@@ -26,7 +26,7 @@ async def ended_by_sigterm(process: subprocess.Popen[bytes], seconds: float) -> 
 
 
 @pytest.mark.timeout(120)
-async def test_sigterm_finishes_what_is_in_flight_begins_nothing_more_and_commits(bench: Bench) -> None:
+async def test_sigterm_finishes_what_is_in_flight_begins_nothing_more_and_commits(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=40, size=2_000, latency=0.5)
     job = await bench.ask(number)
@@ -46,7 +46,7 @@ async def test_sigterm_finishes_what_is_in_flight_begins_nothing_more_and_commit
 
 
 @pytest.mark.timeout(120)
-async def test_sigterm_does_not_wait_longer_than_the_setting_and_loses_nothing(bench: Bench) -> None:
+async def test_sigterm_does_not_wait_longer_than_the_setting_and_loses_nothing(bench: Workers) -> None:
     number = bench.fresh_number()
     # A minute for each document.
     bench.pdpj.put_case(number, documents=2, size=60_000, bytes_per_second=1_000)
@@ -64,7 +64,9 @@ async def test_sigterm_does_not_wait_longer_than_the_setting_and_loses_nothing(b
 
 
 @pytest.mark.timeout(120)
-async def test_a_document_that_takes_longer_than_the_poll_interval_does_not_cost_the_partitions(bench: Bench) -> None:
+async def test_a_document_that_takes_longer_than_the_poll_interval_does_not_cost_the_partitions(
+    bench: Workers,
+) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=3, size=2_000, latency=POLL_INTERVAL_SECONDS + 3)
     config = json.dumps({"max.poll.interval.ms": int(POLL_INTERVAL_SECONDS * 1000)})

@@ -6,14 +6,14 @@ import asyncio
 
 from ops.invariants.findings import Mismatch, Rule
 from ops.repair import Repair, plan
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 
 
-async def planned(bench: Bench, rule: Rule, job: str) -> Repair:
+async def planned(bench: Workers, rule: Rule, job: str) -> Repair:
     return await bench.database.run(lambda connection: plan(connection, [Mismatch(rule, job, "it stands still")]))
 
 
-async def test_a_job_that_stands_still_goes_on(bench: Bench) -> None:
+async def test_a_job_that_stands_still_goes_on(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=3, size=900)
     async with bench.worker():

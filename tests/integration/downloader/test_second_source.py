@@ -12,7 +12,7 @@ from shared.domain.case import Case, CaseDocument
 from sources.content.judgement import UNLISTED, Judgement, Listed
 from sources.errors import DocumentNotFound, ProcessNotFound
 from sources.registry import SOURCES, SourceEntry
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 NUMBER = cnj.make(7654321, 2024, 8, 7, 11)
@@ -69,7 +69,7 @@ TOY = SourceEntry(connect=lambda settings, context: ToySource(), address=lambda 
 
 
 @pytest.fixture
-async def with_toy(bench: Bench) -> AsyncIterator[Bench]:
+async def with_toy(bench: Workers) -> AsyncIterator[Workers]:
     # Another test's pause may still be there.
     await bench.sql("DELETE FROM source.pauses")
     bench.sources = SOURCES.with_source("toy", TOY)
@@ -77,7 +77,7 @@ async def with_toy(bench: Bench) -> AsyncIterator[Bench]:
     await bench.sql("DELETE FROM source.pauses")
 
 
-async def test_a_second_source_delivers_while_pdpj_is_paused(with_toy: Bench) -> None:
+async def test_a_second_source_delivers_while_pdpj_is_paused(with_toy: Workers) -> None:
     bench = with_toy
     waiting = bench.fresh_number()
     bench.pdpj.put_case(waiting, documents=2)
@@ -100,7 +100,7 @@ async def test_a_second_source_delivers_while_pdpj_is_paused(with_toy: Bench) ->
     assert (case.source, case.source_version, row.source) == ("toy", "toy 7", "toy")
 
 
-async def test_a_pause_of_the_second_source_does_not_hold_up_pdpj(with_toy: Bench) -> None:
+async def test_a_pause_of_the_second_source_does_not_hold_up_pdpj(with_toy: Workers) -> None:
     bench = with_toy
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=2)
@@ -117,7 +117,7 @@ async def test_a_pause_of_the_second_source_does_not_hold_up_pdpj(with_toy: Benc
     assert bench.told(held, "document.available") == []
 
 
-async def test_a_document_of_a_source_that_is_no_longer_set_fails_by_name(with_toy: Bench) -> None:
+async def test_a_document_of_a_source_that_is_no_longer_set_fails_by_name(with_toy: Workers) -> None:
     bench = with_toy
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=1)

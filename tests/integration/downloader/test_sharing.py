@@ -17,7 +17,7 @@ from services.downloader.source_share.request_share import COUNTED_SECONDS, CUT_
 from services.downloader.source_share.worker_heartbeat import WorkerHeartbeat
 from shared.db.engine import Database
 from sources.gate.gate import SourceGate
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import Servers, wait_until_async
 
 
@@ -44,7 +44,7 @@ class Member:
 
 
 @pytest.fixture
-async def database(servers: Servers, bench: Bench) -> AsyncIterator[Database]:
+async def database(servers: Servers, bench: Workers) -> AsyncIterator[Database]:
     await bench.sql("DELETE FROM source.workers")
     await bench.sql("DELETE FROM source.pauses")
     database = Database.connect(servers.role_urls["downloader"], application_name="test", pool_size=2)
@@ -65,7 +65,7 @@ async def test_three_workers_share_and_the_third_begins_small(database: Database
     assert [member.gate.limit for member in members] == [21, 21, 21]
 
 
-async def test_the_share_of_a_dead_worker_goes_to_the_others(database: Database, bench: Bench) -> None:
+async def test_the_share_of_a_dead_worker_goes_to_the_others(database: Database, bench: Workers) -> None:
     members = [Member(name, database) for name in "abc"]
     for member in [*members, *members]:
         member.now += COUNTED_SECONDS
@@ -113,7 +113,7 @@ async def test_a_pause_of_one_worker_is_kept_by_all(database: Database) -> None:
     assert late.gate.snapshot().paused_for > 20.0
 
 
-async def test_a_worker_that_leaves_takes_its_row_away(database: Database, bench: Bench) -> None:
+async def test_a_worker_that_leaves_takes_its_row_away(database: Database, bench: Workers) -> None:
     member = Member("a", database)
     await member.sharing.join()
     running = asyncio.ensure_future(member.sharing.run())
@@ -123,7 +123,7 @@ async def test_a_worker_that_leaves_takes_its_row_away(database: Database, bench
     assert await bench.sql("SELECT 1 FROM source.workers") == []
 
 
-async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Bench, database: Database) -> None:
+async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Workers, database: Database) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=120, size=2_000, latency=0.1)
     async with bench.worker(replica=f"{bench.prefix}.1"), bench.worker(replica=f"{bench.prefix}.2"):
@@ -140,7 +140,7 @@ async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Benc
 
 
 async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_may_be_asked(
-    bench: Bench, database: Database
+    bench: Workers, database: Database
 ) -> None:
     # A source of its own: at the other one requests of earlier tests may still hang.
     with running_simulator() as running:
@@ -148,7 +148,7 @@ async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_m
         assert 4 < await most_at_once(bench) <= 8
 
 
-async def most_at_once(bench: Bench) -> int:
+async def most_at_once(bench: Workers) -> int:
     """Two workers that may ask for 8 together bring twelve cases: the most requests that it has seen at once."""
     numbers = [bench.fresh_number() for _ in range(12)]
     for number in numbers:

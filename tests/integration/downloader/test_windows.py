@@ -18,7 +18,7 @@ from services.downloader.planner.plan_upkeep import PlanUpkeep
 from services.downloader.worker import Worker
 from shared.clock import utc_now
 from shared.events import topics
-from tests.integration.downloader.bench import Bench
+from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 WINDOW = 16
@@ -41,7 +41,7 @@ def partition_of(key: str, partitions: int) -> int:
     return ((mixed ^ mixed >> 15) & 0x7FFF_FFFF) % partitions
 
 
-def in_one_partition(bench: Bench) -> Iterator[str]:
+def in_one_partition(bench: Workers) -> Iterator[str]:
     """Fresh numbers whose records lie in the same partition."""
     first = bench.fresh_number()
     yield first
@@ -52,12 +52,12 @@ def in_one_partition(bench: Bench) -> Iterator[str]:
             yield number
 
 
-def requested(bench: Bench, job: str) -> Counter[str]:
+def requested(bench: Workers, job: str) -> Counter[str]:
     found = (each.value for each in bench.listen() if each.topic == topics.DOCUMENT_REQUESTED)
     return Counter(value["document_id"] for value in found if value["job_id"] == job)
 
 
-async def test_a_large_job_is_requested_in_windows_and_each_document_once(bench: Bench) -> None:
+async def test_a_large_job_is_requested_in_windows_and_each_document_once(bench: Workers) -> None:
     number = bench.fresh_number()
     failing = [Failure(kind=FailureKind.NOT_FOUND_404, document=index) for index in (8, 12, 40)]
     bench.pdpj.put_case(number, documents=100, size=10, latency=0.02, failures=failing)
@@ -80,7 +80,7 @@ async def test_a_large_job_is_requested_in_windows_and_each_document_once(bench:
 
 
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
-async def test_so_many_of_a_case_at_once_over_two_workers_and_two_jobs(bench: Bench, protocol: str) -> None:
+async def test_so_many_of_a_case_at_once_over_two_workers_and_two_jobs(bench: Workers, protocol: str) -> None:
     numbers = [bench.fresh_number() for _ in range(4)]
     retried = [Failure(kind=FailureKind.ERROR_500, document=index, times=1) for index in range(0, 30, 6)]
     for number in numbers:
@@ -108,7 +108,7 @@ async def test_so_many_of_a_case_at_once_over_two_workers_and_two_jobs(bench: Be
         assert bench.pdpj.case_metrics(number).max_in_flight <= 3
 
 
-async def test_a_small_case_passes_ten_large_ones_in_its_partition(bench: Bench) -> None:
+async def test_a_small_case_passes_ten_large_ones_in_its_partition(bench: Workers) -> None:
     numbers = in_one_partition(bench)
     large, small = [next(numbers) for _ in range(10)], next(numbers)
     for number in large:
@@ -130,7 +130,7 @@ async def test_a_small_case_passes_ten_large_ones_in_its_partition(bench: Bench)
     assert others < 1_200, "it did not wait until the two thousand before it had had their turns"
 
 
-async def test_all_that_failed_for_good_is_tried_again_when_the_jobs_row_says_so(bench: Bench) -> None:
+async def test_all_that_failed_for_good_is_tried_again_when_the_jobs_row_says_so(bench: Workers) -> None:
     number = bench.fresh_number()
     failures = [Failure(kind=FailureKind.NO_ACCESS_403, document=index, times=1) for index in range(40)]
     bench.pdpj.put_case(number, documents=40, size=10, failures=failures)
@@ -157,7 +157,7 @@ async def test_all_that_failed_for_good_is_tried_again_when_the_jobs_row_says_so
         assert list((await bench.ended(again)).values()) == ["available"] * 40
 
 
-async def test_a_window_that_nobody_asks_for_is_asked_for_again(bench: Bench) -> None:
+async def test_a_window_that_nobody_asks_for_is_asked_for_again(bench: Workers) -> None:
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=40, size=10)
     async with bench.worker(download_window=WINDOW):

@@ -17,7 +17,7 @@ from tests.support import Servers
 
 
 @dataclass(frozen=True)
-class Bench:
+class Topic:
     """A topic with its ``.out`` and ``.dead``, and a group name."""
 
     bootstrap: str
@@ -60,12 +60,12 @@ class Bench:
 
 
 @pytest.fixture
-def bench(servers: Servers) -> Iterator[Bench]:
+def bench(servers: Servers) -> Iterator[Topic]:
     name = f"t{uuid.uuid4().hex[:10]}"
     ensure_topics(
         servers.bootstrap_servers,
         [TopicSpec(name, 6), TopicSpec(f"{name}.out", 3), TopicSpec(f"{name}.dead", 1)],
     )
     producer = Producer(servers.bootstrap_servers)
-    yield Bench(servers.bootstrap_servers, name, f"g.{name}", producer)
+    yield Topic(servers.bootstrap_servers, name, f"g.{name}", producer)
     producer.close()

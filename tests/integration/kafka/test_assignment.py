@@ -9,7 +9,7 @@ from confluent_kafka import Consumer
 from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
 from shared.records import TopicSpec
-from tests.integration.kafka.conftest import Bench
+from tests.integration.kafka.conftest import Topic
 from tests.support import wait_until
 
 
@@ -20,7 +20,7 @@ def shares(consumers: list[Consumer]) -> list[Counter[str]]:
     return [Counter(partition.topic for partition in consumer.assignment()) for consumer in consumers]
 
 
-def test_two_members_have_half_of_each_topic_also_when_the_second_comes_later(bench: Bench) -> None:
+def test_two_members_have_half_of_each_topic_also_when_the_second_comes_later(bench: Topic) -> None:
     work, *retries = topics = {f"{bench.topic}.work": 12, **{f"{bench.topic}.retry.{tier}": 4 for tier in range(3)}}
     ensure_topics(bench.bootstrap, [TopicSpec(name, partitions) for name, partitions in topics.items()])
     consumers: list[Consumer] = []

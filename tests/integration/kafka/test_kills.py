@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from shared.records import OutgoingRecord
-from tests.integration.kafka.conftest import Bench
+from tests.integration.kafka.conftest import Topic
 from tests.support import wait_until
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 class Worker:
     """One process and what it says that it has handled."""
 
-    def __init__(self, bench: Bench, name: str, kind: str, protocol: str) -> None:
+    def __init__(self, bench: Topic, name: str, kind: str, protocol: str) -> None:
         arguments = [sys.executable, str(WORKER), bench.bootstrap, bench.topic, bench.group, name, kind, protocol]
         self.process = subprocess.Popen(
             arguments,
@@ -69,13 +69,13 @@ class Worker:
                 stream.close()
 
 
-def fill(bench: Bench, count: int) -> None:
+def fill(bench: Topic, count: int) -> None:
     bench.producer.send_blocking([OutgoingRecord(bench.topic, b"%d" % n, b"%d" % n) for n in range(count)], 20)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
-def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench: Bench, protocol: str) -> None:
+def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench: Topic, protocol: str) -> None:
     count = 600
     fill(bench, count)
     rounds = random.Random(protocol)
@@ -101,7 +101,7 @@ def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench:
 
 
 @pytest.mark.timeout(120)
-def test_a_process_whose_client_never_returns_ends_and_the_next_one_writes_exactly_once(bench: Bench) -> None:
+def test_a_process_whose_client_never_returns_ends_and_the_next_one_writes_exactly_once(bench: Topic) -> None:
     fill(bench, 50)
     stuck = Worker(bench, "only", "stuck", "consumer")
     successor = None
@@ -120,7 +120,7 @@ def test_a_process_whose_client_never_returns_ends_and_the_next_one_writes_exact
 
 
 @pytest.mark.timeout(120)
-def test_another_process_takes_over_from_a_killed_one_and_repeats_only_what_was_in_flight(bench: Bench) -> None:
+def test_another_process_takes_over_from_a_killed_one_and_repeats_only_what_was_in_flight(bench: Topic) -> None:
     count = 3_000
     fill(bench, count)
     killed = Worker(bench, "killed", "plain", "consumer")
@@ -148,7 +148,7 @@ def test_another_process_takes_over_from_a_killed_one_and_repeats_only_what_was_
 @pytest.mark.parametrize(
     ("kind", "protocol"), [("plain", "consumer"), ("transactional", "consumer"), ("plain", "classic")]
 )
-def test_processes_that_come_and_go_in_order_handle_each_record_once(bench: Bench, kind: str, protocol: str) -> None:
+def test_processes_that_come_and_go_in_order_handle_each_record_once(bench: Topic, kind: str, protocol: str) -> None:
     fed = 0
 
     def feed(count: int) -> None:

@@ -29,13 +29,13 @@ from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.consumer.sink import Sink
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused
 from shared.records import OutgoingRecord, Record, TopicSpec
-from tests.integration.kafka.conftest import Bench
+from tests.integration.kafka.conftest import Topic
 from tests.support import wait_until, wait_until_async
 
 _LIMITS = {field.name for field in fields(RuntimeLimits)}
 
 
-def runtime(bench: Bench, sink: Sink, handler: Any, **given: Any) -> ConsumerRuntime[Record]:
+def runtime(bench: Topic, sink: Sink, handler: Any, **given: Any) -> ConsumerRuntime[Record]:
     """``given``: fields of Handling and RuntimeLimits."""
     limits = {name: given.pop(name) for name in _LIMITS & given.keys()}
     handling = {"decode": lambda record: record, "dead_letter": dead.to_topic(f"{bench.topic}.dead"), **given}
@@ -59,16 +59,16 @@ async def running(made: ConsumerRuntime[Record]) -> AsyncIterator[None]:
         await task
 
 
-async def fed(bench: Bench, *values: bytes) -> None:
+async def fed(bench: Topic, *values: bytes) -> None:
     await bench.producer.send([OutgoingRecord(bench.topic, value, value) for value in values])
 
 
-async def written(bench: Bench, expected: int, suffix: str = ".out") -> list[bytes]:
+async def written(bench: Topic, expected: int, suffix: str = ".out") -> list[bytes]:
     return await asyncio.to_thread(bench.written, expected, 20.0, suffix)
 
 
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
-def test_commits_and_transactions_carry_offset_metadata(bench: Bench, protocol: str) -> None:
+def test_commits_and_transactions_carry_offset_metadata(bench: Topic, protocol: str) -> None:
     consumer = Consumer(consumer_config(bench.bootstrap, bench.group, group_protocol=protocol))
     consumer.subscribe([bench.topic])
     try:
@@ -87,13 +87,13 @@ def test_commits_and_transactions_carry_offset_metadata(bench: Bench, protocol: 
     assert [(item.offset, item.metadata) for item in found] == [(7, "a1.one"), (9, "a1.two")]
 
 
-async def test_send_returns_when_every_record_is_acknowledged(bench: Bench) -> None:
+async def test_send_returns_when_every_record_is_acknowledged(bench: Topic) -> None:
     values = [b"%d" % n for n in range(5_000)]
     await bench.producer.send(OutgoingRecord(f"{bench.topic}.out", value, value) for value in values)
     assert Counter(await written(bench, 5_000)) == Counter(values)
 
 
-async def test_records_of_one_key_keep_their_order_over_threads_and_coroutines(bench: Bench) -> None:
+async def test_records_of_one_key_keep_their_order_over_threads_and_coroutines(bench: Topic) -> None:
     topic = f"{bench.topic}.dead"
     for n in range(20):
         if n % 2:
@@ -103,7 +103,7 @@ async def test_records_of_one_key_keep_their_order_over_threads_and_coroutines(b
     assert await written(bench, 20, ".dead") == [b"%d" % n for n in range(20)]
 
 
-async def test_a_record_that_is_too_large_is_refused_and_its_neighbours_are_not(bench: Bench) -> None:
+async def test_a_record_that_is_too_large_is_refused_and_its_neighbours_are_not(bench: Topic) -> None:
     large = OutgoingRecord(f"{bench.topic}.out", b"large", b"x" * 3_000_000)
     with pytest.raises(RecordRefused):
         await bench.producer.send([OutgoingRecord(f"{bench.topic}.out", b"small", b""), large])
@@ -121,7 +121,7 @@ def test_send_blocking_says_when_the_broker_is_away() -> None:
     assert threading.active_count() < before
 
 
-async def test_topics_are_made_once_widened_and_never_narrowed(bench: Bench) -> None:
+async def test_topics_are_made_once_widened_and_never_narrowed(bench: Topic) -> None:
     def ensure(partitions: int) -> int:
         ensure_topics(bench.bootstrap, [TopicSpec(bench.topic, partitions)])
         consumer = Consumer(consumer_config(bench.bootstrap, "any", group_protocol="classic"))
@@ -136,7 +136,7 @@ async def test_topics_are_made_once_widened_and_never_narrowed(bench: Bench) -> 
     assert lag(bench.bootstrap, "no-such-group") == {}
 
 
-async def test_poison_goes_to_the_dead_topic_with_its_headers_and_the_lag_ends_at_zero(bench: Bench) -> None:
+async def test_poison_goes_to_the_dead_topic_with_its_headers_and_the_lag_ends_at_zero(bench: Topic) -> None:
     async def handler(record: Record) -> Done:
         return Done([OutgoingRecord(f"{bench.topic}.out", record.value or b"", b"")])
 
@@ -152,7 +152,7 @@ async def test_poison_goes_to_the_dead_topic_with_its_headers_and_the_lag_ends_a
     assert set(lag(bench.bootstrap, bench.group).values()) == {0}
 
 
-async def test_a_transaction_of_ten_thousand_records_is_read_in_pieces_and_all_or_nothing(bench: Bench) -> None:
+async def test_a_transaction_of_ten_thousand_records_is_read_in_pieces_and_all_or_nothing(bench: Topic) -> None:
     tries: list[int] = []
     alive = peak = 0
 
@@ -186,7 +186,7 @@ async def test_a_transaction_of_ten_thousand_records_is_read_in_pieces_and_all_o
 
 
 async def test_asynchronous_and_plain_emits_share_a_transaction_and_one_that_fails_does_not_spoil_it(
-    bench: Bench,
+    bench: Topic,
 ) -> None:
     def out(name: bytes) -> OutgoingRecord:
         return OutgoingRecord(f"{bench.topic}.out", name, b"")
@@ -238,7 +238,7 @@ class Watched(Client):
         super().abort_transaction(*timeout)
 
 
-async def test_what_a_failed_transaction_wrote_is_acknowledged_before_it_is_aborted(bench: Bench) -> None:
+async def test_what_a_failed_transaction_wrote_is_acknowledged_before_it_is_aborted(bench: Topic) -> None:
     def failing() -> Iterator[OutgoingRecord]:
         yield OutgoingRecord(f"{bench.topic}.out", b"never", b"")
         raise LookupError("a bug")
@@ -257,7 +257,7 @@ async def test_what_a_failed_transaction_wrote_is_acknowledged_before_it_is_abor
 
 
 async def test_a_transaction_that_outlasts_its_time_is_not_seen_and_the_runtime_says_so_or_does_it_again(
-    bench: Bench,
+    bench: Topic,
 ) -> None:
     stalls = [True]
 
@@ -291,7 +291,7 @@ async def test_a_transaction_that_outlasts_its_time_is_not_seen_and_the_runtime_
     assert sorted(await written(bench, 2)) == [b"1", b"2"]
 
 
-async def test_a_second_process_with_the_same_transactional_id_ends_the_first(bench: Bench) -> None:
+async def test_a_second_process_with_the_same_transactional_id_ends_the_first(bench: Topic) -> None:
     async def handler(record: Record) -> Done:
         return Done([OutgoingRecord(f"{bench.topic}.out", record.value or b"", b"")])
 

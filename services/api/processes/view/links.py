@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from shared.clock import Clock
 from shared.http.disposition import content_disposition
-from shared.storage.store import LINK_SECONDS, SEALED_LINK_SECONDS
+from shared.storage.links import LINK_SECONDS, SEALED_LINK_SECONDS
 
 RENEW_SECONDS: Final = 300
 """A link with less time left than this is made anew: whoever gets one can use it that long."""
@@ -35,7 +35,7 @@ class Link:
 
 
 class Signer(Protocol):
-    """What makes links (:func:`shared.storage.presigning.make_links`)."""
+    """What makes links (:func:`shared.storage.links.make_links`)."""
 
     def make(
         self,

@@ -12,15 +12,9 @@ from moto import mock_aws
 
 from shared.domain.cnj import InvalidProcessNumber
 from shared.settings import StorageSettings
-from shared.storage.store import (
-    LINK_SECONDS,
-    PresignedLinks,
-    ensure_bucket,
-    ensure_parts_expire,
-    make_client,
-    make_store,
-    object_key,
-)
+from shared.storage.bucket import ensure_bucket, ensure_parts_expire
+from shared.storage.links import LINK_SECONDS, PresignedLinks
+from shared.storage.store import make_client, make_store, object_key
 
 NUMBER = "1000145-91.2023.8.26.0597"
 
@@ -62,7 +56,7 @@ def test_a_refusal_is_not_taken_for_a_missing_bucket(s3: Any, monkeypatch: pytes
         def head_bucket(self, **_: object) -> None:
             raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 403}, "Error": {"Code": "403"}}, "HeadBucket")
 
-    monkeypatch.setattr("shared.storage.store.make_client", lambda _: Refusing())
+    monkeypatch.setattr("shared.storage.bucket.make_client", lambda _: Refusing())
     with pytest.raises(ClientError):
         ensure_bucket(settings())
 
@@ -107,7 +101,7 @@ def test_a_store_that_refuses_the_rule_will_do(
                 raise ClientError({"Error": {"Code": code}}, name)
             return {"Rules": []}
 
-    monkeypatch.setattr("shared.storage.store.make_client", lambda _: Refusing())
+    monkeypatch.setattr("shared.storage.bucket.make_client", lambda _: Refusing())
     assert not ensure_parts_expire(settings())
     [record] = caplog.records
     assert record.levelname == "WARNING" and record.__dict__["code"] == code

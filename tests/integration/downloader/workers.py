@@ -58,7 +58,7 @@ class Heard:
 
 
 @dataclass
-class Bench:
+class Workers:
     """One test's workers and ears. Groups are its own and begin at the topics' ends, so tests do not see each other."""
 
     servers: Servers

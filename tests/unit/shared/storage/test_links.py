@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from shared.settings import StorageSettings
-from shared.storage.presigning import QuickLinks, make_links
-from shared.storage.store import PresignedLinks, make_client
+from shared.storage.links import PresignedLinks, QuickLinks, make_links
+from shared.storage.store import make_client
 
 
 def settings(**more: Any) -> StorageSettings:

@@ -15,8 +15,8 @@ from sources.gate.case_queue import CaseQueue
 from sources.gate.outage_evidence import FailureCause, OutageEvidence, RequestFailure
 from sources.gate.pauses import Pauses
 from sources.gate.read_timeouts import ReadTimeouts
-from sources.gate.request_outcome import RequestOutcome
-from sources.gate.requests import NO_CASE, AdmittedRequest, Caller, InFlight
+from sources.gate.request_outcome import SourceOutcome
+from sources.gate.requests import NO_CASE, AdmittedRequest, InFlight, SourceCaller
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Admission(Generic[T]):
         self.breaker = SourceBreaker(self._policy, clock)
         self.evidence = OutageEvidence()
         self.health = CaseHealths()
-        self.queue: CaseQueue[tuple[T, Caller]] = CaseQueue(self.health.of)
+        self.queue: CaseQueue[tuple[T, SourceCaller]] = CaseQueue(self.health.of)
         self.read_timeouts = ReadTimeouts()
         self.has_control_request = False
         """Whether there is a control request: then it concludes outages and probes, and not the run of failures."""
@@ -87,7 +87,7 @@ class Admission(Generic[T]):
         assert given is not None
         return item, self._admit(given, caller, health)
 
-    def admit(self, caller: Caller = NO_CASE) -> AdmittedRequest | None:
+    def admit(self, caller: SourceCaller = NO_CASE) -> AdmittedRequest | None:
         """Admit the gate's own request, or one that nobody waits behind; None when nobody may ask now."""
         if self._counts.total >= self.adaptive.limit or self.paused_for > 0:
             return None
@@ -101,20 +101,20 @@ class Admission(Generic[T]):
             self._is_there(admitted)
 
     def finish(
-        self, admitted: AdmittedRequest, outcome: RequestOutcome, retry_after: float | None = None
+        self, admitted: AdmittedRequest, outcome: SourceOutcome, retry_after: float | None = None
     ) -> float | None:
         """Take the outcome; the seconds of a pause that it begins, if it does."""
         self._counts.left(admitted)
         return self._learn(admitted, outcome, retry_after)
 
-    def report(self, outcome: RequestOutcome, retry_after: float | None = None) -> float | None:
+    def report(self, outcome: SourceOutcome, retry_after: float | None = None) -> float | None:
         """Take an outcome that was seen elsewhere, as of a request that began now."""
         return self._learn(AdmittedRequest(self.breaker.bystander(), self.adaptive.era), outcome, retry_after)
 
-    def failure(self, admitted: AdmittedRequest, outcome: RequestOutcome) -> RequestFailure:
+    def failure(self, admitted: AdmittedRequest, outcome: SourceOutcome) -> RequestFailure:
         """What is to be judged of a request that found the source away; after :meth:`finish`."""
         case = admitted.caller.case
-        throttled = outcome is RequestOutcome.THROTTLED
+        throttled = outcome is SourceOutcome.THROTTLED
         return RequestFailure(
             case,
             admitted.began,
@@ -122,7 +122,7 @@ class Admission(Generic[T]):
             admitted.permit.era,
             about_case=admitted.caller.about_case,
             known=throttled and admitted.caller.throttled >= _OWN_429,
-            hold=throttled or outcome is RequestOutcome.REFUSED,
+            hold=throttled or outcome is SourceOutcome.REFUSED,
         )
 
     def judge(self, failure: RequestFailure) -> FailureCause | None:
@@ -149,7 +149,7 @@ class Admission(Generic[T]):
         """Nobody may ask for so long; a longer pause that is on stays."""
         self._pauses.pause(seconds)
 
-    def _admit(self, permit: Permit, caller: Caller, health: CaseHealth) -> AdmittedRequest:
+    def _admit(self, permit: Permit, caller: SourceCaller, health: CaseHealth) -> AdmittedRequest:
         limit, total = self.adaptive.limit, self._counts.total
         idle = (total + 1) * 4 <= limit and len(self.queue) == 0 and not permit.probe
         unhurried = health is CaseHealth.SUSPECT or caller.control or caller.case is None or idle
@@ -182,30 +182,30 @@ class Admission(Generic[T]):
         crowded = counts.total * 2 >= limit
         return not crowded or counts.of(case) < _NEW_AT_ONCE
 
-    def _seconds(self, caller: Caller) -> float | None:
+    def _seconds(self, caller: SourceCaller) -> float | None:
         crowd = self.queue.untried * 2 > self.adaptive.limit
         return self.read_timeouts.seconds(about_case=caller.about_case, crowd=crowd)
 
     def _is_fresh(self, health: CaseHealth, case: str | None) -> bool:
         return health is not CaseHealth.SUSPECT and case not in self.evidence.cases
 
-    def _learn(self, admitted: AdmittedRequest, outcome: RequestOutcome, retry_after: float | None) -> float | None:
+    def _learn(self, admitted: AdmittedRequest, outcome: SourceOutcome, retry_after: float | None) -> float | None:
         case = admitted.caller.case
         match outcome:
-            case RequestOutcome.SUCCEEDED:
+            case SourceOutcome.SUCCEEDED:
                 self._is_there(admitted)
                 if admitted.era == self.adaptive.era:
                     self._pauses.over()
                 return None
-            case RequestOutcome.THROTTLED:
+            case SourceOutcome.THROTTLED:
                 self.breaker.abandoned(admitted.permit)
                 return self._throttled(admitted, retry_after)
-            case RequestOutcome.TIMED_OUT | RequestOutcome.FAILED:
-                self._failed(admitted, case, timed_out=outcome is RequestOutcome.TIMED_OUT)
+            case SourceOutcome.TIMED_OUT | SourceOutcome.FAILED:
+                self._failed(admitted, case, timed_out=outcome is SourceOutcome.TIMED_OUT)
                 return None
-            case RequestOutcome.REFUSED | RequestOutcome.ABANDONED:
+            case SourceOutcome.REFUSED | SourceOutcome.ABANDONED:
                 self.breaker.abandoned(admitted.permit)
-                return self._pauses.refused(retry_after) if outcome is RequestOutcome.REFUSED else None
+                return self._pauses.refused(retry_after) if outcome is SourceOutcome.REFUSED else None
 
     def _is_there(self, admitted: AdmittedRequest) -> None:
         caller = admitted.caller

@@ -10,8 +10,8 @@ from typing import Any, Final
 from sources.gate.admission import Admission
 from sources.gate.breaker import BreakerState
 from sources.gate.control_request import ControlRequest, ControlResult
-from sources.gate.request_outcome import RequestOutcome
-from sources.gate.requests import AdmittedRequest, Caller
+from sources.gate.request_outcome import SourceOutcome
+from sources.gate.requests import AdmittedRequest, SourceCaller
 
 _CONTROL_SECONDS: Final = 0.5
 """The least from one control request to the next while the breaker is closed and a failure is to be judged."""
@@ -59,7 +59,7 @@ class ControlSchedule:
         closed = admission.breaker.state is BreakerState.CLOSED
         if self._asking is not None or (closed and self.due(judging=judging) != 0.0):
             return
-        admitted = admission.admit(Caller(control=True))
+        admitted = admission.admit(SourceCaller(control=True))
         if admitted is None:
             return
         self._asked_at = self._clock()
@@ -89,15 +89,15 @@ class ControlSchedule:
         admission = self._admission
         match result:
             case ControlResult.AWAY:
-                admission.finish(admitted, RequestOutcome.FAILED)
+                admission.finish(admitted, SourceOutcome.FAILED)
                 return admission.conclude(retry_after)
             case ControlResult.THROTTLED:
-                return admission.finish(admitted, RequestOutcome.THROTTLED, retry_after)
+                return admission.finish(admitted, SourceOutcome.THROTTLED, retry_after)
             case ControlResult.NOTHING:
-                return admission.finish(admitted, RequestOutcome.ABANDONED)
+                return admission.finish(admitted, SourceOutcome.ABANDONED)
             case ControlResult.DOCUMENT:
                 admission.evidence.answered(admitted.began, about_case=False)
             case ControlResult.CASE:
                 admission.evidence.doubtful(admitted.began)
         admission.is_back(admitted.permit)
-        return admission.finish(admitted, RequestOutcome.SUCCEEDED)
+        return admission.finish(admitted, SourceOutcome.SUCCEEDED)

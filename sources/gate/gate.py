@@ -1,6 +1,6 @@
 """The gate before the source: callers wait in a queue while it is full, paused or broken, and are never turned away.
 
-    async with gate.slot(Caller(case)) as slot:
+    async with gate.slot(SourceCaller(case)) as slot:
         ...  # ask the source once
     # SourceUnavailable was raised:
     cause = await gate.judge(slot.failure)
@@ -24,8 +24,8 @@ from sources.gate.breaker import BreakerState, SourceBreakerPolicy
 from sources.gate.control_request import ControlRequest
 from sources.gate.control_schedule import ControlSchedule
 from sources.gate.outage_evidence import FailureCause, RequestFailure
-from sources.gate.request_outcome import RequestOutcome, outcome_of
-from sources.gate.requests import NO_CASE, AdmittedRequest, Caller, GateSnapshot
+from sources.gate.request_outcome import SourceOutcome, outcome_of
+from sources.gate.requests import NO_CASE, AdmittedRequest, GateSnapshot, SourceCaller
 from sources.gate.slot import GateWait, QueuedRequest, Slot
 
 _EARLY: Final = 0.001  # a timer may fire a little before its time by another clock
@@ -95,7 +95,7 @@ class SourceGate:
         return admission.breaker.state is not BreakerState.OPEN or case not in admission.evidence.cases
 
     @asynccontextmanager
-    async def slot(self, caller: Caller = NO_CASE, gate_wait: GateWait | None = None) -> AsyncIterator[Slot]:
+    async def slot(self, caller: SourceCaller = NO_CASE, gate_wait: GateWait | None = None) -> AsyncIterator[Slot]:
         """Wait for a place and hold it for the block; cases have their turns one after the other. Raises WaitEnded."""
         admitted = await self._enter(caller, gate_wait or GateWait())
         slot = Slot(admitted, self._answered)
@@ -128,7 +128,7 @@ class SourceGate:
             # Whoever leaves stays in the list until the next news: its future is done then.
             await gate_wait.wait(news)
 
-    def report(self, outcome: RequestOutcome, retry_after: float | None = None) -> None:
+    def report(self, outcome: SourceOutcome, retry_after: float | None = None) -> None:
         """Tell an outcome that no slot of this gate saw."""
         self._begin_pause(self._admission.report(outcome, retry_after))
         self._serve()
@@ -146,7 +146,7 @@ class SourceGate:
         if self._schedule is not None:
             await self._schedule.aclose()
 
-    async def _enter(self, caller: Caller, gate_wait: GateWait) -> AdmittedRequest:
+    async def _enter(self, caller: SourceCaller, gate_wait: GateWait) -> AdmittedRequest:
         place = QueuedRequest(asyncio.get_running_loop().create_future())
         self._admission.queue.push((place, caller), caller.case, again=caller.again)
         self._serve()
@@ -154,7 +154,7 @@ class SourceGate:
             await gate_wait.wait(place.future)
         except BaseException:
             if place.admitted is not None:  # it got its turn in the moment it gave up
-                self._admission.finish(place.admitted, RequestOutcome.ABANDONED)
+                self._admission.finish(place.admitted, SourceOutcome.ABANDONED)
             else:
                 self._admission.queue.remove((place, caller), caller.case)
             self._serve()
@@ -162,10 +162,10 @@ class SourceGate:
         assert place.admitted is not None
         return place.admitted
 
-    def _finish(self, admitted: AdmittedRequest, outcome: RequestOutcome, retry_after: float | None) -> None:
+    def _finish(self, admitted: AdmittedRequest, outcome: SourceOutcome, retry_after: float | None) -> None:
         was = self._admission.breaker.state
         pause = self._admission.finish(admitted, outcome, retry_after)
-        if outcome is RequestOutcome.SUCCEEDED and not admitted.caller.about_case:
+        if outcome is SourceOutcome.SUCCEEDED and not admitted.caller.about_case:
             self.documents += 1
         self._begin_pause(pause)
         self._announce(was)
@@ -204,7 +204,7 @@ class SourceGate:
         while len(admission.queue) and (found := admission.next()) is not None:
             place, admitted = found
             if place.future.done():  # it gave up, and is about to leave by itself
-                admission.finish(admitted, RequestOutcome.ABANDONED)
+                admission.finish(admitted, SourceOutcome.ABANDONED)
                 continue
             place.admitted = admitted
             place.future.set_result(None)

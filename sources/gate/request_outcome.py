@@ -13,7 +13,7 @@ from sources.errors import (
 )
 
 
-class RequestOutcome(StrEnum):
+class SourceOutcome(StrEnum):
     """What a request says about the source (not about the document)."""
 
     SUCCEEDED = "succeeded"
@@ -27,20 +27,20 @@ class RequestOutcome(StrEnum):
     """Given up by the caller: says nothing."""
 
 
-def outcome_of(error: BaseException | None) -> tuple[RequestOutcome, float | None]:
+def outcome_of(error: BaseException | None) -> tuple[SourceOutcome, float | None]:
     """The outcome that an exception (or none) stands for, and the wait in seconds that the source asked for."""
     match error:
         case None:
-            return RequestOutcome.SUCCEEDED, None
+            return SourceOutcome.SUCCEEDED, None
         case SourceThrottled():
-            return RequestOutcome.THROTTLED, error.retry_after
+            return SourceOutcome.THROTTLED, error.retry_after
         case CredentialsRefused():
-            return RequestOutcome.REFUSED, error.retry_after
+            return SourceOutcome.REFUSED, error.retry_after
         case SourceTimeout():
-            return RequestOutcome.TIMED_OUT, error.retry_after
+            return SourceOutcome.TIMED_OUT, error.retry_after
         case SourceUnavailable():
-            return RequestOutcome.FAILED, error.retry_after
+            return SourceOutcome.FAILED, error.retry_after
         case SourceError():
-            return RequestOutcome.SUCCEEDED, None
+            return SourceOutcome.SUCCEEDED, None
         case _:
-            return RequestOutcome.ABANDONED, None
+            return SourceOutcome.ABANDONED, None

@@ -10,7 +10,7 @@ from sources.gate.case_health import CaseHealth
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class SourceCaller:
     """Who wants to ask. ``case`` None: nobody's, taken as well proven."""
 
     case: str | None = None
@@ -24,7 +24,7 @@ class Caller:
     """How often it was answered 429, others having been given documents in between."""
 
 
-NO_CASE: Final = Caller()
+NO_CASE: Final = SourceCaller()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class AdmittedRequest:
 
     permit: Permit
     era: int
-    caller: Caller = NO_CASE
+    caller: SourceCaller = NO_CASE
     health: CaseHealth = CaseHealth.PROVEN
     read_timeout: float | None = None
     unhurried: bool = False

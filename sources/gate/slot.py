@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from sources.gate.outage_evidence import RequestFailure
-from sources.gate.request_outcome import RequestOutcome
+from sources.gate.request_outcome import SourceOutcome
 from sources.gate.requests import AdmittedRequest
 
 
@@ -57,7 +57,7 @@ class Slot:
         self._admitted = admitted
         self._answered = answered
         self._answer_begun = False
-        self.outcome: tuple[RequestOutcome, float | None] | None = None
+        self.outcome: tuple[SourceOutcome, float | None] | None = None
         self.failure: RequestFailure | None = None
         """What is to be judged, once the block was left by SourceAway."""
 
@@ -72,7 +72,7 @@ class Slot:
             self._answer_begun = True
             self._answered(self._admitted)
 
-    def report(self, outcome: RequestOutcome, retry_after: float | None = None) -> None:
+    def report(self, outcome: SourceOutcome, retry_after: float | None = None) -> None:
         """Say the outcome, where it is not the exception that the block is left with."""
         self.outcome = (outcome, retry_after)
 

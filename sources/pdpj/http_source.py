@@ -18,7 +18,7 @@ from sources.errors import (
     SourceError,
 )
 from sources.gate.gate import SourceGate
-from sources.gate.requests import Caller
+from sources.gate.requests import SourceCaller
 from sources.gate.slot import Slot
 from sources.pdpj.answers import AskedFor, misplaced, refusal, says_no_access
 from sources.pdpj.auth.credentials import Credentials
@@ -113,7 +113,7 @@ class HttpSource:
 
     @asynccontextmanager
     async def admission(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
-        admission = _NO_GATE if self._gate is None else self._gate.slot(Caller(case, about_case=about_case))
+        admission = _NO_GATE if self._gate is None else self._gate.slot(SourceCaller(case, about_case=about_case))
         try:
             async with admission as slot:
                 yield slot

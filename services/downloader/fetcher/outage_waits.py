@@ -7,7 +7,7 @@ from typing import Final
 
 from sources.errors import SourceAway, SourceThrottled, SourceTimeout
 from sources.gate.outage_evidence import FailureCause
-from sources.gate.requests import Caller
+from sources.gate.requests import SourceCaller
 
 DOUBT_SECONDS: Final = (2.0, 4.0)
 """In doubt an attempt has so many more tries, after these waits; then it is spent."""
@@ -28,9 +28,9 @@ class Tries:
     documents: int = 0
     """How many documents the source had given this worker at the last 429."""
 
-    def caller(self, case: str) -> Caller:
+    def caller(self, case: str) -> SourceCaller:
         """How it stands at the gate."""
-        return Caller(case, again=self.again, throttled=self.throttled)
+        return SourceCaller(case, again=self.again, throttled=self.throttled)
 
 
 @dataclass(frozen=True, slots=True)

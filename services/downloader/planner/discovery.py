@@ -19,7 +19,7 @@ from sources.base import CourtSource
 from sources.changes import FreshCase, UnchangedCase, read_changed
 from sources.errors import ProcessNotFound, SourceTimeout, SourceUnavailable
 from sources.gate.outage_evidence import FailureCause
-from sources.gate.requests import Caller
+from sources.gate.requests import SourceCaller
 from sources.gate.slot import Slot
 
 _MARGIN: Final = 0.95
@@ -90,7 +90,7 @@ class Discovery:
     async def _read(self, process_number: str, stored: str | None, again: bool) -> FreshCase | UnchangedCase:
         connected = self._sources.for_case(process_number)
         slot: Slot | None = None
-        caller = Caller(process_number, again=again, about_case=True)
+        caller = SourceCaller(process_number, again=again, about_case=True)
         try:
             async with asyncio.timeout(self._timeout), connected.gate.slot(caller) as slot:
                 return await self._ask(connected.source, slot, parse(process_number), stored)

@@ -23,7 +23,7 @@ from sources.gate.breaker import BreakerState
 from sources.gate.control_request import NEUTRAL_CASE, ControlRequest, ControlResult, SourceControlRequest
 from sources.gate.gate import SourceGate
 from sources.gate.outage_evidence import FailureCause, RequestFailure
-from sources.gate.requests import Caller
+from sources.gate.requests import SourceCaller
 from sources.gate.slot import GateWait, WaitEnded
 from tests.support import wait_until_async
 
@@ -111,7 +111,7 @@ class Scripted:
 
 async def failed(gate: SourceGate, case: str) -> RequestFailure:
     with pytest.raises(SourceUnavailable):
-        async with gate.slot(Caller(case)) as slot:
+        async with gate.slot(SourceCaller(case)) as slot:
             raise SourceUnavailable
     assert slot.failure is not None
     return slot.failure
@@ -149,7 +149,7 @@ async def test_a_success_of_another_case_judges_without_the_control_request() ->
     gate = gate_with(Scripted(ControlResult.NOTHING))
     failure = await failed(gate, "bad")
     judging = asyncio.ensure_future(gate.judge(failure))
-    async with gate.slot(Caller("good")):
+    async with gate.slot(SourceCaller("good")):
         pass
     assert await asyncio.wait_for(judging, 5) is FailureCause.DOCUMENT
     await gate.aclose()
@@ -164,7 +164,7 @@ async def test_one_that_waits_to_be_judged_can_leave() -> None:
     with pytest.raises(WaitEnded):
         await judging
     with pytest.raises(WaitEnded):
-        async with gate.slot(Caller("bad"), turn):
+        async with gate.slot(SourceCaller("bad"), turn):
             pass
     assert gate.snapshot().waiting == gate.snapshot().in_flight == 0
     await gate.aclose()

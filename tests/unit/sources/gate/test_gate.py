@@ -21,8 +21,8 @@ from sources.errors import (
 from sources.gate.admission import Admission
 from sources.gate.breaker import BreakerState, SourceBreakerPolicy
 from sources.gate.gate import SourceGate
-from sources.gate.request_outcome import RequestOutcome, outcome_of
-from sources.gate.requests import AdmittedRequest, Caller
+from sources.gate.request_outcome import SourceOutcome, outcome_of
+from sources.gate.requests import AdmittedRequest, SourceCaller
 from tests.support import wait_until_async
 
 FAST = SourceBreakerPolicy(failure_limit=3, first_open=0.05, longest_open=0.2)
@@ -39,24 +39,24 @@ class Clock:
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (None, (RequestOutcome.SUCCEEDED, None)),
-        (SourceThrottled(retry_after=3.0), (RequestOutcome.THROTTLED, 3.0)),
-        (SourceTimeout(), (RequestOutcome.TIMED_OUT, None)),
-        (SourceUnavailable(retry_after=1.0), (RequestOutcome.FAILED, 1.0)),
-        (CredentialsRefused(retry_after=9.0), (RequestOutcome.REFUSED, 9.0)),
-        (DocumentNotFound(), (RequestOutcome.SUCCEEDED, None)),
-        (SourceServerError(), (RequestOutcome.SUCCEEDED, None)),
-        (ShortBody(), (RequestOutcome.SUCCEEDED, None)),
-        (asyncio.CancelledError(), (RequestOutcome.ABANDONED, None)),
-        (ValueError(), (RequestOutcome.ABANDONED, None)),
+        (None, (SourceOutcome.SUCCEEDED, None)),
+        (SourceThrottled(retry_after=3.0), (SourceOutcome.THROTTLED, 3.0)),
+        (SourceTimeout(), (SourceOutcome.TIMED_OUT, None)),
+        (SourceUnavailable(retry_after=1.0), (SourceOutcome.FAILED, 1.0)),
+        (CredentialsRefused(retry_after=9.0), (SourceOutcome.REFUSED, 9.0)),
+        (DocumentNotFound(), (SourceOutcome.SUCCEEDED, None)),
+        (SourceServerError(), (SourceOutcome.SUCCEEDED, None)),
+        (ShortBody(), (SourceOutcome.SUCCEEDED, None)),
+        (asyncio.CancelledError(), (SourceOutcome.ABANDONED, None)),
+        (ValueError(), (SourceOutcome.ABANDONED, None)),
     ],
 )
-def test_outcome_of_an_error(error: BaseException | None, outcome: tuple[RequestOutcome, float | None]) -> None:
+def test_outcome_of_an_error(error: BaseException | None, outcome: tuple[SourceOutcome, float | None]) -> None:
     assert outcome_of(error) == outcome
 
 
 def admitted(admission: Admission[object], case: str | None = None) -> AdmittedRequest:
-    admitted = admission.admit(Caller(case))
+    admitted = admission.admit(SourceCaller(case))
     assert admitted is not None
     return admitted
 
@@ -64,7 +64,7 @@ def admitted(admission: Admission[object], case: str | None = None) -> AdmittedR
 def test_retry_after_pauses_everybody() -> None:
     clock = Clock()
     admission = Admission[object](8, clock)
-    assert admission.finish(admitted(admission), RequestOutcome.THROTTLED, 7.0) == 7.0
+    assert admission.finish(admitted(admission), SourceOutcome.THROTTLED, 7.0) == 7.0
     assert admission.admit() is None
     assert admission.wait() == 7.0
     assert admission.adaptive.limit == 4
@@ -78,13 +78,13 @@ def test_a_429_without_retry_after_pauses_for_longer_each_time() -> None:
     pauses = []
     for _ in range(6):
         tickets = [admitted(admission), admitted(admission)] if admission.adaptive.limit > 1 else [admitted(admission)]
-        begun = [admission.finish(admitted, RequestOutcome.THROTTLED) for admitted in tickets]
+        begun = [admission.finish(admitted, SourceOutcome.THROTTLED) for admitted in tickets]
         assert begun[1:] in ([], [None])  # one pause for all that was in flight
         pauses.append(begun[0])
         clock.now += admission.paused_for
     assert pauses == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
-    admission.finish(admitted(admission), RequestOutcome.SUCCEEDED)
-    assert admission.finish(admitted(admission), RequestOutcome.THROTTLED) == 5.0
+    admission.finish(admitted(admission), SourceOutcome.SUCCEEDED)
+    assert admission.finish(admitted(admission), SourceOutcome.THROTTLED) == 5.0
 
 
 def test_a_shorter_pause_does_not_cut_a_longer_one() -> None:
@@ -97,7 +97,7 @@ def test_a_shorter_pause_does_not_cut_a_longer_one() -> None:
 def test_refused_credentials_pause_and_do_not_open_the_breaker() -> None:
     admission = Admission[object](8, Clock())
     for _ in range(20):
-        admission.report(RequestOutcome.REFUSED, 300.0)
+        admission.report(SourceOutcome.REFUSED, 300.0)
     assert admission.paused_for == 300.0
     assert admission.breaker.state is BreakerState.CLOSED
 
@@ -105,13 +105,13 @@ def test_refused_credentials_pause_and_do_not_open_the_breaker() -> None:
 def test_time_outs_of_different_cases_open_the_breaker_and_halve_the_limit() -> None:
     admission = Admission[object](8, Clock(), FAST)
     for request in [admitted(admission, case) for case in ("a", "b", "c")]:
-        admission.finish(request, RequestOutcome.TIMED_OUT)
+        admission.finish(request, SourceOutcome.TIMED_OUT)
     assert admission.breaker.state is BreakerState.OPEN
     assert admission.adaptive.limit == 4
 
 
-@pytest.mark.parametrize("outcome", [RequestOutcome.TIMED_OUT, RequestOutcome.FAILED])
-def test_one_case_neither_opens_the_breaker_nor_halves_the_limit(outcome: RequestOutcome) -> None:
+@pytest.mark.parametrize("outcome", [SourceOutcome.TIMED_OUT, SourceOutcome.FAILED])
+def test_one_case_neither_opens_the_breaker_nor_halves_the_limit(outcome: SourceOutcome) -> None:
     admission = Admission[object](8, Clock(), FAST)
     for _ in range(100):
         assert admission.finish(admitted(admission, "bad"), outcome, 3600.0) is None
@@ -123,7 +123,7 @@ def test_a_probe_ends_with_the_head_of_the_answer() -> None:
     clock = Clock()
     admission = Admission[object](8, clock, FAST)
     for case in ("a", "b", "c"):
-        admission.finish(admitted(admission, case), RequestOutcome.FAILED)
+        admission.finish(admitted(admission, case), SourceOutcome.FAILED)
     clock.now += 1.0
     probe = admitted(admission)
     assert admission.admit() is None
@@ -132,11 +132,11 @@ def test_a_probe_ends_with_the_head_of_the_answer() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(RequestOutcome), st.none() | st.floats(0, 100), st.floats(0, 50))),
+    st.lists(st.tuples(st.sampled_from(SourceOutcome), st.none() | st.floats(0, 100), st.floats(0, 50))),
     st.integers(1, 9),
 )
 def test_never_more_than_the_limit_and_never_stuck(
-    events: list[tuple[RequestOutcome, float | None, float]], limit: int
+    events: list[tuple[SourceOutcome, float | None, float]], limit: int
 ) -> None:
     clock = Clock()
     admission = Admission[object](limit, clock)
@@ -149,7 +149,7 @@ def test_never_more_than_the_limit_and_never_stuck(
             admission.finish(out.pop(0), outcome, retry_after)
         clock.now += seconds
     for admitted in out:
-        admission.finish(admitted, RequestOutcome.ABANDONED)
+        admission.finish(admitted, SourceOutcome.ABANDONED)
     wait = admission.wait()
     assert wait is not None
     clock.now += wait + 1e-6
@@ -216,7 +216,7 @@ async def test_an_outage_holds_the_line_and_one_probe_ends_it() -> None:
         nonlocal asked
         while True:
             try:
-                async with gate.slot(Caller(f"case {number % 5}")):
+                async with gate.slot(SourceCaller(f"case {number % 5}")):
                     asked += 1
                     await asyncio.sleep(0)
                     if away:
@@ -277,7 +277,7 @@ async def test_cancelled_callers_lose_no_place() -> None:
 async def test_reported_outcome_wins_over_the_exception() -> None:
     gate = SourceGate(8)
     async with gate.slot() as slot:
-        slot.report(RequestOutcome.TIMED_OUT)
+        slot.report(SourceOutcome.TIMED_OUT)
     assert gate.snapshot().limit == 4
-    gate.report(RequestOutcome.TIMED_OUT)
+    gate.report(SourceOutcome.TIMED_OUT)
     assert gate.snapshot().limit == 2

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sources.gate.admission import Admission
 from sources.gate.breaker import BreakerState
 from sources.gate.outage_evidence import DOUBT_SECONDS, FailureCause, OutageEvidence, RequestFailure
-from sources.gate.request_outcome import RequestOutcome
-from sources.gate.requests import AdmittedRequest, Caller
+from sources.gate.request_outcome import SourceOutcome
+from sources.gate.requests import AdmittedRequest, SourceCaller
 
 LATENCY, READ_TIMEOUT, AT_ONCE = 0.1, 60.0, 5
 """Seconds of a good answer, seconds after which a silent one is given up, documents of a case that wait at once."""
@@ -41,7 +41,7 @@ class World:
         heapq.heappush(self._events, (seconds, next(self._order), then))
 
     def ask(self, case: str, kind: str, *, again: bool = False) -> None:
-        self.gate.queue.push(((case, kind), Caller(case, again=again)), case, again=again)
+        self.gate.queue.push(((case, kind), SourceCaller(case, again=again)), case, again=again)
         self.serve()
 
     def serve(self) -> None:
@@ -60,10 +60,10 @@ class World:
     def end(self, case: str, kind: str, admitted: AdmittedRequest) -> None:
         if kind == "good":
             self.gate.answered(admitted)
-            self.gate.finish(admitted, RequestOutcome.SUCCEEDED)
+            self.gate.finish(admitted, SourceOutcome.SUCCEEDED)
             self.done.setdefault(case, []).append(self.now)
         else:
-            self.gate.finish(admitted, RequestOutcome.TIMED_OUT if kind == "hangs" else RequestOutcome.FAILED)
+            self.gate.finish(admitted, SourceOutcome.TIMED_OUT if kind == "hangs" else SourceOutcome.FAILED)
             wait = 0.0 if admitted.read_timeout is not None else 2.0
             self.at(self.now + wait, lambda: self.ask(case, kind, again=True))
         self.serve()
@@ -171,16 +171,16 @@ def test_in_a_concluded_outage_every_failure_is_the_sources(story: list[tuple[st
     gate: Admission[str] = Admission(8, lambda: now[0])
     gate.has_control_request = True
     out: list[AdmittedRequest] = []
-    before = [gate.admit(Caller("early")) for _ in range(4)]
+    before = [gate.admit(SourceCaller("early")) for _ in range(4)]
     gate.conclude()
     for case, fresh, seconds in story:
         now[0] += seconds
-        gate.queue.push((case, Caller(case)), case, again=not fresh)
+        gate.queue.push((case, SourceCaller(case)), case, again=not fresh)
         while (found := gate.next()) is not None:
             out.append(found[1])
         for admitted in [*out, *(each for each in before[:1] if each is not None)]:
-            gate.finish(admitted, RequestOutcome.FAILED)
-            assert gate.judge(gate.failure(admitted, RequestOutcome.FAILED)) is FailureCause.OUTAGE
+            gate.finish(admitted, SourceOutcome.FAILED)
+            assert gate.judge(gate.failure(admitted, SourceOutcome.FAILED)) is FailureCause.OUTAGE
             assert gate.breaker.state is not BreakerState.CLOSED
         out, before = [], before[1:]
 
@@ -189,14 +189,14 @@ def test_a_request_from_an_outage_that_fails_after_it_costs_nothing() -> None:
     now = [0.0]
     gate: Admission[str] = Admission(8, lambda: now[0])
     gate.has_control_request = True
-    admitted = gate.admit(Caller("slow"))
+    admitted = gate.admit(SourceCaller("slow"))
     assert admitted is not None
     gate.conclude()
     now[0] = 10.0
-    probe = gate.admit(Caller(control=True))
+    probe = gate.admit(SourceCaller(control=True))
     assert probe is not None
     gate.evidence.answered(now[0], about_case=False)
     gate.is_back(probe.permit)
     assert gate.breaker.state is BreakerState.CLOSED
-    gate.finish(admitted, RequestOutcome.TIMED_OUT)
-    assert gate.judge(gate.failure(admitted, RequestOutcome.TIMED_OUT)) is FailureCause.OUTAGE
+    gate.finish(admitted, SourceOutcome.TIMED_OUT)
+    assert gate.judge(gate.failure(admitted, SourceOutcome.TIMED_OUT)) is FailureCause.OUTAGE

@@ -10,7 +10,7 @@ from autos.context import fail, kafka_config, setting
 
 
 def topics() -> None:
-    """List the topics of Autos and the lag of its consumer groups (markers of transactions included)."""
+    """List the topics of Autos and the lag of its consumer groups."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
     from confluent_kafka.admin import AdminClient
 

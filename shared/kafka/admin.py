@@ -17,6 +17,7 @@ from shared.records import TopicSpec
 
 BROKER_DEFAULT: Final = -1
 _TIMEOUT_SECONDS: Final = 15.0
+_MARKER_SECONDS: Final = 5.0
 
 
 def ensure_topics(
@@ -78,16 +79,19 @@ def wait_for_topics(
 
 
 def lag(bootstrap_servers: str, group: str, config: Mapping[str, str] | None = None) -> dict[tuple[str, int], int]:
-    """For each partition that the group has committed: how many offsets are behind the end.
+    """For each partition that the group has committed: how many offsets are behind the end, from the next record on.
 
+    The markers of transactions have offsets, too, and are no records: a partition with nothing else left is not behind.
     Raises InfrastructureAway when the broker does not answer.
     """
     extra: dict[str, Any] = dict(config or {})
     # A consumer that is never subscribed joins nothing: it asks for the group's offsets, and for the ends of the
     # partitions by the readers' rule (read_committed). The admin client's list_consumer_group_offsets ends the
     # process with a segmentation fault when the broker dies meanwhile (confluent-kafka 2.16.1).
-    reader = Consumer(consumer_config(bootstrap_servers, group, extra, group_protocol="classic"))
+    config = consumer_config(bootstrap_servers, group, extra, group_protocol="classic")
+    reader = Consumer({**config, "enable.partition.eof": True})
     behind: dict[tuple[str, int], int] = {}
+    ends: dict[tuple[str, int], tuple[int, int]] = {}
     try:
         topics = reader.list_topics(timeout=_TIMEOUT_SECONDS).topics
         every = [TopicPartition(name, number) for name, topic in topics.items() for number in topic.partitions]
@@ -97,12 +101,37 @@ def lag(bootstrap_servers: str, group: str, config: Mapping[str, str] | None = N
             low, high = reader.get_watermark_offsets(
                 TopicPartition(partition.topic, partition.partition), timeout=_TIMEOUT_SECONDS
             )
-            behind[partition.topic, partition.partition] = max(0, high - max(partition.offset, low))
+            key = (partition.topic, partition.partition)
+            ends[key] = (max(partition.offset, low), high)
+            behind[key] = max(0, high - ends[key][0])
+        _pass_over_markers(reader, behind, {key: found for key, found in ends.items() if behind[key] > 0})
     except KafkaException as error:
         raise InfrastructureAway("kafka: no answer about the group's offsets") from error
     finally:
         reader.close()
     return behind
+
+
+def _pass_over_markers(
+    reader: Consumer, behind: dict[tuple[str, int], int], ends: Mapping[tuple[str, int], tuple[int, int]]
+) -> None:
+    """Count from the first record, or the end, that is read behind the committed offset; ``ends``: that and the end.
+
+    What is not answered in time keeps its count.
+    """
+    open_keys = set(ends)
+    reader.assign([TopicPartition(*key, ends[key][0]) for key in open_keys])
+    deadline = time.monotonic() + _MARKER_SECONDS
+    while open_keys and time.monotonic() < deadline:
+        message = reader.poll(0.1)
+        if message is None:
+            continue
+        error, offset = message.error(), message.offset()
+        if (error is None or error.code() == KafkaError._PARTITION_EOF) and offset is not None:
+            key = (str(message.topic()), int(message.partition() or 0))
+            if key in open_keys:
+                behind[key] = max(0, ends[key][1] - offset)
+                open_keys.discard(key)
 
 
 def _partition_counts(admin: AdminClient) -> dict[str, int]:

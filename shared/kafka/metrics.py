@@ -20,7 +20,7 @@ HELD: Final = "autos_consumer_held"
 PAUSED: Final = "autos_consumer_paused_partitions"
 # Partitions that this member holds.
 PARTITIONS: Final = "autos_consumer_partitions"
-# Offsets between the committed position and the end of the partitions held, by topic.
+# Offsets between the first unfinished record and the end of the partitions held, by topic; 0 when all is read and done.
 LAG: Final = "autos_consumer_lag"
 # Seconds from the start of a handler to its outcome.
 HANDLER_SECONDS: Final = "autos_consumer_handler_seconds"

@@ -56,7 +56,8 @@ class KafkaConsumer(confluent_kafka.Consumer):
     """The real client, which can also be asked for offsets behind an open transaction."""
 
     def __init__(self, config: dict[str, Any], on_commit: CommitCallback) -> None:
-        super().__init__({**config, "on_commit": on_commit})
+        # The end of a partition is told, with its offset: behind the last record there may be markers of transactions.
+        super().__init__({**config, "on_commit": on_commit, "enable.partition.eof": True})
         self._config = config
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
@@ -74,6 +74,8 @@ class PollThread:
         )
         self._commits = AsyncCommits(self._rebalance.assigned, self._commit_answered)
         self._logged_errors: set[int] = set()
+        self._read_to: dict[Key, int] = {}
+        self._ended_at: dict[Key, int] = {}
         self._lag_at = 0.0
         self._report_at = 0.0
         self._alive_at = time.monotonic()
@@ -151,8 +153,9 @@ class PollThread:
         message = consumer.poll(self._poll_seconds)
         while message is not None:
             if (error := message.error()) is not None:
-                self._on_error(error)
-            elif (message.topic(), message.partition()) in self._rebalance.assigned:
+                self._on_error(error, message)
+            elif (key := (message.topic(), message.partition())) in self._rebalance.assigned:
+                self._read_to[key] = message.offset() + 1
                 records.append(record_of(message))
             message = consumer.poll(0) if len(records) < self._batch else None
         self._mark_alive()
@@ -183,7 +186,10 @@ class PollThread:
         if not self._rebalance.closing:
             self._loop.call(self._inbox.commit_answered, refused, error)
 
-    def _on_error(self, error: KafkaError) -> None:
+    def _on_error(self, error: KafkaError, message: Any) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._ended_at[message.topic(), message.partition()] = message.offset()
+            return
         if error.fatal() or error.code() in FORBIDDEN:
             raise ConsumerFailed(error.name())
         if error.code() not in self._logged_errors:
@@ -198,7 +204,9 @@ class PollThread:
             with contextlib.suppress(KafkaException):
                 watermarks = consumer.get_watermark_offsets(TopicPartition(*key), timeout=1.0, cached=True)
                 if watermarks is not None and watermarks[1] >= 0:
-                    ends[key] = watermarks[1]
+                    # Read to its end: what lies behind the last record are markers of transactions.
+                    at_end = self._ended_at.get(key) == watermarks[1]
+                    ends[key] = self._read_to.get(key, 0) if at_end else watermarks[1]
         self._loop.call(self._inbox.measured, ends)
 
     def _close(self, consumer: ConsumerClient, *, orderly: bool) -> None:

@@ -27,6 +27,7 @@ from shared.kafka.consumer.limits import RuntimeLimits
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.consumer.sink import Sink
+from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused
 from shared.records import OutgoingRecord, Record, TopicSpec
 from tests.integration.kafka.conftest import Topic
@@ -37,6 +38,7 @@ _LIMITS = {field.name for field in fields(RuntimeLimits)}
 
 def runtime(bench: Topic, sink: Sink, handler: Any, **given: Any) -> ConsumerRuntime[Record]:
     """``given``: fields of Handling and RuntimeLimits."""
+    metrics = given.pop("metrics", None)
     limits = {name: given.pop(name) for name in _LIMITS & given.keys()}
     handling = {"decode": lambda record: record, "dead_letter": dead.to_topic(f"{bench.topic}.dead"), **given}
     return ConsumerRuntime(
@@ -46,6 +48,7 @@ def runtime(bench: Topic, sink: Sink, handler: Any, **given: Any) -> ConsumerRun
         handling=Handling(handler=handler, **handling),
         sink=sink,
         limits=RuntimeLimits(**limits),
+        metrics=metrics,
     )
 
 
@@ -150,6 +153,38 @@ async def test_poison_goes_to_the_dead_topic_with_its_headers_and_the_lag_ends_a
         assert sorted(await written(bench, 2)) == [b"a", b"b"]
         assert await written(bench, 1, ".dead") == [b"bad"]
     assert set(lag(bench.bootstrap, bench.group).values()) == {0}
+
+
+def shown_lag(metrics: KafkaMetrics) -> float:
+    (family,) = metrics.lag.collect()
+    return sum(sample.value for sample in family.samples)
+
+
+async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(bench: Topic) -> None:
+    async def handler(record: Record) -> Done:
+        return Done([OutgoingRecord(f"{bench.topic}.out", record.value or b"", b"")])
+
+    client = Client(transactional_config(bench.bootstrap, f"{bench.topic}.writer"))
+    client.init_transactions(20)
+    for value in (b"a", b"b"):
+        client.begin_transaction()
+        for partition in range(6):
+            client.produce(bench.topic, value, value, partition)
+        client.commit_transaction(20)
+    metrics = KafkaMetrics()
+    made = runtime(bench, ProducerSink(bench.producer), handler, metrics=metrics)
+    async with running(made):
+        assert len(await written(bench, 12)) == 12
+        # As if it had been measured before; the next look corrects it.
+        metrics.lag.labels("test", bench.topic).set(99)
+        await wait_until_async(lambda: shown_lag(metrics) != 99, 20, "another look at the lag")
+        assert shown_lag(metrics) == 0
+    assert lag(bench.bootstrap, bench.group) == {(bench.topic, number): 0 for number in range(6)}
+    client.begin_transaction()
+    client.produce(bench.topic, b"c", b"c", 0)
+    client.commit_transaction(20)
+    # A marker, the record and its marker.
+    assert lag(bench.bootstrap, bench.group)[bench.topic, 0] == 2
 
 
 async def test_a_transaction_of_ten_thousand_records_is_read_in_pieces_and_all_or_nothing(bench: Topic) -> None:

@@ -59,8 +59,8 @@ def fetch(
     since: Annotated[
         str | None, typer.Option(metavar="DATE", help="Save only what was filed since then, e.g. 2026-11-01.")
     ] = None,
-    zip_: Annotated[bool, typer.Option("--zip", help="Save one archive a case instead of files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a case on stdout.")] = False,
+    zip_: Annotated[bool, typer.Option("--zip", help="Save one archive per case instead of files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON per case on stdout.")] = False,
     from_csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Case numbers from the first column of a CSV file.")
     ] = None,
@@ -86,7 +86,9 @@ def fetch(
 fetch.__doc__ = _FETCH_HELP
 
 
-def status(numero: str) -> None:
+def status(
+    numero: Annotated[str, typer.Argument(metavar="NUMERO", help="The case, with or without the mask.")],
+) -> None:
     """Show how far a case is.
 
     Example: autos status 0801429-56.2022.4.05.8201

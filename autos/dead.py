@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ops.dead_letters import DeadLetter
 
 app = typer.Typer(
-    help="Dead letters, and events that the broker will never take: what is not tried again by itself.",
+    help="Dead letters, and events that the broker refused: neither is tried again by itself.",
     no_args_is_help=True,
 )
 

@@ -36,7 +36,7 @@ def doctor(
     hashes: Annotated[bool, typer.Option("--hashes", help="With --deep: read every object for its SHA-256.")] = False,
     hours: Annotated[float | None, typer.Option(min=0, help="With --deep: only what is younger.")] = None,
     settle: Annotated[
-        float, typer.Option(min=0, help="With --deep: seconds that a thing may be on its way.", metavar="SECONDS")
+        float, typer.Option(min=0, help="With --deep: ignore what is younger than so many seconds.", metavar="SECONDS")
     ] = 60.0,
     source: Annotated[
         bool, typer.Option("--source", help="Try the source step by step: name, TCP, TLS, token, case, document.")

@@ -21,10 +21,12 @@ def repair(
     process_number: Annotated[str | None, typer.Option("--process", help="Only this case.")] = None,
     hashes: Annotated[bool, typer.Option("--hashes", help="Read every object for its SHA-256.")] = False,
     settle: Annotated[
-        float, typer.Option(min=0, help="Seconds that a thing may be on its way.", metavar="SECONDS")
+        float,
+        typer.Option(min=0, help="Ignore what is younger: it may still be in progress.", metavar="SECONDS"),
     ] = 60.0,
     wait: Annotated[
-        float, typer.Option(min=0, help="Look again for so long, until all is mended.", metavar="SECONDS")
+        float,
+        typer.Option(min=0, help="Keep checking until all is repaired, at most this long.", metavar="SECONDS"),
     ] = 0.0,
 ) -> None:
     """Fetch again what `autos doctor --deep` reports: objects that are missing or wrong, jobs that stand still."""

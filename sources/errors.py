@@ -288,13 +288,14 @@ class CredentialsRefused(SourceAway):
     MESSAGE = "the source refuses the credentials"
 
 
-PERMANENT_CODES: Final = frozenset({NoAccess.CODE, DocumentTooLarge.CODE, CaseTooLarge.CODE})
-"""The codes that a later job takes for granted unless a document is asked for by name or its listing has changed.
+FINAL_CODES: Final = frozenset({NoAccess.CODE, DocumentTooLarge.CODE, CaseTooLarge.CODE})
+"""The codes that a later job does not try again, unless a document is asked for by name or its listing has changed.
 
-Not every permanent error is one: what the source did not have yesterday it may have today.
+Narrower than ``Verdict.PERMANENT``, which ends the attempts of one job: what the source did not have yesterday it may
+have today.
 """
 
 
-def is_permanent(code: str | None) -> bool:
-    """Whether a stored error code is one that a later job takes for granted."""
-    return code in PERMANENT_CODES
+def is_final(code: str | None) -> bool:
+    """Whether a later job leaves a document with this stored error code alone."""
+    return code in FINAL_CODES

@@ -42,7 +42,7 @@ class Mismatch:
 
     @property
     def identity(self) -> tuple[Rule, str]:
-        """The same in every look at the same trouble."""
+        """Identifies a finding, so that a second look recognises it."""
         return self.rule, self.subject
 
 

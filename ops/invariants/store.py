@@ -44,7 +44,7 @@ class StoreReader:
         return found
 
     def _digest(self, key: str) -> str | None:
-        """None: it is gone since it was listed, which the next look will see."""
+        """The object's SHA-256; None when it was deleted after the listing, which the next look reports."""
         digest = hashlib.sha256()
         try:
             for chunk in self._store.get(key).stream():

@@ -16,7 +16,7 @@ from sources.errors import CaseUnreadable, SourceError, SourceRoute, Verdict
 GIVEN_UP_CODE = "source_error"
 """The job's error code when the source kept answering about the case, but never with the case."""
 
-_LONGEST_WISH = max(tier.delay for tier in DOCUMENT_RETRY)
+_MAX_RETRY_AFTER = max(tier.delay for tier in DOCUMENT_RETRY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ def after_discovery_failure(
         if answers > len(delays):
             code = error.code if isinstance(error, CaseUnreadable | SourceRoute) else GIVEN_UP_CODE
             return Abort(code, error.message, dead=True)
-    tiers = delays or (_LONGEST_WISH,)
+    tiers = delays or (_MAX_RETRY_AFTER,)
     return PutOff(attempt + 1, answers, _delay(tiers[min(attempt, len(tiers)) - 1], error), error.code)
 
 
 def _delay(delay: float, error: SourceError) -> float:
     """At least what the source asked for, but no longer than a retry topic is made for: the gate keeps the rest."""
-    return max(delay, min(error.retry_after or 0.0, _LONGEST_WISH))
+    return max(delay, min(error.retry_after or 0.0, _MAX_RETRY_AFTER))

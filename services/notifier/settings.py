@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import Field, field_validator
 
 from services.notifier.domain.body_form import BARE_BYTES
+from services.notifier.domain.retry_policy import DEFAULT_DELAYS
 from shared.settings import (
     AlertSettings,
     DatabaseSettings,
@@ -37,7 +38,7 @@ class NotifierSettings(
     """Seconds for one attempt, headers and body of the answer included."""
     webhook_max_body_bytes: int = Field(1024**2, ge=BARE_BYTES, le=4 * 1024**2)
     """Bytes of a body. A case that makes a larger one is sent without documents; ``documents_url`` leads to them."""
-    webhook_retry_delays: Delays = (5.0, 30.0, 120.0)
+    webhook_retry_delays: Delays = DEFAULT_DELAYS
     """Seconds before the second, third, … attempt; after the last of them a delivery is exhausted."""
     webhook_in_flight: int = Field(512, ge=1, le=10_000)
     """Requests of one process in flight, in all."""

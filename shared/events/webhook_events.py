@@ -1,4 +1,8 @@
-"""Topics ``webhook.events`` (public) and ``webhook.dead``: what happened to deliveries and endpoints."""
+"""Topics ``webhook.events`` (public) and ``webhook.dead``: what happened to deliveries and endpoints.
+
+These are events for Kafka. What a webhook itself carries is in services/notifier/sending/payload.py; CONTRIBUTING.md,
+"Add a type of webhook", tells how a new type is added.
+"""
 
 from __future__ import annotations
 

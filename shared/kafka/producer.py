@@ -219,7 +219,7 @@ class Producer:
         """Flush, then end the thread. What is not acknowledged by then is given up."""
         if not self.flush(timeout):
             _log.warning(
-                "The Kafka producer is closed with unacknowledged records; what they follow from is repeated",
+                "The Kafka producer is closed with unacknowledged records; the work that made them is done again",
                 extra={"records": len(self._client)},
             )
             self._client.purge()

@@ -1,4 +1,4 @@
-"""The answer that a failure makes of the right one."""
+"""Turns the right answer into the failing one that was switched on."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from shared.domain.statuses import DocumentStatus
-from sources.errors import is_permanent
+from sources.errors import is_final
 
 LOST: Final = "lost"
 """Recorded as available, and not in the object store, or not with the size that was recorded."""
@@ -48,7 +48,7 @@ def need(document: CatalogDocument, *, again: bool) -> DocumentNeed:
     changed = document.revision > document.state_revision
     if document.state == DocumentStatus.AVAILABLE and not (changed and document.source_path):
         return DocumentNeed.NOTHING
-    if document.state == DocumentStatus.FAILED and is_permanent(document.error_code) and not again and not changed:
+    if document.state == DocumentStatus.FAILED and is_final(document.error_code) and not again and not changed:
         return DocumentNeed.REMINDER
     return DocumentNeed.DOWNLOAD
 

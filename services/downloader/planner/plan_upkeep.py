@@ -42,7 +42,7 @@ class PlanUpkeep:
             try:
                 await self.once()
             except ProcessingError as error:
-                _log.info("The upkeep of plans is put off", extra={"error": type(error).__name__})
+                _log.info("The clean-up of plans is postponed", extra={"error": type(error).__name__})
 
     async def once(self) -> int:
         """How many windows were asked for again. Raises InfrastructureAway."""

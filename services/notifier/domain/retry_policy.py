@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
+
+DEFAULT_DELAYS: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, *3 * (21_600.0,))
+"""Three quick retries, then about 19 hours: a receiver that is down for a night gets everything in the morning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class RetryPolicy:
     failure is decided by :func:`services.notifier.domain.delivery.decide`.
     """
 
-    delays: tuple[float, ...] = (5.0, 30.0, 120.0)
+    delays: tuple[float, ...] = DEFAULT_DELAYS
     jitter: float = 0.1
     retry_after_cap: float = 6 * 3600.0
     lease: float = 25.0

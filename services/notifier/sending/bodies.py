@@ -53,7 +53,10 @@ class WebhookBodies:
                 made[key] = render()
             # Whatever it is, it is this case's alone; its own attempt meets it again, and logs it.
             except Exception:  # noqa: BLE001
-                _log.debug("Webhook body could not be rendered with its claim", extra={"job_id": key.job_id})
+                _log.debug(
+                    "Webhook body could not be rendered while claiming; the attempt renders it again",
+                    extra={"job_id": key.job_id},
+                )
         return made
 
     def load(self, connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, Callable[[], WebhookBody]]:

@@ -120,7 +120,8 @@ class Rebalance:
                 else:
                     found = consumer.decided(partitions, timeout=_COMMITTED_SECONDS)
                     _log.warning(
-                        "A transaction that the broker never ended is passed over", extra={"runtime": self._name}
+                        "A transaction that the broker left open is skipped; reading goes on behind it",
+                        extra={"runtime": self._name},
                     )
             except KafkaException as error:
                 problem = error.args[0].name()

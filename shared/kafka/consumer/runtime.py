@@ -150,7 +150,7 @@ class ConsumerRuntime(Generic[T]):
         await asyncio.wait({thread.ended}, timeout=_CLOSE_SECONDS)
         if not thread.ended.done():
             _log.warning(
-                "The Kafka consumer does not close and is left behind; its partitions move when its session ends",
+                "The Kafka consumer did not close in time and is abandoned; its partitions move when its session ends",
                 extra={"runtime": self._name},
             )
         elif (error := thread.ended.exception()) is not None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from sources import errors
-from sources.errors import PERMANENT_CODES, SourceError, Verdict, is_permanent
+from sources.errors import FINAL_CODES, SourceError, Verdict, is_final
 
 LEAVES = [
     kind
@@ -32,11 +32,11 @@ def test_each_error(kind: type[SourceError]) -> None:
     assert error.retry_after == 3.0
     assert kind.__doc__ is not None
     assert kind.__doc__.startswith("Raised ")
-    assert not is_permanent(error.code) or error.verdict is Verdict.PERMANENT
+    assert not is_final(error.code) or error.verdict is Verdict.PERMANENT
 
 
 def test_codes_are_unique_and_the_permanent_ones_are_listed() -> None:
     codes = [kind.CODE for kind in LEAVES]  # type: ignore[attr-defined]
     assert len(codes) == len(set(codes))
-    assert PERMANENT_CODES.issubset(codes)
-    assert not is_permanent(None)
+    assert FINAL_CODES.issubset(codes)
+    assert not is_final(None)

@@ -14,7 +14,7 @@ from services.downloader.planner.windows import WindowPlace, marks, windows
 from shared.events.document_events import DocumentFailed, JobPlanned
 from shared.events.document_requested import DocumentRequested
 from shared.events.process_requested import ProcessRequested
-from sources.errors import PERMANENT_CODES
+from sources.errors import FINAL_CODES
 
 NUMBER = "1000145-91.2023.8.26.0597"
 CREATED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -32,7 +32,7 @@ documents = st.lists(
     st.builds(
         document,
         st.sampled_from([None, "pending", "processing", "available", "failed"]),
-        st.sampled_from([None, "source_error", "short_body", *sorted(PERMANENT_CODES)]),
+        st.sampled_from([None, "source_error", "short_body", *sorted(FINAL_CODES)]),
     ),
     max_size=30,
 )

@@ -66,7 +66,7 @@ def test_410_ends_the_delivery() -> None:
     assert decision.delivery.status is DeliveryStatus.GONE
 
 
-def test_the_default_schedule_is_four_attempts() -> None:
+def test_the_default_schedule_is_nine_attempts() -> None:
     delivery, now, waits = PENDING, NOW, []
     while True:
         decision = fail(claimed(delivery, now=now), now)
@@ -76,8 +76,8 @@ def test_the_default_schedule_is_four_attempts() -> None:
         assert delivery.next_attempt_at is not None
         waits.append((delivery.next_attempt_at - now).total_seconds())
         now = delivery.next_attempt_at
-    assert waits == [5, 30, 120]
-    assert decision.delivery.attempts == 4
+    assert waits == [5, 30, 120, 600, 3600, 21600, 21600, 21600]
+    assert decision.delivery.attempts == 9
     assert decision.delivery.status is DeliveryStatus.EXHAUSTED
 
 

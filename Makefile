@@ -47,7 +47,7 @@ ps: $(VENV)/.local.stamp ## what runs
 # ---- prove ----------------------------------------------------------------------------------------------
 # Two workers, each with a stack of its own: most of the time is waiting for servers to start and processes to die.
 test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp ## every test, on the embedded stack
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
 	@$(BIN)/python -m tests.chaos $(ARGS)

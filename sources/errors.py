@@ -291,8 +291,7 @@ class CredentialsRefused(SourceAway):
 FINAL_CODES: Final = frozenset({NoAccess.CODE, DocumentTooLarge.CODE, CaseTooLarge.CODE})
 """The codes that a later job does not try again, unless a document is asked for by name or its listing has changed.
 
-Narrower than ``Verdict.PERMANENT``, which ends the attempts of one job: what the source did not have yesterday it may
-have today.
+Fewer than those of ``Verdict.PERMANENT``, which ends one job's attempts: what is not there today may be tomorrow.
 """
 
 

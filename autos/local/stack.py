@@ -36,8 +36,7 @@ from autos.local.tasks import Task, answers, as_start_error, obituary, reachable
 _START_SECONDS: Final = 90.0
 _DEATHS_AT_START: Final = 3
 _TICK: Final = 0.05
-_SERVICE_GRACE: Final = 25.0
-_SERVER_GRACE: Final = 15.0
+_SERVICE_GRACE, _SERVER_GRACE = 25.0, 15.0
 _WRONG_SETTINGS: Final = 2
 """The exit status of a service that does not like its settings: starting it again would not help."""
 
@@ -84,7 +83,6 @@ class Stack:
         self._phase = Phase.STARTING
         self._asked_to_end = False
 
-    # ---- the whole life ----------------------------------------------------------------------------------------
     def run(self) -> int:
         """Start, watch until a signal comes, stop; the exit status."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -95,8 +93,7 @@ class Stack:
         except AlreadyRunning:
             self._say(f"a stack is running already in {self._data_dir} (see `autos ps`, `autos down`)")
             return 1
-        status = 0
-        message = ""
+        status, message = 0, ""
         try:
             self._files.end_leftovers()
             self._files.write(self._phase, {}, None)
@@ -105,9 +102,8 @@ class Stack:
         except Interrupted:
             status = 130
         except (StartError, ArtifactError) as error:
-            message = str(error)
+            status, message = 1, str(error)
             self._say(message)
-            status = 1
         finally:
             self._stop(message)
         return status
@@ -127,9 +123,8 @@ class Stack:
     def _watch(self) -> None:
         while not self._asked_to_end:
             for child in self._supervisor.tick():
-                self._say(
-                    f"{child.name} ended with status {child.exit_status}; starting it again ({child.command.log})"
-                )
+                ended = f"{child.name} ended with status {child.exit_status}"
+                self._say(f"{ended}; starting it again ({child.command.log})")
             time.sleep(_TICK)
 
     def _stop(self, message: str) -> None:

@@ -39,7 +39,7 @@ def judge(delivery: OpenDelivery, now: datetime, patience: Patience) -> Iterator
     one has a limit on what is sent to it at once.
     """
     if delivery.status == "sending":
-        if delivery.lease_until is None or now - delivery.lease_until > patience.settle:
+        if delivery.lease_until is None or now - delivery.lease_until > patience.transit:
             words = (
                 f"delivery {delivery.delivery_id} is being sent by nobody: its lease ran out at {delivery.lease_until}"
             )
@@ -50,7 +50,7 @@ def judge(delivery: OpenDelivery, now: datetime, patience: Patience) -> Iterator
     if delivery.next_attempt_at is None:
         words = f"delivery {delivery.delivery_id} is {delivery.status} without a time, though its endpoint is enabled"
         yield Mismatch(Rule.DELIVERY_OVERDUE, delivery.delivery_id, words)
-    elif now - delivery.next_attempt_at > patience.settle:
+    elif now - delivery.next_attempt_at > patience.transit:
         late = (now - delivery.next_attempt_at).total_seconds()
         words = f"delivery {delivery.delivery_id} is {delivery.status} and {late:.0f} s overdue"
         yield Mismatch(Rule.DELIVERY_OVERDUE, delivery.delivery_id, words)

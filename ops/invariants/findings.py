@@ -50,7 +50,7 @@ class Mismatch:
 class Patience:
     """How long a thing may be on its way before it counts as a mismatch."""
 
-    settle: timedelta = timedelta(seconds=60)
+    transit: timedelta = timedelta(seconds=60)
     """From one service's tables to the next one's, records to be read, deliveries to be sent."""
     outbox: timedelta = timedelta(seconds=10)
     """From a committed outbox row to its acknowledgement."""

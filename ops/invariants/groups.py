@@ -35,7 +35,7 @@ class Backlog:
 
 def judge(backlog: Backlog, now: datetime, patience: Patience) -> Iterator[Mismatch]:
     """A backlog that nobody reads, or that does not move: the position is part of the identity of what is found."""
-    if backlog.due_since is None or now - backlog.due_since <= patience.settle:
+    if backlog.due_since is None or now - backlog.due_since <= patience.transit:
         return
     waits = f"{backlog.records} records of {backlog.topic}/{backlog.partition} wait for the group {backlog.group}"
     since = f"since {(now - backlog.due_since).total_seconds():.0f} s"

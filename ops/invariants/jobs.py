@@ -74,12 +74,12 @@ def judge(
     """What does not match. ``alive``: whether a record about it is on its way; None for either: not known."""
     found = job.progress
     if found is None:
-        if alive is False and now - job.created_at > patience.settle:
+        if alive is False and now - job.created_at > patience.transit:
             yield _mismatch(Rule.JOB_LOST, job, "was accepted, but has no progress and nothing about it is on its way")
         return
     yield from _counts(job, found)
     if found.completed_at is None:
-        if alive is False and now - found.updated_at > patience.settle:
+        if alive is False and now - found.updated_at > patience.transit:
             words = f"is {found.status} since {_age(now, found.updated_at)}, and nothing about it is on its way"
             yield _mismatch(Rule.JOB_STUCK, job, words)
         return
@@ -139,7 +139,7 @@ def _ending(job: JobFacts, found: Counted) -> Iterator[Mismatch]:
 def _after_the_end(
     job: JobFacts, ended_at: datetime, now: datetime, patience: Patience, announced: Announced | None
 ) -> Iterator[Mismatch]:
-    if now - ended_at <= patience.settle:
+    if now - ended_at <= patience.transit:
         return
     if announced is not None:
         if len(announced.event_ids) != 1:
@@ -150,7 +150,7 @@ def _after_the_end(
             yield _mismatch(Rule.JOB_ANNOUNCEMENT, job, words)
     if not job.completion_recorded:
         yield _mismatch(Rule.JOB_COMPLETION, job, "ended, and the notifier does not know it")
-    late = job.youngest_undelivered is not None and now - job.youngest_undelivered > patience.settle
+    late = job.youngest_undelivered is not None and now - job.youngest_undelivered > patience.transit
     if job.undelivered and late:
         words = f"ended, and {job.undelivered} of its {job.webhooks} webhooks have no delivery"
         yield _mismatch(Rule.DELIVERY_MISSING, job, words)

@@ -105,6 +105,8 @@ class OutboxRelay:
         self._listener = Listener(url, OUTBOX, self._on_notify)
         self._next_purge: datetime | None = None
         self._next_measure = 0.0
+        self.looks = 0
+        """How many times the outbox was looked through to its end."""
 
     def start(self) -> None:
         self._listener.start()
@@ -168,6 +170,7 @@ class OutboxRelay:
                     return
                 self._measure(connection)
                 self._purge(connection)
+                self.looks += 1
                 self._woken.wait(self._poll_seconds)
                 self._stopping.wait(max(0.0, began + self._gather_seconds - time.monotonic()))
         finally:

@@ -246,15 +246,14 @@ def _soak(product: Product, sink: Sink, rate: float, seconds: float) -> tuple[di
             values = [sample.get(name, 0.0) for sample in samples]
             print(f"\n  {name}, {what}: {report.number(values[0])} → {report.number(values[-1])}")
             print(report.plot(values, height=4))
-    result = {
+    return {
         "seconds": seconds,
         "documents_per_second": rate,
         "cases": len(asked),
         "memory_mb": {name: [round(sample.get(name, 0.0), 1) for sample in watch.memory] for name in names},
         "open_files": {name: [sample.get(name, 0.0) for sample in watch.files] for name in names},
         "errors": dict(tally.errors),
-    }
-    return result, tally.errors
+    }, tally.errors
 
 
 async def _ask_steadily(

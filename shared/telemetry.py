@@ -2,6 +2,7 @@
 
 Only the fields given as ``extra`` are written besides the message; messages are constant texts, so that what
 varies (ids, counts, codes) can be searched. Document names, party names and tokens are never passed here.
+structlog renders the lines of the standard library's loggers (docs/adr/0026-libraries.md).
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import orjson
+from structlog.processors import JSONRenderer
+from structlog.stdlib import ExtraAdder, ProcessorFormatter
+from structlog.types import EventDict, Processor, WrappedLogger
 
 from shared.clock import rfc3339
 
-_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _SECRETS: Final = re.compile(r"(?i)(bearer\s+|whsec_|autos_sk_|password=|://[^/@\s:]+:)[^\s@,;\"']+", re.ASCII)
 
 
@@ -25,35 +28,47 @@ def redact(text: str) -> str:
     return _SECRETS.sub(lambda match: f"{match[1]}***", text)
 
 
-class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON: ts, level, logger, message, service and the extra fields."""
-
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self._service = service
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "ts": rfc3339(datetime.fromtimestamp(record.created, UTC)),
-            "level": record.levelname.lower(),
-            "service": self._service,
-            "logger": record.name,
-            "message": redact(record.getMessage()),
-        }
-        for name, value in record.__dict__.items():
-            if name not in _STANDARD and not name.startswith("_"):
-                line[name] = redact(value) if isinstance(value, str) else value
-        if record.exc_info:
-            line["exception"] = redact(self.formatException(record.exc_info))
-        return orjson.dumps(line, default=str).decode()
+def json_formatter(service: str) -> logging.Formatter:
+    """A log record as one line of JSON: ts, level, service, logger, message and the extra fields."""
+    return ProcessorFormatter(
+        foreign_pre_chain=[ExtraAdder()], processors=[_line_of(service), JSONRenderer(serializer=_dumps)]
+    )
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:
     """Send every logger's lines to stderr as JSON; libraries only from WARNING up."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(service))
+    handler.setFormatter(json_formatter(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     for name in ("services", "shared", "sources", "ops", "autos"):
         logging.getLogger(name).setLevel(level)
+
+
+def _line_of(service: str) -> Processor:
+    """What a line begins with, and its secrets taken out."""
+
+    def line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        record: logging.LogRecord = event.pop("_record")
+        event.pop("_from_structlog")
+        made: dict[str, object] = {
+            "ts": rfc3339(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname.lower(),
+            "service": service,
+            "logger": record.name,
+            "message": redact(str(event.pop("event"))),
+        }
+        exception = event.pop("exc_info", None)
+        made |= {
+            name: redact(value) if isinstance(value, str) else value for name, value in event.items() if name[:1] != "_"
+        }
+        if exception:
+            made["exception"] = redact(logging.Formatter().formatException(exception))
+        return made
+
+    return line
+
+
+def _dumps(line: EventDict, **_: Any) -> str:
+    return orjson.dumps(line, default=str).decode()

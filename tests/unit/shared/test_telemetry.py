@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.telemetry import JsonFormatter, configure_logging, redact
+from shared.telemetry import configure_logging, json_formatter, redact
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -86,4 +86,4 @@ def test_secrets_are_taken_out_of_messages_fields_and_exceptions(lines: Lines) -
 
 def test_what_json_lacks_is_written_as_text() -> None:
     record = logging.makeLogRecord({"msg": "m", "levelname": "INFO", "name": "n", "path": io.StringIO})
-    assert json.loads(JsonFormatter("s").format(record))["path"]
+    assert json.loads(json_formatter("s").format(record))["path"]

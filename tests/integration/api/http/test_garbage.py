@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.api.http.middleware import BrokenAnswer
-from shared.telemetry import JsonFormatter
+from shared.telemetry import json_formatter
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, ScriptedSource, client_of
 from tests.integration.api.test_http import assert_problem
 from tests.integration.api.wire import GET, serving
@@ -176,7 +176,7 @@ async def test_the_log_of_an_answer_that_breaks_off_has_no_text_of_what_broke_it
                 everything = await reader.read()
             writer.close()
     assert everything.startswith(b"HTTP/1.1 200") and not everything.endswith(b"0\r\n\r\n")
-    formatter = JsonFormatter("api")
+    formatter = json_formatter("api")
     logged = "\n".join(formatter.format(record) for record in caplog.records)
     assert "ExceptionGroup" in logged and BrokenAnswer.__name__ in logged
     assert not any(text in logged for text in texts)

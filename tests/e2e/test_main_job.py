@@ -159,7 +159,7 @@ def test_a_case_unknown_to_the_source_is_a_404(product: Product, process_number:
     assert product.client.get(f"/processes/{number}/status").json()["code"] == "process_unknown"
 
 
-def test_a_case_that_cannot_be_read_now_is_a_202_and_is_delivered_when_the_source_is_back(
+def test_a_case_that_cannot_be_read_now_is_a_202_and_is_delivered_later(
     product: Product, process_number: NumberFactory
 ) -> None:
     number = process_number()

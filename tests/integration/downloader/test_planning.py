@@ -231,7 +231,7 @@ async def test_what_is_available_is_counted_and_not_downloaded_again(bench: Work
     assert first not in bench.pdpj.case_metrics(number).document_requests
 
 
-async def test_a_permanent_failure_is_told_again_without_asking_unless_the_document_is_named(
+async def test_a_final_failure_is_not_asked_again_unless_the_document_is_named(
     bench: Workers,
 ) -> None:
     number = bench.fresh_number()

@@ -64,7 +64,7 @@ async def test_sigterm_does_not_wait_longer_than_the_setting_and_loses_nothing(b
 
 
 @pytest.mark.timeout(120)
-async def test_a_document_that_takes_longer_than_the_poll_interval_does_not_cost_the_partitions(
+async def test_a_document_longer_than_the_poll_interval_costs_no_partition(
     bench: Workers,
 ) -> None:
     number = bench.fresh_number()

@@ -139,9 +139,7 @@ async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Work
     assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
 
 
-async def test_two_workers_together_never_ask_for_more_at_once_than_the_source_may_be_asked(
-    bench: Workers, database: Database
-) -> None:
+async def test_two_workers_together_keep_to_the_source_concurrency(bench: Workers, database: Database) -> None:
     # A source of its own: at the other one requests of earlier tests may still hang.
     with running_simulator() as running:
         bench.pdpj = running.control

@@ -101,7 +101,7 @@ def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench:
 
 
 @pytest.mark.timeout(120)
-def test_a_process_whose_client_never_returns_ends_and_the_next_one_writes_exactly_once(bench: Topic) -> None:
+def test_a_process_whose_client_hangs_ends_and_the_next_writes_exactly_once(bench: Topic) -> None:
     fill(bench, 50)
     stuck = Worker(bench, "only", "stuck", "consumer")
     successor = None
@@ -120,7 +120,7 @@ def test_a_process_whose_client_never_returns_ends_and_the_next_one_writes_exact
 
 
 @pytest.mark.timeout(120)
-def test_another_process_takes_over_from_a_killed_one_and_repeats_only_what_was_in_flight(bench: Topic) -> None:
+def test_a_successor_repeats_only_what_was_in_flight_at_the_kill(bench: Topic) -> None:
     count = 3_000
     fill(bench, count)
     killed = Worker(bench, "killed", "plain", "consumer")

@@ -220,7 +220,7 @@ async def test_a_transaction_of_ten_thousand_records_is_read_in_pieces_and_all_o
     assert peak < 4_000_000
 
 
-async def test_asynchronous_and_plain_emits_share_a_transaction_and_one_that_fails_does_not_spoil_it(
+async def test_emits_of_both_kinds_share_a_transaction_and_a_failed_one_spoils_none(
     bench: Topic,
 ) -> None:
     def out(name: bytes) -> OutgoingRecord:
@@ -291,7 +291,7 @@ async def test_what_a_failed_transaction_wrote_is_acknowledged_before_it_is_abor
     assert client.noted == [*["acknowledged", "abort"] * 4, "acknowledged"]
 
 
-async def test_a_transaction_that_outlasts_its_time_is_not_seen_and_the_runtime_says_so_or_does_it_again(
+async def test_a_transaction_that_outlasts_its_time_is_not_seen_and_is_done_again(
     bench: Topic,
 ) -> None:
     stalls = [True]

@@ -475,9 +475,7 @@ async def test_connections_are_used_again(server: Server, make: Make) -> None:
     assert server.open == 1
 
 
-async def test_a_body_of_known_length_comes_in_few_pieces_and_leaves_the_connection_for_the_next(
-    server: Server, make: Make
-) -> None:
+async def test_a_body_of_known_length_comes_in_few_pieces_and_frees_the_connection(server: Server, make: Make) -> None:
     body = PDF + b"x" * (2 * SMALL_PIECE_BYTES)
     server.gives("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", body=body)
     source = make()

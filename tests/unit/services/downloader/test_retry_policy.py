@@ -112,7 +112,7 @@ def test_an_outage_puts_a_discovery_off_for_ever_on_the_last_tier(error: SourceE
     assert seen == sorted(seen)
 
 
-def test_answers_about_the_case_end_after_the_tiers_also_when_outages_came_in_between() -> None:
+def test_answers_about_the_case_end_after_the_tiers_despite_outages_between() -> None:
     attempt, answers = 1, 0
     story: list[SourceError] = [SourceServerError(), SourceUnavailable(), SourceServerError(), SourceServerError()]
     for error in story:

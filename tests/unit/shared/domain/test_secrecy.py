@@ -16,9 +16,7 @@ ODD_WORDS = ["publico", "PUBLICO ", "PÚBLICO", "NORMAL", "1", "00", "-0", "0.0"
 
 @pytest.mark.parametrize("asked", [True, False])
 @pytest.mark.parametrize("level", [0, 1, 2, 5, 99, -1, None])
-def test_a_case_is_seen_by_who_asked_for_it_and_a_sealed_one_with_the_scope_both_times(
-    asked: bool, level: int | None
-) -> None:
+def test_a_case_is_seen_by_who_asked_and_a_sealed_one_with_the_scope_twice(asked: bool, level: int | None) -> None:
     for asked_sealed, key_sealed, has_sealed in itertools.product((True, False), repeat=3):
         sight = Knowledge(asked, asked_sealed, True, level, has_sealed).sight(Viewer("client", key_sealed))
         both = asked_sealed and key_sealed

@@ -126,7 +126,7 @@ def test_the_lakes_case_has_every_docket_latest_filing_first_and_no_degree() -> 
     assert sorted(inside) == sorted(CASE.by_id)
 
 
-def test_a_movement_of_the_lake_keeps_its_code_in_its_type_and_often_names_no_document() -> None:
+def test_a_movement_of_the_lake_keeps_its_code_in_its_type() -> None:
     movements = orjson.loads(lake.movements_answer(CASE))["movimentos"]
     assert not any("codigo" in movement for movement in movements)
     assert all(isinstance(movement["tipo"]["id"], int) for movement in movements)

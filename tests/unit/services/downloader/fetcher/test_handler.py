@@ -206,7 +206,7 @@ async def test_the_last_failure_ends_the_document_for_its_job_and_is_kept_as_dea
     assert failed["error_code"] == error.code
 
 
-async def test_a_document_judged_to_find_the_source_away_by_itself_spends_attempts_and_ends() -> None:
+async def test_a_document_that_alone_finds_the_source_away_spends_attempts() -> None:
     bench = FetcherWithFakes(*[SourceTimeout() for _ in range(3)])
     told = [(await bench.handle(task(attempt)))[0][1]["type"] for attempt in (1, 2, 3)]
     again, failed = "autos.document.requested", "autos.document.failed"
@@ -309,7 +309,7 @@ async def test_a_held_document_asks_for_nothing_yet_and_one_of_a_cancelled_job_n
     assert await bench.handle(asking()) == []
 
 
-async def test_what_is_odd_about_a_document_is_told_and_only_the_last_attempt_keeps_a_doubtful_one() -> None:
+async def test_oddities_become_warnings_and_only_the_last_attempt_keeps_a_doubtful_one() -> None:
     bench = FetcherWithFakes(STORED, STORED)
     *_, (_, told) = await bench.handle(task())
     assert (told["warnings"], told["rendition"], told["revision"], told["replaced_at"]) == (

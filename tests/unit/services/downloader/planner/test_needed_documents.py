@@ -56,7 +56,7 @@ def test_a_new_document_is_requested_with_its_address_and_key() -> None:
     )
 
 
-def test_what_failed_for_good_fails_again_for_this_job_unless_it_is_to_be_tried_again() -> None:
+def test_what_failed_for_good_fails_again_unless_it_is_to_be_tried() -> None:
     refused = document("failed", "no_access")
     assert sort_out([refused], again=False, window=9).reminded == [refused.document_id]
     assert sort_out([refused], again=True, window=9).first == [refused]
@@ -91,7 +91,7 @@ def test_a_changed_listing_asks_again_whatever_the_last_verdict_was() -> None:
     assert need(gone, again=False) is DocumentNeed.NOTHING, "the bytes of before are better than none"
 
 
-def test_what_failed_for_a_passing_reason_or_is_under_way_for_another_job_is_requested() -> None:
+def test_what_failed_in_passing_or_is_under_way_elsewhere_is_requested() -> None:
     assert need(document("failed", "source_error"), again=False) is DocumentNeed.DOWNLOAD
     assert need(document("processing"), again=False) is DocumentNeed.DOWNLOAD
 

@@ -34,7 +34,7 @@ def test_an_endpoint_that_is_probed_has_one_slot() -> None:
 
 
 @pytest.mark.parametrize("shared", ["origin", "client"])
-def test_an_endpoint_that_waits_for_its_origin_or_client_is_named_when_a_slot_is_free(shared: str) -> None:
+def test_an_endpoint_waiting_for_its_origin_or_client_is_named_at_a_free_slot(shared: str) -> None:
     slots = Slots(LIMITS)
     most = LIMITS.by_origin if shared == "origin" else LIMITS.by_client
     others = [due(name, **{"origin": name, "client": name, shared: shared[0]}) for name in map(str, range(most))]

@@ -99,7 +99,7 @@ def _steps(draw: st.DrawFn) -> tuple[list[int], list[int]]:
 
 
 @given(_steps(), st.data())
-def test_no_commit_passes_an_unfinished_record_and_none_is_handled_after_it_was_finished(
+def test_no_commit_passes_an_unfinished_record_and_none_is_handled_twice(
     steps: tuple[list[int], list[int]], data: st.DataObject
 ) -> None:
     """Whatever the order, however often the holder dies: unfinished ones come again, finished ones do not."""

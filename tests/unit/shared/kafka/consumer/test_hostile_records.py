@@ -174,7 +174,7 @@ def test_a_time_that_nobody_can_mean_is_poison_and_not_an_error(field: str, writ
             decoder(type(sample))(record)
 
 
-def test_a_broken_time_of_the_event_falls_back_to_the_brokers_and_without_either_it_is_poison() -> None:
+def test_a_broken_time_falls_back_to_the_brokers_and_without_either_is_poison() -> None:
     sample = TYPES[JobPlanned.TYPE]
     headers = {"ce_type": JobPlanned.TYPE.encode(), "ce_time": b"0001-01-01T00:00:00+01:00"}
     good = Record("t", 0, 1, b"", payload(sample), headers, 1_700_000_000_000)

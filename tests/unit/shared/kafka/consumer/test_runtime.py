@@ -58,7 +58,7 @@ def test_a_dead_letter_keeps_key_value_and_headers_and_tells_why() -> None:
     assert dead.to_topic("d")(record, KeyError("someone's name")).headers["autos_error_detail"] == b"KeyError"
 
 
-async def test_an_unexpected_exception_is_tried_three_times_more_and_then_goes_to_the_dead_topic() -> None:
+async def test_an_unexpected_exception_gets_three_more_tries_then_the_dead_topic() -> None:
     bench = RuntimeInMemory(log(b"broken", b"good"))
     tries: list[int] = []
 
@@ -75,7 +75,7 @@ async def test_an_unexpected_exception_is_tried_three_times_more_and_then_goes_t
     assert bench.sample("autos_consumer_records_handled_total", outcome="handler_error") == 1
 
 
-async def test_an_outage_holds_records_without_losing_or_counting_them_and_is_probed_by_a_few() -> None:
+async def test_an_outage_holds_records_uncounted_and_is_probed_by_a_few() -> None:
     bench = RuntimeInMemory(log(*[b""] * 200))
     away = True
     tried: set[int] = set()
@@ -394,7 +394,7 @@ async def test_stop_finishes_what_is_in_flight_and_begins_nothing_more() -> None
     assert bench.broker.members == []
 
 
-async def test_handlers_that_outlast_the_shutdown_are_cancelled_and_their_records_not_committed() -> None:
+async def test_handlers_that_outlast_the_shutdown_are_cancelled_and_uncommitted() -> None:
     bench = RuntimeInMemory(log(b"", b"stuck", b""))
     cancelled: list[int] = []
 

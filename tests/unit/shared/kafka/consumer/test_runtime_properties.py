@@ -183,7 +183,7 @@ def test_nothing_is_lost_and_no_commit_passes_an_unfinished_record(
 
 @settings(max_examples=15, deadline=None)
 @given(_logs(), st.lists(st.sampled_from(["join", "leave", "wait"]), min_size=2, max_size=8), st.integers(0, 2**32))
-def test_no_record_is_handled_by_two_members_or_twice_when_partitions_are_given_up_in_order(
+def test_no_record_is_handled_twice_when_partitions_are_given_up_in_order(
     logs: list[list[tuple[int, bytes]]], actions: list[str], seed: int
 ) -> None:
     asyncio.run(_simulate(logs, actions, Random(seed)))

@@ -39,7 +39,7 @@ def test_a_last_modified_counts_when_its_second_is_over(answered: str, counts: b
     assert (version_in({"last-modified": NOON, "date": answered}, VIEW) is not None) is counts
 
 
-def test_a_last_modified_without_the_date_of_the_answer_or_that_is_no_date_does_not_count() -> None:
+def test_a_last_modified_without_a_date_to_compare_does_not_count() -> None:
     assert version_in({"last-modified": NOON}, VIEW) is None
     assert version_in({"last-modified": "yesterday", "date": NOON}, VIEW) is None
     assert version_in({"last-modified": "Thu, 02 May 2024 12:00:00", "date": NOON}, VIEW) is None

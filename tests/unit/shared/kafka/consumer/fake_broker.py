@@ -129,8 +129,8 @@ class FakeConsumer:
         self._broker = broker
         self._on_commit = on_commit
         self._answers: list[list[TopicPartition]] = []
-        self._next: dict[Key, int] = {}
-        self._paused: set[Key] = set()
+        self.positions: dict[Key, int] = {}
+        self.paused: set[Key] = set()
         self._turn = 0
         self.lost: set[Key] = set()
         self.crashed = False
@@ -159,7 +159,7 @@ class FakeConsumer:
         with broker.lock:
             lost, self.lost = self.lost, set()
             for key in lost:
-                self._next.pop(key, None)
+                self.positions.pop(key, None)
         if lost:
             self._gone(self, [TopicPartition(*key) for key in lost])
         with broker.lock:
@@ -170,7 +170,7 @@ class FakeConsumer:
             self._revoked(self, [TopicPartition(*key) for key in mine - wanted])
             with broker.lock:
                 for key in mine - wanted:
-                    self._next.pop(key, None)
+                    self.positions.pop(key, None)
                     if broker.owner.get(key) is self:
                         del broker.owner[key]
         if free:
@@ -181,13 +181,13 @@ class FakeConsumer:
 
     def _read(self) -> FakeMessage | None:
         with self._broker.lock:
-            keys = sorted(key for key in self._next if key not in self._paused)
+            keys = sorted(key for key in self.positions if key not in self.paused)
             self._turn += 1
             for n in range(len(keys)):
                 key = keys[(n + self._turn) % len(keys)]
                 for offset, value in self._broker.logs[key]:
-                    if offset >= self._next[key]:
-                        self._next[key] = offset + 1
+                    if offset >= self.positions[key]:
+                        self.positions[key] = offset + 1
                         return FakeMessage(key, offset, value)
         return None
 
@@ -197,10 +197,10 @@ class FakeConsumer:
             self._on_commit(None, partitions)
 
     def pause(self, partitions: list[TopicPartition]) -> None:
-        self._paused |= {(p.topic, p.partition) for p in partitions}
+        self.paused |= {(p.topic, p.partition) for p in partitions}
 
     def resume(self, partitions: list[TopicPartition]) -> None:
-        self._paused -= {(p.topic, p.partition) for p in partitions}
+        self.paused -= {(p.topic, p.partition) for p in partitions}
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         found = []
@@ -227,7 +227,7 @@ class FakeConsumer:
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
         for item in partitions:
-            self._next[item.topic, item.partition] = max(item.offset, 0)
+            self.positions[item.topic, item.partition] = max(item.offset, 0)
 
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> tuple[int, int]:
         log = self._broker.logs[partition.topic, partition.partition]

@@ -281,12 +281,12 @@ async def test_a_partition_is_paused_at_its_bound_and_resumed_at_half() -> None:
     async with bench.running(handler, max_in_flight=4, max_buffered_per_partition=20):
         await wait_until_async(lambda: bench.sample("autos_consumer_paused_partitions") == 1, 5)
         consumer = bench.consumers[0]
-        await wait_until_async(lambda: consumer._paused, 5)
-        first = consumer._next[TOPIC, 0]
+        await wait_until_async(lambda: consumer.paused, 5)
+        first = consumer.positions[TOPIC, 0]
         assert first == 20
         for _ in range(10):
             gate.release()
-        await wait_until_async(lambda: not consumer._paused or consumer._next[TOPIC, 0] > first, 5)
+        await wait_until_async(lambda: not consumer.paused or consumer.positions[TOPIC, 0] > first, 5)
         for _ in range(300):
             gate.release()
         await bench.until_committed(300)
@@ -524,7 +524,7 @@ async def test_offsets_that_go_back_end_the_runtime() -> None:
     runtime = bench.runtime(handler)
     task = asyncio.get_running_loop().create_task(runtime.run())
     await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
-    bench.consumers[0]._next[TOPIC, 0] = 0
+    bench.consumers[0].positions[TOPIC, 0] = 0
     with pytest.raises(OffsetsWentBack):
         await task
     assert bench.broker.members == []

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 
 from shared.domain import cnj
 from shared.domain.case import Rendition
-from sources.pdpj.parse.fields import as_dict, text, uuid_text
+from sources.pdpj.parse.fields import as_dict, byte_count, text, uuid_text
 
 _ADDRESS: Final = re.compile(
     r"(?:processos/([0-9.%A-Fa-f\-]{20,40})/+)?documentos/+([^/?#\s]{1,1000})/+(binario|texto)(?=[/?#]|$)"
@@ -73,7 +73,17 @@ def address_of(item: dict[str, Any], process_number: str) -> DocumentAddress | N
         return DocumentAddress(written.source_id, written.number, Rendition.TEXT)
     if own_id is None:
         return None
-    return DocumentAddress(own_id, process_number, Rendition.BINARY)
+    return DocumentAddress(own_id, process_number, Rendition.TEXT if _has_text_alone(item) else Rendition.BINARY)
+
+
+def _has_text_alone(item: dict[str, Any]) -> bool:
+    """Whether a listing without addresses (the data lake's) says that the file has no bytes and its text has some.
+
+    A size that is left out says nothing.
+    """
+    file = as_dict(item.get("arquivo"))
+    no_bytes = "tamanho" in file and (file["tamanho"] is None or byte_count(file["tamanho"]) == 0)
+    return no_bytes and (byte_count(file.get("tamanhoTexto")) or 0) > 0
 
 
 def _named(item: dict[str, Any], name: str, process_number: str) -> DocumentAddress | None:

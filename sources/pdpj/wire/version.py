@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-_READING: Final = "1"
+_READING: Final = "2"
 """To be raised when :mod:`sources.pdpj.parse.case` takes other things from the same answer: every case is read anew."""
 
 _ONE_SECOND: Final = timedelta(seconds=1)

@@ -95,6 +95,25 @@ def test_the_same_internal_number_in_two_courts_is_two_documents() -> None:
     assert [found.court for found in both] == ["TJSP", "STJ"]
 
 
+@pytest.mark.parametrize(
+    ("file", "rendition"),
+    [
+        ({"tamanho": 0, "tamanhoTexto": 812}, "text"),
+        ({"tamanho": None, "tamanhoTexto": 812}, "text"),
+        ({"tamanho": 4096, "tamanhoTexto": 812}, "binary"),
+        ({"tamanho": 0, "tamanhoTexto": 0}, "binary"),
+        ({"tamanho": 0}, "binary"),
+        ({"tamanhoTexto": 812}, "binary"),
+        ({}, "binary"),
+        (None, "binary"),
+    ],
+)
+def test_a_file_without_bytes_whose_text_has_some_is_fetched_as_text(file: object, rendition: str) -> None:
+    (found,) = read([{"id": FIRST, "nome": "a", "arquivo": file}])
+    ending = {"text": "texto", "binary": "binario"}[rendition]
+    assert (found.rendition, found.source_path) == (rendition, f"/processos/{NUMBER}/documentos/{FIRST}/{ending}")
+
+
 def test_a_binary_in_one_list_wins_over_a_text_in_another() -> None:
     text = {"hrefTexto": f"/processos/{NUMBER}/documentos/{FIRST}/texto", "nome": "a"}
     assert [found.rendition for found in read([text])] == ["text"]

@@ -90,9 +90,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("AUTOS_DEBUG"):
             raise
-        said = str(error).strip().partition("\n")[0][:_LONGEST_REASON]
+        words = str(error).strip().partition("\n")[0][:_LONGEST_REASON]
         sys.exit(
-            fail(f"{type(error).__name__}: {_SECRET.sub('***', said)} (AUTOS_DEBUG=1 shows where)", status=2).exit_code
+            fail(f"{type(error).__name__}: {_SECRET.sub('***', words)} (AUTOS_DEBUG=1 shows where)", status=2).exit_code
         )
 
 

@@ -56,11 +56,12 @@ _WAITED_FOR: Final = text(
     SELECT :job AS job_id, {_LISTED}
     FROM catalog.documents AS listed
     LEFT JOIN progress.documents AS known USING (process_number, document_id)
-    LEFT JOIN progress.job_documents AS told
-        ON told.job_id = CAST(:job AS uuid) AND told.document_id = listed.document_id
+    LEFT JOIN progress.job_documents AS recorded
+        ON recorded.job_id = CAST(:job AS uuid) AND recorded.document_id = listed.document_id
     WHERE listed.process_number = :number AND (:scope = 'all' OR listed.document_id::text = :scope)
-        AND COALESCE(told.status, '') NOT IN ('available', 'failed')
-    ORDER BY known.status IS NOT DISTINCT FROM 'available' AND told.status IS NULL, listed.position, listed.document_id
+        AND COALESCE(recorded.status, '') NOT IN ('available', 'failed')
+    ORDER BY known.status IS NOT DISTINCT FROM 'available' AND recorded.status IS NULL,
+        listed.position, listed.document_id
     LIMIT :missing
     """  # noqa: S608 - columns of our own
 )

@@ -133,10 +133,10 @@ def _end_of(token: str) -> float | None:
     if len(parts) != 3:
         return None
     try:
-        told = as_dict(read_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))))
+        claims = as_dict(read_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))))
     except (binascii.Error, ValueError):
         return None
-    exp = told.get("exp")
+    exp = claims.get("exp")
     return float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) else None
 
 

@@ -148,9 +148,9 @@ def _kind_of_json(head: bytes) -> Kind:
         return Kind.CASE  # only the beginning was read
     if value == [] or (isinstance(value, dict) and "content" in value and not value["content"]):
         return Kind.ABSENT
-    told = as_dict(value)
-    if told and not told.keys() & _PARTS_OF_A_CASE:
-        return Kind.ABSENT if 404 in (told.get("code"), told.get("status")) else Kind.ODD
+    answer = as_dict(value)
+    if answer and not answer.keys() & _PARTS_OF_A_CASE:
+        return Kind.ABSENT if 404 in (answer.get("code"), answer.get("status")) else Kind.ODD
     return Kind.CASE
 
 

@@ -67,11 +67,11 @@ class Check:
             # With rows in an outbox, or too many records to look at, nobody can say that nothing is on its way.
             knowable = pending.complete and not unpublished
             alive = True if job.job_id in pending.jobs else (False if knowable else None)
-            told = announced.get(job.job_id, jobs.Announced())
-            found.mismatches += jobs.judge(job, now, self.patience, alive=alive, announced=told)
+            announcement = announced.get(job.job_id, jobs.Announced())
+            found.mismatches += jobs.judge(job, now, self.patience, alive=alive, announced=announcement)
             if jobs.is_running(job):
                 running.append(f"{job.process_number} ({job.progress.status if job.progress else 'not planned'})")
-            found.counted["repeated announcements"] += max(0, told.records - 1)
+            found.counted["repeated announcements"] += max(0, announcement.records - 1)
         if running:
             more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
             found.running.append(f"{len(running)} jobs: {', '.join(running[:_SHOWN])}{more}")

@@ -160,7 +160,7 @@ def _upsert_documents() -> TextClause:
     written = [name for name in types if name not in kept]
     old, new = (", ".join(f"{table}.{name}" for name in written) for table in ("documents", "excluded"))
     changed = " OR ".join(f"excluded.{name} <> documents.{name}" for name in (*_TELLS_OF_CONTENT, "rendition"))
-    told = " OR ".join(f"documents.{name} IS NULL AND excluded.{name} IS NOT NULL" for name in _TELLS_OF_CONTENT)
+    first_known = " OR ".join(f"documents.{name} IS NULL AND excluded.{name} IS NOT NULL" for name in _TELLS_OF_CONTENT)
     known = ", ".join(f"{name} = coalesce(excluded.{name}, documents.{name})" for name in _TELLS_OF_CONTENT)
     return text(
         f"INSERT INTO catalog.documents ({names}) SELECT {names}"  # noqa: S608 - names of our own columns
@@ -169,7 +169,7 @@ def _upsert_documents() -> TextClause:
         + ", ".join(f"{name} = excluded.{name}" for name in written)
         + f", {known}, revision = documents.revision + CASE WHEN {changed} THEN 1 ELSE 0 END"
         # Most documents of a case that is read again are as they were: rewriting them would be most of the work.
-        + f" WHERE ({old}) IS DISTINCT FROM ({new}) OR {changed} OR {told}"
+        + f" WHERE ({old}) IS DISTINCT FROM ({new}) OR {changed} OR {first_known}"
     )
 
 

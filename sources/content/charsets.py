@@ -20,9 +20,9 @@ _WINDOWS_ONLY: Final = frozenset(range(0x80, 0xA0))
 class CharsetWatch:
     """Feed it a text's bytes as they come, then ask for its :meth:`result`. Memory does not grow."""
 
-    def __init__(self, *said: str | None) -> None:
-        """``said`` are the names that were given, the most trusted first."""
-        self._said = [name for name in said if name is not None]
+    def __init__(self, *named: str | None) -> None:
+        """``named`` are the names that were given, the most trusted first."""
+        self._named = [name for name in named if name is not None]
         self._decoder = codecs.getincrementaldecoder(_UTF8)("replace")
         self._mark: str | None = None
         self._started = False
@@ -44,7 +44,7 @@ class CharsetWatch:
             return self._mark
         if self._good and self._good >= _GOOD_FOR_A_BAD * self._bad:
             return _UTF8
-        others = [name for name in self._said if _known(name)]
+        others = [name for name in self._named if _known(name)]
         if not self._bad:
             return others[0] if others else None
         others = [name for name in others if _known(name) not in ("utf-8", "ascii")]

@@ -165,16 +165,16 @@ def _split(declared: str | None) -> tuple[str | None, str | None]:
 def _agree(declared: str | None, listed: str | None, head: bytes) -> tuple[str, bool]:
     """The type to believe, and whether the answer said another one. What the bytes show wins; listing breaks ties."""
     seen = sniff(head)
-    told = [name for name in (declared, listed) if name is not None and name not in SAYS_NOTHING]
-    if seen in (None, "text/plain") and _PDF in told and late_pdf(head, at_a_line=seen is not None):
+    stated = [name for name in (declared, listed) if name is not None and name not in SAYS_NOTHING]
+    if seen in (None, "text/plain") and _PDF in stated and late_pdf(head, at_a_line=seen is not None):
         seen = _PDF
-    if seen is None and told and is_text(told[0]) and nearly_text(head):
+    if seen is None and stated and is_text(stated[0]) and nearly_text(head):
         seen = "text/plain"
     if seen is None:
         # Types without a signature that is known here are believed; a PDF that does not begin as one is not.
-        believed = next((name for name in told if name not in _KNOWN), OCTETS)
-        return believed, bool(told) and believed != told[0]
-    finer = next((name for name in told if name == seen or name.startswith(_FINER.get(seen, ("\x00",)))), seen)
+        believed = next((name for name in stated if name not in _KNOWN), OCTETS)
+        return believed, bool(stated) and believed != stated[0]
+    finer = next((name for name in stated if name == seen or name.startswith(_FINER.get(seen, ("\x00",)))), seen)
     return finer, declared is not None and declared not in SAYS_NOTHING and finer != declared
 
 

@@ -97,8 +97,8 @@ def _with_type(headers: bytes, content_type: str) -> bytes:
 
 def _other_charset(headers: bytes) -> bytes:
     """Says Latin-1 of UTF-8 and the other way round."""
-    said = re.search(rb"(?im)^content-type:.*charset=iso-8859-1", headers)
-    return _with_type(headers, "text/html; charset=utf-8" if said else "text/html; charset=iso-8859-1")
+    is_latin1 = re.search(rb"(?im)^content-type:.*charset=iso-8859-1", headers)
+    return _with_type(headers, "text/html; charset=utf-8" if is_latin1 else "text/html; charset=iso-8859-1")
 
 
 _HEADERS: Final[dict[FailureKind, Callable[[bytes], bytes]]] = {

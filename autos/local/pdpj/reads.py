@@ -102,13 +102,14 @@ class Reads:
         if address.read.of_lake:
             served = document.in_the_lake()
             # HTML comes without a charset, whatever it is in.
-            said = document.content_type.partition(";")[0] if "html" in document.content_type else document.content_type
+            media_type = (
+                document.content_type.partition(";")[0] if "html" in document.content_type else document.content_type
+            )
         else:
-            served, said = document, document.content_type
+            served, media_type = document, document.content_type
         extension = _EXTENSIONS.get(document.kind.media_type, "html")
-        headers = (
-            f'Content-Type: {said}\r\nContent-Disposition: inline; filename="{document.document_id}.{extension}"\r\n'
-        )
+        file = f"{document.document_id}.{extension}"
+        headers = f'Content-Type: {media_type}\r\nContent-Disposition: inline; filename="{file}"\r\n'
         return Reply(200, headers.encode("latin-1"), self._source.bodies.body(number, served))
 
     def _temporary_address(self, request: Request, number: ProcessNumber, document: FiledDocument) -> Reply:

@@ -90,8 +90,8 @@ def _is_a_case(value: Json) -> bool:
 
 def _says_not_found(value: Any) -> bool:
     """The platform's own 404 in the body of a 200."""
-    told = as_dict(value)
-    return any(integer(told.get(name)) == 404 for name in ("code", "status", "codigo"))
+    answer = as_dict(value)
+    return any(integer(answer.get(name)) == 404 for name in ("code", "status", "codigo"))
 
 
 def _digits(number: str) -> str:

@@ -18,6 +18,8 @@ import httpx
 from autos.context import call
 
 _LONGEST_STEM: Final = 120
+_ID_SHOWN: Final = 8
+"""Characters of a document's id in the name of its file."""
 _EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _LINK_LEFT: Final = timedelta(seconds=30)
 """How long a link must still live when a file is begun."""
@@ -41,7 +43,7 @@ def safe_name(
     extension = named[0] if named is not None else mimetypes.guess_extension((content_type or "").split(";")[0]) or ""
     if extension and text.lower().endswith(extension.lower()):
         text = text[: -len(extension)].rstrip(" .") or "document"
-    return f"{position or 0:04d} {text[:_LONGEST_STEM].strip(' .')} {document_id[:8]}{extension}"
+    return f"{position or 0:04d} {text[:_LONGEST_STEM].strip(' .')} {document_id[:_ID_SHOWN]}{extension}"
 
 
 def _served_name(content_disposition: str | None) -> str:
@@ -68,6 +70,12 @@ class Folder:
     saved: set[str] = field(default_factory=set)
     kept: int = 0
     lost: dict[str, str] = field(default_factory=dict)
+    _found: dict[str, list[Path]] = field(init=False, default_factory=dict)
+    """What was in the folder at first, by the beginning of the document's id, with which :func:`safe_name` ends."""
+
+    def __post_init__(self) -> None:
+        for path in self.path.iterdir():
+            self._found.setdefault(path.name.rpartition(" ")[2][:_ID_SHOWN], []).append(path)
 
     def save(self, document: dict[str, Any]) -> None:
         """Save an available document, unless it is here already."""
@@ -83,7 +91,7 @@ class Folder:
 
     def _is_here(self, document: dict[str, Any]) -> bool:
         """By id and SHA-256: a document may have got another position or name since."""
-        for found in self.path.glob(f"* {document['id'][:8]}*"):
+        for found in self._found.get(document["id"][:_ID_SHOWN], ()):
             if found.suffix != ".part" and found.stat().st_size == document["size"]:
                 with found.open("rb") as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() == document["sha256"]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
+from typing import ClassVar
 
 import orjson
 
@@ -16,14 +18,38 @@ from shared.clock import Clock, rfc3339
 from shared.domain.case import PDPJ
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialsAlert:
-    """The source's word on our log-in, or on a token that was fresh."""
+@dataclass(frozen=True)
+class _SourceAlert(ABC):
+    """An alert about a source; ``REASON`` is its stable code, ``title`` and ``text`` are its kind's."""
+
+    REASON: ClassVar[str]
 
     at: datetime
     source: str
     """The base URL."""
     name: str = PDPJ
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """One line."""
+
+    def json(self) -> bytes:
+        return orjson.dumps(
+            {
+                "type": "source.alert",
+                "timestamp": rfc3339(self.at),
+                "text": self.title,
+                "data": {"source": self.source, "reason": self.REASON},
+            }
+        )
+
+
+@dataclass(frozen=True)
+class CredentialsAlert(_SourceAlert):
+    """The source's word on our log-in, or on a token that was fresh."""
+
+    REASON = "credentials_refused"
 
     @property
     def title(self) -> str:
@@ -39,25 +65,12 @@ class CredentialsAlert:
             f"{_setting(self.name, 'ACCESS_TOKEN')}, and start the downloader and the api again.\n"
         )
 
-    def json(self) -> bytes:
-        return orjson.dumps(
-            {
-                "type": "source.alert",
-                "timestamp": rfc3339(self.at),
-                "text": self.title,
-                "data": {"source": self.source, "reason": "credentials_refused"},
-            }
-        )
 
-
-@dataclass(frozen=True, slots=True)
-class ForbiddenAlert:
+@dataclass(frozen=True)
+class ForbiddenAlert(_SourceAlert):
     """A firewall before the source has answered everything with a 403 for long."""
 
-    at: datetime
-    source: str
-    """The base URL."""
-    name: str = PDPJ
+    REASON = "source_forbidden"
 
     @property
     def title(self) -> str:
@@ -71,16 +84,6 @@ class ForbiddenAlert:
             f"counted. The firewall may ask for other headers ({_setting(self.name, 'USER_AGENT')}, "
             f"{_setting(self.name, 'HEADERS')}), or\n"
             "refuse the address that we come from. `autos doctor --source` tells more.\n"
-        )
-
-    def json(self) -> bytes:
-        return orjson.dumps(
-            {
-                "type": "source.alert",
-                "timestamp": rfc3339(self.at),
-                "text": self.title,
-                "data": {"source": self.source, "reason": "source_forbidden"},
-            }
         )
 
 

@@ -53,6 +53,14 @@ def described(children: Mapping[str, Child]) -> dict[str, dict[str, Any]]:
     }
 
 
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it still does something; one that only waits for its parent to take note does not."""
+    try:
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 class StateFiles:
     """The files by which the commands and a running supervisor know of each other."""
 
@@ -153,10 +161,14 @@ class StateFiles:
         pid = self.supervisor_pid()
         if pid is None:
             return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+        try:
+            supervisor = psutil.Process(pid)
+            supervisor.send_signal(signal.SIGTERM)
+        except psutil.NoSuchProcess:
+            return True
         deadline = time.monotonic() + timeout
-        while self.is_running():
+        # The lock is free a little before the process is gone.
+        while self.is_running() or _is_alive(supervisor):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the supervisor (pid {pid}) did not end within {timeout:g} s")
             time.sleep(0.05)

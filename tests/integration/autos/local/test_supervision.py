@@ -187,6 +187,32 @@ def test_a_server_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> Non
     assert str(data_dir / "logs" / "postgres.log") in done.stdout
 
 
+LINGERING = """
+import signal, sys
+from pathlib import Path
+from autos.local.state import Phase, StateFiles
+files = StateFiles(Path(sys.argv[1]))
+files.acquire()
+signal.signal(signal.SIGTERM, lambda *_: files.release())
+files.write(Phase.READY, {}, None)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_down_waits_for_the_process_and_not_only_for_the_lock(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", LINGERING, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as supervisor:
+        assert supervisor.stdin is not None and supervisor.stdout is not None
+        assert supervisor.stdout.readline() == b"ready\n"
+        with pytest.raises(TimeoutError):
+            files.stop_running(0.5)
+        assert not files.is_running()
+        supervisor.stdin.close()
+
+
 def test_leftovers_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     with subprocess.Popen(sleeper) as ours, subprocess.Popen(sleeper) as stranger:

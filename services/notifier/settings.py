@@ -6,7 +6,6 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from services.notifier.domain.body_form import BARE_BYTES
 from services.notifier.domain.retry_policy import DEFAULT_DELAYS
 from shared.settings import (
     AlertSettings,
@@ -18,6 +17,7 @@ from shared.settings import (
     StorageSettings,
     WebhookGuardSettings,
 )
+from shared.webhooks.body_form import BARE_BYTES
 from shared.webhooks.settings import WebhookSigningSettings
 
 _LONGEST_DELAY: Final = 6 * 3600.0

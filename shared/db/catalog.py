@@ -172,6 +172,8 @@ job_webhooks = Table(
     Column("url", Text, nullable=False),
     # Whether it was asked for with a key of the scope 'sealed'.
     Column("sealed", Boolean, nullable=False, server_default=text("false")),
+    # The payload that was asked for, full or thin; null is full.
+    Column("payload", Text),
     moment("created_at", nullable=False, server_default=text("now()")),
     ForeignKeyConstraint(["job_id"], ["catalog.jobs.job_id"]),
     schema=SCHEMA,
@@ -197,6 +199,7 @@ process_requests = Table(
     moment("last_requested_at", nullable=False),
     # Whether the client ever asked with a key of the scope 'sealed' (shared/domain/secrecy.py).
     Column("sealed", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_process_requests_case", "process_number", "client_id"),
     Index("ix_process_requests_recent", "client_id", text("last_requested_at DESC"), "process_number"),
     schema=SCHEMA,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Identity, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.db.tables import METADATA, identifier, moment, outbox_table
 
@@ -22,6 +23,13 @@ subscriptions = Table(
     Column("url", Text, nullable=False),
     # Whether it was asked for with a key of the scope 'sealed': what its webhook counts.
     Column("sealed", Boolean, nullable=False, server_default=text("false")),
+    # The payload that the request asked for, full or thin; null is full.
+    Column("payload", Text),
+    # The registered endpoint that it stands for; null: the URL of a request.
+    identifier("endpoint_id"),
+    Column("event_type", Text, nullable=False, server_default=text("'process.completed'")),
+    # Of the events of one type that a job causes: document_batches.part.
+    Column("part", Integer, nullable=False, server_default=text("0")),
     moment("created_at", nullable=False, server_default=text("now()")),
     schema=SCHEMA,
 )
@@ -46,7 +54,7 @@ completions = Table(
 endpoints = Table(
     "endpoints",
     METADATA,
-    # uuid5 of the client and the URL without its query.
+    # uuid5 of the client and the URL without its query; of a registered one its own (catalog.webhook_endpoints).
     identifier("endpoint_id", primary_key=True),
     Column("client_id", Text, nullable=False, index=True),
     Column("url", Text, nullable=False),
@@ -62,10 +70,13 @@ endpoints = Table(
     moment("alerted_at"),
     # Set while somebody tells them; run out, people may be told again.
     moment("alert_lease_until"),
-    # How small its bodies have to be since it answered 413 (services/notifier/domain/body_form.py), and when it
+    # How small its bodies have to be since it answered 413 (shared/webhooks/body_form.py), and when it
     # did last.
     Column("body_form", Integer, nullable=False, server_default=text("0")),
     moment("body_form_at"),
+    Column("registered", Boolean, nullable=False, server_default=text("false")),
+    # Seconds between two deliveries at least; null: as the settings say.
+    Column("least_seconds", Float),
     moment("created_at", nullable=False, server_default=text("now()")),
     Index("ix_endpoints_alert", "endpoint_id", postgresql_where=text("alert_reason IS NOT NULL")),
     schema=SCHEMA,
@@ -81,6 +92,7 @@ deliveries = Table(
     Column("client_id", Text, nullable=False),
     identifier("endpoint_id", nullable=False),
     Column("url", Text, nullable=False),
+    Column("event_type", Text, nullable=False, server_default=text("'process.completed'")),
     # pending, sending, waiting, delivered, exhausted, gone, cancelled
     Column("status", Text, nullable=False),
     # Attempts made; the one being sent counts when it is claimed.
@@ -131,6 +143,27 @@ attempts = Table(
     Column("response_excerpt", Text),
     Index("ix_attempts_delivery", "delivery_id", "attempt"),
     Index("ix_attempts_started", "started_at"),
+    schema=SCHEMA,
+)
+
+document_batches = Table(
+    "document_batches",
+    METADATA,
+    # Documents of a job that were told of together, once: what a part of document.available is about.
+    identifier("job_id", primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("process_number", Text, nullable=False),
+    Column("document_ids", ARRAY(Uuid(as_uuid=False)), nullable=False),
+    moment("made_at", nullable=False),
+    schema=SCHEMA,
+)
+
+ended_jobs_to_tell = Table(
+    "ended_jobs_to_tell",
+    METADATA,
+    # Jobs that have ended and whose last documents have not been told of yet.
+    identifier("job_id", primary_key=True),
+    Column("process_number", Text, nullable=False),
     schema=SCHEMA,
 )
 

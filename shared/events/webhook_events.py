@@ -1,6 +1,6 @@
 """Topics ``webhook.events`` (public) and ``webhook.dead``: what happened to deliveries and endpoints.
 
-These are events for Kafka. What a webhook itself carries is in services/notifier/sending/payload.py; CONTRIBUTING.md,
+These are events for Kafka. What a webhook itself carries is in shared/webhooks/event_types; CONTRIBUTING.md,
 "Add a type of webhook", tells how a new type is added.
 """
 

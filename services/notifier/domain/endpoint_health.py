@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.delivery import Effect
+from shared.webhooks.body_form import BodyForm
 
 _TOUCH_EVERY: Final = timedelta(seconds=30)
 

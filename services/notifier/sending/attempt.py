@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.delivery import TOO_LARGE
 from services.notifier.sending.claimed import ClaimedDelivery
 from shared.http.dial import CallResult
 from shared.http.retry_after import parse_retry_after
+from shared.webhooks.body_form import BodyForm
 
 
 @dataclass(frozen=True, slots=True)

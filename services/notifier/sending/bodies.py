@@ -14,14 +14,17 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Connection
 
 from services.notifier.domain.visible import visible_completion
+from services.notifier.sending.body_key import BodyKey
 from services.notifier.sending.body_rows import BodyContent, DocumentState, is_whole_case, load
-from services.notifier.sending.payload import BodyDocuments, BodyKey, WebhookBody, completed_body
 from shared.clock import Clock
 from shared.domain.statuses import DocumentStatus
 from shared.domain.views import document_view, documents_url, duplicates
 from shared.http.disposition import content_disposition
 from shared.storage.links import LINK_SECONDS
 from shared.storage.store import object_key
+from shared.webhooks.event_type import WebhookBody, fitting_body
+from shared.webhooks.facts import BodyDocuments, JobEnded
+from shared.webhooks.registry import EVENT_TYPES
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +81,8 @@ class WebhookBodies:
             return [content.left_out.applied(view) for view in made]
 
         documents = BodyDocuments(total, documents_url(completion.process_number, url), views)
-        return completed_body(visible.end, visible.case, documents, form=key.form, most_bytes=self._most_bytes)
+        facts = JobEnded(visible.end, visible.case, documents)
+        return fitting_body(EVENT_TYPES[key.event_type], facts, form=key.form, most_bytes=self._most_bytes)
 
     def _document(self, row: Any, expires_at: datetime, duplicate_of: str | None) -> dict[str, Any]:
         state = DocumentState.of(row)

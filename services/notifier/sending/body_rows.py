@@ -9,13 +9,13 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.visible import BodyCounts
-from services.notifier.sending.payload import BodyKey
+from services.notifier.sending.body_key import BodyKey
 from shared.db.visibility import public_text, read_left_out, sealed_text
 from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
 from shared.domain.statuses import DocumentStatus, JobScope
 from shared.domain.views import MOST_DOCUMENTS
+from shared.webhooks.body_form import BodyForm
 
 # A replayed dead letter corrects the counters of a job that had ended: what is sent again has the corrected ones.
 _COMPLETIONS: Final = """

@@ -11,16 +11,17 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.sending import claim_rows
 from services.notifier.sending.bodies import WebhookBodies
+from services.notifier.sending.body_key import BodyKey
 from services.notifier.sending.claimed import ClaimedDelivery
-from services.notifier.sending.payload import BodyKey, WebhookBody
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
+from shared.webhooks.body_form import BodyForm
+from shared.webhooks.event_type import WebhookBody
 
 _SMALL_CASE: Final = 100
 """Documents up to which a body is rendered in the claim's own transaction; a larger one is rendered apart."""

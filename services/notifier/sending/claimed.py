@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.due_delivery import DueDelivery
-from services.notifier.sending.payload import BodyKey
+from services.notifier.sending.body_key import BodyKey
+from shared.webhooks.body_form import BodyForm
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ from services.notifier.sending.attempt import Attempt
 from services.notifier.sending.call import ReceiverCall
 from services.notifier.sending.claim import Claims
 from services.notifier.sending.claimed import ClaimedDelivery
-from services.notifier.sending.payload import WebhookBody
 from services.notifier.sending.prepare import RequestPreparation
 from services.notifier.sending.record import Recorder
 from shared.errors import InfrastructureAway
+from shared.webhooks.event_type import WebhookBody
 
 _CLAIM_BATCH: Final = 64
 _AWAY_SECONDS: Final = 0.5

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.sending.bodies import WebhookBodies
+from services.notifier.sending.body_key import BodyKey
 from services.notifier.sending.claim_rows import renew
 from services.notifier.sending.claimed import ClaimedDelivery
 from services.notifier.sending.large_bodies import LargeBodySlots
-from services.notifier.sending.payload import BodyKey, WebhookBody
 from services.notifier.sending.policy import SendingPolicy
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 from shared.http.dial import CallResult, refused_call
+from shared.webhooks.body_form import BodyForm
+from shared.webhooks.event_type import WebhookBody
 from shared.webhooks.signing import InvalidSecret, signature_headers
 
 _LARGE_BY_ORIGIN: Final = 8

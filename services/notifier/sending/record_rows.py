@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.delivery import Effect, Result, decide
 from services.notifier.domain.endpoint_health import EndpointHealth, judge, refused_as_too_large
 from services.notifier.domain.retry_policy import RetryPolicy
@@ -28,6 +27,7 @@ from shared.db.delivery import attempts as attempts_table
 from shared.db.delivery import outbox
 from shared.outbox.write import write
 from shared.records import OutgoingRecord
+from shared.webhooks.body_form import BodyForm
 
 _LOCK: Final = f"""
 SELECT {COLUMNS} FROM delivery.deliveries d

@@ -8,12 +8,12 @@ import orjson
 import pytest
 from sqlalchemy import Engine, update
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.sending.bodies import WebhookBodies
-from services.notifier.sending.payload import BodyKey
+from services.notifier.sending.body_key import BodyKey
 from shared.clock import utc_now
 from shared.db import catalog
 from shared.db.delivery import completions
+from shared.webhooks.body_form import BodyForm
 from tests.integration.notifier.world import Answer, Call, Job, Running, World, receiving, status
 
 

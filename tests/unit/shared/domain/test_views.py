@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from services.notifier.domain.body_form import BodyForm
-from services.notifier.sending.payload import BodyDocuments, completed_body
 from shared.domain.views import case_view, document_view, duplicates, unknown_case_view
+from shared.webhooks.body_form import BodyForm
+from shared.webhooks.event_type import fitting_body
+from shared.webhooks.event_types.process_completed import EVENT_TYPE
+from shared.webhooks.facts import BodyDocuments, JobEnded
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # docs/reference/http-api.md, "What a case looks like".
@@ -110,7 +112,8 @@ def test_the_body_is_the_one_of_the_contract(total: int, done: int, failed: int,
         error_message=None,
     )
     documents = BodyDocuments(0, "/processes/n/documents", list)
-    made = completed_body(completion, unknown_case_view("n"), documents, form=BodyForm.FULL, most_bytes=2**20)
+    facts = JobEnded(completion, unknown_case_view("n"), documents)
+    made = fitting_body(EVENT_TYPE, facts, form=BodyForm.FULL, most_bytes=2**20)
     assert made.form is BodyForm.FULL
     body = orjson.loads(made.content)
     assert body["type"] == "process.completed"

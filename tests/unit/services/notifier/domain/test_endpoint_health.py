@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.domain.body_form import BodyForm
 from services.notifier.domain.delivery import Effect
 from services.notifier.domain.endpoint_health import (
     SMALLER_FOR,
@@ -16,6 +15,7 @@ from services.notifier.domain.endpoint_health import (
     judge,
     refused_as_too_large,
 )
+from shared.webhooks.body_form import BodyForm
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIVE_DAYS = timedelta(days=5)

@@ -17,3 +17,13 @@ class BodyForm(IntEnum):
     FULL = 0
     THIN = 1
     BARE = 2
+
+    @classmethod
+    def of_payload(cls, payload: str | None) -> BodyForm:
+        """The form that a client asked for: ``thin``, else full (docs/reference/webhooks.md, "Size")."""
+        return cls.THIN if payload == THIN else cls.FULL
+
+
+FULL: Final = "full"
+THIN: Final = "thin"
+"""The words by which a client asks for a form: ``payload`` of an endpoint, ``webhook_payload`` of a request."""

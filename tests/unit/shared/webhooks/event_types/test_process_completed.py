@@ -9,9 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from services.notifier.domain.body_form import BARE_BYTES, THIN_BYTES, BodyForm
-from services.notifier.sending.payload import BodyDocuments, completed_body
 from shared.domain.views import unknown_case_view
+from shared.webhooks.body_form import BARE_BYTES, THIN_BYTES, BodyForm
+from shared.webhooks.event_type import fitting_body
+from shared.webhooks.event_types.process_completed import EVENT_TYPE
+from shared.webhooks.facts import BodyDocuments, JobEnded
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "https://autos.example/processes/n/documents"
@@ -52,7 +54,7 @@ def documents(count: int, total: int | None = None, size: int = 1000) -> BodyDoc
 
 def made(form: BodyForm = BodyForm.FULL, most: int = 2**20, **more: Any) -> tuple[BodyForm, dict[str, Any], int]:
     listed = more.pop("documents", documents(5))
-    body = completed_body(completion(), case(**more), listed, form=form, most_bytes=most)
+    body = fitting_body(EVENT_TYPE, JobEnded(completion(), case(**more), listed), form=form, most_bytes=most)
     return body.form, orjson.loads(body.content)["data"], len(body.content)
 
 

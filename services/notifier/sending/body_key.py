@@ -1,0 +1,20 @@
+"""Which body a delivery sends: deliveries of one job share it."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from shared.webhooks.body_form import BodyForm
+
+COMPLETED: Final = "process.completed"
+
+
+class BodyKey(NamedTuple):
+    """Of a job, in the form that its endpoint takes, for a client with the scope ``sealed`` or without."""
+
+    job_id: str
+    form: BodyForm = BodyForm.FULL
+    sealed: bool = False
+    event_type: str = COMPLETED
+    part: int = 0
+    """Which of the deliveries of this type; more than one only where a job causes several (document.available)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from autos.context import fail, kafka_config, setting
@@ -21,6 +23,7 @@ def rebuild() -> None:
             setting("AUTOS_DATABASE_URL", "database_url"),
             setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka"),
             kafka_config=kafka_config(),
+            public_url=os.environ.get("AUTOS_API_PUBLIC_URL"),
         )
     except RebuildRefused as error:
         raise fail(f"refused, nothing was changed: {error}") from error

@@ -36,7 +36,8 @@ async def main(settings: StatusSettings, stop: asyncio.Event, *, topic: str = DO
     producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
     relay = OutboxRelay(database.engine, progress.outbox, producer, metrics=OutboxMetrics(progress.SCHEMA))
     metrics = StatusMetrics()
-    worker = StatusWorker(settings, BatchWriter(database, Projection(), utc_now, metrics), metrics, topic=topic)
+    projection = Projection(public_url=settings.api_public_url)
+    worker = StatusWorker(settings, BatchWriter(database, projection, utc_now, metrics), metrics, topic=topic)
     relay.start()
     try:
         await worker.run(stop)

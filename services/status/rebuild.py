@@ -63,6 +63,7 @@ def rebuild(
     topic: str = DOCUMENT_EVENTS,
     clock: Clock = utc_now,
     on_progress: Callable[[int], None] = lambda _events: None,
+    public_url: str | None = None,
 ) -> Rebuilt:
     """Rebuild and swap. ``owner_url`` is the owner of the tables; ``on_progress`` gets the events read so far.
 
@@ -72,7 +73,7 @@ def rebuild(
     engine = make_engine(owner_url, application_name="autos-rebuild", pool_size=1)
     try:
         with closing(Replay(bootstrap_servers, kafka_config or {}, topic)) as replay:
-            return _Rebuild(engine, replay, clock, on_progress).run()
+            return _Rebuild(engine, replay, clock, on_progress, public_url).run()
     finally:
         engine.dispose()
 
@@ -80,11 +81,19 @@ def rebuild(
 class _Rebuild:
     """One run; counts as it goes."""
 
-    def __init__(self, engine: Engine, replay: Replay, clock: Clock, on_progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        replay: Replay,
+        clock: Clock,
+        on_progress: Callable[[int], None],
+        public_url: str | None,
+    ) -> None:
         self._engine = engine
         self._replay = replay
         self._clock = clock
         self._on_progress = on_progress
+        self._public_url = public_url
         self._projection = Projection(NEW_SCHEMA, announce=False)
         self._events = 0
         self._skipped = 0
@@ -114,7 +123,7 @@ class _Rebuild:
             _refuse_losses(connection)
             _keep_versions(connection)
             ends = _ends_not_announced(connection)
-            announce(connection, ends, self._clock())
+            announce(connection, ends, self._clock(), self._public_url)
             _swap(connection)
             _notify(connection, ends)
             jobs, documents = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.settings import DatabaseSettings, KafkaSettings
+from shared.settings import DatabaseSettings, KafkaSettings, PublicUrlSettings
 
 
-class StatusSettings(DatabaseSettings, KafkaSettings):
+class StatusSettings(DatabaseSettings, KafkaSettings, PublicUrlSettings):
     """Database and broker, and how events are gathered into transactions."""
 
     database_pool_size: int = Field(3, ge=2, le=200)

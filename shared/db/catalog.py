@@ -174,6 +174,8 @@ job_webhooks = Table(
     Column("sealed", Boolean, nullable=False, server_default=text("false")),
     # The payload that was asked for, full or thin; null is full.
     Column("payload", Text),
+    # The client's own reference, given with the URL (shared/domain/reference.py).
+    Column("reference", Text),
     moment("created_at", nullable=False, server_default=text("now()")),
     ForeignKeyConstraint(["job_id"], ["catalog.jobs.job_id"]),
     schema=SCHEMA,
@@ -190,6 +192,18 @@ job_clients = Table(
     schema=SCHEMA,
 )
 
+job_references = Table(
+    "job_references",
+    METADATA,
+    # What a client calls a job, as it said last (shared/domain/reference.py); shown to that client alone.
+    identifier("job_id", primary_key=True),
+    Column("client_id", Text, ForeignKey("catalog.clients.client_id"), primary_key=True),
+    Column("reference", Text, nullable=False),
+    moment("given_at", nullable=False),
+    ForeignKeyConstraint(["job_id"], ["catalog.jobs.job_id"], ondelete="CASCADE"),
+    schema=SCHEMA,
+)
+
 process_requests = Table(
     "process_requests",
     METADATA,
@@ -200,6 +214,8 @@ process_requests = Table(
     # Whether the client ever asked with a key of the scope 'sealed' (shared/domain/secrecy.py).
     Column("sealed", Boolean, nullable=False, server_default=text("false")),
     Index("ix_process_requests_case", "process_number", "client_id"),
+    # How often the client gave a job of the case another reference: views of it are others then.
+    Column("reference_changes", Integer, nullable=False, server_default=text("0")),
     Index("ix_process_requests_recent", "client_id", text("last_requested_at DESC"), "process_number"),
     schema=SCHEMA,
 )

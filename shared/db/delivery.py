@@ -30,6 +30,8 @@ subscriptions = Table(
     Column("event_type", Text, nullable=False, server_default=text("'process.completed'")),
     # Of the events of one type that a job causes: document_batches.part.
     Column("part", Integer, nullable=False, server_default=text("0")),
+    # The client's own reference, given with the URL.
+    Column("reference", Text),
     moment("created_at", nullable=False, server_default=text("now()")),
     schema=SCHEMA,
 )

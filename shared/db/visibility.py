@@ -150,6 +150,7 @@ _KNOWLEDGE: Final = Prepared(
         processes.c.process_number.is_not(None).label("stored"),
         processes.c.secrecy_level,
         sealed_document_of(process_requests.c.process_number).label("has_sealed"),
+        process_requests.c.reference_changes,
     )
     .select_from(
         process_requests.join(processes, processes.c.process_number == process_requests.c.process_number, isouter=True)

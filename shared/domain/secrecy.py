@@ -97,6 +97,8 @@ class Sight:
     """Documents of the case are left out, so that counts have to be made of those that are shown."""
     left_out: LeftOut = NOTHING_LEFT_OUT
     """Them (:func:`shared.db.visibility.read_sight`)."""
+    reference_changes: int = 0
+    """How often the viewer gave a job of the case another reference of its own: its views are others after each."""
 
     def is_less_than(self, before: Sight | None) -> bool:
         """Whether the viewer no longer sees all that it saw ``before`` (None: nothing yet)."""
@@ -119,6 +121,7 @@ class Knowledge:
     """The source was read."""
     level: int | None
     has_sealed_documents: bool = False
+    reference_changes: int = 0
 
     @property
     def case_sealed(self) -> bool:
@@ -132,4 +135,5 @@ class Knowledge:
         sees_sealed = viewer.sealed and self.asked_sealed
         if self.case_sealed and not sees_sealed:
             return None
-        return Sight(sees_sealed, self.case_sealed, self.has_sealed_documents and not sees_sealed)
+        hides = self.has_sealed_documents and not sees_sealed
+        return Sight(sees_sealed, self.case_sealed, hides, reference_changes=self.reference_changes)

@@ -33,6 +33,11 @@ class ProcessCompleted(Event):
     completed_at: Timestamp
     error_code: Word | None = None
     error_message: Line | None = None
+    reference: Word | None = None
+    """What the client that started the job calls it, as it said last before the end. Other clients' references of a
+    job that they joined are in their own webhooks."""
+    documents_url: Line | None = None
+    """Where all documents of the case are, a page at a time; relative to the API where its public URL is not set."""
 
     def key(self) -> str:
         return self.process_number

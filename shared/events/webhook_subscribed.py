@@ -30,6 +30,8 @@ class WebhookSubscribed(Event):
     url: Annotated[str, AfterValidator(_plain)]
     sealed: bool = False
     """Whether it was asked for with a key of the scope ``sealed``: what is sealed counts in its webhook."""
+    reference: Word | None = None
+    """The client's own reference, given with the URL; one that comes later for the same subscription replaces it."""
 
     def key(self) -> str:
         return self.job_id

@@ -23,6 +23,8 @@ class JobEnded:
     completion: Any
     case: Mapping[str, Any]
     documents: BodyDocuments
+    reference: str | None = None
+    """What the receiver's client calls the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class DocumentsStored:
     at: datetime
     document_ids: Sequence[str]
     documents: BodyDocuments
+    reference: str | None = None
+    """What the receiver's client calls the job."""
 
 
 @dataclass(frozen=True, slots=True)

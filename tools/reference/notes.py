@@ -25,6 +25,7 @@ PROBLEM_NOTES: Final[dict[str, str]] = {
     "endpoint_not_found": "List the endpoints; another client's are not shown.",
     "insufficient_scope": "Use a key with the scope that `detail` names.",
     "internal_error": "Report it with `request_id`; repeat the request later.",
+    "invalid_reference": "Send 1 to 200 characters without control characters; `errors[0].code` says what is wrong.",
     "invalid_cursor": "Begin at the first page; take `next_cursor` as it is, for the same list.",
     "invalid_process_number": "Correct the number; `errors[0].code` says which rule it breaks.",
     "invalid_webhook_url": "Correct the URL; `errors[0].code` names the rule ([Webhook URLs](#webhook-urls)).",

@@ -10,8 +10,14 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import Field
 
-from services.api.http.problems import ERRORS_SHOWN, FieldError, InvalidProcessNumberProblem, UnknownParameter
-from shared.domain import cnj
+from services.api.http.problems import (
+    ERRORS_SHOWN,
+    FieldError,
+    InvalidProcessNumberProblem,
+    InvalidReferenceProblem,
+    UnknownParameter,
+)
+from shared.domain import cnj, reference
 
 _NAME_SHOWN: Final = 64
 _DETAILED: Final = 5
@@ -22,6 +28,18 @@ _EXAMPLE: Final = "1000145-91.2023.8.26.0597"
 NumberText = Annotated[str, Field(json_schema_extra={"format": "cnj"})]
 UrlText = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 CursorText = Annotated[str, Field(json_schema_extra={"format": "cursor"})]
+# Described, and checked by client_reference, whose problem has a code of its own.
+ReferenceText = Annotated[
+    str,
+    Field(
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": reference.MOST_CHARACTERS,
+            "pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+        },
+        examples=["matter-2024/0815"],
+    ),
+]
 
 
 WithDocuments = Annotated[bool, Query(description="False leaves the documents out of the answer")]
@@ -35,6 +53,20 @@ def case_number(text: str, field: str = "numero") -> cnj.ProcessNumber:
         raise InvalidProcessNumberProblem(
             refused.detail, errors=[FieldError(field, refused.reason, refused.detail)]
         ) from None
+
+
+def client_reference(text: str | None, field: str = "query.reference") -> str | None:
+    """A client's own reference, checked; None when it gives none.
+
+    Raises the problem ``invalid_reference``, whose error code says why.
+    """
+    if text is None:
+        return None
+    try:
+        return reference.checked(text)
+    except reference.InvalidReference as refused:
+        problem = FieldError(field, refused.reason, refused.detail)
+        raise InvalidReferenceProblem(refused.detail, errors=[problem]) from None
 
 
 async def _number(

@@ -195,6 +195,12 @@ class InvalidWebhookUrl(Problem):
     status, code, title = 422, "invalid_webhook_url", "The webhook URL is not allowed"
 
 
+class InvalidReferenceProblem(Problem):
+    """The client's own reference is empty, too long, or has control characters; ``errors[0].code`` says which."""
+
+    status, code, title = 422, "invalid_reference", "Not a valid reference"
+
+
 class InvalidCursor(Problem):
     """A cursor that this API did not make."""
 

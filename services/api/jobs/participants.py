@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, and_, bindparam, literal, select
+from sqlalchemy import Connection, and_, bindparam, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.api.jobs.model import CaseJob
@@ -13,18 +14,32 @@ from shared.db.catalog import job_clients, job_webhooks
 from shared.events.webhook_subscribed import subscription_id
 
 _NEW_WEBHOOK: Final = insert(job_webhooks).values(
-    {name: bindparam(name) for name in ("subscription_id", "job_id", "client_id", "url", "sealed", "created_at")}
+    {
+        name: bindparam(name)
+        for name in ("subscription_id", "job_id", "client_id", "url", "sealed", "reference", "created_at")
+    }
 )
-# One that is there is written again only when it gains the scope.
+# One that is there is written again only when it gains the scope, or another reference.
 _ATTACH: Final = _NEW_WEBHOOK.on_conflict_do_update(
     index_elements=["subscription_id"],
-    set_={"sealed": True},
-    where=and_(_NEW_WEBHOOK.excluded.sealed, ~job_webhooks.c.sealed),
+    set_={
+        "sealed": or_(_NEW_WEBHOOK.excluded.sealed, job_webhooks.c.sealed),
+        "reference": func.coalesce(_NEW_WEBHOOK.excluded.reference, job_webhooks.c.reference),
+    },
+    where=or_(
+        and_(_NEW_WEBHOOK.excluded.sealed, ~job_webhooks.c.sealed),
+        and_(
+            _NEW_WEBHOOK.excluded.reference.is_not(None),
+            job_webhooks.c.reference.is_distinct_from(_NEW_WEBHOOK.excluded.reference),
+        ),
+    ),
 )
 _ANY_WEBHOOK: Final = (
     select(job_webhooks.c.job_id).where(job_webhooks.c.job_id == bindparam("job_id")).limit(literal(1))
 )
-_IS_ATTACHED: Final = select(job_webhooks.c.sealed).where(job_webhooks.c.subscription_id == bindparam("identity"))
+_ATTACHED: Final = select(job_webhooks.c.sealed, job_webhooks.c.reference).where(
+    job_webhooks.c.subscription_id == bindparam("identity")
+)
 _HAS_JOINED: Final = select(job_clients.c.job_id).where(
     job_clients.c.job_id == bindparam("job_id"), job_clients.c.client_id == bindparam("client_id")
 )
@@ -35,28 +50,44 @@ _JOIN: Final = (
 )
 
 
-def attach_webhook(
-    connection: Connection, job: CaseJob, client_id: str, url: str, *, sealed: bool, now: datetime
-) -> tuple[str, bool]:
+@dataclass(frozen=True)
+class WantedWebhook:
+    """A URL that a client wants called when a job ends."""
+
+    client_id: str
+    url: str
+    sealed: bool
+    """Counting what is sealed."""
+    reference: str | None
+    """The client's own."""
+
+    def subscription_of(self, job: CaseJob) -> str:
+        """The id of the subscription that it is for this job."""
+        return subscription_id(job.job_id, self.client_id, self.url)
+
+
+def attach_webhook(connection: Connection, job: CaseJob, wanted: WantedWebhook, now: datetime) -> tuple[str, bool]:
     """Record a URL to be called when the job ends: its subscription's id, and whether it says something new."""
-    identity = subscription_id(job.job_id, client_id, url)
+    identity = wanted.subscription_of(job)
     row = {
         "subscription_id": identity,
         "job_id": job.job_id,
-        "client_id": client_id,
-        "url": url,
-        "sealed": sealed,
+        "client_id": wanted.client_id,
+        "url": wanted.url,
+        "sealed": wanted.sealed,
+        "reference": wanted.reference,
         "created_at": now,
     }
     result = connection.execute(_ATTACH, row)
     return identity, result.rowcount == 1
 
 
-def is_attached(connection: Connection, job: CaseJob, client_id: str, url: str, *, sealed: bool) -> bool:
-    """Whether the URL of this client will be called when the job ends, or was; counting what is ``sealed`` if it is."""
-    identity = subscription_id(job.job_id, client_id, url)
-    found = connection.execute(_IS_ATTACHED, {"identity": identity}).scalar_one_or_none()
-    return found is not None and (found or not sealed)
+def is_attached(connection: Connection, job: CaseJob, wanted: WantedWebhook) -> bool:
+    """Whether the URL of this client will be called when the job ends, or was, with all that is ``wanted`` of it."""
+    found = connection.execute(_ATTACHED, {"identity": wanted.subscription_of(job)}).one_or_none()
+    if found is None or (wanted.sealed and not found.sealed):
+        return False
+    return wanted.reference in (None, found.reference)
 
 
 def has_joined(connection: Connection, job: CaseJob, client_id: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from services.api.access.caller import Caller
+from services.api.http.parameters import ReferenceText, client_reference
 from services.api.http.provided import Now, Trace
 from services.api.processes.request.ask import AskTemplate
 
@@ -19,3 +21,16 @@ async def _asking(request: Request, now: Now, trace: Trace) -> AskTemplate:
 
 Asking = Annotated[AskTemplate, Depends(_asking)]
 """The request as it came in; the route adds what it wants (``dataclasses.replace``) and of which case (``of``)."""
+
+
+async def _named(
+    asking: Asking,
+    reference: Annotated[
+        ReferenceText | None, Query(description="Your own name for it: comes back in views, webhooks and events")
+    ] = None,
+) -> AskTemplate:
+    return replace(asking, reference=client_reference(reference))
+
+
+NamedAsking = Annotated[AskTemplate, Depends(_named)]
+"""The same, with the client's own reference from the query. Raises InvalidReferenceProblem."""

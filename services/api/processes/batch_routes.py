@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.dependencies import Downloader, Reader
 from services.api.http.answers import Json
-from services.api.http.parameters import CursorText
-from services.api.http.problems import InvalidCursor, InvalidWebhookUrl, described
+from services.api.http.parameters import CursorText, client_reference
+from services.api.http.problems import InvalidCursor, InvalidReferenceProblem, InvalidWebhookUrl, described
 from services.api.http.schemas import JobStatusName
 from services.api.processes.asking import Asking
 from services.api.processes.callback import webhook_callback
@@ -26,7 +26,10 @@ router = APIRouter(prefix="/processes", tags=["processes"])
     "/batch",
     status_code=202,
     response_model=None,
-    responses={202: {"model": BatchView, "description": "What became of each"}, **described(InvalidWebhookUrl)},
+    responses={
+        202: {"model": BatchView, "description": "What became of each"},
+        **described(InvalidWebhookUrl, InvalidReferenceProblem),
+    },
     callbacks=webhook_callback("{$request.body#/webhook_url}", "ask_for_many"),
     summary="Ask for up to 500 cases",
 )
@@ -39,7 +42,8 @@ async def ask_for_many(
     its job fails with `process_not_found`.
     """
     url = await urls.of_caller(caller, body.webhook_url, "body.webhook_url")
-    template = replace(asking, webhook_url=url)
+    reference = client_reference(body.reference, "body.reference")
+    template = replace(asking, webhook_url=url, reference=reference)
     entries, headers = await batches.ask(body.process_numbers, template, request.state.request_id)
     return Json({"entries": entries}, 202, headers)
 

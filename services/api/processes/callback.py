@@ -25,6 +25,7 @@ class CompletedData(View):
     progress_percentage: float
     created_at: datetime
     completed_at: datetime
+    reference: str | None = Field(None, description="Yours: what you gave as `reference` with the request")
     process: dict[str, Any] = Field(description="The case fields of ProcessView")
     documents: list[DocumentView] = Field(description="Those that everybody may see; sealed ones are left out")
     documents_total: int

@@ -85,4 +85,4 @@ def _find(connection: Connection, job_id: str, viewer: Viewer) -> tuple[CaseJob,
 def _parts(connection: Connection, job_id: str, viewer: Viewer, *, documents: bool = True) -> CaseParts:
     job, sight = _find(connection, job_id, viewer)
     seen = repository.as_seen(connection, job, sight)
-    return read_status(connection, job.process_number, sight, seen, documents=documents)
+    return read_status(connection, job.process_number, sight, seen, viewer.client_id, documents=documents)

@@ -11,13 +11,14 @@ from services.api.access.dependencies import Downloader, Keys, Reader
 from services.api.access.rate_limit import RateLimited
 from services.api.http.answers import Json, matches, not_modified, tagged
 from services.api.http.open_requests import CountedStream, Streams, TooManyStreams, TooManyWaits, Waits
-from services.api.http.parameters import DocumentId, Number, UrlText, WithDocuments
+from services.api.http.parameters import DocumentId, Number, UrlText, WithDocuments, client_reference
 from services.api.http.problems import (
     CaseTooLargeProblem,
     CaseUnreadableProblem,
     DocumentNotFoundProblem,
     InsufficientScope,
     InvalidProcessNumberProblem,
+    InvalidReferenceProblem,
     InvalidWebhookUrl,
     NoAccessProblem,
     ProcessNotFoundProblem,
@@ -27,7 +28,7 @@ from services.api.http.problems import (
     Unauthorized,
     described,
 )
-from services.api.processes.asking import Asking
+from services.api.processes.asking import Asking, NamedAsking
 from services.api.processes.callback import webhook_callback
 from services.api.processes.follow.follower import Follower
 from services.api.processes.request.answer import OutcomeKind
@@ -61,6 +62,7 @@ _ASKED = described(
 _WITH_URL = described(
     InvalidProcessNumberProblem,
     InvalidWebhookUrl,
+    InvalidReferenceProblem,
     ProcessNotFoundProblem,
     NoAccessProblem,
     RateLimited,
@@ -87,7 +89,7 @@ _KNOWN = described(InvalidProcessNumberProblem, ProcessUnknown)
 async def get_process(
     numero: Number,
     caller: Reader,
-    asking: Asking,
+    asking: NamedAsking,
     urls: Urls,
     cases: Cases,
     webhook_url: WebhookUrl = None,
@@ -268,7 +270,9 @@ async def download_all(
     """Joins the case's running job, or starts one that tries every document that is not available, and those that are
     gone from the object store.
     """
-    url = await urls.of_caller(caller, body.webhook_url if body is not None else None)
-    wanted = replace(asking, webhook_url=url, retry_failed=True, documents=documents)
+    body = body or DownloadBody.model_validate({})
+    own = client_reference(body.reference, "body.reference")
+    url = await urls.of_caller(caller, body.webhook_url)
+    wanted = replace(asking, webhook_url=url, reference=own, retry_failed=True, documents=documents)
     answer = await cases.ask(wanted.of(numero))
     return Json(seen_by(caller, answer.view), 202, answer.headers)

@@ -41,13 +41,17 @@ SELECT job_id, process_number, status, total_documents, completed_documents, fai
 """
 _ADD_SUBSCRIPTIONS: Final = """
 INSERT INTO delivery.subscriptions AS known (subscription_id, job_id, process_number, client_id, url, sealed,
-       created_at)
-SELECT DISTINCT ON (subscription_id) subscription_id, job_id, process_number, client_id, url, sealed, %(now)s
+       reference, created_at)
+SELECT subscription_id, job_id, process_number, client_id, url, sealed, reference, %(now)s
   FROM json_to_recordset(%(rows)s::json)
-    AS r (subscription_id uuid, job_id uuid, process_number text, client_id text, url text, sealed bool)
- ORDER BY subscription_id, sealed DESC
-    ON CONFLICT (subscription_id) DO UPDATE SET sealed = true
- WHERE excluded.sealed AND NOT known.sealed AND excluded.client_id = known.client_id AND excluded.url = known.url
+    AS r (subscription_id uuid, job_id uuid, process_number text, client_id text, url text, sealed bool,
+          reference text)
+ ORDER BY subscription_id
+    ON CONFLICT (subscription_id) DO UPDATE SET sealed = known.sealed OR excluded.sealed,
+       reference = COALESCE(excluded.reference, known.reference)
+ WHERE (excluded.sealed AND NOT known.sealed
+        OR excluded.reference IS NOT NULL AND excluded.reference IS DISTINCT FROM known.reference)
+   AND excluded.client_id = known.client_id AND excluded.url = known.url
 """
 _MISSING: Final = """
 SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, s.url
@@ -128,7 +132,11 @@ def add_completions(connection: Connection, found: Sequence[ProcessCompleted], n
 
 
 def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed], now: datetime) -> None:
-    """Remember who wants to be called; known ones stay as they are, or gain the scope ``sealed``."""
+    """Remember who wants to be called; known ones stay, or gain the scope ``sealed`` or the reference given last."""
+    last: dict[str, WebhookSubscribed] = {}
+    for event in found:
+        before = last.get(event.subscription_id)
+        last[event.subscription_id] = event if before is None else merged(before, event)
     rows = [
         {
             "subscription_id": event.subscription_id,
@@ -137,10 +145,19 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
             "client_id": event.client_id,
             "url": event.url,
             "sealed": event.sealed,
+            "reference": event.reference,
         }
-        for event in found
+        for event in last.values()
     ]
     connection.exec_driver_sql(_ADD_SUBSCRIPTIONS, {"rows": as_json(rows), "now": now})
+
+
+def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscribed:
+    """One subscription, asked for twice. What is not about the same client and URL is not the same: the first stays."""
+    if (before.client_id, before.url) != (after.client_id, after.url):
+        return before
+    changes = {"sealed": before.sealed or after.sealed, "reference": after.reference or before.reference}
+    return before.model_copy(update=changes)
 
 
 def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[DueDelivery]]:

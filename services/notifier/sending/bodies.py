@@ -81,7 +81,7 @@ class WebhookBodies:
             return [content.left_out.applied(view) for view in made]
 
         documents = BodyDocuments(total, documents_url(completion.process_number, url), views)
-        facts = JobEnded(visible.end, visible.case, documents)
+        facts = JobEnded(visible.end, visible.case, documents, key.reference)
         return fitting_body(EVENT_TYPES[key.event_type], facts, form=key.form, most_bytes=self._most_bytes)
 
     def _document(self, row: Any, expires_at: datetime, duplicate_of: str | None) -> dict[str, Any]:

@@ -18,3 +18,5 @@ class BodyKey(NamedTuple):
     event_type: str = COMPLETED
     part: int = 0
     """Which of the deliveries of this type; more than one only where a job causes several (document.available)."""
+    reference: str | None = None
+    """What the client calls the job."""

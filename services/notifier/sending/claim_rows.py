@@ -62,11 +62,13 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, d.status
 _CLAIM: Final = f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.previous_webhook_secret,
        c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
-       e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed
+       e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed,
+       COALESCE(s.reference, r.reference) AS reference
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
   LEFT JOIN delivery.subscriptions s ON s.subscription_id = d.subscription_id
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
+  LEFT JOIN catalog.job_references r ON r.job_id = d.job_id AND r.client_id = d.client_id
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
 """  # noqa: S608
 _LOCK_CLAIMED: Final = f"""
@@ -145,6 +147,7 @@ def claim(
                 secrets=_secrets(row, now),
                 form=form_now(row.body_form, row.body_form_at, now),
                 sealed=row.sealed,
+                reference=row.reference,
             )
         )
     write_deliveries(connection, writes)

@@ -30,8 +30,10 @@ class ClaimedDelivery:
     """What its endpoint takes."""
     sealed: bool = False
     """Whether its client asked with a key of the scope ``sealed``."""
+    reference: str | None = None
+    """What its client calls the job."""
 
     @property
     def body_key(self) -> BodyKey:
         """Which body it sends: deliveries of one job share it."""
-        return BodyKey(self.job_id, self.form, self.sealed)
+        return BodyKey(self.job_id, self.form, self.sealed, reference=self.reference)

@@ -21,6 +21,7 @@ from services.status.projection.project import project
 from services.status.projection.rows import RANK, STATUS, DocumentRow, JobRow, KnownRows, Occurrence, RowChanges
 from shared.db import progress
 from shared.db.channels import PROGRESS
+from shared.domain.views import documents_url
 from shared.events.document_events import DocumentEvent
 from shared.events.envelope import deterministic_id, encode
 from shared.events.process_completed import ProcessCompleted
@@ -47,9 +48,10 @@ class Projection:
     repeats what was announced already, does neither.
     """
 
-    def __init__(self, schema: str = progress.SCHEMA, *, announce: bool = True) -> None:
+    def __init__(self, schema: str = progress.SCHEMA, *, announce: bool = True, public_url: str | None = None) -> None:
         self._sql = sql.Statements.of(schema)
         self._announce = announce
+        self._public_url = public_url
 
     def apply(self, connection: Connection, occurrences: Sequence[Occurrence], now: datetime) -> Applied:
         """Write what these events change; the caller commits. An event seen before changes nothing."""
@@ -62,7 +64,7 @@ class Projection:
             completed = self._write(cursor, changes, now)
             completions = tuple(ended for ended in changes.completions if ended.job_id in completed)
             if self._announce:
-                announce(connection, completions, now)
+                announce(connection, completions, now, self._public_url)
                 notify(cursor, changes.processes)
         return Applied(left_of(changes.jobs.values()), completions, tuple(changes.processes))
 
@@ -114,11 +116,22 @@ def left_of(jobs: Iterable[JobRow]) -> dict[str, int]:
     return left
 
 
-def announce(connection: Connection, completions: Iterable[ProcessCompleted], now: datetime) -> None:
+def announce(
+    connection: Connection, completions: Sequence[ProcessCompleted], now: datetime, public_url: str | None
+) -> None:
     """Put the ends into the outbox; the id of each is a function of the job, so that a repeat is recognised."""
+    if not completions:
+        return
+    found = connection.exec_driver_sql(sql.REFERENCES, {"jobs": [completion.job_id for completion in completions]})
+    references = {row.job_id: row.reference for row in found}
     records = [
         encode(
-            completion,
+            completion.model_copy(
+                update={
+                    "reference": references.get(completion.job_id),
+                    "documents_url": documents_url(completion.process_number, public_url),
+                }
+            ),
             PROCESS_COMPLETED,
             event_id=deterministic_id(completion.job_id, "completed"),
             source=SOURCE,

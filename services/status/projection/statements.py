@@ -20,6 +20,12 @@ DOCUMENT_TEMPLATE: Final = "(" + ",".join(_DOCUMENT_VALUES) + ")"
 CASE_LOCKS: Final = 0x7067  # "pg": advisory locks on a case's progress
 REBUILD_LOCK: Final = 0x7067_7262  # "pgrb": shared by every batch, exclusive while a rebuild swaps the tables
 
+REFERENCES: Final = """
+SELECT r.job_id::text, r.reference FROM catalog.jobs j JOIN catalog.job_references r USING (job_id, client_id)
+ WHERE j.job_id = ANY (%(jobs)s::uuid[])
+"""
+"""What the clients that started these jobs call them."""
+
 LOCK: Final = """
 SELECT pg_advisory_xact_lock_shared(%(rebuild)s);
 SELECT count(pg_advisory_xact_lock(%(space)s, number)) FROM (

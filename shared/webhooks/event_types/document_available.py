@@ -22,6 +22,7 @@ class DocumentAvailableData(BaseModel):
 
     job_id: str
     process_number: str
+    reference: str | None = Field(None, description="Yours: what you gave as `reference` with the request")
     document_ids: list[str] = Field(description="The documents that became available")
     documents: list[Any] = Field(description="The same documents as views; empty in a thin body")
     documents_total: int = Field(description="How many this event is about")
@@ -34,6 +35,7 @@ def _data(facts: DocumentsStored, form: BodyForm) -> Mapping[str, Any]:
     return {
         "job_id": facts.job_id,
         "process_number": facts.process_number,
+        "reference": facts.reference,
         "document_ids": list(facts.document_ids) if form is not BodyForm.BARE else [],
         "documents": views,
         "documents_total": facts.documents.total,

@@ -40,6 +40,7 @@ class ProcessCompletedData(BaseModel):
     completed_at: datetime
     error_code: str | None = None
     error_message: str | None = None
+    reference: str | None = Field(None, description="Yours: what you gave as `reference` with the request")
     process: dict[str, Any] = Field(description="The case fields of ProcessView")
     documents: list[Any] = Field(description="Those that everybody may see; sealed ones are left out")
     documents_total: int
@@ -64,6 +65,7 @@ def _data(facts: JobEnded, form: BodyForm) -> Mapping[str, Any]:
         "completed_at": rfc3339(completion.completed_at),
         "error_code": completion.error_code,
         "error_message": completion.error_message[:_MESSAGE] if completion.error_message else None,
+        "reference": facts.reference,
         "process": _case(facts.case, form),
         "documents": views,
         "documents_total": documents.total,

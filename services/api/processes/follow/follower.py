@@ -46,7 +46,7 @@ class CaseFollower:
 
     def tag(self, version: CaseVersion, sight: Sight, *more: object) -> str:
         """The entity tag of the StatusView; ``more``: what it shows beside the version."""
-        return self._tags.of(version, sight, *more)
+        return self._tags.of(version, sight, *more, *((sight.reference_changes,) if sight.reference_changes else ()))
 
     async def sight(self, viewer: Viewer, process_number: str) -> Sight:
         """What the viewer sees of the case. Raises ProcessUnknown when that is nothing."""
@@ -91,7 +91,7 @@ class CaseFollower:
         def read(connection: Connection) -> CaseParts:
             sight = sight_for(connection, viewer, process_number)
             job = shown_job(connection, process_number, sight)
-            return read_status(connection, process_number, sight, job, documents=documents)
+            return read_status(connection, process_number, sight, job, viewer.client_id, documents=documents)
 
         parts = await self._database.snapshot(read)
         return parts.sight, await self._links.build(parts.status, len(parts.documents))

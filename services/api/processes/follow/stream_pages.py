@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -126,7 +126,9 @@ class StreamPages:
         return await self._pages.get((view, SweepPosition(job.job_id, since, after or _FIRST_ID)))
 
     async def _sight(self, key: tuple[str, int, Viewer]) -> Sight | None:
-        return await self._database.autocommit(lambda connection: read_sight(connection, key[2], key[0]))
+        sight = await self._database.autocommit(lambda connection: read_sight(connection, key[2], key[0]))
+        # Streams show no references: what they show is shared by all who see the same of the case.
+        return replace(sight, reference_changes=0) if sight is not None else None
 
     async def _state(self, view: _View) -> CaseState:
         async with self._turn:

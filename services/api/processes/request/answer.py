@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from services.api.access import rate_limit as ratelimit
 from services.api.http.problems import Problem
 from services.api.jobs.model import CaseJob
+from services.api.jobs.references import read_reference
 from services.api.processes.request.ask import Ask
 from services.api.processes.view.case_parts import CaseParts, read_case
 from services.api.processes.view.version import CaseVersion
@@ -81,6 +82,9 @@ def show_nothing(_connection: Connection, _outcome: RequestOutcome) -> None:
 def show_case(connection: Connection, outcome: RequestOutcome, ask: Ask) -> CaseParts:
     """What the ProcessView of an outcome is made of."""
     has_webhook, webhook = _webhooks(connection, outcome, ask)
+    job = outcome.job
+    # One that is given with the request has been written, where there is a job that it can be the reference of.
+    known = read_reference(connection, job.job_id, ask.client_id) if job is not None and not ask.reference else None
     return read_case(
         connection,
         ask.number,
@@ -89,6 +93,7 @@ def show_case(connection: Connection, outcome: RequestOutcome, ask: Ask) -> Case
         webhook,
         has_webhook=has_webhook,
         stale=outcome.is_stale and outcome.is_stored,
+        reference=ask.reference or known,
         documents=ask.documents,
     )
 

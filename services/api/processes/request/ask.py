@@ -18,6 +18,8 @@ class AskTemplate:
     asked_at: datetime
     traceparent: str
     webhook_url: str | None = None
+    reference: str | None = None
+    """The client's own, for the job that the request is about."""
     download: bool = True
     refresh: bool = False
     retry_failed: bool = False

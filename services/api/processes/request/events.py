@@ -54,9 +54,12 @@ def webhook_subscribed(ask: Ask, job: CaseJob, subscription_id: str, url: str, n
         client_id=ask.client_id,
         url=url,
         sealed=ask.viewer.sealed,
+        reference=ask.reference,
     )
-    # A subscription that gains the scope `sealed` is an event of its own.
-    names = ("webhook.subscribed", subscription_id, *(("sealed",) if ask.viewer.sealed else ()))
+    # A subscription that gains the scope `sealed`, or another reference, is an event of its own.
+    names = ["webhook.subscribed", subscription_id, *(("sealed",) if ask.viewer.sealed else ())]
+    if ask.reference is not None:
+        names += ["reference", ask.reference]
     return event_record(
         event,
         topics.WEBHOOK_SUBSCRIBED,

@@ -67,7 +67,9 @@ class CaseService:
         """
         outcome, parts = await self._carry_out(ask, partial(show_case, ask=ask), Payment())
         view = await self._links.build(parts.process, len(parts.documents))
-        tag = self._tags.of(outcome.version, outcome.sight, view["webhook"], view["stale"], ask.documents)
+        tag = self._tags.of(
+            outcome.version, outcome.sight, view["webhook"], view["stale"], ask.documents, view["reference"]
+        )
         return CaseAnswer(view, outcome, tag, self.limit_headers(outcome.allowance))
 
     def limit_headers(self, allowance: ratelimit.Allowance | None) -> dict[str, str]:

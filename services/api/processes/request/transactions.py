@@ -19,6 +19,8 @@ from services.api.http.problems import (
 )
 from services.api.jobs import participants
 from services.api.jobs.model import CaseJob
+from services.api.jobs.participants import WantedWebhook
+from services.api.jobs.references import give_reference, read_reference
 from services.api.outbox import publish
 from services.api.processes.follow.changes import announce
 from services.api.processes.request import events
@@ -181,12 +183,14 @@ class RequestTransactions:
             participants.join(connection, decision.job, ask.client_id, now)
         if ask.webhook_url is not None and outcome.job is not None:
             job = outcome.job
-            identity, attaches = participants.attach_webhook(
-                connection, job, ask.client_id, ask.webhook_url, sealed=ask.viewer.sealed, now=now
-            )
+            wanted = _wanted_webhook(ask, ask.webhook_url)
+            identity, attaches = participants.attach_webhook(connection, job, wanted, now)
             outcome = replace(outcome, subscription_id=identity)
             if attaches:
                 records.append(events.webhook_subscribed(ask, job, identity, ask.webhook_url, now))
+        if ask.reference is not None and outcome.job is not None:
+            job_id = outcome.job.job_id
+            give_reference(connection, job_id, ask.client_id, ask.number, ask.reference, now)
         if records:
             publish(connection, records, now)
             announce(connection, ask.number)
@@ -243,6 +247,12 @@ def _changes_nothing(connection: Connection, ask: Ask, decision: RequestDecision
         return True
     if ask.download and not job.ended and not participants.has_joined(connection, job, ask.client_id):
         return False
+    if ask.reference is not None and ask.reference != read_reference(connection, job.job_id, ask.client_id):
+        return False
     if ask.webhook_url is None:
         return True
-    return participants.is_attached(connection, job, ask.client_id, ask.webhook_url, sealed=ask.viewer.sealed)
+    return participants.is_attached(connection, job, _wanted_webhook(ask, ask.webhook_url))
+
+
+def _wanted_webhook(ask: Ask, url: str) -> WantedWebhook:
+    return WantedWebhook(ask.client_id, url, ask.viewer.sealed, ask.reference)

@@ -26,12 +26,12 @@ from sqlalchemy import (
 
 from services.api.http import cursors
 from services.api.http.provided import provided
-from services.api.jobs.model import SeenCounts, job_view
+from services.api.jobs.model import SeenCounts
 from services.api.jobs.repository import COLUMNS, job_of, prefixed
-from services.api.processes.view.views import process_links
+from services.api.processes.view.views import own_job_view, process_links
 from shared.clock import rfc3339
 from shared.db import progress
-from shared.db.catalog import documents, jobs, process_requests, processes
+from shared.db.catalog import documents, job_references, jobs, process_requests, processes
 from shared.db.engine import Database
 from shared.db.visibility import (
     PUBLIC_DOCUMENT,
@@ -114,12 +114,18 @@ def _statement(viewer: Viewer, wanted: CaseFilter, before: tuple[datetime, str] 
             hides,
             *prefixed(COLUMNS, "job_"),
             listed.label("listed"),
+            job_references.c.reference,
             *prefixed(counts.c, "public_"),
         )
         .join(processes, processes.c.process_number == asked.process_number, isouter=True)
         .join(jobs, jobs.c.job_id == newest, isouter=True)
         .join(known, known.c.job_id == jobs.c.job_id, isouter=True)
         .join(counts, true(), isouter=True)
+        .join(
+            job_references,
+            and_(job_references.c.job_id == newest, job_references.c.client_id == asked.client_id),
+            isouter=True,
+        )
         .where(asked.client_id == viewer.client_id, shown_case(viewer))
         .order_by(asked.last_requested_at.desc(), asked.process_number.desc())
         .limit(wanted.limit + 1)
@@ -157,6 +163,6 @@ def _entry(row: Row[Any]) -> dict[str, Any]:
         "process_number": row.process_number,
         "first_requested_at": rfc3339(row.first_requested_at),
         "last_requested_at": rfc3339(row.last_requested_at),
-        "job": job_view(job, row.listed) if job is not None else None,
+        "job": own_job_view(job, row.listed, row.reference) if job is not None else None,
         "links": process_links(row.process_number),
     }

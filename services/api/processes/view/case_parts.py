@@ -12,6 +12,7 @@ from services.api.http.problems import ProcessUnknown
 from services.api.jobs import repository as jobs
 from services.api.jobs.model import CaseJob
 from services.api.jobs.participants import has_webhook
+from services.api.jobs.references import read_reference
 from services.api.processes.view import repository
 from services.api.processes.view.links import LinkCache
 from services.api.processes.view.views import ShownDocuments, documents_view, files_view, process_view, status_view
@@ -37,6 +38,8 @@ class CaseParts:
     webhook: Webhook | None
     has_webhook: bool
     stale: bool = False
+    reference: str | None = None
+    """What the client that looks calls the job."""
 
     def process(self, links: LinkCache) -> dict[str, Any]:
         """The ProcessView. Makes links: not for the event loop."""
@@ -47,13 +50,14 @@ class CaseParts:
             self.job,
             self.webhook,
             stale=self.stale,
+            reference=self.reference,
             public_url=links.public_url,
         )
 
     def status(self, links: LinkCache) -> dict[str, Any]:
         """The StatusView. Makes links: not for the event loop."""
         shown = ShownDocuments(self._documents(links), self.documents_total)
-        return status_view(self.process_number, self.job, shown, public_url=links.public_url)
+        return status_view(self.process_number, self.job, shown, reference=self.reference, public_url=links.public_url)
 
     def files(self, links: LinkCache) -> dict[str, Any]:
         """The available documents. Makes links: not for the event loop."""
@@ -81,6 +85,7 @@ def read_case(
     *,
     has_webhook: bool,
     stale: bool,
+    reference: str | None,
     documents: bool = True,
 ) -> CaseParts:
     """A case for the ProcessView; ``has_webhook``: whether anybody is called when the job ends."""
@@ -95,11 +100,18 @@ def read_case(
         webhook,
         has_webhook and job is not None and not job.ended,
         stale,
+        reference,
     )
 
 
 def read_status(
-    connection: Connection, process_number: str, sight: Sight, job: CaseJob | None, *, documents: bool = True
+    connection: Connection,
+    process_number: str,
+    sight: Sight,
+    job: CaseJob | None,
+    client_id: str,
+    *,
+    documents: bool = True,
 ) -> CaseParts:
     """A case or one document of it, as far as the job goes, for the StatusView. The job is as ``sight`` sees it."""
     rows: Sequence[repository.KnownDocument]
@@ -110,7 +122,8 @@ def read_status(
     else:
         rows, total = _first_documents(connection, process_number, sight, documents=documents)
     called = job is not None and not job.ended and has_webhook(connection, job.job_id)
-    return CaseParts(process_number, sight, None, rows, total, job, None, called)
+    reference = read_reference(connection, job.job_id, client_id) if job is not None else None
+    return CaseParts(process_number, sight, None, rows, total, job, None, called, reference=reference)
 
 
 def read_files(connection: Connection, process_number: str, sight: Sight) -> CaseParts:

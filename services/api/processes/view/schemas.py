@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.parameters import NumberText, UrlText
+from services.api.http.parameters import NumberText, ReferenceText, UrlText
 from services.api.http.schemas import DocumentStatusName, JobStatusName, View
 
 
@@ -25,6 +25,7 @@ class JobView(View):
     completed_at: datetime | None
     error_code: str | None
     error_message: str | None
+    reference: str | None = Field(description="Yours: what you gave as `reference` for this job last")
 
 
 class DocumentView(View):
@@ -105,6 +106,7 @@ class ProcessView(View):
     related_processes: list[Any] = Field(description="[{process_number, relation, class}]")
     fetched_at: datetime | None = Field(description="When the source was read; null when it never was")
     stale: bool = Field(description="The source could not be read again, although that was due")
+    reference: str | None = Field(description="Your own: given with this request, or last for the job that is shown")
     job: JobView | None
     documents: list[DocumentView]
     documents_total: int = Field(ge=0, description="`documents` has the first 1,000 of them")
@@ -143,6 +145,7 @@ class StatusView(View):
     completed_at: datetime | None
     error_code: str | None
     error_message: str | None
+    reference: str | None = Field(description="Yours: what you gave as `reference` for this job last")
     documents: list[DocumentView]
     documents_total: int = Field(ge=0, description="`documents` has the first 1,000 of them")
     documents_url: str = Field(description="All documents, a page at a time")
@@ -186,6 +189,7 @@ class DownloadBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     webhook_url: UrlText | None = Field(None, examples=["https://example.com/hooks/autos"])
+    reference: ReferenceText | None = Field(None, description="Your own, comes back in views, webhooks and events")
 
 
 class BatchBody(BaseModel):
@@ -197,6 +201,7 @@ class BatchBody(BaseModel):
         min_length=1, max_length=500, examples=[["1000145-91.2023.8.26.0597", "5000315-75.2025.4.03.6327"]]
     )
     webhook_url: UrlText | None = Field(None, examples=["https://example.com/hooks/autos"])
+    reference: ReferenceText | None = Field(None, description="Your own, the same for each of the cases")
 
 
 class BatchEntry(View):

@@ -98,6 +98,7 @@ def process_view(
     webhook: Webhook | None,
     *,
     stale: bool,
+    reference: str | None = None,
     public_url: str | None = None,
 ) -> dict[str, Any]:
     """The ProcessView. Without a stored case its fields are null and its lists empty."""
@@ -105,7 +106,8 @@ def process_view(
     rest = {
         **known,
         "stale": stale,
-        "job": job_view(job, shown.total) if job is not None else None,
+        "reference": reference,
+        "job": own_job_view(job, shown.total, reference) if job is not None else None,
         "documents_total": shown.total + known["left_out"].get("documents", 0),
         "documents_url": documents_url(process_number, public_url),
         "webhook": webhook.view() if webhook is not None else None,
@@ -114,12 +116,23 @@ def process_view(
     return {**rest, "documents": shown.within(rest)}
 
 
+def own_job_view(job: CaseJob, catalog_total: int, reference: str | None) -> dict[str, Any]:
+    """The JobView with what the client that looks calls the job."""
+    return {**job_view(job, catalog_total), "reference": reference}
+
+
 def status_view(
-    process_number: str, job: CaseJob | None, shown: ShownDocuments, *, public_url: str | None = None
+    process_number: str,
+    job: CaseJob | None,
+    shown: ShownDocuments,
+    *,
+    reference: str | None = None,
+    public_url: str | None = None,
 ) -> dict[str, Any]:
     """The StatusView; without any job its job fields are null and its counters those of no job."""
     rest = {
         **(job_view(job, shown.total) if job is not None else _no_job(shown.total)),
+        "reference": reference,
         "process_number": process_number,
         "documents_total": shown.total,
         "documents_url": documents_url(process_number, public_url),

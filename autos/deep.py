@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST_LINES = 50
 
 
-def look(*, hashes: bool, hours: float | None, settle: float) -> Findings:
+def look(*, hashes: bool, hours: float | None, grace: float) -> Findings:
     """The findings. Exits with one line when a server is away."""
     from botocore.exceptions import BotoCoreError
     from obstore.exceptions import BaseError
@@ -41,7 +41,7 @@ def look(*, hashes: bool, hours: float | None, settle: float) -> Findings:
     try:
         with closing(topics), closing(database):
             store = StoreReader(make_store(storage_settings(read_stack() or {})), hashes=hashes)
-            return Check(database, store, topics, Patience(timedelta(seconds=settle)), since).run()
+            return Check(database, store, topics, Patience(timedelta(seconds=grace)), since).run()
     except (InfrastructureAway, SQLAlchemyError, BaseError, BotoCoreError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise fail(f"cannot look: {lines[0][:200]}") from error

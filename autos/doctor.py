@@ -35,8 +35,9 @@ def doctor(
     ] = False,
     hashes: Annotated[bool, typer.Option("--hashes", help="With --deep: read every object for its SHA-256.")] = False,
     hours: Annotated[float | None, typer.Option(min=0, help="With --deep: only what is younger.")] = None,
-    settle: Annotated[
-        float, typer.Option(min=0, help="With --deep: ignore what is younger than so many seconds.", metavar="SECONDS")
+    grace: Annotated[
+        float,
+        typer.Option("--grace", "--settle", min=0, help="With --deep: ignore what is younger.", metavar="SECONDS"),
     ] = 60.0,
     source: Annotated[
         bool, typer.Option("--source", help="Try the source step by step: name, TCP, TLS, token, case, document.")
@@ -54,7 +55,7 @@ def doctor(
     if number is not None:
         raise fail("a case number goes with --source")
     if deep:
-        bad = report(look(hashes=hashes, hours=hours, settle=settle))
+        bad = report(look(hashes=hashes, hours=hours, grace=grace))
         if bad:
             typer.echo(f"{bad} do not match", err=True)
             raise typer.Exit(1)

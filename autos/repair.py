@@ -20,9 +20,11 @@ _MOST_LINES = 200
 def repair(
     process_number: Annotated[str | None, typer.Option("--process", help="Only this case.")] = None,
     hashes: Annotated[bool, typer.Option("--hashes", help="Read every object for its SHA-256.")] = False,
-    settle: Annotated[
+    grace: Annotated[
         float,
-        typer.Option(min=0, help="Ignore what is younger: it may still be in progress.", metavar="SECONDS"),
+        typer.Option(
+            "--grace", "--settle", min=0, help="Ignore what is younger: it may still be in progress.", metavar="SECONDS"
+        ),
     ] = 60.0,
     wait: Annotated[
         float,
@@ -38,7 +40,7 @@ def repair(
             number = str(parse(process_number))
         except InvalidProcessNumber as error:
             raise fail(f"{process_number[:64]} is no CNJ number: {error}", status=2) from None
-    found = _find(number, hashes=hashes, settle=settle)
+    found = _find(number, hashes=hashes, grace=grace)
     if not found:
         typer.echo("ok  nothing to mend")
         return
@@ -49,15 +51,15 @@ def repair(
         typer.echo(f"BAD {mismatch.rule}: {mismatch.words}: not mended by fetching")
     typer.echo(f"found {len(found)}, asked for {len(done.asked)} again, {len(done.left)} cannot be mended by fetching")
     if wait and done.asked:
-        _wait(number, done, hashes=hashes, settle=settle, until=time.monotonic() + wait)
+        _wait(number, done, hashes=hashes, grace=grace, until=time.monotonic() + wait)
     if done.left:
         raise typer.Exit(1)
 
 
-def _find(number: str | None, *, hashes: bool, settle: float) -> list[Mismatch]:
+def _find(number: str | None, *, hashes: bool, grace: float) -> list[Mismatch]:
     from ops.repair import about
 
-    mismatches = look(hashes=hashes, hours=None, settle=settle).mismatches
+    mismatches = look(hashes=hashes, hours=None, grace=grace).mismatches
     return mismatches if number is None else about(mismatches, number)
 
 
@@ -88,11 +90,11 @@ def _ask(found: list[Mismatch]) -> Repair:
     return done
 
 
-def _wait(number: str | None, done: Repair, *, hashes: bool, settle: float, until: float) -> None:
+def _wait(number: str | None, done: Repair, *, hashes: bool, grace: float, until: float) -> None:
     """Until nothing of what was asked for is found any more. Exits with 1 when the time is over before."""
     asked = {mismatch.identity for mismatch, _ in done.asked}
     while True:
-        left = [each for each in _find(number, hashes=hashes, settle=settle) if each.identity in asked]
+        left = [each for each in _find(number, hashes=hashes, grace=grace) if each.identity in asked]
         if not left:
             typer.echo("ok  all that was asked for is mended")
             return

@@ -16,12 +16,11 @@ from typing import Final
 import httpx
 
 from autos.context import read_stack
-from autos.source.settings import DoctorSettings
-from autos.source.verdicts import (
+from autos.source.diagnoses import (
     Answer,
+    Diagnosis,
     Kind,
     Trouble,
-    Verdict,
     kind_of,
     of_answer,
     of_document_error,
@@ -29,6 +28,7 @@ from autos.source.verdicts import (
     of_token_error,
     of_trouble,
 )
+from autos.source.settings import DoctorSettings
 from shared.db.engine import Database
 from sources.errors import SourceError, SourceTimeout
 from sources.gate.control_request import NEUTRAL_CASE
@@ -51,7 +51,7 @@ _ASKS: Final = (("accept", "application/json"), ("accept-encoding", "identity"))
 class Got:
     """A token, where there is one, and what is to be said of it."""
 
-    verdict: Verdict
+    diagnosis: Diagnosis
     token: str | None = None
 
 
@@ -68,7 +68,7 @@ async def get_token(settings: DoctorSettings) -> Got:
     # The database that keeps the tokens is away, or refuses us: without it a refresh token must not be used up.
     except Exception as error:  # noqa: BLE001
         words = f"the database that keeps the tokens (AUTOS_DATABASE_URL) cannot be asked: {type(error).__name__}"
-        return Got(Verdict(False, words))
+        return Got(Diagnosis(False, words))
 
 
 async def _log_in(settings: DoctorSettings, store: CredentialStore) -> Got:
@@ -84,7 +84,7 @@ async def _log_in(settings: DoctorSettings, store: CredentialStore) -> Got:
     words = f"there is a token, by {settings.pdpj_grant.value}"
     if isinstance(store, MemoryCredentialStore) and settings.pdpj_refresh_token is not None:
         words += _saved(settings, kept.refresh_token)
-    return Got(Verdict(True, words), token.value)
+    return Got(Diagnosis(True, words), token.value)
 
 
 def _saved(settings: DoctorSettings, refresh_token: str | None) -> str:
@@ -119,12 +119,12 @@ async def _store(settings: DoctorSettings) -> AsyncIterator[CredentialStore]:
 def _fixed(token: str) -> Got:
     ends = _end_of(token)
     if ends is None:
-        return Got(Verdict(True, "AUTOS_PDPJ_ACCESS_TOKEN is set; when it ends is not in it"), token)
+        return Got(Diagnosis(True, "AUTOS_PDPJ_ACCESS_TOKEN is set; when it ends is not in it"), token)
     left = ends - time()
     if left <= 0:
         words = f"AUTOS_PDPJ_ACCESS_TOKEN ended {_span(-left)} ago: set a new one, or use a refresh token"
-        return Got(Verdict(False, f"token refused: {words}"))
-    return Got(Verdict(True, f"AUTOS_PDPJ_ACCESS_TOKEN ends in {_span(left)}; nothing renews it"), token)
+        return Got(Diagnosis(False, f"token refused: {words}"))
+    return Got(Diagnosis(True, f"AUTOS_PDPJ_ACCESS_TOKEN ends in {_span(left)}; nothing renews it"), token)
 
 
 def _end_of(token: str) -> float | None:
@@ -144,7 +144,7 @@ def _span(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
-async def ask_case(settings: DoctorSettings, token: str, number: str | None) -> Verdict:
+async def ask_case(settings: DoctorSettings, token: str, number: str | None) -> Diagnosis:
     """One request about one case, judged by its answer."""
     transport = SourceTransport(settings)
     case = number or NEUTRAL_CASE
@@ -197,7 +197,7 @@ def _within(root: httpx.URL, target: str, location: str) -> str | None:
     return found.raw_path.decode("ascii") if same and location and found.raw_path != asked.raw_path else None
 
 
-async def ask_document(settings: DoctorSettings, token: str, number: str) -> Verdict:
+async def ask_document(settings: DoctorSettings, token: str, number: str) -> Diagnosis:
     """The beginning of the first document of the case that can be fetched."""
     source = build_source(settings, credentials=FixedToken(token))
     try:
@@ -205,7 +205,7 @@ async def ask_document(settings: DoctorSettings, token: str, number: str) -> Ver
             case = await source.fetch_case(number)
             path = next((each.source_path for each in case.documents if each.source_path), None)
             if path is None:
-                return Verdict(None, "the case lists no document that has an address: try another case")
+                return Diagnosis(None, "the case lists no document that has an address: try another case")
             async with source.open_document(path) as stream:
                 read = 0
                 async for piece in stream.aiter_bytes():
@@ -215,7 +215,7 @@ async def ask_document(settings: DoctorSettings, token: str, number: str) -> Ver
                 words = (
                     f"{len(case.documents)} listed; the first begins well ({stream.content_type}, {read:,} bytes read)"
                 )
-                return Verdict(True, words)
+                return Diagnosis(True, words)
     except TimeoutError:
         return of_document_error(SourceTimeout())
     except SourceError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from autos.source.verdicts import Trouble, Verdict, of_trouble
+from autos.source.diagnoses import Diagnosis, Trouble, of_trouble
 
 STEP_SECONDS: Final = 10.0
 
@@ -32,12 +32,12 @@ class Place:
         return cls(parts.hostname or "", parts.port or (443 if secure else 80), secure)
 
 
-def steps(place: Place) -> Iterator[tuple[str, Verdict]]:
+def steps(place: Place) -> Iterator[tuple[str, Diagnosis]]:
     """Name, TCP, TLS; ends after the first that fails."""
     count = _addresses(place)
     yield (
         "name",
-        of_trouble(count) if isinstance(count, Trouble) else Verdict(True, f"{place.host}: {count} address(es)"),
+        of_trouble(count) if isinstance(count, Trouble) else Diagnosis(True, f"{place.host}: {count} address(es)"),
     )
     if isinstance(count, Trouble):
         return
@@ -46,12 +46,12 @@ def steps(place: Place) -> Iterator[tuple[str, Verdict]]:
         yield "tcp", of_trouble(connection)
         return
     with connection:
-        yield "tcp", Verdict(True, f"port {place.port} answers")
+        yield "tcp", Diagnosis(True, f"port {place.port} answers")
         if not place.secure:
-            yield "tls", Verdict(None, "not used: the address begins with http://")
+            yield "tls", Diagnosis(None, "not used: the address begins with http://")
             return
         spoken = _spoken(connection, place.host)
-        yield "tls", of_trouble(spoken) if isinstance(spoken, Trouble) else Verdict(True, spoken)
+        yield "tls", of_trouble(spoken) if isinstance(spoken, Trouble) else Diagnosis(True, spoken)
 
 
 def _addresses(place: Place) -> int | Trouble:

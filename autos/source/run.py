@@ -11,9 +11,9 @@ import typer
 
 from autos.context import fail
 from autos.source.access import ask_case, ask_document, get_token
+from autos.source.diagnoses import Diagnosis
 from autos.source.network import Place, steps
 from autos.source.settings import DoctorSettings
-from autos.source.verdicts import Verdict
 from shared.domain import cnj
 from shared.settings import load
 from sources.pdpj.settings import TokenGrant
@@ -28,10 +28,10 @@ def check_source(number: str | None) -> None:
     settings = load(DoctorSettings)
     typer.echo(f"source: {settings.pdpj_api.value} at {settings.pdpj_base_url}, log-in by {settings.pdpj_grant.value}")
     with _quiet():
-        for step, verdict in _steps(settings, case):
-            mark = {True: "ok ", False: "BAD", None: "-  "}[verdict.good]
-            typer.echo(f"{mark} {step:<20}{verdict.words}")
-            if verdict.good is False:
+        for step, diagnosis in _steps(settings, case):
+            mark = {True: "ok ", False: "BAD", None: "-  "}[diagnosis.good]
+            typer.echo(f"{mark} {step:<20}{diagnosis.words}")
+            if diagnosis.good is False:
                 raise fail(f"the step {step!r} fails; what follows it was not tried")
     typer.echo("the source can be reached" + ("" if case else "; give a case's number to try it and a document"))
 
@@ -48,20 +48,20 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _steps(settings: DoctorSettings, case: str | None) -> Iterator[tuple[str, Verdict]]:
+def _steps(settings: DoctorSettings, case: str | None) -> Iterator[tuple[str, Diagnosis]]:
     source = Place.of(settings.pdpj_base_url)
     yield from steps(source)
     if settings.pdpj_grant is not TokenGrant.FIXED and settings.pdpj_token_url is not None:
         log_in = Place.of(settings.pdpj_token_url)
         if log_in != source:
-            for step, verdict in steps(log_in):
-                yield f"log-in's {step}", verdict
+            for step, diagnosis in steps(log_in):
+                yield f"log-in's {step}", diagnosis
     got = asyncio.run(get_token(settings))
-    yield "token", got.verdict
+    yield "token", got.diagnosis
     if got.token is None:
         return
     yield "case", asyncio.run(ask_case(settings, got.token, case))
     if case is None:
-        yield "document", Verdict(None, "not tried: give the number of a case that the account may see")
+        yield "document", Diagnosis(None, "not tried: give the number of a case that the account may see")
     else:
         yield "document", asyncio.run(ask_document(settings, got.token, case))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from ops.invariants.deliveries import OpenDelivery, Unpublished
@@ -25,7 +25,7 @@ SELECT c.job_id::text, c.process_number, c.created_at, c.cancelled_at,
        r.available, r.failed, r.open, r.healed, r.unbacked,
        w.webhooks, w.undelivered, w.youngest, k.job_id IS NOT NULL AS recorded
   FROM (SELECT * FROM catalog.jobs
-         WHERE job_id > %(after)s AND created_at >= %(since)s ORDER BY job_id LIMIT %(page)s) AS c
+         WHERE job_id > :after AND created_at >= :since ORDER BY job_id LIMIT :page) AS c
   LEFT JOIN progress.jobs p ON p.job_id = c.job_id
   LEFT JOIN delivery.completions k ON k.job_id = c.job_id
  CROSS JOIN LATERAL (
@@ -47,30 +47,33 @@ SELECT c.job_id::text, c.process_number, c.created_at, c.cancelled_at,
 """
 _STRANGERS: Final = """
 SELECT p.job_id::text, p.process_number FROM progress.jobs p
- WHERE p.updated_at >= %(since)s AND NOT EXISTS (SELECT FROM catalog.jobs c WHERE c.job_id = p.job_id)
- LIMIT %(most)s
+ WHERE p.updated_at >= :since AND NOT EXISTS (SELECT FROM catalog.jobs c WHERE c.job_id = p.job_id)
+ LIMIT :most
 """
 _OPEN: Final = """
-SELECT d.delivery_id::text, d.status, d.next_attempt_at, d.lease_until, e.disabled_at IS NOT NULL,
-       e.failing_since IS NOT NULL,
+SELECT d.delivery_id::text, d.status, d.next_attempt_at, d.lease_until, e.disabled_at IS NOT NULL AS endpoint_disabled,
+       e.failing_since IS NOT NULL AS endpoint_failing,
        EXISTS (SELECT FROM delivery.deliveries o WHERE o.endpoint_id = d.endpoint_id AND o.status = 'sending')
+           AS endpoint_busy
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
- WHERE d.status IN ('pending', 'waiting', 'sending') AND d.delivery_id > %(after)s
- ORDER BY d.delivery_id LIMIT %(page)s
+ WHERE d.status IN ('pending', 'waiting', 'sending') AND d.delivery_id > :after
+ ORDER BY d.delivery_id LIMIT :page
 """
 _UNPROVEN: Final = """
 SELECT d.delivery_id::text FROM delivery.deliveries d
- WHERE d.status = 'delivered' AND d.delivered_at >= %(since)s AND d.delivered_at > now() - interval '30 days'
+ WHERE d.status = 'delivered' AND d.delivered_at >= :since AND d.delivered_at > now() - interval '30 days'
    AND NOT EXISTS (SELECT FROM delivery.attempts a WHERE a.delivery_id = d.delivery_id AND a.succeeded)
- LIMIT %(most)s
+ LIMIT :most
 """
-_STATUSES: Final = "SELECT status, count(*) FROM delivery.deliveries WHERE created_at >= %(since)s GROUP BY status"
+_STATUSES: Final = (
+    "SELECT status, count(*) AS number FROM delivery.deliveries WHERE created_at >= :since GROUP BY status"
+)
 _DOCUMENTS: Final = """
 SELECT process_number, document_id::text, object_key, size, sha256 FROM progress.documents
- WHERE (process_number, document_id) > (%(process)s, %(after)s) AND status = 'available' AND updated_at >= %(since)s
- ORDER BY process_number, document_id LIMIT %(page)s
+ WHERE (process_number, document_id) > (:process, :after) AND status = 'available' AND updated_at >= :since
+ ORDER BY process_number, document_id LIMIT :page
 """
-_DEAD_LETTERS: Final = "SELECT count(*) FROM progress.dead_letters WHERE created_at >= %(since)s"
+_DEAD_LETTERS: Final = "SELECT count(*) AS number FROM progress.dead_letters WHERE created_at >= :since"
 
 
 class DatabaseReader:
@@ -92,28 +95,28 @@ class DatabaseReader:
 
     def strangers(self) -> list[tuple[str, str]]:
         """(job_id, process_number) of jobs that the projection has and the catalog has not; some of them."""
-        return [(row[0], row[1]) for row in self._rows(_STRANGERS, {"most": _MOST_EXAMPLES})]
+        return [(row.job_id, row.process_number) for row in self._rows(_STRANGERS, {"most": _MOST_EXAMPLES})]
 
     def open_deliveries(self) -> Iterator[OpenDelivery]:
         """Every delivery that has not ended, however old."""
         after = _FIRST
         while rows := self._rows(_OPEN, {"after": after, "page": PAGE}):
             after = rows[-1].delivery_id
-            yield from (OpenDelivery(*row) for row in rows)
+            yield from (OpenDelivery(**row._mapping) for row in rows)
 
     def unproven_deliveries(self) -> list[str]:
         """Ids of delivered deliveries without an attempt that succeeded; some of them."""
-        return [row[0] for row in self._rows(_UNPROVEN, {"most": _MOST_EXAMPLES})]
+        return [row.delivery_id for row in self._rows(_UNPROVEN, {"most": _MOST_EXAMPLES})]
 
     def delivery_statuses(self) -> dict[str, int]:
-        return {row[0]: row[1] for row in self._rows(_STATUSES, {})}
+        return {row.status: row.number for row in self._rows(_STATUSES, {})}
 
     def stored_documents(self) -> Iterator[StoredDocument]:
         """Every available document, by case."""
         process, after = "", _FIRST
         while rows := self._rows(_DOCUMENTS, {"process": process, "after": after, "page": PAGE}):
             process, after = rows[-1].process_number, rows[-1].document_id
-            yield from (StoredDocument(*row) for row in rows)
+            yield from (StoredDocument(**row._mapping) for row in rows)
 
     def unpublished(self) -> list[Unpublished]:
         """Each outbox that has unpublished rows."""
@@ -121,20 +124,20 @@ class DatabaseReader:
         for schema in SCHEMAS_WITH_OUTBOX:
             # Set aside ones wait for an operator: `autos doctor` and `autos dead list` show them.
             waiting = "published_at IS NULL AND set_aside_at IS NULL"
-            statement = f"SELECT count(*), min(created_at) FROM {schema}.outbox WHERE {waiting}"  # noqa: S608
+            statement = f"SELECT count(*) AS rows, min(created_at) AS oldest FROM {schema}.outbox WHERE {waiting}"  # noqa: S608
             (row,) = self._rows(statement, {})
-            if row[0]:
-                found.append(Unpublished(schema, row[0], row[1]))
+            if row.rows:
+                found.append(Unpublished(schema, row.rows, row.oldest))
         return found
 
     def dead_letters(self) -> int:
         """Events that the projection could not apply."""
         (row,) = self._rows(_DEAD_LETTERS, {})
-        return int(row[0])
+        return int(row.number)
 
     def _rows(self, statement: str, parameters: Mapping[str, Any]) -> list[Any]:
         with self._engine.connect() as connection:
-            return list(connection.exec_driver_sql(statement, {"since": self._since, **parameters}))
+            return list(connection.execute(text(statement), {"since": self._since, **parameters}))
 
 
 def _read_only_engine(url: str) -> Engine:

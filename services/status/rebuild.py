@@ -26,7 +26,7 @@ from shared.clock import Clock, utc_now
 from shared.db import progress
 from shared.db.channels import PROGRESS
 from shared.db.engine import make_engine
-from shared.db.errors import Verdict, verdict_of
+from shared.db.errors import ErrorKind, kind_of
 from shared.db.tables import METADATA
 from shared.events.process_completed import ProcessCompleted
 from shared.events.topics import DOCUMENT_EVENTS
@@ -145,7 +145,7 @@ class _Rebuild:
                 self._projection.apply(connection, occurrences, self._clock())
         # As there: whatever it is but the database away, one of these events is at fault.
         except Exception as error:
-            if verdict_of(error) in {Verdict.AWAY, Verdict.CONFLICT}:
+            if kind_of(error) in {ErrorKind.AWAY, ErrorKind.CONFLICT}:
                 raise
             if len(occurrences) == 1:
                 self._skipped += 1

@@ -61,7 +61,7 @@ def _rows_of(kind: str, *, newest_first: bool) -> Select[Any]:
 
 def _own_row(kind: str) -> Select[Any]:
     columns = processes.c
-    return select(columns[f"{kind}_total"], columns[kind], columns.left_out).where(
+    return select(columns[f"{kind}_total"].label("total"), columns[kind].label("shown"), columns.left_out).where(
         columns.process_number == bindparam("number")
     )
 
@@ -139,9 +139,9 @@ def read_movements(connection: Connection, process_number: str, *, below: int | 
     row = _OWN_ROW[MOVEMENTS].run(connection, {"number": str(process_number)}).one_or_none()
     if row is None:
         return None
-    shown: list[Any] = row[1]
-    total: int = row[0] if row[0] is not None else len(shown)
-    oldest = (row[2] or {}).get(MOVEMENTS, 0)
+    shown: list[Any] = row.shown
+    total: int = row.total if row.total is not None else len(shown)
+    oldest = (row.left_out or {}).get(MOVEMENTS, 0)
     top = total if below is None else min(below, total)
     low = max(top - limit, oldest)
     if low >= total - len(shown):
@@ -157,9 +157,9 @@ def read_parties(connection: Connection, process_number: str, *, after: int | No
     row = _OWN_ROW[PARTIES].run(connection, {"number": str(process_number)}).one_or_none()
     if row is None:
         return None
-    shown: list[Any] = row[1]
-    total: int = row[0] if row[0] is not None else len(shown)
-    end = total - (row[2] or {}).get(PARTIES, 0)
+    shown: list[Any] = row.shown
+    total: int = row.total if row.total is not None else len(shown)
+    end = total - (row.left_out or {}).get(PARTIES, 0)
     low = 0 if after is None else after + 1
     high = min(low + limit, end)
     if high <= len(shown):

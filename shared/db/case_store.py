@@ -11,7 +11,6 @@ from functools import cache
 from itertools import islice
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Connection, Row, TextClause, and_, bindparam, func, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert, insert
@@ -19,6 +18,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from shared.db import progress
 from shared.db.case_lists import inline, store_lists
 from shared.db.catalog import documents, processes
+from shared.db.recordset import as_json
 from shared.domain.case import Case, CaseDocument
 
 _CHUNK: Final = 1000
@@ -111,7 +111,7 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
     )
     upsert = _upsert_documents()
     while chunk := list(islice(rows, _CHUNK)):
-        connection.execute(upsert, {"rows": orjson.dumps(chunk).decode()})
+        connection.execute(upsert, {"rows": as_json(chunk)})
     _put_in_place(connection, case)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.errors import InfrastructureAway, PoisonRecord
 
 
-class Verdict(Enum):
+class ErrorKind(Enum):
     """What to do with the work that met an error."""
 
     AWAY = "away"
@@ -31,34 +31,34 @@ class Verdict(Enum):
 
 _BY_CODE: Final = {
     # The transaction lost against another one.
-    "40001": Verdict.CONFLICT,  # serialization_failure
-    "40P01": Verdict.CONFLICT,  # deadlock_detected
-    "40003": Verdict.CONFLICT,  # statement_completion_unknown
-    "55P03": Verdict.CONFLICT,  # lock_not_available: lock_timeout, NOWAIT
-    "55006": Verdict.CONFLICT,  # object_in_use
+    "40001": ErrorKind.CONFLICT,  # serialization_failure
+    "40P01": ErrorKind.CONFLICT,  # deadlock_detected
+    "40003": ErrorKind.CONFLICT,  # statement_completion_unknown
+    "55P03": ErrorKind.CONFLICT,  # lock_not_available: lock_timeout, NOWAIT
+    "55006": ErrorKind.CONFLICT,  # object_in_use
     # A statement that was cancelled: statement_timeout under load, or an operator. The values are not at fault.
-    "57014": Verdict.AWAY,  # query_canceled
-    "25006": Verdict.AWAY,  # read_only_sql_transaction: a replica, in the middle of a failover
-    "25P03": Verdict.AWAY,  # idle_in_transaction_session_timeout
-    "25P04": Verdict.AWAY,  # transaction_timeout
+    "57014": ErrorKind.AWAY,  # query_canceled
+    "25006": ErrorKind.AWAY,  # read_only_sql_transaction: a replica, in the middle of a failover
+    "25P03": ErrorKind.AWAY,  # idle_in_transaction_session_timeout
+    "25P04": ErrorKind.AWAY,  # transaction_timeout
     # temp_file_limit: the statement needs more than an operator allows to any.
-    "53400": Verdict.PERMANENT,  # configuration_limit_exceeded
+    "53400": ErrorKind.PERMANENT,  # configuration_limit_exceeded
     # The database is not as this release needs it: not migrated yet, a grant or a schema missing.
-    "42P01": Verdict.AWAY,  # undefined_table
-    "42703": Verdict.AWAY,  # undefined_column
-    "42883": Verdict.AWAY,  # undefined_function
-    "42501": Verdict.AWAY,  # insufficient_privilege
-    "3F000": Verdict.AWAY,  # invalid_schema_name
-    "3D000": Verdict.AWAY,  # invalid_catalog_name
+    "42P01": ErrorKind.AWAY,  # undefined_table
+    "42703": ErrorKind.AWAY,  # undefined_column
+    "42883": ErrorKind.AWAY,  # undefined_function
+    "42501": ErrorKind.AWAY,  # insufficient_privilege
+    "3F000": ErrorKind.AWAY,  # invalid_schema_name
+    "3D000": ErrorKind.AWAY,  # invalid_catalog_name
 }
 
 _BY_CLASS: Final = {
-    "08": Verdict.AWAY,  # connection exception
-    "28": Verdict.AWAY,  # invalid authorization: an operator mends it
-    "40": Verdict.CONFLICT,  # transaction rollback
-    "53": Verdict.AWAY,  # insufficient resources: disk full, out of memory, too many connections
-    "57": Verdict.AWAY,  # operator intervention: shutdown, crash, cannot connect now
-    "58": Verdict.AWAY,  # system error, external to PostgreSQL: input and output
+    "08": ErrorKind.AWAY,  # connection exception
+    "28": ErrorKind.AWAY,  # invalid authorization: an operator mends it
+    "40": ErrorKind.CONFLICT,  # transaction rollback
+    "53": ErrorKind.AWAY,  # insufficient resources: disk full, out of memory, too many connections
+    "57": ErrorKind.AWAY,  # operator intervention: shutdown, crash, cannot connect now
+    "58": ErrorKind.AWAY,  # system error, external to PostgreSQL: input and output
 }
 """Every class that is not here is PERMANENT: 0A, 21, 22, 23, 42, 44, 54, P0, XX and what a later server may add."""
 
@@ -93,9 +93,9 @@ class DatabaseRefused(PoisonRecord):
         self.sqlstate = sqlstate
 
 
-def of_sqlstate(code: str) -> Verdict:
-    """The verdict of an SQLSTATE of five characters."""
-    return _BY_CODE.get(code) or _BY_CLASS.get(code[:2], Verdict.PERMANENT)
+def of_sqlstate(code: str) -> ErrorKind:
+    """The kind of an SQLSTATE of five characters."""
+    return _BY_CODE.get(code) or _BY_CLASS.get(code[:2], ErrorKind.PERMANENT)
 
 
 def sqlstate_of(error: BaseException) -> str | None:
@@ -114,34 +114,34 @@ def _cannot_be_sent(error: BaseException | None) -> bool:
     )
 
 
-def verdict_of(error: BaseException) -> Verdict | None:
+def kind_of(error: BaseException) -> ErrorKind | None:
     """What an error means; None when it is none of the database's (then it is about whoever raised it).
 
     An error without SQLSTATE is the driver's: a connection that was lost or could not be made is AWAY, a value that
     it cannot write is PERMANENT.
     """
     if isinstance(error, PoolTimeout | DisconnectionError):
-        return Verdict.AWAY
+        return ErrorKind.AWAY
     if not isinstance(error, DBAPIError | psycopg2.Error) and not _cannot_be_sent(error):
         return None
     code = sqlstate_of(error)
     if code is not None:
         return of_sqlstate(code)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return Verdict.AWAY
+        return ErrorKind.AWAY
     cause = error.orig if isinstance(error, DBAPIError) else error
     lost = isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
     # psycopg2 raises the bare class when a connection breaks in the middle of a result.
-    return Verdict.AWAY if lost or type(cause) is psycopg2.DatabaseError else Verdict.PERMANENT
+    return ErrorKind.AWAY if lost or type(cause) is psycopg2.DatabaseError else ErrorKind.PERMANENT
 
 
 def as_ours(error: BaseException) -> Exception | None:
     """The error as ours: DatabaseAway, DatabaseConflict or DatabaseRefused; None when it is none of the database's."""
-    verdict, code = verdict_of(error), sqlstate_of(error)
-    if verdict is Verdict.AWAY:
+    kind, code = kind_of(error), sqlstate_of(error)
+    if kind is ErrorKind.AWAY:
         return DatabaseAway(code)
-    if verdict is Verdict.CONFLICT:
+    if kind is ErrorKind.CONFLICT:
         return DatabaseConflict(code)
-    if verdict is Verdict.PERMANENT:
+    if kind is ErrorKind.PERMANENT:
         return DatabaseRefused(code or "none")
     return None

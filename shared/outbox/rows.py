@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 
 from shared.records import OutgoingRecord
 
@@ -60,50 +60,50 @@ class OutboxRows:
     def __init__(self, outbox: Table) -> None:
         name = outbox.fullname
         # The oldest rows, as many as their payloads' bytes allow, but one at least.
-        self._read = f"""
+        self._read = text(f"""
         SELECT seq, aggregatetype, aggregateid, type,
-               CASE WHEN bytes <= %(largest)s THEN payload END AS payload, headers
+               CASE WHEN bytes <= :largest THEN payload END AS payload, headers
           FROM (SELECT *, octet_length(payload) AS bytes,
-                       sum(least(octet_length(payload), %(largest)s)) OVER (ORDER BY seq) AS upto
+                       sum(least(octet_length(payload), :largest)) OVER (ORDER BY seq) AS upto
                   FROM (SELECT seq, aggregatetype, aggregateid, type, payload, headers FROM {name}
-                         WHERE published_at IS NULL AND set_aside_at IS NULL AND aggregatetype <> ALL (%(held)s)
-                         ORDER BY seq LIMIT %(most)s) AS oldest) AS sized
-         WHERE upto <= %(bytes)s OR seq = (
+                         WHERE published_at IS NULL AND set_aside_at IS NULL AND aggregatetype <> ALL (:held)
+                         ORDER BY seq LIMIT :most) AS oldest) AS sized
+         WHERE upto <= :bytes OR seq = (
                SELECT min(seq) FROM {name}
-                WHERE published_at IS NULL AND set_aside_at IS NULL AND aggregatetype <> ALL (%(held)s))
+                WHERE published_at IS NULL AND set_aside_at IS NULL AND aggregatetype <> ALL (:held))
          ORDER BY seq
-        """  # noqa: S608 - the name of one of our own tables
-        self._mark = f"UPDATE {name} SET published_at = %(at)s WHERE seq = ANY (%(seqs)s)"  # noqa: S608
-        self._set_aside = f"""
-        UPDATE {name} SET set_aside_at = %(at)s, reason = %(reason)s
-         WHERE seq = %(seq)s AND published_at IS NULL AND set_aside_at IS NULL
-        """  # noqa: S608
-        self._waiting = f"""
+        """)  # noqa: S608 - the name of one of our own tables
+        self._mark = text(f"UPDATE {name} SET published_at = :at WHERE seq = ANY (:seqs)")  # noqa: S608
+        self._set_aside = text(f"""
+        UPDATE {name} SET set_aside_at = :at, reason = :reason
+         WHERE seq = :seq AND published_at IS NULL AND set_aside_at IS NULL
+        """)  # noqa: S608
+        self._waiting = text(f"""
         SELECT (SELECT count(*) FROM {name} WHERE published_at IS NULL AND set_aside_at IS NULL) AS rows,
                coalesce(extract(epoch FROM clock_timestamp() - (
                    SELECT created_at FROM {name} WHERE published_at IS NULL AND set_aside_at IS NULL
                     ORDER BY seq LIMIT 1)), 0)::float AS seconds,
                (SELECT count(*) FROM {name} WHERE set_aside_at IS NOT NULL) AS set_aside
-        """  # noqa: S608
+        """)  # noqa: S608
 
     def read(self, connection: Connection, most: int, held: Collection[str]) -> list[OutboxRow]:
         """The oldest rows that wait, at most ``most``, but not those of the topics ``held``."""
         parameters = {"most": most, "held": list(held), "largest": LARGEST_PAYLOAD, "bytes": BATCH_BYTES}
         return [
             OutboxRow(row.seq, row.aggregatetype, row.aggregateid, row.type, row.payload, row.headers)
-            for row in connection.exec_driver_sql(self._read, parameters)
+            for row in connection.execute(self._read, parameters)
         ]
 
     def mark_published(self, connection: Connection, seqs: Sequence[int], now: datetime) -> None:
         """The broker has these."""
-        connection.exec_driver_sql(self._mark, {"at": now, "seqs": list(seqs)})
+        connection.execute(self._mark, {"at": now, "seqs": list(seqs)})
 
     def set_aside(self, connection: Connection, seq: int, reason: str, now: datetime) -> bool:
         """The broker will never take this one; False when it is published or set aside already."""
-        done = connection.exec_driver_sql(self._set_aside, {"at": now, "reason": reason, "seq": seq})
+        done = connection.execute(self._set_aside, {"at": now, "reason": reason, "seq": seq})
         return done.rowcount == 1
 
     def waiting(self, connection: Connection) -> Waiting:
         """How the outbox stands."""
-        row = connection.exec_driver_sql(self._waiting).one()
+        row = connection.execute(self._waiting).one()
         return Waiting(row.rows, max(0.0, row.seconds), row.set_aside)

@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-import orjson
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, TextClause, text
 
+from shared.db.recordset import as_json
 from shared.records import OutgoingRecord
 
 
 @lru_cache
-def _insert(outbox: str) -> str:
+def _insert(outbox: str) -> TextClause:
     """One statement for any number of rows: they travel as one JSON text, in the order in which they get their seq."""
-    return f"""
+    return text(f"""
     INSERT INTO {outbox} (id, aggregatetype, aggregateid, type, payload, headers, created_at)
-    SELECT id, topic, key, type, payload, headers, %(now)s
+    SELECT id, topic, key, type, payload, headers, :now
       FROM ROWS FROM (
-           json_to_recordset(%(rows)s::json) AS (id uuid, topic text, key text, type text, payload text, headers jsonb)
+           json_to_recordset(CAST(:rows AS json))
+               AS (id uuid, topic text, key text, type text, payload text, headers jsonb)
       ) WITH ORDINALITY AS r (id, topic, key, type, payload, headers, place)
      ORDER BY place
-    """  # noqa: S608 - the name of one of our own tables
+    """)  # noqa: S608 - the name of one of our own tables
 
 
 def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecord], *, now: datetime) -> None:
@@ -43,4 +44,4 @@ def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecor
         }
         for record in records
     ]
-    connection.exec_driver_sql(_insert(outbox.fullname), {"rows": orjson.dumps(rows).decode(), "now": now})
+    connection.execute(_insert(outbox.fullname), {"rows": as_json(rows), "now": now})

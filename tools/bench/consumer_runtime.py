@@ -23,7 +23,7 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.records import OutgoingRecord, Record, TopicSpec
 from tools.bench.figures import Figure
-from tools.bench.product import Stack, running_servers
+from tools.bench.product import BenchStack, running_servers
 from tools.bench.raw_loop import cpu_seconds
 from tools.bench.registry import Benchmark, BenchmarkFailed, Plan
 
@@ -33,7 +33,7 @@ _TIMEOUT: Final = 120.0
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadRate:
     """A topic read to its end: records a second, and CPU microseconds a record."""
 
     rate: float
@@ -42,8 +42,8 @@ class Reading:
 
 def _run(plan: Plan) -> list[Figure]:
     count = plan.size(60_000, 15_000)
-    ours: list[Reading] = []
-    bare: list[Reading] = []
+    ours: list[ReadRate] = []
+    bare: list[ReadRate] = []
     with running_servers(plan) as stack:
         topic = _filled(stack, count)
         for _ in range(plan.rounds):
@@ -61,7 +61,7 @@ def _run(plan: Plan) -> list[Figure]:
     ]
 
 
-def _filled(stack: Stack, count: int) -> str:
+def _filled(stack: BenchStack, count: int) -> str:
     topic = f"bench.runtime.{uuid.uuid4().hex[:8]}"
     ensure_topics(stack.kafka, [TopicSpec(topic, _PARTITIONS)], None, 1)
     producer = Producer(stack.kafka)
@@ -77,7 +77,7 @@ def _filled(stack: Stack, count: int) -> str:
     return topic
 
 
-def _bare(stack: Stack, topic: str, count: int) -> Reading:
+def _bare(stack: BenchStack, topic: str, count: int) -> ReadRate:
     """consume() in a loop; nothing is decided, nothing is handed on. Counts from the first record on."""
     consumer = Consumer(consumer_config(stack.kafka, f"bench.{uuid.uuid4().hex[:8]}"))
     try:
@@ -92,12 +92,12 @@ def _bare(stack: Stack, topic: str, count: int) -> Reading:
             if messages and began == 0.0:
                 began, cpu = time.perf_counter(), cpu_seconds()
             read += sum(1 for message in messages if not message.error() and message.value())
-        return Reading(count / (time.perf_counter() - began), (cpu_seconds() - cpu) * 1e6 / count)
+        return ReadRate(count / (time.perf_counter() - began), (cpu_seconds() - cpu) * 1e6 / count)
     finally:
         consumer.close()
 
 
-async def _through_runtime(stack: Stack, topic: str, count: int) -> Reading:
+async def _through_runtime(stack: BenchStack, topic: str, count: int) -> ReadRate:
     """A handler that does nothing. Counts from the first record that it gets."""
     producer = Producer(stack.kafka)
     everything = asyncio.Event()
@@ -128,7 +128,7 @@ async def _through_runtime(stack: Stack, topic: str, count: int) -> Reading:
         took, used = time.perf_counter() - began, cpu_seconds() - cpu
         if not everything.is_set():
             raise BenchmarkFailed(f"the runtime handled {handled} of {count} records")
-        return Reading(count / took, used * 1e6 / count)
+        return ReadRate(count / took, used * 1e6 / count)
     finally:
         waiting.cancel()
         runtime.stop()

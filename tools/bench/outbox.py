@@ -22,7 +22,7 @@ from shared.outbox.relay import OutboxRelay, RelayLimits
 from shared.outbox.write import write
 from shared.records import OutgoingRecord, TopicSpec
 from tools.bench.figures import Figure, percentile
-from tools.bench.product import Stack, running_servers
+from tools.bench.product import BenchStack, running_servers
 from tools.bench.registry import Benchmark, BenchmarkFailed, Plan
 
 _TIMEOUT = 120.0
@@ -65,7 +65,7 @@ def _run(plan: Plan) -> list[Figure]:
     ]
 
 
-def _topic(stack: Stack) -> str:
+def _topic(stack: BenchStack) -> str:
     name = f"tools.bench.outbox.{uuid.uuid4().hex[:8]}"
     ensure_topics(stack.kafka, [TopicSpec(name, 1)], None, 1)
     return name
@@ -119,7 +119,7 @@ def _relay_rate(engine: Engine, producer: Producer, records: Sequence[OutgoingRe
 
 
 @contextmanager
-def _reading(stack: Stack, topic: str) -> Iterator[Consumer]:
+def _reading(stack: BenchStack, topic: str) -> Iterator[Consumer]:
     """A consumer with the product's settings that stands at the end of the topic's one partition."""
     consumer = Consumer(consumer_config(stack.kafka, "tools.bench.outbox", group_protocol="classic"))
     try:

@@ -49,7 +49,7 @@ def case_numbers(count: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Stack:
+class BenchStack:
     """A running stack, or its three servers alone."""
 
     data_dir: Path
@@ -85,7 +85,7 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Product(Stack):
+class Product(BenchStack):
     """A running product with its simulator."""
 
     simulator: SimulatorControl
@@ -118,10 +118,10 @@ def running_product(plan: Plan, settings: Mapping[str, str] | None = None, *scal
 
 
 @contextmanager
-def running_servers(plan: Plan) -> Iterator[Stack]:
+def running_servers(plan: Plan) -> Iterator[BenchStack]:
     """Kafka, PostgreSQL and S3 alone, provisioned. Raises BenchmarkFailed."""
     with _running(plan, ["--servers-only"], {}) as (data_dir, state):
-        yield Stack(data_dir, state)
+        yield BenchStack(data_dir, state)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Arrival:
     size: int
 
 
-class Sink:
+class WebhookSink:
     """The client of a running sink."""
 
     def __init__(self, port: int) -> None:
@@ -65,7 +65,7 @@ class Sink:
 
 
 @contextmanager
-def running_sink() -> Iterator[Sink]:
+def running_sink() -> Iterator[WebhookSink]:
     """A sink in a child process, ended with the block. Raises BenchmarkFailed."""
     process = subprocess.Popen([sys.executable, "-m", "tools.bench.sink"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -76,7 +76,7 @@ def running_sink() -> Iterator[Sink]:
         deadline.cancel()
         if not line.isdecimal():
             raise BenchmarkFailed("the receiver of the benchmark did not start")
-        sink = Sink(int(line))
+        sink = WebhookSink(int(line))
         try:
             yield sink
         finally:

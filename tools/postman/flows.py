@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tools.postman.items import Item, folder, request, status_is
+from tools.postman.items import Item, Sent, folder, request, status_is
 from tools.postman.refusals import refusals
 
 _ENDED: Final = '["completed", "partial", "failed", "cancelled"]'
@@ -35,7 +35,7 @@ def _ask_with_a_webhook(place: str) -> list[Item]:
             "Ask for the case",
             "GET",
             "/processes/{{process_number}}",
-            query={"webhook_url": "{{webhook_url}}"},
+            Sent(query={"webhook_url": "{{webhook_url}}"}),
             tests=[
                 *status_is(200, 202),
                 "const view = pm.response.json();",
@@ -56,7 +56,7 @@ def _ask_with_a_webhook(place: str) -> list[Item]:
             "Ask again: the same job",
             "GET",
             "/processes/{{process_number}}",
-            query={"webhook_url": "{{webhook_url}}"},
+            Sent(query={"webhook_url": "{{webhook_url}}"}),
             tests=[
                 *status_is(200, 202),
                 'pm.test("a second request joins the job", () => {',
@@ -75,7 +75,7 @@ def _see_the_delivery(place: str) -> list[Item]:
             "See the delivery",
             "GET",
             "/webhooks/deliveries",
-            query={"process_number": "{{process_number}}"},
+            Sent(query={"process_number": "{{process_number}}"}),
             before=_pause_when_repeated(),
             tests=[
                 *status_is(200),
@@ -157,7 +157,7 @@ def _get_the_files(place: str) -> list[Item]:
             "Fetch one through the API",
             "GET",
             "/processes/{{other_process_number}}/documents/{{document_id}}/content",
-            query={"proxy": "true"},
+            Sent(query={"proxy": "true"}),
             tests=[
                 *status_is(200),
                 'pm.test("it has the size that was told", () => {',
@@ -171,13 +171,13 @@ def _get_the_files(place: str) -> list[Item]:
             "Or be sent to the store",
             "GET",
             "/processes/{{other_process_number}}/documents/{{document_id}}/content",
+            Sent(follow_redirects=False),
             tests=[
                 *status_is(307),
                 'pm.test("the answer is a link", () => {',
                 '  pm.expect(pm.response.headers.get("Location")).to.match(/^https?:/);',
                 "});",
             ],
-            follow_redirects=False,
         ),
     ]
 
@@ -188,8 +188,7 @@ def _until_the_end(place: str, name: str, number: str) -> Item:
         name,
         "GET",
         f"/processes/{number}/status",
-        query={"wait": "10"},
-        headers={"If-None-Match": "{{etag}}"},
+        Sent(query={"wait": "10"}, headers={"If-None-Match": "{{etag}}"}),
         description="Each answer comes when something has changed, at the latest after 10 seconds (304 then).",
         before=['if (!pm.collectionVariables.get("etag")) pm.request.headers.remove("If-None-Match");'],
         tests=[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,50 +28,60 @@ def folder(name: str, description: str, items: Sequence[Item]) -> Item:
     return {"id": stable_id("folder", name), "name": name, "description": description, "item": list(items)}
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a request sends beside its method and path. ``optional_query`` is listed but switched off."""
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    optional_query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: object = None
+    auth: Mapping[str, Any] | None = None
+    follow_redirects: bool = True
+
+
+_PLAIN: Final = Sent()
+
+
 def request(
     place: str,
     name: str,
     method: str,
     path: str,
+    sent: Sent = _PLAIN,
     *,
-    query: Mapping[str, str] | None = None,
-    optional_query: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-    body: object = None,
-    auth: Mapping[str, Any] | None = None,
     description: str = "",
     before: Sequence[str] = (),
     tests: Sequence[str] = (),
-    follow_redirects: bool = True,
 ) -> Item:
-    """One request. ``path`` may hold ``{{variables}}``; ``optional_query`` is listed but switched off.
+    """One request. ``path`` may hold ``{{variables}}``.
 
     ``place`` and ``name`` make its id; ``before`` and ``tests`` are lines of Postman scripts.
     """
-    parameters: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in (query or {}).items()]
+    parameters: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in sent.query.items()]
     parameters += [
-        {"key": key, "value": "", "description": text, "disabled": True} for key, text in (optional_query or {}).items()
+        {"key": key, "value": "", "description": text, "disabled": True} for key, text in sent.optional_query.items()
     ]
-    sent = "&".join(f"{key}={quote(value, safe='{}')}" for key, value in (query or {}).items())
+    query = "&".join(f"{key}={quote(value, safe='{}')}" for key, value in sent.query.items())
     url: dict[str, Any] = {
-        "raw": "{{base_url}}" + path + (f"?{sent}" if sent else ""),
+        "raw": "{{base_url}}" + path + (f"?{query}" if query else ""),
         "host": ["{{base_url}}"],
         "path": path.strip("/").split("/"),
     }
     if parameters:
         url["query"] = parameters
     made: dict[str, Any] = {"method": method, "header": [], "url": url}
-    made["header"] = [{"key": key, "value": value} for key, value in (headers or {}).items()]
-    if body is not None:
+    made["header"] = [{"key": key, "value": value} for key, value in sent.headers.items()]
+    if sent.body is not None:
         made["header"].append({"key": "Content-Type", "value": "application/json"})
-        made["body"] = {"mode": "raw", "raw": json.dumps(body, indent=2), "options": {"raw": {"language": "json"}}}
-    if auth is not None:
-        made["auth"] = dict(auth)
+        made["body"] = {"mode": "raw", "raw": json.dumps(sent.body, indent=2), "options": {"raw": {"language": "json"}}}
+    if sent.auth is not None:
+        made["auth"] = dict(sent.auth)
     if description:
         made["description"] = description
     item: Item = {"id": stable_id(place, name), "name": name, "request": made}
     item["event"] = [_script(kind, lines) for kind, lines in (("prerequest", before), ("test", tests)) if lines]
-    if not follow_redirects:
+    if not sent.follow_redirects:
         item["protocolProfileBehavior"] = {"followRedirects": False}
     return item
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, Final
 
-from tools.postman.items import NO_KEY, Item, folder, request
+from tools.postman.items import NO_KEY, Item, Sent, folder, request
 
 # What a path parameter is filled with: the variables that the flows set.
 _PATH_VARIABLES: Final = {
@@ -54,16 +54,18 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Item:
         f"{method.upper()} {path}",
         method.upper(),
         re.sub(r"\{(\w+)\}", lambda found: _path_value(found[1], path), path),
-        optional_query={
-            parameter["name"]: parameter.get("description", "")
-            for parameter in parameters
-            if parameter["in"] == "query"
-        },
-        body=_body(method, path, operation),
-        auth=None if operation.get("security") else NO_KEY,
+        Sent(
+            optional_query={
+                parameter["name"]: parameter.get("description", "")
+                for parameter in parameters
+                if parameter["in"] == "query"
+            },
+            body=_body(method, path, operation),
+            auth=None if operation.get("security") else NO_KEY,
+            follow_redirects="307" not in operation["responses"],
+        ),
         description=operation.get("description") or operation.get("summary", ""),
         tests=_tests(method, path, operation),
-        follow_redirects="307" not in operation["responses"],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.postman.items import NO_KEY, Item, folder, random_number, request, status_is
+from tools.postman.items import NO_KEY, Item, Sent, folder, random_number, request, status_is
 
 
 def refusals() -> Item:
@@ -28,7 +28,7 @@ def _wrong_keys_and_numbers(place: str) -> list[Item]:
             "No key",
             "GET",
             "/processes/{{process_number}}",
-            auth=NO_KEY,
+            Sent(auth=NO_KEY),
             tests=[
                 *_problem(401, "unauthorized"),
                 'pm.test("it says how to authenticate", () => pm.response.to.have.header("WWW-Authenticate"));',
@@ -39,8 +39,7 @@ def _wrong_keys_and_numbers(place: str) -> list[Item]:
             "A key that does not exist",
             "GET",
             "/processes/{{process_number}}",
-            auth=NO_KEY,
-            headers={"X-API-Key": "autos_sk_there_is_no_such_key"},
+            Sent(auth=NO_KEY, headers={"X-API-Key": "autos_sk_there_is_no_such_key"}),
             tests=_problem(401, "unauthorized"),
         ),
         request(
@@ -48,7 +47,7 @@ def _wrong_keys_and_numbers(place: str) -> list[Item]:
             "A webhook into a private network",
             "GET",
             "/processes/{{process_number}}",
-            query={"webhook_url": "http://10.0.0.1/hook"},
+            Sent(query={"webhook_url": "http://10.0.0.1/hook"}),
             tests=[*_problem(422, "invalid_webhook_url"), *_field_error("address_not_public")],
         ),
     ]
@@ -61,7 +60,7 @@ def _wrong_addresses_and_parameters(place: str) -> list[Item]:
             "A webhook that is no web address",
             "GET",
             "/processes/{{process_number}}",
-            query={"webhook_url": "ftp://example.com/hook"},
+            Sent(query={"webhook_url": "ftp://example.com/hook"}),
             tests=[*_problem(422, "invalid_webhook_url"), *_field_error("scheme_not_allowed")],
         ),
         request(
@@ -69,7 +68,7 @@ def _wrong_addresses_and_parameters(place: str) -> list[Item]:
             "A misspelt parameter",
             "GET",
             "/processes/{{process_number}}",
-            query={"webhok_url": "{{webhook_url}}"},
+            Sent(query={"webhok_url": "{{webhook_url}}"}),
             tests=[*_problem(422, "unknown_parameter"), *_field_error("unknown")],
         ),
         request(

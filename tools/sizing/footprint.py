@@ -36,7 +36,7 @@ _TABLES: Final = """
 
 
 @dataclass(frozen=True)
-class Reading:
+class Counters:
     """Counters that only grow: CPU seconds by process, bytes by table and by topic, bytes of write-ahead log."""
 
     cpu: dict[str, float]
@@ -45,7 +45,7 @@ class Reading:
     wal: float
 
 
-class Stack:
+class RunningStack:
     """The running local stack."""
 
     def __init__(self, found: dict[str, Any]) -> None:
@@ -56,7 +56,7 @@ class Stack:
         words = self._found["processes"][process]["command"].split()
         return int(words[words.index("--port") + 1])
 
-    def read(self) -> Reading:
+    def read(self) -> Counters:
         engine = make_engine(self._found["database_url"], application_name="autos-footprint", pool_size=1)
         try:
             with engine.connect() as connection:
@@ -64,7 +64,7 @@ class Stack:
                 wal = float(connection.execute(text("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")).scalar_one())
         finally:
             engine.dispose()
-        return Reading(self._processes.cpu(), tables, _topic_bytes(data_dir() / "kafka" / "data"), wal)
+        return Counters(self._processes.cpu(), tables, _topic_bytes(data_dir() / "kafka" / "data"), wal)
 
 
 def _topic_bytes(directory: Path) -> dict[str, float]:
@@ -75,7 +75,7 @@ def _topic_bytes(directory: Path) -> dict[str, float]:
     return found
 
 
-def measure(stack: Stack, url: str, key: str, cases: int, documents: int, size: int) -> dict[str, Any]:
+def measure(stack: RunningStack, url: str, key: str, cases: int, documents: int, size: int) -> dict[str, Any]:
     """Deliver the cases with a webhook each; what that cost, by document. Raises RuntimeError when one fails."""
     numbers = [cnj.make(random.randrange(1_000_000, 9_000_000), 2024, 8, 26, 1) for _ in range(cases)]
     with SimulatorControl(f"http://127.0.0.1:{stack.port('pdpj')}") as simulator:
@@ -134,7 +134,9 @@ def main() -> int:
     if found is None:
         sys.stderr.write("no local stack runs in AUTOS_DATA_DIR (autos up --detach)\n")
         return 1
-    figures = measure(Stack(found), found["api_url"], found["api_key"], chosen.cases, chosen.documents, chosen.size)
+    figures = measure(
+        RunningStack(found), found["api_url"], found["api_key"], chosen.cases, chosen.documents, chosen.size
+    )
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     return 0
 

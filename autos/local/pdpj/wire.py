@@ -96,7 +96,7 @@ class HttpConnection(asyncio.Protocol):
             self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
-        self._settle()
+        self._end_reply()
         self._request = None
 
     # -- what goes out ------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class HttpConnection(asyncio.Protocol):
         if reply.raw is not None:
             self._transport.write(reply.raw)
             self._transport.close()
-            self._settle()
+            self._end_reply()
             return
         if reply.ending is not Ending.COMPLETE and reply.after_bytes is None:
             self._segments = iter(())
@@ -199,7 +199,7 @@ class HttpConnection(asyncio.Protocol):
             case Ending.CUT:
                 self._transport.close()
             case Ending.COMPLETE:
-                self._settle()
+                self._end_reply()
                 if not request.keep_alive or reply.without_length:
                     self._transport.close()
                 elif self._waiting:
@@ -207,9 +207,9 @@ class HttpConnection(asyncio.Protocol):
                 else:
                     self._request = None
                 return
-        self._settle()
+        self._end_reply()
 
-    def _settle(self) -> None:
+    def _end_reply(self) -> None:
         reply, self._reply = self._reply, None
         if reply is not None and reply.done is not None:
             reply.done(self._sent)

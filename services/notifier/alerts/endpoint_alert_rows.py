@@ -10,42 +10,42 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from services.notifier.alerts.messages import EndpointAlert
 
 LEASE: Final = timedelta(minutes=3)
 """Longer than all tries of every channel take (shared/alerts/sender.py)."""
 
-_CLAIM: Final = """
+_CLAIM: Final = text("""
 WITH due AS (
     SELECT endpoint_id FROM delivery.endpoints
-     WHERE alert_reason IS NOT NULL AND (alerted_at IS NULL OR alerted_at <= %(before)s)
-       AND (alert_lease_until IS NULL OR alert_lease_until <= %(now)s)
+     WHERE alert_reason IS NOT NULL AND (alerted_at IS NULL OR alerted_at <= :before)
+       AND (alert_lease_until IS NULL OR alert_lease_until <= :now)
      ORDER BY endpoints.endpoint_id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-UPDATE delivery.endpoints e SET alert_lease_until = %(until)s FROM due WHERE e.endpoint_id = due.endpoint_id
+UPDATE delivery.endpoints e SET alert_lease_until = :until FROM due WHERE e.endpoint_id = due.endpoint_id
 RETURNING e.endpoint_id::text, e.client_id, e.url, e.alert_reason, e.disabled_reason, e.consecutive_failures,
           (SELECT count(*) FROM delivery.deliveries d WHERE d.endpoint_id = e.endpoint_id AND d.status = 'exhausted'
               AND d.updated_at > COALESCE(e.alerted_at, '-infinity')) AS exhausted
-"""
+""")
 # What was given up while the alert was sent is counted into the next alert, and there has to be a next one.
-_SENT: Final = """
-UPDATE delivery.endpoints e SET alerted_at = %(at)s, alert_lease_until = NULL, alert_reason = CASE
-       WHEN e.alert_reason IS DISTINCT FROM %(reason)s THEN e.alert_reason
+_SENT: Final = text("""
+UPDATE delivery.endpoints e SET alerted_at = :at, alert_lease_until = NULL, alert_reason = CASE
+       WHEN e.alert_reason IS DISTINCT FROM :reason THEN e.alert_reason
        WHEN EXISTS (SELECT 1 FROM delivery.deliveries d WHERE d.endpoint_id = e.endpoint_id
-                       AND d.status = 'exhausted' AND d.updated_at > %(at)s) THEN 'exhausted' END
- WHERE e.endpoint_id = %(id)s AND e.alert_lease_until = %(until)s
-"""
-_PUT_OFF: Final = """
-UPDATE delivery.endpoints SET alert_lease_until = %(again)s WHERE endpoint_id = %(id)s AND alert_lease_until = %(until)s
-"""
+                       AND d.status = 'exhausted' AND d.updated_at > :at) THEN 'exhausted' END
+ WHERE e.endpoint_id = :id AND e.alert_lease_until = :until
+""")
+_PUT_OFF: Final = text("""
+UPDATE delivery.endpoints SET alert_lease_until = :again WHERE endpoint_id = :id AND alert_lease_until = :until
+""")
 
 
 def claim(connection: Connection, now: datetime, *, interval: timedelta) -> EndpointAlert | None:
     """An alert to send now, leased until ``now`` + LEASE; None when none is due."""
     parameters = {"now": now, "before": now - interval, "until": now + LEASE}
-    row = connection.exec_driver_sql(_CLAIM, parameters).one_or_none()
+    row = connection.execute(_CLAIM, parameters).one_or_none()
     if row is None:
         return None
     return EndpointAlert(
@@ -63,10 +63,10 @@ def claim(connection: Connection, now: datetime, *, interval: timedelta) -> Endp
 def mark_sent(connection: Connection, alert: EndpointAlert) -> None:
     """Note that the alert was sent; nothing when another process has the lease by now."""
     parameters = {"id": alert.endpoint_id, "at": alert.at, "reason": alert.reason, "until": alert.at + LEASE}
-    connection.exec_driver_sql(_SENT, parameters)
+    connection.execute(_SENT, parameters)
 
 
 def put_off(connection: Connection, alert: EndpointAlert, again: datetime) -> None:
     """Have the alert tried again at ``again``."""
     parameters = {"id": alert.endpoint_id, "again": again, "until": alert.at + LEASE}
-    connection.exec_driver_sql(_PUT_OFF, parameters)
+    connection.execute(_PUT_OFF, parameters)

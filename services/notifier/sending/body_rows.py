@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from services.notifier.domain.visible import BodyCounts
 from services.notifier.sending.body_key import BodyKey
@@ -18,7 +18,7 @@ from shared.domain.views import MOST_DOCUMENTS
 from shared.webhooks.body_form import BodyForm
 
 # A replayed dead letter corrects the counters of a job that had ended: what is sent again has the corrected ones.
-_COMPLETIONS: Final = """
+_COMPLETIONS: Final = text("""
 SELECT c.job_id::text, c.process_number, COALESCE(p.status, c.status) AS status, c.total_documents,
        COALESCE(p.completed_documents, c.completed_documents) AS completed_documents,
        COALESCE(p.failed_documents, c.failed_documents) AS failed_documents,
@@ -26,15 +26,15 @@ SELECT c.job_id::text, c.process_number, COALESCE(p.status, c.status) AS status,
   FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id)
   LEFT JOIN progress.jobs p ON p.job_id = c.job_id AND p.completed_documents > c.completed_documents
        AND p.completed_documents + p.failed_documents = c.completed_documents + c.failed_documents
- WHERE c.job_id = ANY (%(jobs)s::uuid[])
-"""
-_CASES: Final = f"""
+ WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
+""")
+_CASES: Final = text(f"""
 SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
        movements_total, parties_total, left_out, related, fetched_at,
        EXISTS (SELECT FROM catalog.documents AS d WHERE d.process_number = p.process_number AND {sealed_text("d")})
            AS has_sealed
-  FROM catalog.processes AS p WHERE process_number = ANY (%(numbers)s)
-"""  # noqa: S608
+  FROM catalog.processes AS p WHERE process_number = ANY (:numbers)
+""")  # noqa: S608
 
 
 class DocumentState(NamedTuple):
@@ -80,26 +80,26 @@ class DocumentState(NamedTuple):
 
 # Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand. What is
 # sealed never goes into a body.
-_DOCUMENTS: Final = f"""
+_DOCUMENTS: Final = text(f"""
 SELECT j.job_id, d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size,
        d.content_type, d.secrecy_level, d.source_id, d.rendition, d.court, d.degree, d.instance, d.position, d.revision,
        {", ".join(f"s.{name} AS state_{name}" for name in DocumentState._fields)}
-  FROM unnest(%(jobs)s::text[], %(numbers)s::text[], %(scopes)s::uuid[]) AS j (job_id, number, scope)
+  FROM unnest(CAST(:jobs AS text[]), CAST(:numbers AS text[]), CAST(:scopes AS uuid[])) AS j (job_id, number, scope)
  CROSS JOIN LATERAL (
        SELECT * FROM catalog.documents AS listed
         WHERE process_number = j.number AND (j.scope IS NULL OR document_id = j.scope) AND {public_text("listed")}
         ORDER BY position, document_id LIMIT {MOST_DOCUMENTS + 1}) d
   LEFT JOIN progress.documents s USING (process_number, document_id)
  ORDER BY j.job_id, d.position, d.document_id
-"""  # noqa: S608
-_COUNT: Final = "SELECT count(*) FROM catalog.documents WHERE process_number = %(number)s"
-_NUMBERS: Final = f"""
+""")  # noqa: S608
+_COUNT: Final = text("SELECT count(*) FROM catalog.documents WHERE process_number = :number")
+_NUMBERS: Final = text(f"""
 SELECT count(*) AS total, count(*) FILTER (WHERE {public_text("d")}) AS public,
        count(*) FILTER (WHERE {public_text("d")} AND s.status = '{DocumentStatus.AVAILABLE}') AS available,
        count(*) FILTER (WHERE {public_text("d")} AND s.status = '{DocumentStatus.FAILED}') AS failed
   FROM catalog.documents AS d LEFT JOIN progress.documents AS s USING (process_number, document_id)
- WHERE d.process_number = %(number)s AND (%(scope)s::uuid IS NULL OR d.document_id = %(scope)s::uuid)
-"""  # noqa: S608
+ WHERE d.process_number = :number AND (CAST(:scope AS uuid) IS NULL OR d.document_id = CAST(:scope AS uuid))
+""")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,9 @@ class BodyContent:
 def load(connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, BodyContent]:
     """The content of each body; none for a job that has not ended."""
     ids = sorted({key.job_id for key in keys})
-    completions = {row.job_id: row for row in connection.exec_driver_sql(_COMPLETIONS, {"jobs": ids})}
+    completions = {row.job_id: row for row in connection.execute(_COMPLETIONS, {"jobs": ids})}
     numbers = sorted({row.process_number for row in completions.values()})
-    cases = {row.process_number: row for row in connection.exec_driver_sql(_CASES, {"numbers": numbers})}
+    cases = {row.process_number: row for row in connection.execute(_CASES, {"numbers": numbers})}
     # Each job once: its bodies with and without what is sealed show the same documents.
     full = {key.job_id for key in keys if key.form is BodyForm.FULL} & completions.keys()
     documents = _documents(connection, [completions[job_id] for job_id in sorted(full)])
@@ -149,7 +149,7 @@ def _documents(connection: Connection, completions: Sequence[Any]) -> dict[str, 
             "numbers": [row.process_number for row in completions],
             "scopes": [None if is_whole_case(row) else row.scope for row in completions],
         }
-        for row in connection.exec_driver_sql(_DOCUMENTS, wanted):
+        for row in connection.execute(_DOCUMENTS, wanted):
             found.setdefault(row.job_id, []).append(row)
     return found
 
@@ -167,7 +167,7 @@ def _counts(connection: Connection, completion: Any, case: Any | None, read: int
     if case is not None and case.has_sealed:
         scope = None if is_whole_case(completion) else completion.scope
         wanted = {"number": completion.process_number, "scope": scope}
-        row = connection.exec_driver_sql(_NUMBERS, wanted).one()
+        row = connection.execute(_NUMBERS, wanted).one()
         return BodyCounts(row.total, row.public, row.available, row.failed)
     total = read if read is not None and read <= MOST_DOCUMENTS else _count(connection, completion)
     return BodyCounts(total, total, 0, 0)
@@ -176,7 +176,7 @@ def _counts(connection: Connection, completion: Any, case: Any | None, read: int
 def _count(connection: Connection, completion: Any) -> int:
     if not is_whole_case(completion):
         return int(completion.total_documents)
-    counted: int = connection.exec_driver_sql(_COUNT, {"number": completion.process_number}).scalar_one()
+    counted: int = connection.execute(_COUNT, {"number": completion.process_number}).scalar_one()
     return counted
 
 

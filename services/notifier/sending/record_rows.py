@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, text
 
 from services.notifier.domain.delivery import Effect, Result, decide
 from services.notifier.domain.endpoint_health import EndpointHealth, judge, refused_as_too_large
@@ -29,33 +29,33 @@ from shared.outbox.write import write
 from shared.records import OutgoingRecord
 from shared.webhooks.body_form import BodyForm
 
-_LOCK: Final = f"""
+_LOCK: Final = text(f"""
 SELECT {COLUMNS} FROM delivery.deliveries d
- WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE
-"""  # noqa: S608
-_LOCK_ENDPOINTS: Final = """
+ WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) ORDER BY d.delivery_id FOR UPDATE
+""")  # noqa: S608
+_LOCK_ENDPOINTS: Final = text("""
 SELECT endpoint_id::text, client_id, url, consecutive_failures, failing_since, last_success_at, last_failure_at,
        disabled_at, disabled_reason, alert_reason, body_form, body_form_at
-  FROM delivery.endpoints WHERE endpoint_id = ANY (%(ids)s::uuid[]) ORDER BY endpoints.endpoint_id FOR UPDATE
-"""
-_WRITE_ENDPOINT: Final = """
-UPDATE delivery.endpoints SET consecutive_failures = %(consecutive_failures)s, failing_since = %(failing_since)s,
-       last_success_at = %(last_success_at)s, last_failure_at = %(last_failure_at)s, disabled_at = %(disabled_at)s,
-       disabled_reason = %(disabled_reason)s, alert_reason = %(alert_reason)s, body_form = %(body_form)s,
-       body_form_at = %(body_form_at)s
- WHERE endpoint_id = %(endpoint_id)s
-"""
-_KEEP: Final = """
+  FROM delivery.endpoints WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) ORDER BY endpoints.endpoint_id FOR UPDATE
+""")
+_WRITE_ENDPOINT: Final = text("""
+UPDATE delivery.endpoints SET consecutive_failures = :consecutive_failures, failing_since = :failing_since,
+       last_success_at = :last_success_at, last_failure_at = :last_failure_at, disabled_at = :disabled_at,
+       disabled_reason = :disabled_reason, alert_reason = :alert_reason, body_form = :body_form,
+       body_form_at = :body_form_at
+ WHERE endpoint_id = :endpoint_id
+""")
+_KEEP: Final = text("""
 UPDATE delivery.deliveries SET next_attempt_at = NULL
- WHERE endpoint_id = ANY (%(ids)s::uuid[]) AND status IN ('pending', 'waiting')
-"""
-_ADD_ATTEMPTS: Final = """
+ WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) AND status IN ('pending', 'waiting')
+""")
+_ADD_ATTEMPTS: Final = text("""
 INSERT INTO delivery.attempts (delivery_id, attempt, started_at, duration_ms, dns_ms, connect_ms, tls_ms,
        first_byte_ms, address, status_code, succeeded, error_code, error_message, response_excerpt)
-SELECT * FROM json_to_recordset(%(rows)s::json) AS r (delivery_id uuid, attempt int, started_at timestamptz,
+SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r (delivery_id uuid, attempt int, started_at timestamptz,
        duration_ms int, dns_ms int, connect_ms int, tls_ms int, first_byte_ms int, address text, status_code int,
        succeeded bool, error_code text, error_message text, response_excerpt text)
-"""
+""")
 
 
 @dataclass
@@ -87,7 +87,7 @@ def record(
     batch = _lock(connection, attempts)
     effects = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
     if batch.attempts:
-        connection.exec_driver_sql(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})
+        connection.execute(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})
     write_deliveries(connection, list(batch.writes.values()))
     _write_endpoints(connection, batch)
     write(connection, outbox, batch.events, now=now)
@@ -96,9 +96,9 @@ def record(
 
 def _lock(connection: Connection, attempts: Sequence[Attempt]) -> _Batch:
     ids = [attempt.delivery_id for attempt in attempts]
-    deliveries = {row.delivery_id: row for row in connection.exec_driver_sql(_LOCK, {"ids": ids})}
+    deliveries = {row.delivery_id: row for row in connection.execute(_LOCK, {"ids": ids})}
     named = sorted({row.endpoint_id for row in deliveries.values()})
-    endpoints = {row.endpoint_id: row for row in connection.exec_driver_sql(_LOCK_ENDPOINTS, {"ids": named})}
+    endpoints = {row.endpoint_id: row for row in connection.execute(_LOCK_ENDPOINTS, {"ids": named})}
     return _Batch(deliveries, endpoints, {name: _health_of(row) for name, row in endpoints.items()})
 
 
@@ -138,7 +138,7 @@ def _write_endpoints(connection: Connection, batch: _Batch) -> None:
         before = _health_of(batch.endpoints[endpoint_id])
         if after == before:
             continue
-        connection.exec_driver_sql(
+        connection.execute(
             _WRITE_ENDPOINT,
             {
                 "endpoint_id": endpoint_id,
@@ -156,7 +156,7 @@ def _write_endpoints(connection: Connection, batch: _Batch) -> None:
         if after.disabled and not before.disabled:
             disabled.append(endpoint_id)
     if disabled:
-        connection.exec_driver_sql(_KEEP, {"ids": disabled})
+        connection.execute(_KEEP, {"ids": disabled})
 
 
 def _health_of(row: Any) -> EndpointHealth:

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.db.errors import DatabaseAway, DatabaseConflict, DatabaseRefused, Verdict, as_ours, of_sqlstate, verdict_of
+from shared.db.errors import DatabaseAway, DatabaseConflict, DatabaseRefused, ErrorKind, as_ours, kind_of, of_sqlstate
 from shared.errors import InfrastructureAway, PoisonRecord
 
-AWAY, CONFLICT, PERMANENT = Verdict.AWAY, Verdict.CONFLICT, Verdict.PERMANENT
+AWAY, CONFLICT, PERMANENT = ErrorKind.AWAY, ErrorKind.CONFLICT, ErrorKind.PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ AWAY, CONFLICT, PERMANENT = Verdict.AWAY, Verdict.CONFLICT, Verdict.PERMANENT
         *((code, PERMANENT) for code in ("25P02", "XX000", "P0001", "21000", "99999")),
     ],
 )
-def test_a_code_has_one_meaning(code: str, verdict: Verdict) -> None:
+def test_a_code_has_one_meaning(code: str, verdict: ErrorKind) -> None:
     assert of_sqlstate(code) is verdict
 
 
@@ -46,8 +46,8 @@ def test_a_code_has_one_meaning(code: str, verdict: Verdict) -> None:
         (KeyError("job"), None),
     ],
 )
-def test_without_a_code_the_driver_says_it(error: Exception, verdict: Verdict | None) -> None:
-    assert verdict_of(error) is verdict
+def test_without_a_code_the_driver_says_it(error: Exception, verdict: ErrorKind | None) -> None:
+    assert kind_of(error) is verdict
 
 
 def test_a_lone_surrogate_is_refused_before_the_server_sees_it() -> None:

@@ -1,6 +1,6 @@
-"""What each step at the source means, in words, with the likely cause. Pure: a fact goes in, a verdict comes out.
+"""What each step at the source means, in words, with the likely cause. Pure: a fact goes in, a diagnosis comes out.
 
-No word of an answer, no token and no person's name is ever put into a verdict.
+No word of an answer, no token and no person's name is ever put into a diagnosis.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sources.pdpj.settings import Api, TokenGrant
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Diagnosis:
     """``good``: True in order, False not, None could not be tried."""
 
     good: bool | None
@@ -60,9 +60,9 @@ _TROUBLE: Final[dict[Trouble, str]] = {
 }
 
 
-def of_trouble(trouble: Trouble) -> Verdict:
+def of_trouble(trouble: Trouble) -> Diagnosis:
     """Nobody answered."""
-    return Verdict(False, _TROUBLE[trouble])
+    return Diagnosis(False, _TROUBLE[trouble])
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +176,23 @@ _FIREWALL: Final = (
 )
 
 
-def of_answer(answer: Answer, *, api: Api, grant: TokenGrant, given: bool) -> Verdict:
+def of_answer(answer: Answer, *, api: Api, grant: TokenGrant, given: bool) -> Diagnosis:
     """What an answer about a case means. ``given``: the number is the operator's, so the case should be there."""
     kind, status = kind_of(answer), answer.status
     match kind:
         case Kind.CASE:
-            return Verdict(True, "the source answers with the case")
+            return Diagnosis(True, "the source answers with the case")
         case Kind.ABSENT if given:
             words = "the source answers and does not know this case: check the number; the account may not see it"
-            return Verdict(False, words + (", or the data lake lags behind the court" if api is Api.DATA_LAKE else ""))
+            return Diagnosis(
+                False, words + (", or the data lake lags behind the court" if api is Api.DATA_LAKE else "")
+            )
         case Kind.ABSENT:
-            return Verdict(True, "the source answers; no case has the number that was tried, as it should be")
+            return Diagnosis(True, "the source answers; no case has the number that was tried, as it should be")
         case Kind.NO_ACCESS if given:
-            return Verdict(False, "no standing: the token is good, and the account may not see this case")
+            return Diagnosis(False, "no standing: the token is good, and the account may not see this case")
         case Kind.NO_ACCESS:
-            return Verdict(True, "the source answers and takes the token")
+            return Diagnosis(True, "the source answers and takes the token")
     words = {
         Kind.SHELL: f"wrong base URL: the portal's own page (its shell) came in place of data; {_BASE_URL[api]}",
         Kind.LOG_IN: f"a log-in page came in place of data: a wrong base URL, or a token that is not looked at;"
@@ -208,7 +210,7 @@ def of_answer(answer: Answer, *, api: Api, grant: TokenGrant, given: bool) -> Ve
         Kind.FAILED: "the source failed on this request; try another case before you conclude anything",
         Kind.ODD: f"an answer that fits nothing known; {_BASE_URL[api]}",
     }[kind]
-    return Verdict(False, f"{words} (HTTP {status})")
+    return Diagnosis(False, f"{words} (HTTP {status})")
 
 
 _ANEW: Final = (
@@ -217,7 +219,7 @@ _ANEW: Final = (
 )
 
 
-def of_refusal(reason: str, grant: TokenGrant) -> Verdict:
+def of_refusal(reason: str, grant: TokenGrant) -> Diagnosis:
     """The token endpoint said no; ``reason`` is its OAuth 2 code or the status (RFC 6749, section 5.2)."""
     if reason == "invalid_grant" and grant is TokenGrant.REFRESH_TOKEN:
         words = _ANEW
@@ -230,29 +232,29 @@ def of_refusal(reason: str, grant: TokenGrant) -> Verdict:
         words = f"the endpoint does not take {grant.value} from this client: ask CNJ which grant it is given"
     else:
         words = "the log-in is refused; do not try again and again, repeated refusals lock the account"
-    return Verdict(False, f"token refused ({reason}): {words}")
+    return Diagnosis(False, f"token refused ({reason}): {words}")
 
 
-def of_token_error(error: SourceError) -> Verdict:
+def of_token_error(error: SourceError) -> Diagnosis:
     """No token came, and nobody refused us."""
     match error:
         case CredentialsRefused():
             wait = f" for {error.retry_after:.0f} s more" if error.retry_after else ""
-            return Verdict(False, f"log-ins are paused{wait} after refusals, so that the account is not locked")
+            return Diagnosis(False, f"log-ins are paused{wait} after refusals, so that the account is not locked")
         case SourceThrottled():
-            return Verdict(False, "throttled: the token endpoint asks for fewer requests; wait")
+            return Diagnosis(False, "throttled: the token endpoint asks for fewer requests; wait")
         case SourceTimeout():
-            return Verdict(False, "the token endpoint did not answer in time")
+            return Diagnosis(False, "the token endpoint did not answer in time")
         case SourceUnavailable():
-            return Verdict(
+            return Diagnosis(
                 False,
                 f"{error.message}: AUTOS_PDPJ_TOKEN_URL may be wrong (it ends in /protocol/openid-connect/token), or a"
                 " firewall stands before it",
             )
-    return Verdict(False, error.message)
+    return Diagnosis(False, error.message)
 
 
-def of_document_error(error: SourceError) -> Verdict:
+def of_document_error(error: SourceError) -> Diagnosis:
     """The case was read, its document was not."""
     causes: dict[type[SourceError], str] = {
         NoAccess: "no standing: the account may see the case and not this document",
@@ -265,4 +267,4 @@ def of_document_error(error: SourceError) -> Verdict:
         SourceTimeout: "the document did not come in time",
     }
     found = next((words for kind, words in causes.items() if isinstance(error, kind)), error.message)
-    return Verdict(False, f"{found} ({error.code})")
+    return Diagnosis(False, f"{found} ({error.code})")

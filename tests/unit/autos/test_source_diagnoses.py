@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autos.source.verdicts import (
+from autos.source.diagnoses import (
     Answer,
     Kind,
     Trouble,
@@ -14,7 +14,7 @@ from autos.source.verdicts import (
     of_refusal,
     of_token_error,
 )
-from autos.source.verdicts import of_trouble as verdict_of_trouble
+from autos.source.diagnoses import of_trouble as verdict_of_trouble
 from sources.errors import CredentialsRefused, NoAccess, SourceThrottled, SourceUnavailable
 from sources.pdpj.settings import Api, TokenGrant
 
@@ -88,9 +88,9 @@ def test_a_redirect_to_the_log_in_is_told_from_another() -> None:
 def test_the_words_name_the_likely_cause(
     answer: Answer, given: bool, good: bool, words: str, api: Api, grant: TokenGrant
 ) -> None:
-    verdict = of_answer(answer, api=api, grant=grant, given=given)
-    assert verdict.good is good
-    assert words in verdict.words
+    diagnosis = of_answer(answer, api=api, grant=grant, given=given)
+    assert diagnosis.good is good
+    assert words in diagnosis.words
 
 
 @pytest.mark.parametrize("kind", list(Trouble))
@@ -110,10 +110,10 @@ def test_every_trouble_of_the_network_has_words(kind: Trouble) -> None:
     ],
 )
 def test_a_refused_log_in_says_what_to_do(reason: str, grant: TokenGrant, words: str) -> None:
-    verdict = of_refusal(reason, grant)
-    assert verdict.good is False
-    assert words in verdict.words
-    assert reason in verdict.words
+    diagnosis = of_refusal(reason, grant)
+    assert diagnosis.good is False
+    assert words in diagnosis.words
+    assert reason in diagnosis.words
 
 
 def test_errors_of_the_product_have_words_too() -> None:

@@ -19,7 +19,7 @@ from tools.bench.bad_receivers import bad_receiver, drip, never
 from tools.bench.figures import Figure, percentile
 from tools.bench.product import Product, running_product
 from tools.bench.registry import Benchmark, BenchmarkFailed, Plan
-from tools.bench.sink import WebhookSink, running_sink
+from tools.bench.sink import HookSink, running_sink
 from tools.bench.subscriptions import count_deliveries, finished_jobs, subscription
 
 _ENDPOINTS = 10
@@ -72,7 +72,7 @@ def _run(plan: Plan) -> list[Figure]:
 class _Load:
     """Publishes subscriptions at a steady rate and hears of their arrival."""
 
-    def __init__(self, product: Product, sink: WebhookSink, jobs: Sequence[WebhookSubscribed]) -> None:
+    def __init__(self, product: Product, sink: HookSink, jobs: Sequence[WebhookSubscribed]) -> None:
         self._product = product
         self._sink = sink
         self._jobs = itertools.cycle(jobs)

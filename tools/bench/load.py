@@ -33,7 +33,7 @@ from tools.bench.figures import difference, percentile
 from tools.bench.processes import SERVICES
 from tools.bench.product import Product, case_numbers, running_product
 from tools.bench.registry import BenchmarkFailed, Plan
-from tools.bench.sink import Arrival, WebhookSink, running_sink
+from tools.bench.sink import Arrival, HookSink, running_sink
 
 _DOCUMENTS: Final = 12
 _SIZE: Final = 100_000
@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if errors else 0
 
 
-def _burst(product: Product, sink: WebhookSink, cases: int) -> tuple[dict[str, Any], Counter[str]]:
+def _burst(product: Product, sink: HookSink, cases: int) -> tuple[dict[str, Any], Counter[str]]:
     numbers = case_numbers(cases)
     make_cases(product, numbers, _DOCUMENTS, _SIZE)
     tally = Tally()
@@ -151,7 +151,7 @@ def _burst(product: Product, sink: WebhookSink, cases: int) -> tuple[dict[str, A
     return result, tally.errors
 
 
-async def _ask_at_once(product: Product, tally: Tally, sink: WebhookSink, numbers: Sequence[str]) -> None:
+async def _ask_at_once(product: Product, tally: Tally, sink: HookSink, numbers: Sequence[str]) -> None:
     async with product.client() as client:
         await together(tally.ask(client, number, sink.url(_path(number))) for number in numbers)
 
@@ -180,9 +180,7 @@ def _wait_for_cases(product: Product, numbers: Sequence[str], errors: Counter[st
     return completed
 
 
-def _wait_for_webhooks(
-    sink: WebhookSink, numbers: Sequence[str], errors: Counter[str], timeout: float
-) -> list[Arrival]:
+def _wait_for_webhooks(sink: HookSink, numbers: Sequence[str], errors: Counter[str], timeout: float) -> list[Arrival]:
     """The first webhook of each case."""
     wanted = {_path(number) for number in numbers}
     deadline = time.monotonic() + timeout
@@ -231,7 +229,7 @@ def _check(
         errors["delivery: needed more attempts"] += abs(int(attempts) - delivered)
 
 
-def _soak(product: Product, sink: WebhookSink, rate: float, seconds: float) -> tuple[dict[str, Any], Counter[str]]:
+def _soak(product: Product, sink: HookSink, rate: float, seconds: float) -> tuple[dict[str, Any], Counter[str]]:
     """A case at a time at ``rate`` documents a second; memory and open files over the whole time."""
     print(f"soak: {seconds / 60:g} minutes at {rate:.0f} documents/s")
     tally = Tally()
@@ -259,7 +257,7 @@ def _soak(product: Product, sink: WebhookSink, rate: float, seconds: float) -> t
 
 
 async def _ask_steadily(
-    product: Product, tally: Tally, sink: WebhookSink, rate: float, seconds: float, asked: list[str]
+    product: Product, tally: Tally, sink: HookSink, rate: float, seconds: float, asked: list[str]
 ) -> None:
     """Requests at fixed times, whether the earlier ones are answered or not."""
     loop = asyncio.get_running_loop()

@@ -36,7 +36,7 @@ class Arrival:
     size: int
 
 
-class WebhookSink:
+class HookSink:
     """The client of a running sink."""
 
     def __init__(self, port: int) -> None:
@@ -65,7 +65,7 @@ class WebhookSink:
 
 
 @contextmanager
-def running_sink() -> Iterator[WebhookSink]:
+def running_sink() -> Iterator[HookSink]:
     """A sink in a child process, ended with the block. Raises BenchmarkFailed."""
     process = subprocess.Popen([sys.executable, "-m", "tools.bench.sink"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -76,7 +76,7 @@ def running_sink() -> Iterator[WebhookSink]:
         deadline.cancel()
         if not line.isdecimal():
             raise BenchmarkFailed("the receiver of the benchmark did not start")
-        sink = WebhookSink(int(line))
+        sink = HookSink(int(line))
         try:
             yield sink
         finally:

@@ -24,7 +24,7 @@ from tools.bench.figures import Figure, difference, percentile
 from tools.bench.product import Product, case_numbers, running_product
 from tools.bench.raw_loop import cpu_seconds
 from tools.bench.registry import Benchmark, BenchmarkFailed, Plan
-from tools.bench.sink import Arrival, WebhookSink, running_sink
+from tools.bench.sink import Arrival, HookSink, running_sink
 from tools.bench.subscriptions import DOCUMENTS, count_deliveries, finished_jobs, subscription
 
 _IN_FLIGHT = 4
@@ -93,7 +93,7 @@ async def _delivered(product: Product, number: str, url: str) -> None:
     await wait_for_end(product, [number], DOCUMENTS, _TIMEOUT)
 
 
-def _burst(product: Product, sink: WebhookSink, jobs: Sequence[WebhookSubscribed], count: int, name: str) -> Burst:
+def _burst(product: Product, sink: HookSink, jobs: Sequence[WebhookSubscribed], count: int, name: str) -> Burst:
     """So many subscriptions to finished jobs at once, to one endpoint (they differ in the query).
 
     Many jobs, in turn: what concerns one job keeps its order in the notifier, and would measure that.
@@ -138,7 +138,7 @@ def _wait_recorded(product: Product, count: int) -> None:
         time.sleep(0.02)
 
 
-def _bare(sink: WebhookSink, count: int, size: int, path: str) -> Burst:
+def _bare(sink: HookSink, count: int, size: int, path: str) -> Burst:
     """The same caller and signature in a plain loop: no broker, no database, a body that is there already."""
     earlier = len(sink.arrivals())
     cpu = cpu_seconds()
@@ -150,7 +150,7 @@ def _bare(sink: WebhookSink, count: int, size: int, path: str) -> Burst:
     return Burst((count - 1) / took, used * 1000 / count, used * 1000 / count, size)
 
 
-async def _post_all(sink: WebhookSink, count: int, size: int, path: str) -> None:
+async def _post_all(sink: HookSink, count: int, size: int, path: str) -> None:
     caller = WebhookCaller(GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),)), timeout=15.0)
     body = b"x" * size
     left = iter(range(count))
@@ -166,12 +166,12 @@ async def _post_all(sink: WebhookSink, count: int, size: int, path: str) -> None
     await caller.aclose()
 
 
-def _size(sink: WebhookSink) -> float:
+def _size(sink: HookSink) -> float:
     """Of the last webhook that came, in bytes."""
     return sink.arrivals()[-1].size
 
 
-def _latencies(product: Product, sink: WebhookSink, count: int) -> tuple[list[float], list[float]]:
+def _latencies(product: Product, sink: HookSink, count: int) -> tuple[list[float], list[float]]:
     """Seconds to the webhook, one case at a time on an idle system.
 
     First from the last document's completion, then from the projection's transaction that ended the job.

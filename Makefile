@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
-        images stand-ins compose-up compose-down compose-logs compose-config test-containers
+        images stand-ins compose-up compose-down compose-logs compose-config test-containers upgrade-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -94,13 +94,15 @@ requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed 
 # Compose 2 is a plugin of docker, Compose 1 (Debian's docker-compose) a program of its own.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-images: ## the images of Autos, and stand-ins for the others where these cannot be pulled (tests/containers/images)
+images: $(VENV)/.dev.stamp ## the images of Autos (stand-ins for others where none can be pulled), and their SBOMs in build/sbom
 	@deploy/build-images
+	@$(BIN)/python -m tools.sbom
 
 stand-ins: $(VENV)/.local.stamp ## images for tests under the upstream names (root on Debian)
 	@$(BIN)/python -m tests.containers.stand_ins
 
-compose-up: images ## the same with Docker Compose, in the background
+compose-up: ## the same with Docker Compose, in the background
+	@deploy/build-images
 	$(COMPOSE) up --detach --no-build
 
 compose-down: ## stop it; the volumes stay
@@ -111,6 +113,9 @@ compose-logs: ## follow its logs
 
 compose-config: ## validate docker-compose.yml (needs no engine)
 	$(COMPOSE) config --quiet
+
+upgrade-test: $(VENV)/.dev.stamp ## a rolling upgrade and rollback in all 24 orders of services; AUTOS_UPGRADE_FROM=COMMIT
+	@AUTOS_UPGRADE_ORDERS=24 $(BIN)/python -m pytest -m docker --timeout 10000 tests/containers/test_upgrade.py $(ARGS)
 
 test-containers: $(VENV)/.dev.stamp ## the Compose set-up from outside, in containers; starts an engine of its own where none answers
 	@$(BIN)/python -m pytest -m docker tests/containers $(ARGS)

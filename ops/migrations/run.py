@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from shared.db.engine import make_engine
 from shared.db.schema import METADATA, SCHEMAS
 
+_log = logging.getLogger(__name__)
 _LOCK: Final = 0x6175746F73  # "autos": only one process migrates at a time
 
 
@@ -39,8 +42,29 @@ def _config(connection: Connection) -> Config:
 
 
 def upgrade(owner_url: str, revision: str = "head") -> None:
-    """Bring the database to ``revision``. ``owner_url`` is a role that may create schemas and roles."""
-    _with(owner_url, lambda config: command.upgrade(config, revision))
+    """Bring the database to ``revision``. ``owner_url`` is a role that may create schemas and roles.
+
+    Leaves a database alone that a newer version has migrated: in a rolling upgrade, and after a rollback, the older
+    version's provisioning runs on the newer tables (docs/how-to/upgrade.md, "What may change").
+    """
+
+    def migrate(config: Config) -> None:
+        newer = _newer_revision(config)
+        if newer is None:
+            command.upgrade(config, revision)
+        else:
+            _log.warning("A newer version has migrated the database; it is left as it is", extra={"revision": newer})
+
+    _with(owner_url, migrate)
+
+
+def _newer_revision(config: Config) -> str | None:
+    """The database's revision where it comes after every one that this version knows."""
+    connection: Connection = config.attributes["connection"]
+    current = MigrationContext.configure(connection, opts={"version_table_schema": "public"}).get_current_revision()
+    ours = ScriptDirectory.from_config(config).get_current_head()
+    # Revisions are numbers of four digits.
+    return current if current is not None and ours is not None and current > ours else None
 
 
 def downgrade(owner_url: str, revision: str = "base") -> None:

@@ -1,4 +1,4 @@
-"""The engine, the images and the deployment, once for all tests of this folder."""
+"""The engine and the images, once for all tests of this folder; the deployment, once for those of a file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def images(engine: Mapping[str, str]) -> Mapping[str, str]:
     return engine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployment(images: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """docker-compose.yml, up and healthy."""
     with running_deployment(images, tmp_path_factory.mktemp("deployment")) as deployment:

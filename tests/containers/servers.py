@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -16,6 +15,8 @@ from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics
 from shared.settings import StorageSettings
 from shared.storage.bucket import ensure_bucket, ensure_parts_expire
+from tests.containers import stand_ins
+from tests.containers.engine import NoEngine, running_engine
 from tests.support import Servers, wait_until
 
 _PASSWORD = "test-only"
@@ -27,10 +28,28 @@ S3_IMAGE: Final = "chrislusf/seaweedfs:4.48"
 
 @contextmanager
 def container_servers() -> Iterator[Servers]:
-    """Start the containers, provision them; skips the test where there is no Docker engine."""
-    trouble = _engine_trouble()
-    if trouble is not None:
-        pytest.skip(f"AUTOS_TEST_STACK=docker, but there is no Docker engine: {trouble}")
+    """Start the containers, provision them; skips the test where no Docker engine can be had.
+
+    Where none answers, an engine of our own lasts as long as this (:func:`tests.containers.engine.running_engine`).
+    """
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(running_engine())
+        except NoEngine as reason:
+            pytest.skip(f"AUTOS_TEST_STACK=docker, but there is no Docker engine: {reason}")
+        # Ryuk, the container that removes what a killed test leaves, is an image that only Docker's registry has;
+        # ours end with this context, and with our own engine. Read when testcontainers is imported.
+        os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in engine.items():
+                patch.setenv(name, value)
+            if engine and stand_ins.main() != 0:
+                pytest.skip("AUTOS_TEST_STACK=docker, but the new Docker engine has no images")
+            yield stack.enter_context(_provisioned())
+
+
+@contextmanager
+def _provisioned() -> Iterator[Servers]:
     from ops.migrations.run import upgrade
 
     kafka_port, s3_port = free_port(), free_port()
@@ -62,25 +81,6 @@ def container_servers() -> Iterator[Servers]:
         wait_until(lambda: _accepts(lambda: ensure_bucket(settings)), 60, "S3")
         ensure_parts_expire(settings)
         yield servers
-
-
-def _engine_trouble() -> str | None:
-    import docker
-    from docker.errors import DockerException
-
-    # The client forgets its socket when there is nobody to talk to; collected here, where that is no error.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        try:
-            docker.from_env().close()
-        except DockerException as error:
-            trouble = str(error)
-            error.__traceback__ = None
-            del error
-        else:
-            return None
-        gc.collect()
-        return trouble
 
 
 def _accepts(step: Any) -> bool:

@@ -91,6 +91,8 @@ _COMMANDS: Final = (
     ),
     ("AUTOS_STAND_INS", "`make images`", "`yes` makes stand-ins for the upstream images without trying to pull them."),
     ("AUTOS_TEST_STACK", "the tests", "`docker` takes containers in place of the embedded servers."),
+    ("AUTOS_UPGRADE_FROM", "`make upgrade-test`", "The commit of the version of before (the last release)."),
+    ("AUTOS_UPGRADE_ORDERS", "`make test-containers`", "In how many of the 24 orders services are upgraded (1)."),
     ("AUTOS_CHAOS_SEED", "`make chaos`", "Repeats a run: which failures come in which order."),
 )
 

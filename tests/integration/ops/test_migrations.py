@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 import pytest
+from alembic.util import CommandError
 
 from ops.migrations.run import differences, downgrade, main, upgrade
 from shared.db.schema import SCHEMAS
@@ -76,6 +77,37 @@ def test_two_processes_may_migrate_at_once(empty: FreshDatabase) -> None:
         for done in [threads.submit(upgrade, empty.owner_url) for _ in range(2)]:
             done.result()
     assert differences(empty.owner_url) == []
+
+
+def test_a_database_that_a_newer_version_migrated_is_left_as_it_is(
+    empty: FreshDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade(empty.owner_url)
+    before = objects(empty.owner_url)
+    connection = psycopg2.connect(empty.owner_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("UPDATE alembic_version SET version_num = '9001'")
+        upgrade(empty.owner_url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT version_num FROM alembic_version")
+            assert cursor.fetchall() == [("9001",)]
+    finally:
+        connection.close()
+    assert objects(empty.owner_url) == before
+    assert "A newer version has migrated the database" in caplog.text
+
+
+def test_a_revision_that_is_no_newer_one_is_an_error(empty: FreshDatabase) -> None:
+    upgrade(empty.owner_url)
+    connection = psycopg2.connect(empty.owner_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("UPDATE alembic_version SET version_num = '0000'")
+    finally:
+        connection.close()
+    with pytest.raises(CommandError, match="0000"):
+        upgrade(empty.owner_url)
 
 
 def test_the_command_wants_a_database_and_a_verb(monkeypatch: pytest.MonkeyPatch) -> None:

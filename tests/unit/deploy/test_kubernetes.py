@@ -264,7 +264,7 @@ def test_pods_are_restricted(applied: list[dict[str, Any]]) -> None:
         assert mounted[environment(container, maps)["AUTOS_DATA_DIR"] or ""] in volumes, name
         assert mounted["/tmp"] in volumes, name
         assert container["resources"]["limits"]["memory"], name
-    assert "--uid 10001" in (ROOT / "deploy" / "Dockerfile").read_text()
+    assert "--uid 10001" in (ROOT / "deploy" / "trim-base").read_text()
 
 
 def test_the_downloader_keeps_its_name(applied: list[dict[str, Any]]) -> None:

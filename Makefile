@@ -45,7 +45,8 @@ ps: $(VENV)/.local.stamp ## what runs
 	@$(BIN)/autos ps
 
 # ---- prove ----------------------------------------------------------------------------------------------
-# Two workers, each with a stack of its own: most of the time is waiting for servers to start and processes to die.
+# Three workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
+# and to die. tests/distribution.py says who runs what.
 test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp ## every test, on the embedded stack
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 

@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -17,6 +17,25 @@ from tests.support import Servers
 
 if TYPE_CHECKING:
     from tests.product import Product
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """With ``--dist loadfile``: see tests/distribution.py."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.distribution import ProductInOneWorker
+
+    config.option.loadscopereorder = False
+    return ProductInOneWorker(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In a worker of several the long ones come first; alone, the quick ones do."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.distribution import place
+
+        items.sort(key=lambda item: place(item.nodeid))
 
 
 # A machine that does other work at the same time makes any example slow now and then; that is no finding.

@@ -26,6 +26,9 @@ SETTINGS: Final = {
 }
 """Short delays and no limit in the way; what tests that do not mean them would wait for."""
 
+NAMES: Final = frozenset({"kafka", "postgres", "s3", "pdpj", "receiver", "api", "downloader", "status", "notifier"})
+"""The processes of a product without further replicas."""
+
 ENDED: Final = frozenset({"completed", "partial", "failed", "cancelled"})
 
 
@@ -129,6 +132,13 @@ class Product:
         return wait_until(arrived, timeout, f"{count} webhook(s) at {path}")
 
 
+def is_ready(api_url: str) -> bool:
+    try:
+        return httpx.get(f"{api_url}/health/ready", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def port_of(stack: Mapping[str, Any], process: str) -> int:
     """The port in a helper's command line."""
     words = stack["processes"][process]["command"].split()
@@ -143,28 +153,28 @@ def replica_urls(data_dir: Path, stack: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @contextmanager
+def connected(data_dir: Path, stack: Mapping[str, Any]) -> Iterator[Product]:
+    """A product that runs already, by its stack.json."""
+    receiver = Receiver(f"http://127.0.0.1:{port_of(stack, 'receiver')}")
+    headers = {"authorization": f"Bearer {stack['api_key']}"}
+    with (
+        SimulatorControl(f"http://127.0.0.1:{port_of(stack, 'pdpj')}") as simulator,
+        httpx.Client(base_url=stack["api_url"], headers=headers, timeout=90, trust_env=False) as client,
+    ):
+        urls = replica_urls(data_dir, stack)
+        try:
+            yield Product(data_dir, stack["api_url"], urls, stack["api_key"], client, simulator, receiver)
+        finally:
+            receiver.close()
+
+
+@contextmanager
 def running_product(data_dir: Path, settings: Mapping[str, str] | None = None, *arguments: str) -> Iterator[Product]:
     """``autos up`` in ``data_dir`` with :data:`SETTINGS` and ``settings``; everything has ended afterwards."""
     command = ("-m", "autos.main", "up", "--data-dir", str(data_dir), *arguments)
     with running(command, data_dir, {**SETTINGS, **(settings or {})}) as stack:
         pids = [entry["pid"] for entry in stack["processes"].values()]
-        receiver = Receiver(f"http://127.0.0.1:{port_of(stack, 'receiver')}")
-        headers = {"authorization": f"Bearer {stack['api_key']}"}
-        with (
-            SimulatorControl(f"http://127.0.0.1:{port_of(stack, 'pdpj')}") as simulator,
-            httpx.Client(base_url=stack["api_url"], headers=headers, timeout=90, trust_env=False) as client,
-        ):
-            try:
-                yield Product(
-                    data_dir,
-                    stack["api_url"],
-                    replica_urls(data_dir, stack),
-                    stack["api_key"],
-                    client,
-                    simulator,
-                    receiver,
-                )
-            finally:
-                receiver.close()
+        with connected(data_dir, stack) as product:
+            yield product
     left = [pid for pid in pids if psutil.pid_exists(pid)]
     assert not left, f"processes were left behind: {left}"

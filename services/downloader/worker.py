@@ -75,6 +75,11 @@ class Worker:
         self._fetcher = fetcher_runtime(context, self._sources, self._starts, cancellations)
         self._upkeep = PlanUpkeep(self._database, self._producer, event_records)
 
+    @property
+    def assignment(self) -> list[tuple[str, int]]:
+        """Topics and partitions whose documents this worker fetches now."""
+        return self._fetcher.assignment
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``, then finish what is in flight. Raises what makes going on impossible."""
         stopping = asyncio.ensure_future(stop.wait())

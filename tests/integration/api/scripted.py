@@ -14,9 +14,13 @@ import orjson
 from fastapi import FastAPI
 from sqlalchemy import Engine, select
 
+from services.api.app import create_app
+from services.api.http.provided import parts_of
+from services.api.settings import ApiSettings
 from services.status.projection.apply import Projection
 from services.status.projection.rows import Occurrence
 from shared.db import catalog
+from shared.db.engine import Database
 from shared.domain.case import Case, CaseDocument
 from shared.domain.cnj import ProcessNumber
 from shared.events.document_events import DocumentAvailable, DocumentFailed, JobEvent, JobPlanned
@@ -174,6 +178,23 @@ class Stored:
         with self.engine.connect() as connection:
             rows = connection.execute(select(catalog.outbox.c.payload, catalog.outbox.c.headers)).all()
         return {row.headers["traceparent"].split("-")[1] for row in rows if number in row.payload}
+
+
+def openapi_document() -> dict[str, Any]:
+    """Of an application that connects to nothing."""
+    settings = ApiSettings(
+        _env_file=None,
+        database_url="postgresql://nobody@127.0.0.1:9/none",
+        kafka_bootstrap_servers="127.0.0.1:9",
+        pdpj_base_url="http://127.0.0.1:9/portal",
+        pdpj_access_token="unused",
+        AWS_ACCESS_KEY_ID="x",
+        AWS_SECRET_ACCESS_KEY="y",
+    )
+    app = create_app(settings, source=ScriptedSource())
+    parts_of(app).get(Database).close()
+    document: dict[str, Any] = app.openapi()
+    return document
 
 
 def client_of(app: FastAPI, key: str) -> httpx.AsyncClient:

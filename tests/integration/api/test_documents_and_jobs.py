@@ -14,14 +14,20 @@ import pytest
 from obstore.store import S3Store
 from sqlalchemy import Engine, insert
 
-from services.api.app import create_app
 from services.api.http.provided import parts_of
-from services.api.settings import ApiSettings
 from shared.db import delivery
-from shared.db.engine import Database
 from shared.events.document_events import DocumentAvailable
 from shared.storage.store import object_key
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    MakeApp,
+    MakeKey,
+    MakeNumber,
+    Progress,
+    ScriptedSource,
+    Stored,
+    client_of,
+    openapi_document,
+)
 from tests.integration.api.test_http import HOOK, assert_problem
 from tests.support import wait_until_async
 
@@ -249,17 +255,7 @@ async def test_ended_jobs_are_released_without_a_request(
 
 
 def test_the_openapi_document_has_every_route_with_its_problems() -> None:
-    settings = ApiSettings(
-        _env_file=None,
-        database_url="postgresql://nobody@127.0.0.1:9/none",
-        kafka_bootstrap_servers="127.0.0.1:9",
-        pdpj_base_url="http://127.0.0.1:9/portal",
-        pdpj_access_token="unused",
-        AWS_ACCESS_KEY_ID="x",
-        AWS_SECRET_ACCESS_KEY="y",
-    )
-    app = create_app(settings, source=ScriptedSource())
-    document = app.openapi()
+    document = openapi_document()
     assert document["openapi"].startswith("3.1")
     assert "process.completed" in document["webhooks"]
     assert "callbacks" in document["paths"]["/processes/{numero}"]["get"]
@@ -271,7 +267,6 @@ def test_the_openapi_document_has_every_route_with_its_problems() -> None:
             assert operation["security"], (verb, path)
             assert {"401", "403", "422", "500", "503"} <= set(operation["responses"]), (verb, path)
     assert "HTTPValidationError" not in str(document)
-    parts_of(app).get(Database).close()
 
 
 @pytest.fixture
@@ -330,7 +325,12 @@ async def test_a_document_whose_object_is_gone_or_cut_says_what_to_do_and_that_i
 
 
 async def test_a_store_that_is_away_does_not_make_a_document_gone(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    process_number: MakeNumber,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     number = process_number()
     source.add(number, 1)
@@ -339,7 +339,12 @@ async def test_a_store_that_is_away_does_not_make_a_document_gone(
     async with client_of(app, key) as api:
         view = (await api.get(f"/processes/{number}")).json()
         (document,) = await put(parts_of(app).get(S3Store), view, progress)
-    async with client_of(make_app(s3_endpoint_url="http://127.0.0.1:9"), key) as api:
+    # Nobody listens there; tried once, or each answer would take the seconds of ten tries.
+    away = S3Store(
+        "b", endpoint="http://127.0.0.1:9", client_options={"allow_http": True}, retry_config={"max_retries": 0}
+    )
+    monkeypatch.setattr("services.api.assembly.make_store", lambda settings: away)
+    async with client_of(make_app(), key) as api:
         path = f"/processes/{number}/documents/{document}/content"
         assert (await api.get(path)).status_code == 307
         assert_problem(await api.get(path, params={"proxy": "true"}), 503, "service_unavailable")

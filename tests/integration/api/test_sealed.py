@@ -23,17 +23,23 @@ from obstore.store import S3Store
 from sqlalchemy import Engine, func, select, text, update
 
 from services.api.access import keys as auth
-from services.api.app import create_app
 from services.api.http.provided import parts_of
 from services.api.processes.follow.changes import CaseChanges
-from services.api.settings import ApiSettings
 from shared.db import catalog
-from shared.db.engine import Database
 from shared.db.visibility import PUBLIC_DOCUMENT
 from shared.domain.cnj import ProcessNumber
 from shared.domain.secrecy import is_public_document
 from sources.errors import SourceUnavailable
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    MakeApp,
+    MakeKey,
+    MakeNumber,
+    Progress,
+    ScriptedSource,
+    Stored,
+    client_of,
+    openapi_document,
+)
 from tests.integration.api.test_documents_and_jobs import add_delivery, put
 from tests.integration.api.test_http import HOOK, assert_problem
 from tests.support import wait_until_async
@@ -78,19 +84,8 @@ OF_NO_CASE = {
 
 
 def test_every_route_is_in_the_table() -> None:
-    settings = ApiSettings(
-        _env_file=None,
-        database_url="postgresql://nobody@127.0.0.1:9/none",
-        kafka_bootstrap_servers="127.0.0.1:9",
-        pdpj_base_url="http://127.0.0.1:9/portal",
-        pdpj_access_token="unused",
-        AWS_ACCESS_KEY_ID="x",
-        AWS_SECRET_ACCESS_KEY="y",
-    )
-    app = create_app(settings, source=ScriptedSource())
-    routes = {(verb, path) for path, item in app.openapi()["paths"].items() for verb in item}
+    routes = {(verb, path) for path, item in openapi_document()["paths"].items() for verb in item}
     assert routes == set(DOORS) | LISTS | OF_NO_CASE
-    parts_of(app).get(Database).close()
 
 
 def seal(source: ScriptedSource, number: ProcessNumber, *, level: int | None = 0, word: str = "SIGILO_ABSOLUTO") -> str:

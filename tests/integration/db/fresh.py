@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import psycopg2
 from psycopg2 import sql
 
 from ops.migrations.run import upgrade
 from tests.support import Servers
+
+_CREATE: Final = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,24 @@ class FreshDatabase:
 def fresh_database(servers: Servers, *, migrated: bool = True) -> Iterator[FreshDatabase]:
     """Make it, and drop it at the end with whoever is still connected."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    _execute(servers.owner_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    template = _migrated_template(servers.owner_url) if migrated else "template1"
+    _execute(servers.owner_url, _CREATE.format(sql.Identifier(name), sql.Identifier(template)))
     owner_url = _in(servers.owner_url, name)
     try:
-        if migrated:
-            upgrade(owner_url)
         yield FreshDatabase(
             name, owner_url, {role: _in(url, name) for role, url in servers.role_urls.items()}, servers.owner_url
         )
     finally:
         _execute(servers.owner_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@functools.cache
+def _migrated_template(owner_url: str) -> str:
+    """The name of a database that is migrated once for each server: a copy of it costs a tenth of the migrations."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    _execute(owner_url, _CREATE.format(sql.Identifier(name), sql.Identifier("template1")))
+    upgrade(_in(owner_url, name))
+    return name
 
 
 def _in(url: str, name: str) -> str:

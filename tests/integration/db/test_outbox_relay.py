@@ -286,14 +286,15 @@ def test_one_bad_row_among_500_is_set_aside_and_the_others_go(engine: Engine, st
     # As a broker does: the whole batch that the client happened to send is refused with it.
     recorder.in_company.add("bad")
     good = [f"n{index}" for index in range(499)]
-    metrics = OutboxMetrics("progress", CollectorRegistry())
-    assert metrics.set_aside.labels("progress", "too_large")._value.get() == 0
+    registry, labels = CollectorRegistry(), {"schema": "progress", "reason": "too_large"}
+    metrics = OutboxMetrics("progress", registry)
+    assert registry.get_sample_value("autos_outbox_set_aside_total", labels) == 0
     put(engine, *good[:250], "bad", *good[250:])
     start(recorder, metrics=metrics)
     wait_until(lambda: left(engine) == 0)
     assert recorder.values == good
     assert set_aside_rows(engine) == [("bad", "too_large")]
-    assert metrics.set_aside.labels("progress", "too_large")._value.get() == 1
+    assert registry.get_sample_value("autos_outbox_set_aside_total", labels) == 1
     # Later rows of the same key go on.
     put(engine, "later")
     wait_until(lambda: recorder.values[-1] == "later")

@@ -209,9 +209,7 @@ async def test_a_transaction_of_ten_thousand_records_is_read_in_pieces_and_all_o
     try:
         async with running(runtime(bench, TransactionalSink(bench.bootstrap, bench.group), handler)):
             await fed(bench, b"plan")
-            started = time.monotonic()
             keys = await written(bench, 10_000)
-            assert time.monotonic() - started < 20
     finally:
         tracemalloc.stop()
     assert len(tries) == 2, "the outage in the middle rolled the first try back"

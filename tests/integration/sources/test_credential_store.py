@@ -18,6 +18,7 @@ from sources.errors import CredentialsRefused
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.auth.token_store import Credential, PostgresCredentialStore
 from sources.pdpj.client import build_source
+from sources.pdpj.settings import Api, PdpjSettings
 from tests.integration.db.fresh import FreshDatabase, fresh_database
 from tests.integration.sources.conftest import pdpj_settings
 from tests.support import Servers
@@ -115,17 +116,23 @@ async def test_database_away(connect: Connect) -> None:
         await store.load("x")
 
 
-async def test_eight_processes_with_one_refresh_token(connect: Connect, pdpj: SimulatorControl) -> None:
-    """Rotation with reuse detection on: a second use of any refresh token would end the session for all."""
-    issued = pdpj.issue_tokens()
-    settings = pdpj_settings(
+def login_settings(pdpj: SimulatorControl, **login: SecretStr) -> PdpjSettings:
+    """Settings of a client that gets its tokens itself."""
+    return pdpj_settings(
         pdpj,
+        Api.PORTAL,
         pdpj_access_token=None,
-        pdpj_refresh_token=SecretStr(issued.refresh_token),
         pdpj_token_url=pdpj.token_url,
         pdpj_client_id="autos",
         pdpj_read_timeout=10.0,
+        **login,
     )
+
+
+async def test_eight_processes_with_one_refresh_token(connect: Connect, pdpj: SimulatorControl) -> None:
+    """Rotation with reuse detection on: a second use of any refresh token would end the session for all."""
+    issued = pdpj.issue_tokens()
+    settings = login_settings(pdpj, pdpj_refresh_token=SecretStr(issued.refresh_token))
     sources = [build_source(settings, credentials=build_credentials(settings, store=connect())) for _ in range(8)]
     for turn in range(1, 4):
         await asyncio.gather(*(source.fetch_case(NUMBER) for source in sources for _ in range(4)))
@@ -138,14 +145,7 @@ async def test_eight_processes_with_one_refresh_token(connect: Connect, pdpj: Si
 
 async def test_refusals_are_shared_by_all_processes(connect: Connect, pdpj: SimulatorControl) -> None:
     pdpj.configure_tokens(TokenSetting(client_secret="right", lock_after=3))
-    settings = pdpj_settings(
-        pdpj,
-        pdpj_access_token=None,
-        pdpj_client_secret=SecretStr("wrong"),
-        pdpj_token_url=pdpj.token_url,
-        pdpj_client_id="autos",
-        pdpj_read_timeout=10.0,
-    )
+    settings = login_settings(pdpj, pdpj_client_secret=SecretStr("wrong"))
     sources = [build_source(settings, credentials=build_credentials(settings, store=connect())) for _ in range(6)]
     results = await asyncio.gather(*(source.fetch_case(NUMBER) for source in sources), return_exceptions=True)
     assert [type(result) for result in results] == [CredentialsRefused] * 6
@@ -156,14 +156,7 @@ async def test_refusals_are_shared_by_all_processes(connect: Connect, pdpj: Simu
 
 async def test_the_api_uses_the_token_of_the_downloader(connect: Connect, pdpj: SimulatorControl) -> None:
     issued = pdpj.issue_tokens()
-    settings = pdpj_settings(
-        pdpj,
-        pdpj_access_token=None,
-        pdpj_refresh_token=SecretStr(issued.refresh_token),
-        pdpj_token_url=pdpj.token_url,
-        pdpj_client_id="autos",
-        pdpj_read_timeout=10.0,
-    )
+    settings = login_settings(pdpj, pdpj_refresh_token=SecretStr(issued.refresh_token))
     api = build_source(settings, credentials=build_credentials(settings, store=connect("api"), read_only=True))
     with pytest.raises(CredentialsRefused):
         await api.fetch_case(NUMBER)

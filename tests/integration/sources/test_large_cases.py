@@ -91,13 +91,14 @@ async def test_a_large_answer_leaves_the_event_loop_free(tmp_path: Path) -> None
     """Half a million movements: read here they would stop the loop for a second or more."""
     source = reader(tmp_path)
     worst = 0.0
+    """Seconds of this thread's own in one turn of the loop: a busy machine does not add to them."""
 
     async def watch() -> None:
         nonlocal worst
         while True:
-            before = time.perf_counter()
+            before = time.thread_time()
             await asyncio.sleep(0.001)
-            worst = max(worst, time.perf_counter() - before)
+            worst = max(worst, time.thread_time() - before)
 
     with closing(await receive(pieces(movements(500_000)), 2**30, tmp_path)) as body:
         watching = asyncio.create_task(watch())

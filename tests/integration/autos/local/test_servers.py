@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -60,7 +61,9 @@ def test_a_kill_loses_no_committed_row(servers: Servers) -> None:
             assert cursor.fetchone() == ("on",)
 
 
-def test_the_store_answers_presigned_links_and_refuses_strangers(servers: Servers) -> None:
+@pytest.fixture
+def client(servers: Servers) -> Iterator[Any]:
+    """Of the object store."""
     settings = StorageSettings.model_validate(
         {
             "s3_endpoint_url": servers.s3_endpoint_url,
@@ -70,6 +73,11 @@ def test_the_store_answers_presigned_links_and_refuses_strangers(servers: Server
         }
     )
     client: Any = make_client(settings)
+    yield client
+    client.close()
+
+
+def test_the_store_answers_presigned_links_and_refuses_strangers(servers: Servers, client: Any) -> None:
     client.put_object(Bucket=servers.s3_bucket, Key="local/test", Body=b"some bytes")
     link = client.generate_presigned_url(
         "get_object", Params={"Bucket": servers.s3_bucket, "Key": "local/test"}, ExpiresIn=60
@@ -77,21 +85,10 @@ def test_the_store_answers_presigned_links_and_refuses_strangers(servers: Server
     assert httpx.get(link).content == b"some bytes"
     assert httpx.get(f"{servers.s3_endpoint_url}/{servers.s3_bucket}/local/test").status_code == 403
     assert httpx.get(link[:-1] + ("0" if link[-1] != "0" else "1")).status_code == 403
-    client.close()
 
 
-def test_the_bucket_has_the_rule_against_the_parts_of_broken_uploads(servers: Servers) -> None:
-    settings = StorageSettings.model_validate(
-        {
-            "s3_endpoint_url": servers.s3_endpoint_url,
-            "s3_bucket": servers.s3_bucket,
-            "aws_access_key_id": servers.s3_access_key_id,
-            "aws_secret_access_key": servers.s3_secret_access_key,
-        }
-    )
-    client: Any = make_client(settings)
+def test_the_bucket_has_the_rule_against_the_parts_of_broken_uploads(servers: Servers, client: Any) -> None:
     [rule] = client.get_bucket_lifecycle_configuration(Bucket=servers.s3_bucket)["Rules"]
-    client.close()
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert rule["Filter"] == {"Prefix": "processes/"} and rule["Status"] == "Enabled"
 

@@ -151,9 +151,10 @@ def test_little_is_enough_but_a_page_is_read_further() -> None:
 
 
 def test_hostile_comments_do_not_cost_time() -> None:
-    began = time.perf_counter()
+    # Of this thread's own: what else the machine does is no cost of ours.
+    began = time.thread_time()
     assert sniff(b"<!---->" * 580 + b"\x00") == "text/plain"
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @given(st.binary(max_size=3000), st.none() | st.text(max_size=40))

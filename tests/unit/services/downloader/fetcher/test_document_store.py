@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import obstore
 import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore, S3Store
@@ -40,28 +42,48 @@ async def put(document_store: DocumentStore, asked: DocumentRequested) -> None:
     await document_store.put(asked, b"abc", size=3, sha256="", content_type="text/plain")
 
 
-class Switched:
-    """A store that can be away: the document_store has one store, so it is exchanged underneath."""
+class Network:
+    """What is between the downloader and the store."""
 
     def __init__(self) -> None:
-        self.document_store = DocumentStore(nowhere())
+        self.up = True
 
-    def back(self) -> None:
-        self.document_store._store = MemoryStore()  # type: ignore[assignment]
+    def under(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def attempt(*arguments: Any, **options: Any) -> Any:
+            if not self.up:
+                raise GenericError("Generic S3 error: error sending request: connection refused")
+            return await call(*arguments, **options)
+
+        return attempt
 
 
-async def test_a_new_document_is_taken_when_the_store_is_back() -> None:
-    switched, asked = Switched(), request()
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    made = Network()
+    for name in ("put_async", "head_async"):
+        call = getattr(obstore, name)
+        monkeypatch.setattr(f"services.downloader.fetcher.document_store.obstore.{name}", made.under(call))
+    return made
+
+
+async def test_a_store_that_nobody_answers_for_is_away() -> None:
     with pytest.raises(InfrastructureAway):
-        await put(switched.document_store, asked)
+        await put(DocumentStore(nowhere()), request())
+
+
+async def test_a_new_document_is_taken_when_the_store_is_back(network: Network) -> None:
+    document_store, asked = DocumentStore(MemoryStore()), request()  # type: ignore[arg-type]
+    network.up = False
     with pytest.raises(InfrastructureAway):
-        await switched.document_store.ready(asked.object_key)
-    switched.back()
-    await switched.document_store.ready(asked.object_key)
-    await put(switched.document_store, asked)
+        await put(document_store, asked)
+    with pytest.raises(InfrastructureAway):
+        await document_store.ready(asked.object_key)
+    network.up = True
+    await document_store.ready(asked.object_key)
+    await put(document_store, asked)
     # It is known to be there: nothing is asked any more.
-    switched.document_store._store = nowhere()
-    await switched.document_store.ready(asked.object_key)
+    network.up = False
+    await document_store.ready(asked.object_key)
 
 
 async def test_a_bucket_that_is_not_there_is_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,10 @@
-"""``autos up``, ``down``, ``ps`` and ``demo`` as a developer uses them."""
+"""``autos up``, ``down``, ``ps`` and ``demo`` as a developer uses them; each test starts a stack of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shlex
 import signal
 import stat
 import subprocess
@@ -16,13 +15,10 @@ from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 from shared.domain.cnj import ProcessNumber
-from tests.product import SETTINGS, Product, running_product
+from tests.product import NAMES, SETTINGS, connected, is_ready, running_product
 from tests.support import wait_until
-
-NAMES = {"kafka", "postgres", "s3", "pdpj", "receiver", "api", "downloader", "status", "notifier"}
 
 
 def autos(
@@ -59,92 +55,48 @@ def detached(data_dir: Path, *arguments: str, environ: Mapping[str, str] | None 
         autos("down", "--data-dir", str(data_dir))
 
 
-def test_stack_json_has_the_shape_of_the_contract(product: Product) -> None:
-    stack = product.stack()
-    assert set(stack) == {"api_url", "api_key", "webhook_secret", "kafka", "database_url", "s3", "processes"}
-    assert set(stack["s3"]) == {"endpoint", "bucket", "access_key_id", "secret_access_key"}
-    assert set(stack["processes"]) == NAMES | {"api.2"}
-    for name, entry in stack["processes"].items():
-        assert set(entry) == {"pid", "command", "log"}
-        assert psutil.Process(entry["pid"]).cmdline() == shlex.split(entry["command"]), name
-        assert Path(entry["log"]).exists()
-
-
-def test_everything_listens_on_loopback_only(product: Product) -> None:
-    for name, entry in product.stack()["processes"].items():
-        for connection in psutil.Process(entry["pid"]).net_connections():
-            if connection.status == "LISTEN":
-                assert connection.laddr.ip in {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, (name, connection)
-
-
-@pytest.mark.parametrize("process", ["api", "downloader", "status", "notifier"])
-def test_a_killed_service_is_started_again_and_works(
-    product: Product, process: str, process_number: Callable[[], ProcessNumber]
-) -> None:
-    number = process_number()
-    product.simulator.put_case(number, documents=3, size=2_000)
-    product.wait_for_restart(process, product.kill(process))
-    wait_until(lambda: is_ready(product.api_url), 30, "the API")
-    path = f"/killed/{process}/{number}"
-    answer = product.client.get(f"/processes/{number}", params={"webhook_url": product.receiver.url(path)})
-    assert answer.status_code in {200, 202}
-    assert product.wait_for_end(number)["status"] == "completed"
-    assert product.wait_for_webhook(path)[0].verified
-
-
-def is_ready(api_url: str) -> bool:
-    try:
-        return httpx.get(f"{api_url}/health/ready", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def test_up_down_and_up_again_continue_with_the_data(
+def test_a_detached_stack_runs_until_down_and_the_next_one_has_its_data(
     tmp_path: Path, process_number: Callable[[], ProcessNumber]
 ) -> None:
     data_dir = tmp_path / "data"
     number = process_number()
-    with running_product(data_dir, None, "--scale", "downloader=2", "--scale", "api=2") as product:
-        assert set(product.stack()["processes"]) == NAMES | {"downloader.2", "api.2"}
-        assert product.api_urls[0] == product.api_url
-        assert [is_ready(url) for url in product.api_urls] == [True, True]
-        product.simulator.put_case(number, documents=4, size=2_000)
-        product.client.get(f"/processes/{number}").raise_for_status()
-        before = product.wait_for_end(number)
-        key = product.api_key
-    assert not processes_of(tmp_path)
-    assert not (data_dir / "stack.json").exists()
-    with running_product(data_dir) as product:
-        assert product.api_key == key
-        assert product.status(number)["job_id"] == before["job_id"]
-        files = product.client.get(f"/processes/{number}/files").json()["documents"]
-        assert len(files) == 4
-        for document in files:
-            assert httpx.get(document["download_url"]).status_code == 200
-
-
-def test_detached_it_runs_until_down(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
-    with detached(data_dir) as printed:
+    with detached(data_dir, "--scale", "downloader=2", "--scale", "api=2") as printed:
         stack = json.loads((data_dir / "stack.json").read_text())
+        names = NAMES | {"downloader.2", "api.2"}
+        assert set(stack["processes"]) == names
         assert stack["api_url"] in printed
         assert stack["api_key"] in printed
-        assert is_ready(stack["api_url"])
         for log in (data_dir / "logs").iterdir():
             assert stat.S_IMODE(log.stat().st_mode) == 0o600, log
             assert stack["api_key"] not in log.read_text(errors="replace"), log
         listed = autos("ps", "--data-dir", str(data_dir))
         assert listed.returncode == 0
-        assert all(re.search(rf"^\s+{name}\s+\d+\s+running", listed.stdout, re.MULTILINE) for name in NAMES)
+        assert all(re.search(rf"^\s+{re.escape(name)}\s+\d+\s+running", listed.stdout, re.MULTILINE) for name in names)
         again = autos("up", "--detach", "--data-dir", str(data_dir))
         assert again.returncode == 1
         assert "running already" in again.stderr
         checked = autos("doctor", environ={"AUTOS_DATA_DIR": str(data_dir)})
         assert checked.returncode == 0, checked.stdout + checked.stderr
+        with connected(data_dir, stack) as product:
+            assert product.api_urls[0] == product.api_url
+            assert [is_ready(url) for url in product.api_urls] == [True, True]
+            product.simulator.put_case(number, documents=4, size=2_000)
+            product.client.get(f"/processes/{number}").raise_for_status()
+            before = product.wait_for_end(number)
         stopped = autos("down", "--data-dir", str(data_dir))
         assert stopped.stdout.strip() == "stopped"
     assert not processes_of(tmp_path)
+    assert not (data_dir / "stack.json").exists()
     assert autos("ps", "--data-dir", str(data_dir)).returncode == 1
+    with running_product(data_dir) as product:
+        assert product.api_key == stack["api_key"]
+        assert product.status(number)["job_id"] == before["job_id"]
+        files = product.client.get(f"/processes/{number}/files").json()["documents"]
+        assert len(files) == 4
+        for document in files:
+            assert httpx.get(document["download_url"]).status_code == 200
+    assert not processes_of(tmp_path)
+    assert not (data_dir / "stack.json").exists()
 
 
 def test_a_wrong_setting_ends_the_start_with_its_name_and_the_log(tmp_path: Path) -> None:

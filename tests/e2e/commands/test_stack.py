@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from shared.domain.cnj import ProcessNumber
 from tests.product import NAMES, SETTINGS, connected, is_ready, running_product
@@ -55,6 +56,7 @@ def detached(data_dir: Path, *arguments: str, environ: Mapping[str, str] | None 
         autos("down", "--data-dir", str(data_dir))
 
 
+@pytest.mark.timeout(360)
 def test_a_detached_stack_runs_until_down_and_the_next_one_has_its_data(
     tmp_path: Path, process_number: Callable[[], ProcessNumber]
 ) -> None:

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
-        images stand-ins compose-up compose-down compose-logs compose-config test-containers upgrade-test
+        images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -69,13 +69,14 @@ bench: $(VENV)/.dev.stamp ## the benchmarks; ARGS="--quick", ARGS="pipeline memo
 load: $(VENV)/.dev.stamp ## 100 cases at once through the public API; ARGS="--soak 20" goes on for 20 minutes
 	@$(BIN)/python -m tools.bench.load $(ARGS)
 
-check: $(VENV)/.dev.stamp ## format, lint, types, layers, generated files
+check: $(VENV)/.dev.stamp ## format, lint, types, layers, generated files, manifests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.schemas --check
 	@$(BIN)/python -m tools.reference --check
+	@$(BIN)/python -m tools.kubernetes
 
 format: $(VENV)/.dev.stamp ## rewrite in the house format
 	@$(BIN)/ruff format .
@@ -117,6 +118,16 @@ compose-config: ## validate docker-compose.yml (needs no engine)
 
 upgrade-test: $(VENV)/.dev.stamp ## a rolling upgrade and rollback in all 24 orders of services; AUTOS_UPGRADE_FROM=COMMIT
 	@AUTOS_UPGRADE_ORDERS=24 $(BIN)/python -m pytest -m docker --timeout 10000 tests/containers/test_upgrade.py $(ARGS)
+
+# The passwords are made once and kept in .env.secure, beside the volumes that know them.
+SECURE = $(COMPOSE) --env-file .env.secure -f docker-compose.yml -f deploy/compose/secure.yml --profile demo
+
+secure: images ## a secured set-up: TLS everywhere, a user and its rights for each service (docs/how-to/secure.md)
+	@test -s .env.secure || (umask 077 && deploy/compose/secrets deploy/compose.demo.env > .env.secure)
+	$(SECURE) up --detach --no-build
+
+secure-down: ## stop it; the volumes stay
+	$(SECURE) down
 
 test-containers: $(VENV)/.dev.stamp ## the Compose set-up from outside, in containers; starts an engine of its own where none answers
 	@$(BIN)/python -m pytest -m docker tests/containers $(ARGS)

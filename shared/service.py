@@ -38,7 +38,7 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
     settings = load(settings_type)
     configure_logging(name, settings.log_level)
     if settings.metrics_port is not None:
-        start_http_server(settings.metrics_port, addr="127.0.0.1")
+        start_http_server(settings.metrics_port, addr=settings.metrics_host)
     _spare_the_collector()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -77,6 +88,16 @@ def _networks(value: object) -> object:
     return words
 
 
+def _certificates(path: Path) -> Path:
+    """A file that TLS can be verified with; a wrong one must stop the start, and not each connection."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError("must be a readable file of certificates in PEM form") from error
+    return path
+
+
+CertificatesFile = Annotated[FilePath, AfterValidator(_certificates)]
 Delays = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_delays)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
@@ -110,6 +131,8 @@ class AutosSettings(BaseSettings):
     """Seconds that a service has after SIGTERM to finish what it has begun."""
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """A port for Prometheus of its own, for services that serve no HTTP otherwise; unset = none."""
+    metrics_host: str = Field("127.0.0.1", min_length=1)
+    """The address that this port listens on. ``0.0.0.0`` lets in whoever reaches the host; the metrics need no key."""
 
 
 class DatabaseSettings(AutosSettings):
@@ -147,6 +170,8 @@ class StorageSettings(AutosSettings):
     """Address of the store in the presigned links, where clients reach it by another name."""
     s3_bucket: str = "autos"
     """The bucket that documents are kept in."""
+    s3_ca_file: CertificatesFile | None = None
+    """A file of PEM certificates: the authorities that the object store's certificate may come from."""
     s3_region: str = Field("us-east-1", validation_alias=AliasChoices("AUTOS_S3_REGION", "AWS_REGION"))
     """The region that requests and links are signed for."""
     aws_access_key_id: str | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
@@ -186,6 +211,8 @@ class WebhookGuardSettings(AutosSettings):
     """When set, only these names and what is below them."""
     webhook_allowed_networks: Networks = ()
     """Networks that may be called although they are not public, such as ``10.1.0.0/16``."""
+    webhook_ca_file: CertificatesFile | None = None
+    """A file of PEM certificates: authorities that receivers' certificates may come from besides the public ones."""
 
 
 class AlertSettings(AutosSettings):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,18 +13,24 @@ import pytest
 import yaml
 from pydantic import AliasChoices
 
+from autos import __version__
 from ops.provision import ProvisionSettings
 from services.api.health.routes import router as health_router
 from services.api.settings import ApiSettings
 from services.downloader.settings import DownloaderSettings
 from services.notifier.settings import NotifierSettings
 from services.status.settings import StatusSettings
+from shared.events.flow import READERS
 from shared.events.topics import DOCUMENT_EVENTS, TOPICS
 from shared.http.special_purpose import NOT_PUBLIC_V4, NOT_PUBLIC_V6
 from shared.settings import AutosSettings
+from tools.kubernetes.__main__ import OVERLAYS, problems
+from tools.kubernetes.render import read, render
+from tools.kubernetes.schemas import Schemas
 
 ROOT: Final = Path(__file__).parents[3]
 FOLDER: Final = ROOT / "deploy" / "kubernetes"
+BASE: Final = FOLDER / "base"
 SERVICES: Final[dict[str, type[AutosSettings]]] = {
     "api": ApiSettings,
     "downloader": DownloaderSettings,
@@ -40,20 +48,20 @@ VALUES: Final = {
 }
 
 
-def documents(name: str) -> list[dict[str, Any]]:
-    return [one for one in yaml.safe_load_all((FOLDER / name).read_text()) if one]
+@pytest.fixture(scope="module", params=OVERLAYS)
+def applied(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """Everything that an overlay gives."""
+    return render(FOLDER / request.param)
 
 
 @pytest.fixture(scope="module")
-def applied() -> list[dict[str, Any]]:
-    """Everything that kustomization.yaml lists."""
-    (kustomization,) = documents("kustomization.yaml")
-    return [one for name in kustomization["resources"] for one in documents(name)]
+def production() -> list[dict[str, Any]]:
+    return render(FOLDER / "production")
 
 
 @pytest.fixture(scope="module")
 def secrets() -> dict[str, dict[str, str]]:
-    return {one["metadata"]["name"]: one["stringData"] for one in documents("secrets.template.yaml")}
+    return {one["metadata"]["name"]: one["stringData"] for one in read(FOLDER / "secrets.template.yaml")}
 
 
 def of_kind(found: list[dict[str, Any]], *kinds: str) -> dict[str, dict[str, Any]]:
@@ -90,22 +98,28 @@ def environment(container: dict[str, Any], maps: dict[str, dict[str, Any]]) -> d
     return found
 
 
-def test_every_file_is_used_or_is_the_template(applied: list[dict[str, Any]]) -> None:
-    (kustomization,) = documents("kustomization.yaml")
-    there = {path.name for path in FOLDER.glob("*.yaml")}
-    assert there == {*kustomization["resources"], "kustomization.yaml", "secrets.template.yaml"}
+def test_every_file_is_used_or_is_the_template() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {*OVERLAYS, "secrets.template.yaml"}
+    for overlay in OVERLAYS:
+        (kustomization,) = read(FOLDER / overlay / "kustomization.yaml")
+        used = {name for name in kustomization["resources"] if name.endswith(".yaml")}
+        assert {path.name for path in (FOLDER / overlay).iterdir()} == {*used, "kustomization.yaml"}
+
+
+def test_no_resource_comes_twice(applied: list[dict[str, Any]]) -> None:
     names = [(one["kind"], one["metadata"]["name"]) for one in applied]
     assert len(names) == len(set(names))
-    assert all(one.get("apiVersion") for one in applied)
 
 
 def test_the_four_services_and_the_provisioning_run_their_own_images(applied: list[dict[str, Any]]) -> None:
-    (kustomization,) = documents("kustomization.yaml")
+    (kustomization,) = read(BASE / "kustomization.yaml")
     stages = set(re.findall(r"^FROM \S+ AS (\w+)$", (ROOT / "deploy" / "Dockerfile").read_text(), re.M))
     tagged = {image["name"] for image in kustomization["images"]}
     assert {name for name, _, _ in pods(applied)} == set(EVERY)
     for name, _, container in pods(applied):
-        assert container["image"] == f"autos-{name}" and container["image"] in tagged
+        image, _, tag = container["image"].partition(":")
+        assert image == f"autos-{name}" and image in tagged
+        assert tag == __version__
         assert name in stages
 
 
@@ -123,7 +137,7 @@ def test_every_reference_has_its_key(applied: list[dict[str, Any]], secrets: dic
                 assert reference["key"] == entry["name"]
                 used_keys.add((reference["name"], reference["key"]))
     assert used_maps == set(maps)
-    assert used_keys == {(name, key) for name, keys in secrets.items() for key in keys}
+    assert used_keys == {(name, key) for name, keys in secrets.items() for key in keys if name != "autos-keda"}
 
 
 def test_every_variable_is_a_setting_of_its_service(applied: list[dict[str, Any]]) -> None:
@@ -194,13 +208,14 @@ def test_selectors_match_the_pods(applied: list[dict[str, Any]]) -> None:
     for name, one in of_kind(applied, "Deployment", "StatefulSet").items():
         selector = one["spec"]["selector"]["matchLabels"]
         assert [other for other, found in labels.items() if selector.items() <= found.items()] == [name]
-        (spread,) = one["spec"]["template"]["spec"]["topologySpreadConstraints"]
-        assert spread["labelSelector"]["matchLabels"] == selector
+        for spread in one["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            assert spread["labelSelector"]["matchLabels"] == selector
     for name, one in of_kind(applied, "Service").items():
-        assert one["spec"]["selector"].items() <= labels[name].items()
+        if name != "autos-nobody":
+            assert one["spec"]["selector"].items() <= labels[name].items()
     for name, one in of_kind(applied, "PodDisruptionBudget").items():
         assert one["spec"]["selector"]["matchLabels"].items() <= labels[name].items()
-    for one in of_kind(applied, "HorizontalPodAutoscaler").values():
+    for one in of_kind(applied, "HorizontalPodAutoscaler", "ScaledObject").values():
         target = one["spec"]["scaleTargetRef"]
         assert target["name"] in of_kind(applied, target["kind"])
     for name, one in of_kind(applied, "NetworkPolicy").items():
@@ -211,8 +226,104 @@ def test_selectors_match_the_pods(applied: list[dict[str, Any]]) -> None:
             assert set(expression["values"]) <= set(labels), name
 
 
-def test_a_budget_for_every_service(applied: list[dict[str, Any]]) -> None:
-    assert set(of_kind(applied, "PodDisruptionBudget")) == {f"autos-{name}" for name in SERVICES}
+def test_a_budget_a_scaler_and_zones_for_every_service(production: list[dict[str, Any]]) -> None:
+    every = {f"autos-{name}" for name in SERVICES}
+    assert set(of_kind(production, "PodDisruptionBudget")) == every
+    scalers = of_kind(production, "HorizontalPodAutoscaler") | of_kind(production, "ScaledObject")
+    assert set(scalers) == every
+    for one in of_kind(production, "Deployment", "StatefulSet").values():
+        # A count in the manifest would take back what the scaler has set.
+        assert "replicas" not in one["spec"]
+        spread = [each["topologyKey"] for each in one["spec"]["template"]["spec"]["topologySpreadConstraints"]]
+        assert spread == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_scaling_by_lag_looks_at_the_groups_that_there_are(
+    production: list[dict[str, Any]], secrets: dict[str, dict[str, str]]
+) -> None:
+    common = of_kind(production, "ConfigMap")["autos-common"]["data"]
+    partitions = {topic.name: topic.partitions for topic in TOPICS}
+    keys = of_kind(production, "TriggerAuthentication")["autos-kafka"]["spec"]["secretTargetRef"]
+    assert {(one["name"], one["key"]) for one in keys} == {("autos-keda", key) for key in secrets["autos-keda"]}
+    for name, one in of_kind(production, "ScaledObject").items():
+        groups = READERS[name.removeprefix("autos-")]
+        for trigger in one["spec"]["triggers"]:
+            found = trigger["metadata"]
+            assert found["bootstrapServers"] == common["AUTOS_KAFKA_BOOTSTRAP_SERVERS"]
+            prefix, _, group = found["consumerGroup"].partition(".")
+            assert prefix == common["AUTOS_KAFKA_GROUP_PREFIX"]
+            assert found["topic"] in groups[group]
+            assert one["spec"]["maxReplicaCount"] <= partitions[found["topic"]]
+            assert trigger["authenticationRef"] == {"name": "autos-kafka"}
+
+
+def test_the_manifests_are_what_kubernetes_knows() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "words"),
+    [
+        ("Deployment", ("spec", "replica", 2), "replica"),
+        ("Deployment", ("spec", "replicas", "two"), "two"),
+        ("NetworkPolicy", ("spec", "policyType", ["Ingress"]), "policyType"),
+        ("Service", ("spec", "ports", "80"), "80"),
+        ("ScaledObject", ("spec", "minReplicas", 2), "minReplicas"),
+    ],
+)
+def test_a_mistake_in_a_manifest_is_seen(
+    production: list[dict[str, Any]], kind: str, change: tuple[str, str, Any], words: str
+) -> None:
+    one = next(iter(of_kind(production, kind).values()))
+    part, field, value = change
+    wrong = {**one, part: {**one[part], field: value}}
+    assert any(words in fault for fault in Schemas().faults(wrong))
+    assert not list(Schemas().faults(one))
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_is_checked_is_what_kubectl_renders(overlay: str) -> None:
+    done = subprocess.run(["kubectl", "kustomize", str(FOLDER / overlay)], capture_output=True, text=True, check=True)
+
+    def in_order(found: Any) -> list[dict[str, Any]]:
+        return sorted((one for one in found if one), key=lambda one: (one["kind"], one["metadata"]["name"]))
+
+    assert in_order(yaml.safe_load_all(done.stdout)) == in_order(render(FOLDER / overlay))
+
+
+def test_metrics_are_for_a_prometheus_of_the_cluster(applied: list[dict[str, Any]]) -> None:
+    maps = of_kind(applied, "ConfigMap")
+    for name, one in of_kind(applied, "Deployment", "StatefulSet").items():
+        template = one["spec"]["template"]
+        (container,) = template["spec"]["containers"]
+        given = environment(container, maps)
+        assert given["AUTOS_METRICS_HOST"] == "0.0.0.0"
+        assert template["metadata"]["annotations"]["prometheus.io/port"] == given["AUTOS_METRICS_PORT"], name
+        assert {"name": "metrics", "containerPort": int(given["AUTOS_METRICS_PORT"] or 0)} in container["ports"], name
+
+
+def test_the_internet_does_not_see_the_metrics(production: list[dict[str, Any]]) -> None:
+    (rule,) = of_kind(production, "Ingress")["autos-api"]["spec"]["rules"]
+    to = {path["path"]: path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
+    assert to == {"/metrics": "autos-nobody", "/": "autos-api"}
+    assert "selector" not in of_kind(production, "Service")["autos-nobody"]["spec"]
+
+
+def test_provisioning_can_be_applied_before_the_services(applied: list[dict[str, Any]]) -> None:
+    """By label: what the Job needs is in the first step, and no service is."""
+    step = "app.kubernetes.io/component"
+    for one in applied:
+        if one["kind"] in ("Namespace", "ConfigMap", "NetworkPolicy", "Job"):
+            assert one["metadata"]["labels"][step] == "provision", one["metadata"]["name"]
+        elif one["kind"] in ("Deployment", "StatefulSet"):
+            assert one["metadata"]["labels"][step] == "service"
+
+
+def test_one_node_has_one_of_each() -> None:
+    found = render(FOLDER / "single-node")
+    assert {one["spec"]["replicas"] for one in of_kind(found, "Deployment", "StatefulSet").values()} == {1}
+    assert of_kind(found, "ConfigMap")["autos-provision"]["data"]["AUTOS_KAFKA_REPLICATION_FACTOR"] == "1"
 
 
 def test_probes_ask_for_what_is_served(applied: list[dict[str, Any]]) -> None:
@@ -230,10 +341,9 @@ def test_probes_ask_for_what_is_served(applied: list[dict[str, Any]]) -> None:
                 assert probe["httpGet"]["path"] in paths
                 assert probe["httpGet"]["port"] in {port["name"] for port in container["ports"]}
             else:
-                # A pod's loopback, which an HTTP probe of the kubelet does not reach.
-                script = probe["exec"]["command"][2]
-                assert f"http://127.0.0.1:{given['AUTOS_METRICS_PORT']}/metrics" in script
-                compile(script, name, "exec")
+                # Sees heartbeats that are old, which an HTTP probe of the kubelet would not.
+                address = f"http://127.0.0.1:{given['AUTOS_METRICS_PORT']}/metrics"
+                assert probe["exec"]["command"] == ["python", "-m", "shared.probe", address]
         if name == "api":
             assert probes["readinessProbe"]["httpGet"]["path"] == "/health/ready"
             assert probes["livenessProbe"]["httpGet"]["path"] == "/health/live"
@@ -279,7 +389,7 @@ def test_the_downloader_keeps_its_name(applied: list[dict[str, Any]]) -> None:
 
 def test_no_service_has_more_replicas_than_partitions(applied: list[dict[str, Any]]) -> None:
     (partitions,) = [topic.partitions for topic in TOPICS if topic.name == DOCUMENT_EVENTS]
-    assert of_kind(applied, "Deployment")["autos-status"]["spec"]["replicas"] <= partitions
+    assert of_kind(applied, "Deployment")["autos-status"]["spec"].get("replicas", 1) <= partitions
 
 
 def test_everything_is_forbidden_and_the_internet_is_what_the_guard_allows(applied: list[dict[str, Any]]) -> None:
@@ -291,6 +401,9 @@ def test_everything_is_forbidden_and_the_internet_is_what_the_guard_allows(appli
     assert blocks == {"0.0.0.0/0": [str(one) for one in NOT_PUBLIC_V4], "::/0": [str(one) for one in NOT_PUBLIC_V6]}
     ports = [(port["port"], port.get("endPort", port["port"])) for port in rule["ports"]]
     assert ports == [(80, 80), (443, 443), (1024, 65535)]
-    # Nobody but the api is called.
-    callers = [one for one in policies.values() if one["spec"].get("ingress")]
-    assert [one["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for one in callers] == ["autos-api"]
+    # Nobody but the api is called, and by Prometheus everybody at one port.
+    called = {name: one["spec"] for name, one in policies.items() if one["spec"].get("ingress")}
+    assert set(called) == {"autos-api-callers", "autos-metrics"}
+    assert called["autos-api-callers"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "autos-api"}}
+    (scraped,) = called["autos-metrics"]["ingress"]
+    assert scraped["ports"] == [{"protocol": "TCP", "port": 9100}]

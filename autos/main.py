@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 import typer
 
-from autos import __version__, cases, dead, deliveries, demo, doctor, keys, projection, repair, stack, topics
+from autos import __version__, cases, dead, deliveries, demo, doctor, keys, projection, repair, stack, storage, topics
 from autos.context import fail
 
 app = typer.Typer(
@@ -62,7 +62,8 @@ app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
 app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
 app.add_typer(dead.app, name="dead", rich_help_panel=_OPERATION)
 app.add_typer(projection.app, name="projection", rich_help_panel=_OPERATION)
-app.command(rich_help_panel=_OPERATION)(topics.topics)
+app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATION)
+app.add_typer(storage.app, name="storage", rich_help_panel=_OPERATION)
 app.command(rich_help_panel=_OPERATION)(doctor.doctor)
 app.command(rich_help_panel=_OPERATION)(repair.repair)
 

@@ -1,16 +1,25 @@
-"""``autos topics``: the topics, their partitions, how many records they hold, and the lag of each group."""
+"""``autos topics``: the topics, their partitions and records, the lag of each group; ``acls``: who may do what."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Annotated, Any
 
 import typer
 
 from autos.context import fail, kafka_config, setting
 
+app = typer.Typer(help="The topics of Autos, and who may do what with them.")
 
-def topics() -> None:
+
+@app.callback(invoke_without_command=True)
+def topics(context: typer.Context) -> None:
     """List the topics of Autos and the lag of its consumer groups."""
+    if context.invoked_subcommand is None:
+        _list_topics()
+
+
+def _list_topics() -> None:
     from confluent_kafka import Consumer, KafkaException, TopicPartition
     from confluent_kafka.admin import AdminClient
 
@@ -42,3 +51,37 @@ def topics() -> None:
         raise fail(f"Kafka at {bootstrap} does not answer") from error
     finally:
         reader.close()
+
+
+@app.command()
+def acls(
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Make the broker's rights of these users exactly these.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of commands.")] = False,
+    reader: Annotated[
+        list[str] | None, typer.Option(help="A user of another system, who may read the public topics.")
+    ] = None,
+) -> None:
+    """What each service may do at the broker, as commands of kafka-acls.sh (deny by default is the broker's to set)."""
+    from confluent_kafka import KafkaException
+
+    from ops import topic_access
+    from shared.errors import InfrastructureAway
+
+    found = topic_access.rights(os.environ.get("AUTOS_KAFKA_GROUP_PREFIX") or "autos", reader or ())
+    if not apply:
+        bootstrap = os.environ.get("AUTOS_KAFKA_BOOTSTRAP_SERVERS") or "BROKER:9092"
+        typer.echo(topic_access.as_json(found) if as_json else "\n".join(topic_access.as_commands(found, bootstrap)))
+        return
+    bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
+    try:
+        added, removed = topic_access.BrokerAccess(bootstrap, kafka_config()).apply(found)
+    except InfrastructureAway as error:
+        raise fail(f"Kafka at {bootstrap} does not answer") from error
+    except KafkaException as error:
+        raise fail(f"Kafka at {bootstrap} refuses: {error.args[0].str()}") from error
+    for mark, ones in (("+", added), ("-", removed)):
+        for one in ones:
+            typer.echo(f"{mark} {one.principal:<18}{one.operation:<9}{one.resource} {one.name} ({one.pattern})")
+    typer.echo(f"{len(found)} rights: {len(added)} added, {len(removed)} taken away")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,9 +50,21 @@ class ReceivedWebhook:
 class Receiver:
     """The demo receiver of the running product. Give each test a path of its own."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, certificates: Path | None = None) -> None:
+        """``certificates``: the file of a private authority, for https; it has to be there at the first request."""
         self.base_url = base_url
-        self._client = httpx.Client(base_url=base_url, timeout=10, trust_env=False)
+        self._certificates = certificates
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        trusted = True if self._certificates is None else ssl.create_default_context(cafile=str(self._certificates))
+        return httpx.Client(base_url=self.base_url, timeout=10, trust_env=False, verify=trusted)
+
+    def is_healthy(self) -> bool:
+        try:
+            return self._client.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
 
     def url(self, path: str) -> str:
         return f"{self.base_url}{path}"

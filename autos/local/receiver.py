@@ -1,8 +1,8 @@
 """The demo webhook receiver: verifies signatures (Standard Webhooks), remembers the last deliveries, answers as told.
 
-``python -m autos.local.receiver --port N`` with the secret in AUTOS_RECEIVER_SECRET or ``--secret-file``. Every POST
-to a
-path that does not begin with ``/_`` is a webhook. ``GET /_received?path=`` lists them, ``DELETE /_received`` forgets
+``python -m autos.local.receiver --port N`` with the secret in AUTOS_RECEIVER_SECRET or ``--secret-file``; with
+``--certificate`` and ``--key`` (PEM files) it speaks https. Every POST to a path that does not begin with ``/_`` is a
+webhook. ``GET /_received?path=`` lists them, ``DELETE /_received`` forgets
 them, ``POST /_control`` {status, delay, times, path, headers} sets what the next ones are answered.
 """
 
@@ -176,12 +176,16 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--secret-file", type=Path)
+    parser.add_argument("--certificate", type=Path)
+    parser.add_argument("--key", type=Path)
     chosen = parser.parse_args()
     secret = chosen.secret_file.read_text().strip() if chosen.secret_file else os.environ.get("AUTOS_RECEIVER_SECRET")
     config = uvicorn.Config(
         Receiver(secret).application(),
         host=chosen.host,
         port=chosen.port,
+        ssl_certfile=chosen.certificate,
+        ssl_keyfile=chosen.key,
         log_level="warning",
         access_log=False,
         lifespan="off",

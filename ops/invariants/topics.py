@@ -30,16 +30,13 @@ from shared.clock import EARLIEST, plausible, plausible_ms
 from shared.errors import InfrastructureAway
 from shared.events import topics
 from shared.events.envelope import header
+from shared.events.flow import READERS
 from shared.kafka.config import common_config, consumer_config
 from shared.kafka.consumer.client import record_of
 from shared.kafka.consumer.offset_metadata import decode_metadata
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "planner": (topics.PROCESS_REQUESTED, *(tier.topic for tier in topics.PROCESS_RETRY)),
-    "fetcher": (topics.DOCUMENT_REQUESTED, *(tier.topic for tier in topics.DOCUMENT_RETRY)),
-    "status": (topics.DOCUMENT_EVENTS,),
-    "notifier": (topics.PROCESS_COMPLETED, topics.WEBHOOK_SUBSCRIBED),
-    "notifier-retry": tuple(tier.topic for tier in topics.WEBHOOK_RETRY),
+    name: names for groups in READERS.values() for name, names in groups.items()
 }
 """What each consumer group reads."""
 _MAY_WAIT: Final = frozenset({"planner", "fetcher"})

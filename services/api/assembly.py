@@ -30,6 +30,7 @@ from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.http.connection import client_context
 from shared.http.dial import WebhookCaller
 from shared.http.guard import GuardPolicy, Resolver
 from shared.storage.links import make_links
@@ -93,6 +94,9 @@ def _add_webhooks(parts: Parts, resolver: Resolver) -> None:
     settings, database = parts.get(ApiSettings), parts.get(Database)
     policy = GuardPolicy.from_settings(settings)
     urls = parts.add(WebhookUrls(policy, resolver))
-    caller = parts.add(WebhookCaller(policy, timeout=settings.webhook_timeout_seconds, resolver=resolver))
+    context = client_context(besides=settings.webhook_ca_file)
+    caller = parts.add(
+        WebhookCaller(policy, timeout=settings.webhook_timeout_seconds, resolver=resolver, context=context)
+    )
     limit = RequestRules.from_settings(settings).limit
     parts.add(WebhookService(database, parts.clock, urls, caller, limit, signing_key=settings.signing_key))

@@ -31,10 +31,12 @@ from shared.clock import Clock, utc_now
 from shared.db import delivery
 from shared.db.engine import Database
 from shared.events.envelope import Event, decoder
+from shared.events.flow import READERS
 from shared.events.process_completed import ProcessCompleted
-from shared.events.topics import PROCESS_COMPLETED, WEBHOOK_DEAD, WEBHOOK_RETRY, WEBHOOK_SUBSCRIBED
+from shared.events.topics import WEBHOOK_DEAD, WEBHOOK_RETRY
 from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
+from shared.http.connection import client_context
 from shared.http.dial import WebhookCaller
 from shared.http.guard import GuardPolicy
 from shared.kafka.config import consumer_config
@@ -80,7 +82,11 @@ class Notifier:
         )
         metrics = NotifierMetrics(registry)
         policy = _sending_policy(settings)
-        self._caller = WebhookCaller(GuardPolicy.from_settings(settings), timeout=settings.webhook_timeout_seconds)
+        self._caller = WebhookCaller(
+            GuardPolicy.from_settings(settings),
+            timeout=settings.webhook_timeout_seconds,
+            context=client_context(besides=settings.webhook_ca_file),
+        )
         self._alert_sender = AlertSender(
             list(channels_of(settings)), lambda way, outcome: metrics.alerts.labels(way, outcome).inc()
         )
@@ -133,7 +139,7 @@ class Notifier:
         return ConsumerRuntime(
             "notifier",
             consumer=kafka_consumer(self._consumer_config("notifier")),
-            topics=[PROCESS_COMPLETED, WEBHOOK_SUBSCRIBED],
+            topics=list(READERS["notifier"]["notifier"]),
             handling=Handling(
                 decode=decoder(ProcessCompleted, WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested),
                 handler=handle,
@@ -156,7 +162,7 @@ class Notifier:
         return ConsumerRuntime(
             "notifier-retry",
             consumer=kafka_consumer(self._consumer_config("notifier-retry")),
-            topics=[tier.topic for tier in WEBHOOK_RETRY],
+            topics=list(READERS["notifier"]["notifier-retry"]),
             handling=Handling(
                 decode=decoder(WebhookRetry),
                 handler=handle,

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import h11
@@ -174,9 +175,15 @@ async def _secure(transport: asyncio.Transport, wire: Wire, name: str, context: 
     wire.secured(secured)
 
 
-def client_context(cafile: str | None = None) -> ssl.SSLContext:
-    """Certificates and names verified, TLS 1.2 at least, HTTP/1.1 only. ``cafile`` replaces the system's roots."""
+def client_context(cafile: str | None = None, *, besides: Path | None = None) -> ssl.SSLContext:
+    """Certificates and names verified, TLS 1.2 at least, HTTP/1.1 only.
+
+    ``cafile`` replaces the system's roots, ``besides`` adds to them. Raises ssl.SSLError or OSError for a file that
+    holds no certificates or cannot be read.
+    """
     context = ssl.create_default_context(cafile=cafile)
+    if besides is not None:
+        context.load_verify_locations(cafile=besides)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context

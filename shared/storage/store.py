@@ -41,6 +41,7 @@ def make_client(settings: StorageSettings, *, public: bool = False) -> BaseClien
         region_name=settings.s3_region,
         aws_access_key_id=settings.aws_access_key_id,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
+        verify=None if settings.s3_ca_file is None else str(settings.s3_ca_file),
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path" if endpoint else "auto"},
@@ -63,4 +64,6 @@ def make_store(settings: StorageSettings) -> S3Store:
     client_options: ClientConfig = {"connect_timeout": "5s", "timeout": "300s"}
     if (settings.s3_endpoint_url or "").startswith("http://"):
         client_options["allow_http"] = True
+    if settings.s3_ca_file is not None:
+        client_options["root_certificate"] = settings.s3_ca_file.read_bytes()
     return S3Store(settings.s3_bucket, client_options=client_options, **options)

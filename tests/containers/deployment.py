@@ -34,10 +34,15 @@ class Deployment:
     project: str
     environment: Mapping[str, str]
     product: Product
+    env_file: Path = DEMO
+    overlays: tuple[str, ...] = ()
+    """Files that are laid over docker-compose.yml."""
 
     def compose(self, *arguments: str, timeout: float = 300.0) -> str:
         """Run a Compose command; what it wrote to stdout."""
-        command = [*compose_words(), "--env-file", str(DEMO), "--project-name", self.project, "--profile", "demo"]
+        files = [word for name in ("docker-compose.yml", *self.overlays) for word in ("--file", name)]
+        options = ["--env-file", str(self.env_file), "--project-name", self.project, *files, "--profile", "demo"]
+        command = [*compose_words(), *options]
         done = subprocess.run(
             [*command, *arguments],
             cwd=ROOT,
@@ -93,13 +98,7 @@ class Deployment:
 
         wait_until(lambda: not unwell(), _UP_SECONDS, "healthy containers")
         wait_until(self.product.simulator.is_healthy, _UP_SECONDS, "the simulator")
-        wait_until(self._receiver_answers, _UP_SECONDS, "the receiver")
-
-    def _receiver_answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.product.receiver.base_url}/health", trust_env=False).status_code == 200
-        except httpx.TransportError:
-            return False
+        wait_until(self.product.receiver.is_healthy, _UP_SECONDS, "the receiver")
 
     def logs(self) -> str:
         """The last lines of every container."""

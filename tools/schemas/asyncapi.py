@@ -6,41 +6,8 @@ import inspect
 from typing import Any, Final
 
 from shared.events.envelope import Event
-from shared.events.topics import (
-    DOCUMENT_DEAD,
-    DOCUMENT_EVENTS,
-    DOCUMENT_REQUESTED,
-    DOCUMENT_RETRY,
-    EVENTS,
-    PROCESS_COMPLETED,
-    PROCESS_DEAD,
-    PROCESS_REQUESTED,
-    PROCESS_RETRY,
-    TOPICS,
-    WEBHOOK_DEAD,
-    WEBHOOK_EVENTS,
-    WEBHOOK_RETRY,
-    WEBHOOK_SUBSCRIBED,
-)
-
-PUBLIC: Final = (PROCESS_COMPLETED, WEBHOOK_EVENTS)
-"""Topics that other systems may subscribe to."""
-
-# Who writes and who reads a topic (docs/architecture.md, "Shape"). api writes to document.events when a client cancels.
-FLOW: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    PROCESS_REQUESTED: (("api", "downloader"), ("downloader",)),
-    **{tier.topic: (("downloader",), ("downloader",)) for tier in PROCESS_RETRY},
-    PROCESS_DEAD: (("downloader",), ()),
-    DOCUMENT_REQUESTED: (("downloader",), ("downloader",)),
-    **{tier.topic: (("downloader",), ("downloader",)) for tier in DOCUMENT_RETRY},
-    DOCUMENT_DEAD: (("downloader",), ()),
-    DOCUMENT_EVENTS: (("downloader", "api"), ("status",)),
-    PROCESS_COMPLETED: (("status",), ("notifier",)),
-    WEBHOOK_SUBSCRIBED: (("api",), ("notifier",)),
-    **{tier.topic: (("notifier",), ("notifier",)) for tier in WEBHOOK_RETRY},
-    WEBHOOK_EVENTS: (("notifier",), ()),
-    WEBHOOK_DEAD: (("notifier",), ()),
-}
+from shared.events.flow import FLOW, PUBLIC
+from shared.events.topics import EVENTS, TOPICS
 
 _HEADERS: Final[dict[str, Any]] = {
     "type": "object",

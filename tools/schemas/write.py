@@ -16,8 +16,9 @@ from typing import Any, Final
 import yaml
 
 from shared.events.envelope import Event
+from shared.events.flow import FLOW
 from shared.events.topics import EVENTS
-from tools.schemas.asyncapi import FLOW, asyncapi, models, summary
+from tools.schemas.asyncapi import asyncapi, models, summary
 from tools.schemas.samples import sample_record
 
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "events"

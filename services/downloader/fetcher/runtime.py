@@ -13,6 +13,7 @@ from services.downloader.fetcher.start_events import GATHER_SECONDS, StartEvents
 from services.downloader.fetcher.task import FetchTask, decode
 from services.downloader.fetcher.transfer import Transfer
 from services.downloader.source_share.connected_sources import ConnectedSources
+from shared.events.flow import READERS
 from shared.events.topics import DOCUMENT_DEAD, DOCUMENT_REQUESTED, DOCUMENT_RETRY
 from shared.kafka.consumer.dead_letter import to_topic
 from shared.kafka.consumer.handling import Handling
@@ -43,7 +44,7 @@ def fetcher_runtime(
     return ConsumerRuntime(
         "fetcher",
         consumer=context.consumer("fetcher"),
-        topics=[DOCUMENT_REQUESTED, *(tier.topic for tier in DOCUMENT_RETRY)],
+        topics=list(READERS["downloader"]["fetcher"]),
         handling=Handling(
             decode=decode,
             handler=fetcher.handle,

@@ -11,6 +11,7 @@ from services.downloader.planner.handler import Planner
 from services.downloader.planner.task import PlanTask, decode, group_of
 from services.downloader.planner.transactional_sink import TransactionalSink
 from services.downloader.source_share.connected_sources import ConnectedSources
+from shared.events.flow import PLANNER_TRANSACTIONS, READERS
 from shared.events.topics import PROCESS_DEAD, PROCESS_REQUESTED, PROCESS_RETRY
 from shared.kafka.consumer.dead_letter import to_topic
 from shared.kafka.consumer.handling import Handling
@@ -38,7 +39,7 @@ def planner_runtime(context: WorkerContext, sources: ConnectedSources) -> Consum
     return ConsumerRuntime(
         "planner",
         consumer=context.consumer("planner"),
-        topics=[PROCESS_REQUESTED, *(tier.topic for tier in PROCESS_RETRY)],
+        topics=list(READERS["downloader"]["planner"]),
         handling=Handling(
             decode=decode,
             handler=planner.handle,
@@ -50,7 +51,7 @@ def planner_runtime(context: WorkerContext, sources: ConnectedSources) -> Consum
         ),
         sink=TransactionalSink(
             settings.kafka_bootstrap_servers,
-            f"autos.planner.{settings.replica}.{socket.gethostname()}",
+            f"{PLANNER_TRANSACTIONS}.{settings.replica}.{socket.gethostname()}",
             COMPRESSION | settings.kafka_config,
         ),
         limits=RuntimeLimits(

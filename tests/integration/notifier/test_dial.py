@@ -418,6 +418,9 @@ async def test_tls_is_done_with_the_name_and_verified(tmp_path: Path) -> None:
             assert result.timings.tls is not None
             other = await caller.post(f"https://other.example:{port}/", [], b"{}")
             assert other.error_code == "tls_error"
+        async with calling(resolver=at_loopback, context=client_context(besides=roots)) as caller:
+            private = await caller.post(f"https://hook.example:{port}/", [], b"{}")
+            assert private.status_code == 200
         async with calling(resolver=at_loopback) as caller:
             unknown = await caller.post(f"https://hook.example:{port}/", [], b"{}")
             assert unknown.error_code == "tls_error"

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from shared.errors import PoisonRecord
 from shared.events.document_events import DocumentAvailable, JobPlanned
 from shared.events.envelope import NAMESPACE, Event, decode, decoder, deterministic_id, encode
+from shared.events.flow import FLOW, PUBLIC
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.events.process_requested import ProcessRequested
 from shared.events.topics import DOCUMENT_RETRY, EVENTS, PROCESS_COMPLETED, TOPICS, WEBHOOK_RETRY, tier_for
 from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.records import Record
 from tools.schemas import write as schemas
-from tools.schemas.asyncapi import FLOW, PUBLIC, asyncapi, models
+from tools.schemas.asyncapi import asyncapi, models
 from tools.schemas.samples import NoSample, sample
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

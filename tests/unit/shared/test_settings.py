@@ -115,6 +115,19 @@ def test_a_wrong_network_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "AUTOS_WEBHOOK_ALLOWED_NETWORKS" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", [b"", b"not a certificate"])
+def test_a_file_without_certificates_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "ca.pem").write_bytes(content)
+    monkeypatch.setenv("AUTOS_WEBHOOK_CA_FILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(SystemExit):
+        load(WebhookGuardSettings)
+    assert capsys.readouterr().err == (
+        "wrong settings: AUTOS_WEBHOOK_CA_FILE: must be a readable file of certificates in PEM form\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("5", 5), ("0.5", 0.5), ("250ms", 0.25), ("30s", 30), ("2m", 120), ("6h", 21600), ("1d", 86400)],

@@ -20,6 +20,9 @@ if [[ "$1" == postgres && ! -s "$PGDATA/PG_VERSION" ]]; then
   if [[ "$database" != postgres ]]; then createdb --username="$user" "$database"; fi
   pg_ctl --pgdata="$PGDATA" --wait --silent --mode=fast stop > /dev/null
 fi
+if [[ "$1" == postgres && " $* " == *ssl=on* ]]; then
+  PATH=/usr/lib/postgresql-with-tls/bin:$PATH
+fi
 if [[ "$1" == postgres ]]; then
   set -- "$@" -c listen_addresses=* -c unix_socket_directories=/tmp
 fi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +42,8 @@ class Endpoints:
     receiver_port: int
     metrics_ports: Mapping[str, int]
     """By process name."""
+    webhook_keys: Mapping[str, str] = field(default_factory=dict)
+    """The settings that sign webhooks and seal the headers of endpoints."""
 
 
 def parse_scale(values: list[str]) -> dict[str, int]:
@@ -70,7 +72,7 @@ def process_names(replicas: Mapping[str, int]) -> list[tuple[str, str, str]]:
 
 def base_environment(environ: Mapping[str, str], endpoints: Endpoints, data_dir: Path) -> dict[str, str]:
     """What every service gets. The user's own AUTOS_ settings win, except those that say where the servers are."""
-    defaults = {"AUTOS_WEBHOOK_ALLOWED_NETWORKS": LOOPBACK_NETWORKS}
+    defaults = {"AUTOS_WEBHOOK_ALLOWED_NETWORKS": LOOPBACK_NETWORKS, **endpoints.webhook_keys}
     if endpoints.pdpj_port is not None:
         simulator = f"http://127.0.0.1:{endpoints.pdpj_port}"
         source = "datalake" if environ.get("AUTOS_PDPJ_API") == "datalake" else "portal"

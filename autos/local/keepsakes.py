@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -9,7 +10,7 @@ import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,9 +88,16 @@ class Keepsakes:
 
     def secret(self, name: str, prefix: str = "") -> str:
         """The secret of this name; made the first time: ``prefix`` and 256 random bits, URL-safe."""
+        return self._kept(name, lambda: prefix + secrets.token_urlsafe(32))
+
+    def key(self, name: str, prefix: str = "") -> str:
+        """The key of this name; made the first time: ``prefix`` and the base64 of 32 random bytes."""
+        return self._kept(name, lambda: prefix + base64.b64encode(secrets.token_bytes(32)).decode())
+
+    def _kept(self, name: str, make: Callable[[], str]) -> str:
         with self._mutex:
             kept = read_json(self._secrets_file)
             if not isinstance(kept.get(name), str):
-                kept[name] = prefix + secrets.token_urlsafe(32)
+                kept[name] = make()
                 write_json(self._secrets_file, kept)
             return str(kept[name])

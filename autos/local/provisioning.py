@@ -30,6 +30,15 @@ def secrets_of(keepsakes: Keepsakes) -> StackSecrets:
     return StackSecrets(keepsakes.secret("api_key", prefix="autos_sk_"), passwords)
 
 
+def webhook_keys(keepsakes: Keepsakes) -> dict[str, str]:
+    """The settings of the keys that the stack keeps: one that signs webhooks, one that seals headers."""
+    # An Ed25519 private key is 32 random bytes (RFC 8032, section 5.1.5).
+    return {
+        "AUTOS_WEBHOOK_SIGNING_KEYS": keepsakes.key("webhook_signing_key", prefix="whsk_"),
+        "AUTOS_WEBHOOK_SEALING_KEYS": keepsakes.key("webhook_sealing_key"),
+    }
+
+
 def make_database(owner_url: str, secrets: StackSecrets) -> str:
     """Migrate, let the roles log in, make the development client; its webhook secret."""
     from ops.clients import ensure_dev_client

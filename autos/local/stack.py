@@ -229,6 +229,7 @@ class Stack:
             pdpj_port=None if self._environ.get("AUTOS_PDPJ_BASE_URL") else ports["pdpj"],
             receiver_port=ports["receiver"],
             metrics_ports={name: ports[f"metrics.{name}"] for name in processes},
+            webhook_keys=provisioning.webhook_keys(self._keepsakes),
         )
 
     # ---- waiting -----------------------------------------------------------------------------------------------

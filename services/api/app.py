@@ -14,6 +14,7 @@ from services.api.assembly import ApiSource, make_parts
 from services.api.deliveries import routes as delivery_routes
 from services.api.docs import docs_router
 from services.api.documents import routes as document_routes
+from services.api.endpoints import routes as endpoint_routes
 from services.api.health import routes as health_routes
 from services.api.http import error_handlers
 from services.api.http.bounds import RequestBounds
@@ -25,6 +26,7 @@ from services.api.metrics import ApiMetrics
 from services.api.processes import batch_routes, job_routes, page_routes
 from services.api.processes import routes as process_routes
 from services.api.settings import ApiSettings
+from services.api.webhooks import public_keys
 from services.api.webhooks import routes as webhook_routes
 from shared.clock import Clock, utc_now
 from shared.http.guard import Resolver
@@ -38,6 +40,7 @@ _WITH_KEY: Final = (
     document_routes,
     job_routes,
     delivery_routes,
+    endpoint_routes,
     webhook_routes,
 )
 """The routes that need a key, in the order of the OpenAPI document."""
@@ -79,6 +82,7 @@ def _add_routes(app: FastAPI) -> None:
     for routes in _WITH_KEY:
         # In this order: who asks comes before what is asked.
         app.include_router(routes.router, dependencies=[Depends(authenticated), Depends(only_known_parameters)])
+    app.include_router(public_keys.router, dependencies=[Depends(only_known_parameters)])
     app.include_router(health_routes.router, dependencies=[Depends(only_known_parameters)])
     app.include_router(docs_router())
 
@@ -88,7 +92,7 @@ def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: ApiMetrics) ->
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.api_cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"],
             expose_headers=["ETag", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
         )

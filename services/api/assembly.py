@@ -9,6 +9,9 @@ from prometheus_client import CollectorRegistry
 from services.api.access.keys import ApiKeys
 from services.api.deliveries.service import DeliveryService
 from services.api.documents.service import DocumentService
+from services.api.endpoints.real_body import RealBodies
+from services.api.endpoints.service import EndpointLimits, EndpointService
+from services.api.endpoints.test_events import TestKeys, TestSender
 from services.api.health.checks import Readiness
 from services.api.health.probes import probes
 from services.api.http.open_requests import OpenStreams, OpenWaits
@@ -26,6 +29,7 @@ from services.api.processes.view.links import LinkCache
 from services.api.processes.view.objects import DocumentObjects
 from services.api.processes.view.pages import CasePages
 from services.api.settings import ApiSettings
+from services.api.webhooks.public_keys import SigningKeys
 from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
 from shared.clock import Clock
@@ -99,4 +103,11 @@ def _add_webhooks(parts: Parts, resolver: Resolver) -> None:
         WebhookCaller(policy, timeout=settings.webhook_timeout_seconds, resolver=resolver, context=context)
     )
     limit = RequestRules.from_settings(settings).limit
-    parts.add(WebhookService(database, parts.clock, urls, caller, limit, signing_key=settings.signing_key))
+    parts.add(WebhookService(database, parts.clock))
+    parts.add(SigningKeys(settings.signing_keys))
+    sealing = settings.sealing_keys
+    limits = EndpointLimits(settings.webhook_endpoints_per_client, limit)
+    parts.add(EndpointService(database, parts.clock, urls, sealing, limits))
+    bodies = RealBodies(parts.get(LinkCache), settings.webhook_max_body_bytes)
+    keys = TestKeys(settings.signing_keys, sealing)
+    parts.add(TestSender(database, parts.clock, urls, caller, limit, keys, bodies))

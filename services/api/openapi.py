@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.api.processes.callback import describe_receiver
+from services.api.processes.callback import describe_webhooks
 
 VERSION: Final = "1.0.0"
 TITLE: Final = "Autos"
@@ -58,7 +58,7 @@ _PROBLEM: Final[dict[str, Any]] = {
 
 def install(app: FastAPI) -> None:
     """Make ``app.openapi()`` this document."""
-    describe_receiver(app.webhooks, "process.completed", "process_completed")
+    describe_webhooks(app.webhooks)
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from shared.settings import (
     WebhookGuardSettings,
     Words,
 )
-from shared.webhooks.settings import WebhookSigningSettings
+from shared.webhooks.settings import WebhookBodySettings, WebhookSealingSettings, WebhookSigningSettings
 from sources.settings import SourceSettings
 
 
@@ -23,6 +23,8 @@ class ApiSettings(
     KafkaSettings,
     StorageSettings,
     WebhookGuardSettings,
+    WebhookBodySettings,
+    WebhookSealingSettings,
     WebhookSigningSettings,
     PublicUrlSettings,
     SourceSettings,
@@ -72,5 +74,7 @@ class ApiSettings(
     waits_per_client: int = Field(1000, ge=1)
     """Long polls that one client may have open in one process."""
 
+    webhook_endpoints_per_client: int = Field(20, ge=1, le=1000)
+    """Endpoints that one client may register."""
     webhook_timeout_seconds: float = Field(15, gt=0, le=30)
     """Seconds for the test event that POST /webhooks/test sends, its answer included."""

@@ -17,8 +17,7 @@ from shared.settings import (
     StorageSettings,
     WebhookGuardSettings,
 )
-from shared.webhooks.body_form import BARE_BYTES
-from shared.webhooks.settings import WebhookSigningSettings
+from shared.webhooks.settings import WebhookBodySettings, WebhookSealingSettings, WebhookSigningSettings
 
 _LONGEST_DELAY: Final = 6 * 3600.0
 
@@ -30,14 +29,14 @@ class NotifierSettings(
     PublicUrlSettings,
     StorageSettings,
     WebhookGuardSettings,
+    WebhookBodySettings,
+    WebhookSealingSettings,
     WebhookSigningSettings,
 ):
     """The settings of the notifier. Times are seconds."""
 
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=30)
     """Seconds for one attempt, headers and body of the answer included."""
-    webhook_max_body_bytes: int = Field(1024**2, ge=BARE_BYTES, le=4 * 1024**2)
-    """Bytes of a body. A case that makes a larger one is sent without documents; ``documents_url`` leads to them."""
     webhook_retry_delays: Delays = DEFAULT_DELAYS
     """Seconds before the second, third, … attempt; after the last of them a delivery is exhausted."""
     webhook_in_flight: int = Field(512, ge=1, le=10_000)

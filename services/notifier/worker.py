@@ -33,9 +33,8 @@ from shared.db.engine import Database
 from shared.events.envelope import Event, decoder
 from shared.events.flow import READERS
 from shared.events.process_completed import ProcessCompleted
-from shared.events.topics import WEBHOOK_DEAD, WEBHOOK_RETRY
+from shared.events.topics import EVENTS, WEBHOOK_DEAD, WEBHOOK_RETRY, WEBHOOK_SUBSCRIBED
 from shared.events.webhook_retry import WebhookRetry
-from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
 from shared.http.connection import client_context
 from shared.http.dial import WebhookCaller
 from shared.http.guard import GuardPolicy
@@ -125,7 +124,7 @@ class Notifier:
         return DeliveryDispatcher(
             queues=EndpointQueues(_queue_policy(settings)),
             claims=Claims(self.database, bodies, policy.retry, clock),
-            preparation=RequestPreparation(self.database, bodies, policy, clock),
+            preparation=RequestPreparation(self.database, bodies, policy, clock, settings.sealing_keys),
             call=ReceiverCall(self._caller, clock, metrics),
             recorder=Recorder(self.database, policy, clock),
             metrics=metrics,
@@ -141,7 +140,7 @@ class Notifier:
             consumer=kafka_consumer(self._consumer_config("notifier")),
             topics=list(READERS["notifier"]["notifier"]),
             handling=Handling(
-                decode=decoder(ProcessCompleted, WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested),
+                decode=decoder(ProcessCompleted, *EVENTS[WEBHOOK_SUBSCRIBED]),
                 handler=handle,
                 dead_letter=to_topic(WEBHOOK_DEAD),
                 # What one client asks of one endpoint or job keeps its order; jobs do not wait for each other.
@@ -229,7 +228,7 @@ def _sending_policy(settings: NotifierSettings) -> SendingPolicy:
         retry=RetryPolicy(delays=settings.webhook_retry_delays, lease=timeout + _LEASE_MARGIN),
         timeout=timeout,
         disable_after=timedelta(days=settings.webhook_disable_after_days),
-        private_key=settings.signing_key,
+        private_keys=settings.signing_keys,
     )
 
 

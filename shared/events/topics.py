@@ -19,7 +19,13 @@ from shared.events.process_completed import ProcessCompleted
 from shared.events.process_requested import ProcessDead, ProcessRequested
 from shared.events.webhook_events import EndpointDisabled, WebhookAttemptFailed, WebhookDelivered, WebhookExhausted
 from shared.events.webhook_retry import WebhookRetry
-from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
+from shared.events.webhook_subscribed import (
+    CaseAsked,
+    EndpointChanged,
+    EndpointEnableRequested,
+    RedeliveryRequested,
+    WebhookSubscribed,
+)
 from shared.records import TopicSpec
 
 PROCESS_REQUESTED: Final = "process.requested"
@@ -76,7 +82,13 @@ EVENTS: Final[dict[str, tuple[type[Event], ...]]] = {
     DOCUMENT_DEAD: (DocumentDead,),
     DOCUMENT_EVENTS: (JobPlanned, JobAborted, DocumentStarted, DocumentAvailable, DocumentFailed),
     PROCESS_COMPLETED: (ProcessCompleted,),
-    WEBHOOK_SUBSCRIBED: (WebhookSubscribed, RedeliveryRequested, EndpointEnableRequested),
+    WEBHOOK_SUBSCRIBED: (
+        WebhookSubscribed,
+        RedeliveryRequested,
+        EndpointEnableRequested,
+        EndpointChanged,
+        CaseAsked,
+    ),
     **{tier.topic: (WebhookRetry,) for tier in WEBHOOK_RETRY},
     WEBHOOK_EVENTS: (WebhookDelivered, WebhookAttemptFailed, WebhookExhausted, EndpointDisabled),
     WEBHOOK_DEAD: (WebhookExhausted,),

@@ -21,6 +21,8 @@ class DeliveryEvent(Event):
     client_id: Word
     attempt: int
     at: Timestamp
+    event_type: Word = "process.completed"
+    """The type of the webhook's body."""
 
     def key(self) -> str:
         return self.delivery_id

@@ -32,6 +32,8 @@ class WebhookSubscribed(Event):
     """Whether it was asked for with a key of the scope ``sealed``: what is sealed counts in its webhook."""
     reference: Word | None = None
     """The client's own reference, given with the URL; one that comes later for the same subscription replaces it."""
+    payload: Word | None = None
+    """``full`` or ``thin``, as the request asked for; None: as its endpoint takes it."""
 
     def key(self) -> str:
         return self.job_id
@@ -67,6 +69,31 @@ class EndpointEnableRequested(Event):
 
     def key(self) -> str:
         return self.endpoint_id
+
+
+class EndpointChanged(Event):
+    """A client registered an endpoint, changed it or removed it: its row in the catalog says how it is now."""
+
+    TYPE: ClassVar[str] = "autos.webhook.endpoint_changed"
+
+    endpoint_id: Uuid
+    client_id: Word
+
+    def key(self) -> str:
+        return self.endpoint_id
+
+
+class CaseAsked(Event):
+    """A client with registered endpoints asked for the first time for a case whose job has ended already."""
+
+    TYPE: ClassVar[str] = "autos.webhook.case_asked"
+
+    job_id: Uuid
+    process_number: MaskedNumber
+    client_id: Word
+
+    def key(self) -> str:
+        return self.job_id
 
 
 def subscription_id(job_id: str, client_id: str, url: str) -> str:

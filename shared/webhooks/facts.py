@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class BodyDocuments(NamedTuple):
@@ -25,6 +25,15 @@ class JobEnded:
     documents: BodyDocuments
     reference: str | None = None
     """What the receiver's client calls the job."""
+
+    @classmethod
+    def end(cls, completion: Any) -> JobEnded:
+        """The end alone, before anything is read: what a type's ``applies`` is asked with."""
+        return cls(completion, {}, BodyDocuments(0, "", list))
+
+
+DOCUMENTS_TOGETHER: Final = 100
+"""Of how many documents one event tells at most."""
 
 
 @dataclass(frozen=True, slots=True)

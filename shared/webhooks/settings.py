@@ -3,31 +3,75 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import AutosSettings
+from shared.webhooks.body_form import BARE_BYTES
+from shared.webhooks.sealing import InvalidSealingKey, SealingKeys
 from shared.webhooks.signing import InvalidSecret, sign_ed25519
+
+_MOST_KEYS: Final = 4
+"""Each is a signature in every request."""
+
+
+def _listed(keys: SecretStr | None) -> tuple[str, ...]:
+    text = keys.get_secret_value() if keys is not None else ""
+    return tuple(part for part in text.replace(",", " ").split() if part)
 
 
 class WebhookSigningSettings(AutosSettings):
     """How webhooks are signed besides the client's secret."""
 
+    webhook_signing_keys: SecretStr | None = None
+    """Ed25519 keys, each ``whsk_`` and base64, by commas: what is sent carries a ``v1a`` signature by each of them."""
     webhook_signing_private_key: SecretStr | None = None
-    """``whsk_`` and the base64 of an Ed25519 key: what is sent then carries a ``v1a`` signature too."""
+    """One more such key, as it was set before there could be several."""
 
-    @field_validator("webhook_signing_private_key")
+    @field_validator("webhook_signing_keys", "webhook_signing_private_key")
     @classmethod
-    def _can_sign(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None:
-            try:
-                sign_ed25519(key.get_secret_value(), "check", datetime.now(UTC), b"")
-            except InvalidSecret:
-                raise ValueError("this is not whsk_ and the base64 of an Ed25519 private key") from None
-        return key
+    def _can_sign(cls, keys: SecretStr | None) -> SecretStr | None:
+        listed = _listed(keys)
+        try:
+            for key in listed:
+                sign_ed25519(key, "check", datetime.now(UTC), b"")
+        except InvalidSecret:
+            raise ValueError("this is not whsk_ and the base64 of an Ed25519 private key") from None
+        if len(listed) > _MOST_KEYS:
+            raise ValueError(f"at most {_MOST_KEYS} keys")
+        return keys
 
     @property
-    def signing_key(self) -> str | None:
-        """The Ed25519 key, or None."""
-        key = self.webhook_signing_private_key
-        return key.get_secret_value() if key is not None else None
+    def signing_keys(self) -> tuple[str, ...]:
+        """The Ed25519 keys, each once."""
+        return tuple(dict.fromkeys((*_listed(self.webhook_signing_keys), *_listed(self.webhook_signing_private_key))))
+
+
+class WebhookBodySettings(AutosSettings):
+    """How large bodies may be."""
+
+    webhook_max_body_bytes: int = Field(1024**2, ge=BARE_BYTES, le=4 * 1024**2)
+    """Bytes of a body. A case that makes a larger one is sent without documents; ``documents_url`` leads to them."""
+
+
+class WebhookSealingSettings(AutosSettings):
+    """How the headers that clients give for their endpoints are kept."""
+
+    webhook_sealing_keys: SecretStr | None = None
+    """Keys of 32 bytes in base64, by commas: the first seals the headers of endpoints, all open them. Without one, no
+    endpoint can have headers."""
+
+    @field_validator("webhook_sealing_keys")
+    @classmethod
+    def _can_seal(cls, keys: SecretStr | None) -> SecretStr | None:
+        try:
+            SealingKeys(_listed(keys))
+        except InvalidSealingKey:
+            raise ValueError("a key is not the base64 of 32 bytes") from None
+        return keys
+
+    @property
+    def sealing_keys(self) -> SealingKeys:
+        """The keys; none where none is set."""
+        return SealingKeys(_listed(self.webhook_sealing_keys))

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -48,13 +49,24 @@ def sign(secret: str, webhook_id: str, timestamp: datetime, body: bytes) -> str:
 
 def sign_ed25519(private_key: str, webhook_id: str, timestamp: datetime, body: bytes) -> str:
     """``v1a,`` and the base64 of the Ed25519 signature. Raises InvalidSecret."""
-    raw = _decode(private_key, PRIVATE_KEY_PREFIX)
+    key = _private_key(private_key)
+    return "v1a," + base64.b64encode(key.sign(_content(webhook_id, timestamp, body))).decode()
+
+
+def public_key(private_key: str) -> bytes:
+    """The 32 bytes that verify what ``private_key`` signs. Raises InvalidSecret."""
+    return _private_key(private_key).public_key().public_bytes_raw()
+
+
+# A process signs with the few keys of its settings.
+@lru_cache(maxsize=16)
+def _private_key(text: str) -> Ed25519PrivateKey:
+    raw = _decode(text, PRIVATE_KEY_PREFIX)
     try:
         # Others write the seed alone, or seed and public key after another.
-        key = Ed25519PrivateKey.from_private_bytes(raw[:32] if len(raw) == 64 else raw)
+        return Ed25519PrivateKey.from_private_bytes(raw[:32] if len(raw) == 64 else raw)
     except ValueError as error:
         raise InvalidSecret("not an Ed25519 private key") from error
-    return "v1a," + base64.b64encode(key.sign(_content(webhook_id, timestamp, body))).decode()
 
 
 def signature_headers(
@@ -64,17 +76,16 @@ def signature_headers(
     body: bytes,
     attempt: int,
     *,
-    private_key: str | None = None,
+    private_keys: Sequence[str] = (),
 ) -> dict[str, str]:
-    """The headers of one attempt; one signature for each secret, newest first, separated by spaces.
+    """The headers of one attempt; one signature for each secret, newest first, and one for each private key.
 
     Raises InvalidSecret, and ValueError when there is no secret at all.
     """
     if not secrets:
         raise ValueError("no secret to sign with")
     signatures = [sign(secret, webhook_id, timestamp, body) for secret in secrets]
-    if private_key is not None:
-        signatures.append(sign_ed25519(private_key, webhook_id, timestamp, body))
+    signatures += [sign_ed25519(key, webhook_id, timestamp, body) for key in private_keys]
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(int(timestamp.timestamp())),

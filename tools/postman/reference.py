@@ -20,6 +20,8 @@ _PATH_VARIABLES: Final = {
 _BODIES: Final[dict[tuple[str, str], object]] = {
     ("post", "/processes/batch"): {"process_numbers": ["{{process_number}}"], "webhook_url": "{{webhook_url}}"},
     ("post", "/processes/{numero}/download-all-documents"): {"webhook_url": "{{webhook_url}}"},
+    ("post", "/webhooks/endpoints"): {"url": "{{webhook_url}}", "events": ["process.completed"]},
+    ("patch", "/webhooks/endpoints/{endpoint_id}"): {"description": "Case management"},
     ("post", "/webhooks/test"): {"url": "{{webhook_url}}"},
 }
 # What an answer gives to the requests behind it: the variable and where the answer has it.

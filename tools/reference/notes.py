@@ -27,6 +27,7 @@ PROBLEM_NOTES: Final[dict[str, str]] = {
     "internal_error": "Report it with `request_id`; repeat the request later.",
     "invalid_reference": "Send 1 to 200 characters without control characters; `errors[0].code` says what is wrong.",
     "invalid_cursor": "Begin at the first page; take `next_cursor` as it is, for the same list.",
+    "invalid_endpoint": "Correct what `errors[0]` names; its code says why ([webhooks.md](webhooks.md#endpoints)).",
     "invalid_process_number": "Correct the number; `errors[0].code` says which rule it breaks.",
     "invalid_webhook_url": "Correct the URL; `errors[0].code` names the rule ([Webhook URLs](#webhook-urls)).",
     "job_finished": "Nothing: the job has ended.",
@@ -43,10 +44,12 @@ PROBLEM_NOTES: Final[dict[str, str]] = {
     "rate_limited": "Wait for `Retry-After` seconds.",
     "request_head_too_large": "Send fewer or shorter headers: AUTOS_API_MAX_HEAD_BYTES.",
     "request_timeout": "Send the request without pauses.",
+    "sealing_key_missing": "Register without headers, or have an operator set AUTOS_WEBHOOK_SEALING_KEYS.",
     "service_unavailable": "Repeat it after `Retry-After` seconds.",
     "source_unavailable": "Repeat it after `Retry-After` seconds, or let a job do it (auto_download=true).",
     "too_many_active_jobs": "Wait for jobs to end: AUTOS_MAX_ACTIVE_JOBS.",
     "too_many_connections": "Repeat it later; keep connections for several requests.",
+    "too_many_endpoints": "Remove an endpoint, or change one: AUTOS_WEBHOOK_ENDPOINTS_PER_CLIENT.",
     "too_many_parameters": "Send the parameters of the route alone.",
     "too_many_streams": "Close a stream, or poll: AUTOS_STREAMS_PER_CLIENT.",
     "too_many_waits": "Wait with fewer requests at once: AUTOS_WAITS_PER_CLIENT.",
@@ -141,6 +144,10 @@ ATTEMPT_CODES: Final[dict[str, Note]] = {
     "dns_error": Note("Correct the host's records.", "The host has no address."),
     "dns_timeout": Note("Look at the name servers of the host.", "Its name was not resolved in time."),
     "head_timeout": Note("Answer before you work.", "The request was taken, and no answer began in time."),
+    "headers_not_opened": Note(
+        "Set the headers of the endpoint anew (PATCH).",
+        "The endpoint's headers were sealed with a key that is no longer in AUTOS_WEBHOOK_SEALING_KEYS.",
+    ),
     "invalid_answer": Note(
         "Answer with HTTP/1.1 and a small head.", "The answer is not HTTP/1.1, or its head passes a bound."
     ),

@@ -1,4 +1,4 @@
-"""The SQL of deliveries, attempts and endpoints, which the notifier writes and the api only reads."""
+"""The SQL of deliveries and attempts, which the notifier writes and the api only reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select, tuple_
 
-from shared.db.delivery import attempts, deliveries, endpoints
+from shared.db.delivery import attempts, deliveries
 from shared.db.visibility import shown_number
 from shared.domain.secrecy import Viewer
 
@@ -58,17 +58,3 @@ def page(
         key = tuple_(deliveries.c.created_at, deliveries.c.delivery_id)
         statement = statement.where(key < tuple_(before[0], str(uuid.UUID(before[1]))))
     return connection.execute(statement).all()
-
-
-def endpoints_of(connection: Connection, client_id: str) -> Sequence[Row[Any]]:
-    """A client's endpoints, by URL."""
-    return connection.execute(
-        select(endpoints).where(endpoints.c.client_id == client_id).order_by(endpoints.c.url).limit(1000)
-    ).all()
-
-
-def find_endpoint(connection: Connection, client_id: str, endpoint_id: str) -> Row[Any] | None:
-    """An endpoint of this client, or None."""
-    return connection.execute(
-        select(endpoints).where(endpoints.c.endpoint_id == endpoint_id, endpoints.c.client_id == client_id)
-    ).one_or_none()

@@ -1,4 +1,4 @@
-"""The routes of deliveries and endpoints."""
+"""The routes of deliveries."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.api.access.dependencies import Subscriber
-from services.api.deliveries.schemas import (
-    DeliveryPage,
-    DeliveryView,
-    EndpointList,
-    EndpointView,
-)
+from services.api.deliveries.schemas import DeliveryPage, DeliveryView
 from services.api.deliveries.service import Deliveries, DeliveryFilter
 from services.api.http.answers import Json
-from services.api.http.parameters import CursorText, DeliveryId, EndpointId, NumberText, case_number
+from services.api.http.parameters import CursorText, DeliveryId, NumberText, case_number
 from services.api.http.problems import (
     DeliveryNotFound,
-    EndpointNotFound,
     InvalidCursor,
     InvalidProcessNumberProblem,
     described,
@@ -72,28 +66,3 @@ async def get_delivery(delivery_id: DeliveryId, caller: Subscriber, deliveries: 
 async def redeliver(delivery_id: DeliveryId, caller: Subscriber, deliveries: Deliveries, trace: Trace) -> Response:
     """Starts a new round of attempts, with the same webhook-id and links made anew."""
     return Json(await deliveries.redeliver(caller.viewer, delivery_id, trace), 202)
-
-
-@router.get(
-    "/endpoints",
-    response_model=None,
-    responses={200: {"model": EndpointList, "description": "Your receivers"}, **described()},
-    summary="Your receivers and how they do",
-)
-async def list_endpoints(caller: Subscriber, deliveries: Deliveries) -> Response:
-    """Every URL (without its query) that was called for you."""
-    return Json(await deliveries.endpoints(caller.client_id))
-
-
-@router.post(
-    "/endpoints/{endpoint_id}/enable",
-    status_code=202,
-    response_model=None,
-    responses={202: {"model": EndpointView, "description": "It will be called again"}, **described(EndpointNotFound)},
-    summary="Enable a disabled receiver",
-)
-async def enable_endpoint(
-    endpoint_id: EndpointId, caller: Subscriber, deliveries: Deliveries, trace: Trace
-) -> Response:
-    """What was kept for it is sent."""
-    return Json(await deliveries.enable(caller.client_id, endpoint_id, trace), 202)

@@ -36,6 +36,7 @@ class DeliveryView(View):
     process_number: str
     endpoint_id: str
     url: str
+    event_type: str = Field(description="`type` of the body", examples=["process.completed"])
     status: DeliveryStatusName
     next_attempt_at: datetime | None
     last_status_code: int | None
@@ -52,22 +53,3 @@ class DeliveryPage(View):
 
     deliveries: list[DeliveryView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null at the end")
-
-
-class EndpointView(View):
-    """A receiver: a URL without its query."""
-
-    id: str
-    url: str
-    consecutive_failures: int
-    failing_since: datetime | None
-    last_success_at: datetime | None
-    last_failure_at: datetime | None
-    disabled_at: datetime | None
-    disabled_reason: str | None
-
-
-class EndpointList(View):
-    """Your receivers."""
-
-    endpoints: list[EndpointView]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 
 from services.api.deliveries import repository
 from services.api.http import cursors
-from services.api.http.problems import DeliveryNotFound, EndpointNotFound, InvalidCursor
+from services.api.http.problems import DeliveryNotFound, InvalidCursor
 from services.api.http.provided import provided
 from services.api.outbox import event_record, publish
 from shared.clock import Clock, rfc3339
@@ -22,7 +22,7 @@ from shared.domain.secrecy import Viewer
 from shared.domain.views import ANSWER_BYTES, fitting
 from shared.events import topics
 from shared.events.envelope import Event
-from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
+from shared.events.webhook_subscribed import RedeliveryRequested
 
 _PAGE_BYTES: Final = ANSWER_BYTES - 1_000
 _ATTEMPTS_BYTES: Final = 1_000_000
@@ -33,6 +33,7 @@ _DELIVERY: Final = (
     "process_number",
     "endpoint_id",
     "url",
+    "event_type",
     "status",
     "next_attempt_at",
     "last_status_code",
@@ -56,15 +57,6 @@ _ATTEMPT: Final = (
     "error_message",
     "response_excerpt",
 )
-_ENDPOINT: Final = (
-    "url",
-    "consecutive_failures",
-    "failing_since",
-    "last_success_at",
-    "last_failure_at",
-    "disabled_at",
-    "disabled_reason",
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ class DeliveryFilter:
 
 
 class DeliveryService:
-    """The deliveries and endpoints of one client; those of others do not exist for it."""
+    """The deliveries of one client; those of others do not exist for it."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -133,24 +125,6 @@ class DeliveryService:
 
         return await self._database.run(request)
 
-    async def endpoints(self, client_id: str) -> dict[str, Any]:
-        """The EndpointList."""
-        rows = await self._database.run(lambda connection: repository.endpoints_of(connection, client_id))
-        return {"endpoints": fitting([endpoint_view(row) for row in rows], _PAGE_BYTES)}
-
-    async def enable(self, client_id: str, endpoint_id: str, traceparent: str) -> dict[str, Any]:
-        """Have a disabled endpoint called again, with what was kept for it. Raises EndpointNotFound."""
-
-        def request(connection: Connection) -> dict[str, Any]:
-            row = repository.find_endpoint(connection, client_id, endpoint_id)
-            if row is None:
-                raise EndpointNotFound
-            event = EndpointEnableRequested(endpoint_id=endpoint_id, client_id=client_id)
-            self._publish(connection, event, traceparent)
-            return endpoint_view(row)
-
-        return await self._database.run(request)
-
     def _publish(self, connection: Connection, event: Event, traceparent: str) -> None:
         now = self._clock()
         # Each request is an event of its own, so its id is random; the outbox keeps it when it is published again.
@@ -171,11 +145,6 @@ def delivery_view(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]
         "attempt_count": row.attempts,
         "attempts": newest[::-1],
     }
-
-
-def endpoint_view(row: Row[Any]) -> dict[str, Any]:
-    """The EndpointView of a row."""
-    return {"id": row.endpoint_id, **_fields(row, _ENDPOINT)}
 
 
 def _detail(connection: Connection, viewer: Viewer, delivery_id: str) -> dict[str, Any]:

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.statuses import DeliveryStatus, DocumentStatus, JobStatus
+from shared.webhooks.body_form import FULL, THIN
 
 if TYPE_CHECKING:
     JobStatusName = str
     EndedStatusName = str
     DocumentStatusName = str
     DeliveryStatusName = str
+    PayloadName = str
 else:
     # As text, not as the enum's members: the error for another word lists these.
     JobStatusName = Literal[tuple(status.value for status in JobStatus)]
     EndedStatusName = Literal[tuple(status.value for status in JobStatus if status.ended)]
     DocumentStatusName = Literal[tuple(status.value for status in DocumentStatus)]
     DeliveryStatusName = Literal[tuple(status.value for status in DeliveryStatus)]
+    PayloadName = Literal[FULL, THIN]
 
 
 class View(BaseModel):

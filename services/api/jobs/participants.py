@@ -16,28 +16,28 @@ from shared.events.webhook_subscribed import subscription_id
 _NEW_WEBHOOK: Final = insert(job_webhooks).values(
     {
         name: bindparam(name)
-        for name in ("subscription_id", "job_id", "client_id", "url", "sealed", "reference", "created_at")
+        for name in ("subscription_id", "job_id", "client_id", "url", "sealed", "payload", "reference", "created_at")
     }
 )
-# One that is there is written again only when it gains the scope, or another reference.
+_NEW: Final = _NEW_WEBHOOK.excluded
+# One that is there is written again only when it gains the scope, or another payload or reference.
 _ATTACH: Final = _NEW_WEBHOOK.on_conflict_do_update(
     index_elements=["subscription_id"],
     set_={
-        "sealed": or_(_NEW_WEBHOOK.excluded.sealed, job_webhooks.c.sealed),
-        "reference": func.coalesce(_NEW_WEBHOOK.excluded.reference, job_webhooks.c.reference),
+        "sealed": or_(_NEW.sealed, job_webhooks.c.sealed),
+        "payload": func.coalesce(_NEW.payload, job_webhooks.c.payload),
+        "reference": func.coalesce(_NEW.reference, job_webhooks.c.reference),
     },
     where=or_(
-        and_(_NEW_WEBHOOK.excluded.sealed, ~job_webhooks.c.sealed),
-        and_(
-            _NEW_WEBHOOK.excluded.reference.is_not(None),
-            job_webhooks.c.reference.is_distinct_from(_NEW_WEBHOOK.excluded.reference),
-        ),
+        and_(_NEW.sealed, ~job_webhooks.c.sealed),
+        and_(_NEW.payload.is_not(None), _NEW.payload.is_distinct_from(job_webhooks.c.payload)),
+        and_(_NEW.reference.is_not(None), _NEW.reference.is_distinct_from(job_webhooks.c.reference)),
     ),
 )
 _ANY_WEBHOOK: Final = (
     select(job_webhooks.c.job_id).where(job_webhooks.c.job_id == bindparam("job_id")).limit(literal(1))
 )
-_ATTACHED: Final = select(job_webhooks.c.sealed, job_webhooks.c.reference).where(
+_ATTACHED: Final = select(job_webhooks.c.sealed, job_webhooks.c.payload, job_webhooks.c.reference).where(
     job_webhooks.c.subscription_id == bindparam("identity")
 )
 _HAS_JOINED: Final = select(job_clients.c.job_id).where(
@@ -60,6 +60,8 @@ class WantedWebhook:
     """Counting what is sealed."""
     reference: str | None
     """The client's own."""
+    payload: str | None = None
+    """``full`` or ``thin``; None: as its endpoint takes it."""
 
     def subscription_of(self, job: CaseJob) -> str:
         """The id of the subscription that it is for this job."""
@@ -75,6 +77,7 @@ def attach_webhook(connection: Connection, job: CaseJob, wanted: WantedWebhook, 
         "client_id": wanted.client_id,
         "url": wanted.url,
         "sealed": wanted.sealed,
+        "payload": wanted.payload,
         "reference": wanted.reference,
         "created_at": now,
     }
@@ -87,7 +90,7 @@ def is_attached(connection: Connection, job: CaseJob, wanted: WantedWebhook) -> 
     found = connection.execute(_ATTACHED, {"identity": wanted.subscription_of(job)}).one_or_none()
     if found is None or (wanted.sealed and not found.sealed):
         return False
-    return wanted.reference in (None, found.reference)
+    return wanted.reference in (None, found.reference) and wanted.payload in (None, found.payload)
 
 
 def has_joined(connection: Connection, job: CaseJob, client_id: str) -> bool:

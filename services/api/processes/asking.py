@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request
 from services.api.access.caller import Caller
 from services.api.http.parameters import ReferenceText, client_reference
 from services.api.http.provided import Now, Trace
+from services.api.http.schemas import PayloadName
 from services.api.processes.request.ask import AskTemplate
 
 
@@ -23,14 +24,21 @@ Asking = Annotated[AskTemplate, Depends(_asking)]
 """The request as it came in; the route adds what it wants (``dataclasses.replace``) and of which case (``of``)."""
 
 
+WebhookPayload = Annotated[
+    PayloadName | None,
+    Query(description="thin: the webhook has no documents, `documents_url` leads to them; null: as its receiver takes"),
+]
+
+
 async def _named(
     asking: Asking,
     reference: Annotated[
         ReferenceText | None, Query(description="Your own name for it: comes back in views, webhooks and events")
     ] = None,
+    webhook_payload: WebhookPayload = None,
 ) -> AskTemplate:
-    return replace(asking, reference=client_reference(reference))
+    return replace(asking, reference=client_reference(reference), webhook_payload=webhook_payload)
 
 
 NamedAsking = Annotated[AskTemplate, Depends(_named)]
-"""The same, with the client's own reference from the query. Raises InvalidReferenceProblem."""
+"""The same, with the client's own reference and the payload of its webhook. Raises InvalidReferenceProblem."""

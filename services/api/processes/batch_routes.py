@@ -43,7 +43,7 @@ async def ask_for_many(
     """
     url = await urls.of_caller(caller, body.webhook_url, "body.webhook_url")
     reference = client_reference(body.reference, "body.reference")
-    template = replace(asking, webhook_url=url, reference=reference)
+    template = replace(asking, webhook_url=url, webhook_payload=body.webhook_payload, reference=reference)
     entries, headers = await batches.ask(body.process_numbers, template, request.state.request_id)
     return Json({"entries": entries}, 202, headers)
 

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header
-from pydantic import Field
+from pydantic import Field, create_model
 from starlette.routing import BaseRoute
 
 from services.api.http.schemas import EndedStatusName, View
 from services.api.processes.view.schemas import DocumentView
+from shared.webhooks.event_types.process_completed import ProcessCompletedData
+from shared.webhooks.registry import EVENT_TYPES
+
+COMPLETED: Final = "process.completed"
 
 
-class CompletedData(View):
+class CompletedData(ProcessCompletedData):
     """The job's end, the case and its documents."""
 
-    job_id: str
-    process_number: str
-    status: EndedStatusName
-    total_documents: int
-    completed_documents: int
-    failed_documents: int
-    progress_percentage: float
-    created_at: datetime
-    completed_at: datetime
-    reference: str | None = Field(None, description="Yours: what you gave as `reference` with the request")
-    process: dict[str, Any] = Field(description="The case fields of ProcessView")
+    status: EndedStatusName  # type: ignore[assignment]
     documents: list[DocumentView] = Field(description="Those that everybody may see; sealed ones are left out")
-    documents_total: int
-    documents_truncated: bool = Field(description="There are more: `documents_url` has them")
-    documents_url: str
 
 
 class ProcessCompletedWebhook(View):
@@ -44,7 +37,11 @@ class ProcessCompletedWebhook(View):
 WebhookId = Annotated[str, Header(alias="webhook-id", description="The delivery's id, the same in every attempt")]
 WebhookTimestamp = Annotated[str, Header(alias="webhook-timestamp", description="Seconds of the epoch")]
 WebhookSignature = Annotated[
-    str, Header(alias="webhook-signature", description="`v1,` and the base64 of HMAC-SHA256; several by spaces")
+    str,
+    Header(
+        alias="webhook-signature",
+        description="`v1,` and the base64 of HMAC-SHA256, `v1a,` and that of Ed25519; by spaces",
+    ),
 ]
 WebhookAttempt = Annotated[int, Header(alias="webhook-attempt", ge=1)]
 
@@ -68,18 +65,46 @@ _RECEIVED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def describe_receiver(router: APIRouter, path: str, operation_id: str) -> None:
-    """Put the receiver's side of the webhook into the document, as the operation of this path."""
+def describe_receiver(router: APIRouter, path: str, operation_id: str, name: str = COMPLETED) -> None:
+    """Put the receiver's side of a type of webhook into the document, as the operation of this path."""
     router.add_api_route(
         path,
-        _receiver,
+        _receiver_of(name),
         methods=["POST"],
-        name="process_completed",
-        summary="A job has ended",
+        name=name.replace(".", "_"),
+        summary=EVENT_TYPES[name].summary,
         response_model=None,
         responses=_RECEIVED,
         operation_id=operation_id,
     )
+
+
+def describe_webhooks(router: APIRouter) -> None:
+    """Put every type of webhook into the document."""
+    for name in EVENT_TYPES:
+        describe_receiver(router, name, name.replace(".", "_"), name)
+
+
+def _receiver_of(name: str) -> Callable[..., None]:
+    if name == COMPLETED:
+        return _receiver
+
+    def receiver(*given: Any, **named: Any) -> None: ...
+
+    kind = EVENT_TYPES[name]
+    body = create_model(
+        "".join(part.capitalize() for part in name.split(".")) + "Webhook",
+        __base__=View,
+        __doc__=kind.summary,
+        type=(Literal[name], ...),  # type: ignore[arg-type]
+        timestamp=(datetime, ...),
+        data=(kind.data, ...),
+    )
+    signature = inspect.signature(_receiver, eval_str=True)
+    parameters = {**signature.parameters, "body": signature.parameters["body"].replace(annotation=body)}
+    receiver.__signature__ = signature.replace(parameters=list(parameters.values()))  # type: ignore[attr-defined]
+    receiver.__doc__ = _receiver.__doc__
+    return receiver
 
 
 def webhook_callback(expression: str, route: str) -> list[BaseRoute]:

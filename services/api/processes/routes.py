@@ -273,6 +273,7 @@ async def download_all(
     body = body or DownloadBody.model_validate({})
     own = client_reference(body.reference, "body.reference")
     url = await urls.of_caller(caller, body.webhook_url)
-    wanted = replace(asking, webhook_url=url, reference=own, retry_failed=True, documents=documents)
+    webhook = replace(asking, webhook_url=url, webhook_payload=body.webhook_payload, reference=own)
+    wanted = replace(webhook, retry_failed=True, documents=documents)
     answer = await cases.ask(wanted.of(numero))
     return Json(seen_by(caller, answer.view), 202, answer.headers)

@@ -1,1 +1,1 @@
-"""Webhooks of a client: its secret, its endpoints, a test event."""
+"""Webhooks of a client: its secret, the URLs that it may give, the public keys."""

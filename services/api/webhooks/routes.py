@@ -1,14 +1,13 @@
-"""The routes of a client's webhook secret and of test events."""
+"""The routes of a client's webhook secret."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
 from services.api.access.dependencies import Subscriber
-from services.api.access.rate_limit import RateLimited
 from services.api.http.answers import Json
-from services.api.http.problems import InvalidWebhookUrl, described
-from services.api.webhooks.schemas import SecretView, TestBody, TestResult
+from services.api.http.problems import described
+from services.api.webhooks.schemas import SecretView
 from services.api.webhooks.service import Webhooks
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
@@ -34,18 +33,3 @@ async def get_secret(caller: Subscriber, webhooks: Webhooks) -> Response:
 async def rotate_secret(caller: Subscriber, webhooks: Webhooks) -> Response:
     """The previous one signs too for 24 hours: two signatures, separated by a space."""
     return Json(await webhooks.rotate(caller.client_id))
-
-
-@router.post(
-    "/test",
-    response_model=None,
-    responses={
-        200: {"model": TestResult, "description": "What came back"},
-        **described(InvalidWebhookUrl, RateLimited),
-    },
-    summary="Send a signed test event",
-)
-async def send_test(body: TestBody, caller: Subscriber, webhooks: Webhooks) -> Response:
-    """One attempt, now, with the headers of a real webhook; whatever the receiver answers, this is a 200."""
-    view, headers = await webhooks.test(caller.client_id, body.url)
-    return Json(view, headers=headers)

@@ -13,3 +13,5 @@ class DueDelivery:
     endpoint_id: str
     origin: str
     client_id: str
+    least_seconds: float | None = None
+    """Between two deliveries of its endpoint; None: as the settings say."""

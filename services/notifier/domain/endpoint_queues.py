@@ -37,13 +37,14 @@ class QueuePolicy:
 class _EndpointQueue:
     """``waiting`` are offered, ``claimed`` are ours and not started; ``overflowed``: the database has more."""
 
-    __slots__ = ("breaker", "claimed", "next_start_at", "overflowed", "slots", "waiting")
+    __slots__ = ("breaker", "claimed", "interval", "next_start_at", "overflowed", "slots", "waiting")
 
     def __init__(self, policy: EndpointBreakerPolicy) -> None:
         self.waiting: deque[DueDelivery] = deque()
         self.claimed: deque[DueDelivery] = deque()
         self.slots = EndpointSlots()
         self.breaker = EndpointBreaker(policy)
+        self.interval = 0.0
         self.next_start_at = 0.0
         self.overflowed = False
 
@@ -116,6 +117,8 @@ class EndpointQueues:
             queue.overflowed = True
             return False
         self._known.add(due.delivery_id)
+        # What is asked for its endpoint, never quicker than any endpoint may be called.
+        queue.interval = max(self._policy.interval, due.least_seconds or 0.0)
         queue.waiting.append(due)
         self._turns.ask(due.endpoint_id)
         return True
@@ -148,7 +151,7 @@ class EndpointQueues:
             queue.overflowed = False
             self._room_again = True
         queue.breaker.taken()
-        queue.next_start_at = now + self._policy.interval
+        queue.next_start_at = now + queue.interval
         self._slots.take(queue.slots, due)
         return due
 
@@ -230,7 +233,7 @@ class EndpointQueues:
             self._turns.ask(endpoint_id)
         if queue.waiting:
             self._turns.ask(due.endpoint_id)
-        elif not self._policy.interval:
+        elif not queue.interval:
             self._forget_if_idle(due.endpoint_id, queue)
         elif not queue.slots.taken:
             # Not before its next start would be allowed.

@@ -7,20 +7,17 @@ first and creates the delivery, once: its id is made of the subscription's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from services.notifier.domain.due_delivery import DueDelivery
-from services.notifier.sending.delivery_rows import (
-    as_json,
-)
+from services.notifier.intake.endpoint_names import EndpointName, add_endpoints, endpoint_of, registered_endpoint
+from services.notifier.sending.delivery_rows import as_json
 from shared.events.envelope import deterministic_id
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_subscribed import WebhookSubscribed
-from shared.http.guard import AnyAddress, WebhookUrlRefused, check_url
 
 _LOCK_SPACE: Final = 0x6465  # "de": advisory locks on a job's deliveries
 _LOCK_JOBS: Final = """
@@ -40,70 +37,47 @@ SELECT job_id, process_number, status, total_documents, completed_documents, fai
     ON CONFLICT DO NOTHING
 """
 _ADD_SUBSCRIPTIONS: Final = """
-INSERT INTO delivery.subscriptions AS known (subscription_id, job_id, process_number, client_id, url, sealed,
+INSERT INTO delivery.subscriptions AS known (subscription_id, job_id, process_number, client_id, url, sealed, payload,
        reference, created_at)
-SELECT subscription_id, job_id, process_number, client_id, url, sealed, reference, %(now)s
+SELECT subscription_id, job_id, process_number, client_id, url, sealed, payload, reference, %(now)s
   FROM json_to_recordset(%(rows)s::json)
     AS r (subscription_id uuid, job_id uuid, process_number text, client_id text, url text, sealed bool,
-          reference text)
+          payload text, reference text)
  ORDER BY subscription_id
     ON CONFLICT (subscription_id) DO UPDATE SET sealed = known.sealed OR excluded.sealed,
+       payload = COALESCE(excluded.payload, known.payload),
        reference = COALESCE(excluded.reference, known.reference)
  WHERE (excluded.sealed AND NOT known.sealed
+        OR excluded.payload IS NOT NULL AND excluded.payload IS DISTINCT FROM known.payload
         OR excluded.reference IS NOT NULL AND excluded.reference IS DISTINCT FROM known.reference)
    AND excluded.client_id = known.client_id AND excluded.url = known.url
 """
 _MISSING: Final = """
-SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, s.url
+SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, COALESCE(w.url, s.url) AS url,
+       s.event_type, s.endpoint_id::text, w.rate
   FROM delivery.subscriptions s JOIN delivery.completions c USING (job_id)
   LEFT JOIN delivery.deliveries d ON d.subscription_id = s.subscription_id
- WHERE s.job_id = ANY (%(jobs)s::uuid[]) AND d.delivery_id IS NULL ORDER BY s.subscription_id
-"""
-_ADD_ENDPOINTS: Final = """
-INSERT INTO delivery.endpoints (endpoint_id, client_id, url, origin, created_at)
-SELECT endpoint_id, client_id, url, origin, %(now)s
-  FROM json_to_recordset(%(rows)s::json) AS r (endpoint_id uuid, client_id text, url text, origin text)
-    ON CONFLICT DO NOTHING
+  LEFT JOIN catalog.webhook_endpoints w ON w.endpoint_id = s.endpoint_id
+ WHERE s.job_id = ANY (%(jobs)s::uuid[]) AND d.delivery_id IS NULL
+   AND (s.endpoint_id IS NULL OR w.endpoint_id IS NOT NULL) ORDER BY s.subscription_id
 """
 # What is created for a disabled endpoint is kept, and not due.
 _ADD_DELIVERIES: Final = """
 INSERT INTO delivery.deliveries (delivery_id, subscription_id, job_id, process_number, client_id, endpoint_id, url,
-       status, next_attempt_at, created_at, updated_at)
-SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id, r.endpoint_id, r.url,
+       event_type, status, next_attempt_at, created_at, updated_at)
+SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id, r.endpoint_id, r.url, r.event_type,
        'pending', CASE WHEN e.disabled_at IS NULL THEN %(now)s END, %(now)s, %(now)s
   FROM json_to_recordset(%(rows)s::json) AS r (delivery_id uuid, subscription_id uuid, job_id uuid,
-       process_number text, client_id text, endpoint_id uuid, url text)
+       process_number text, client_id text, endpoint_id uuid, url text, event_type text)
   JOIN delivery.endpoints e USING (endpoint_id)
     ON CONFLICT DO NOTHING
 RETURNING delivery_id::text, endpoint_id::text, next_attempt_at
 """
-_ANYWHERE: Final = AnyAddress()
 
 
 def delivery_id(subscription_id: str) -> str:
     """The id of a subscription's delivery, and its ``webhook-id``: the same whoever makes it, however often."""
     return deterministic_id("delivery", subscription_id)
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointName:
-    """An endpoint: a client and a URL without its query."""
-
-    endpoint_id: str
-    client_id: str
-    url: str
-    origin: str
-
-
-def endpoint_of(client_id: str, url: str) -> EndpointName:
-    """The endpoint of a URL. One that cannot be read is an endpoint of its own: its attempts will fail and say why."""
-    # Everything is allowed here: names and limits only. What may be called is decided at the dial.
-    try:
-        checked = check_url(url, _ANYWHERE)
-        name, origin = checked.without_query, checked.origin
-    except WebhookUrlRefused as refused:
-        name, origin = url.partition("?")[0], f"refused:{refused.code}"
-    return EndpointName(deterministic_id("endpoint", client_id, name), client_id, name, origin)
 
 
 def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
@@ -145,6 +119,7 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
             "client_id": event.client_id,
             "url": event.url,
             "sealed": event.sealed,
+            "payload": event.payload,
             "reference": event.reference,
         }
         for event in last.values()
@@ -156,19 +131,31 @@ def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscr
     """One subscription, asked for twice. What is not about the same client and URL is not the same: the first stays."""
     if (before.client_id, before.url) != (after.client_id, after.url):
         return before
-    changes = {"sealed": before.sealed or after.sealed, "reference": after.reference or before.reference}
+    changes = {
+        "sealed": before.sealed or after.sealed,
+        "payload": after.payload or before.payload,
+        "reference": after.reference or before.reference,
+    }
     return before.model_copy(update=changes)
 
 
 def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[DueDelivery]]:
     """Create the deliveries of jobs that have ended: how many, and those that can be sent now."""
     missing = connection.exec_driver_sql(_MISSING, {"jobs": list(set(job_ids))}).all()
-    if not missing:
+    return add_deliveries(connection, missing, now)
+
+
+def add_deliveries(connection: Connection, subscribed: Sequence[Any], now: datetime) -> tuple[int, list[DueDelivery]]:
+    """Create the deliveries of subscriptions (rows of :data:`_MISSING`), and the endpoints that are new."""
+    if not subscribed:
         return 0, []
     names: dict[str, EndpointName] = {}
     rows = []
-    for row in missing:
-        name = endpoint_of(row.client_id, row.url)
+    for row in subscribed:
+        if row.endpoint_id is None:
+            name = endpoint_of(row.client_id, row.url)
+        else:
+            name = registered_endpoint(row.endpoint_id, row.client_id, row.url, row.rate)
         names[name.endpoint_id] = name
         rows.append(
             {
@@ -179,13 +166,13 @@ def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datet
                 "client_id": row.client_id,
                 "endpoint_id": name.endpoint_id,
                 "url": row.url,
+                "event_type": row.event_type,
             }
         )
-    known = [asdict(name) for _, name in sorted(names.items())]
-    connection.exec_driver_sql(_ADD_ENDPOINTS, {"rows": as_json(known), "now": now})
+    add_endpoints(connection, list(names.values()), now)
     created = connection.exec_driver_sql(_ADD_DELIVERIES, {"rows": as_json(rows), "now": now}).all()
+    due = [(row.delivery_id, names[row.endpoint_id]) for row in created if row.next_attempt_at is not None]
     return len(created), [
-        DueDelivery(row.delivery_id, row.endpoint_id, names[row.endpoint_id].origin, names[row.endpoint_id].client_id)
-        for row in created
-        if row.next_attempt_at is not None
+        DueDelivery(identity, name.endpoint_id, name.origin, name.client_id, name.least_seconds)
+        for identity, name in due
     ]

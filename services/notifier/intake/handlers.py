@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.retry_policy import RetryPolicy
-from services.notifier.intake import completion_rows, request_rows
+from services.notifier.intake import completion_rows, registered_rows, request_rows
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.sending import claim_rows
 from services.notifier.sending.dispatcher import DeliveryDispatcher
@@ -22,7 +22,13 @@ from shared.db.engine import Database
 from shared.events.envelope import Event
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_retry import WebhookRetry
-from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested, WebhookSubscribed
+from shared.events.webhook_subscribed import (
+    CaseAsked,
+    EndpointChanged,
+    EndpointEnableRequested,
+    RedeliveryRequested,
+    WebhookSubscribed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +81,31 @@ class Intake:
         now = self._clock()
         completed = [event for event in events if isinstance(event, ProcessCompleted)]
         subscribed = [event for event in events if isinstance(event, WebhookSubscribed)]
-        jobs = [event.job_id for event in completed] + [event.job_id for event in subscribed]
+        asked = [event for event in events if isinstance(event, CaseAsked)]
+        jobs = [
+            *(event.job_id for event in completed),
+            *(event.job_id for event in subscribed),
+            *(event.job_id for event in asked),
+        ]
         created, due = 0, list[DueDelivery]()
         if jobs:
             completion_rows.lock_jobs(connection, jobs)
             if completed:
                 completion_rows.add_completions(connection, completed, now)
+                registered_rows.subscribe_endpoints(connection, completed, now)
+            for event in asked:
+                registered_rows.subscribe_client(connection, event, now)
             if subscribed:
                 completion_rows.add_subscriptions(connection, subscribed, now)
             created, due = completion_rows.create_deliveries(connection, jobs, now)
         again = request_rows.ask_again(
             connection, [event for event in events if isinstance(event, RedeliveryRequested)], now, self._policy
         )
-        released = request_rows.enable_endpoints(
-            connection, [event for event in events if isinstance(event, EndpointEnableRequested)], now
+        moved = registered_rows.follow_changes(
+            connection, [event for event in events if isinstance(event, EndpointChanged)], now
         )
+        enable = [event for event in events if isinstance(event, EndpointEnableRequested)]
+        released = request_rows.enable_endpoints(connection, [*enable, *moved], now)
         return _Written((*due, *again), created, released > 0)
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:

@@ -18,7 +18,7 @@ from shared.domain.statuses import DeliveryStatus
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
 
 _LOCK_ASKED: Final = f"""
-SELECT {COLUMNS}, e.origin, e.disabled_at IS NOT NULL AS disabled
+SELECT {COLUMNS}, e.origin, e.least_seconds, e.disabled_at IS NOT NULL AS disabled
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
 """  # noqa: S608
@@ -46,7 +46,7 @@ def ask_again(
         after = kept(decision.delivery) if row.disabled else decision.delivery
         writes.append(delivery_row(row.delivery_id, after, now))
         if not row.disabled:
-            due.append(DueDelivery(row.delivery_id, row.endpoint_id, row.origin, row.client_id))
+            due.append(DueDelivery(row.delivery_id, row.endpoint_id, row.origin, row.client_id, row.least_seconds))
     write_deliveries(connection, writes)
     return due
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from services.notifier.domain.delivery import CLAIMABLE, Claim, Effect, Released, Withdrawn, decide
+from services.notifier.domain.delivery import CLAIMABLE, Claim, DeliveryState, Effect, Released, Withdrawn, decide
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.endpoint_health import form_now
 from services.notifier.domain.retry_policy import RetryPolicy
@@ -26,6 +26,9 @@ from services.notifier.sending.delivery_rows import (
     write_deliveries,
 )
 from shared.domain.statuses import DeliveryStatus
+from shared.webhooks.body_form import BodyForm
+from shared.webhooks.facts import DOCUMENTS_TOGETHER, JobEnded
+from shared.webhooks.registry import EVENT_TYPES
 
 # The endpoints with open deliveries are stepped through by their index, and each is asked for a queue's worth: what
 # waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.
@@ -39,7 +42,7 @@ WITH RECURSIVE open (endpoint_id) AS (
              ORDER BY d.endpoint_id LIMIT 1)
       FROM open WHERE open.endpoint_id IS NOT NULL
 )
-(SELECT d.delivery_id::text, e.endpoint_id::text, e.origin, e.client_id
+(SELECT d.delivery_id::text, e.endpoint_id::text, e.origin, e.client_id, e.least_seconds
    FROM open JOIN delivery.endpoints e USING (endpoint_id)
   CROSS JOIN LATERAL (
         SELECT d.delivery_id, d.next_attempt_at FROM delivery.deliveries d
@@ -48,13 +51,13 @@ WITH RECURSIVE open (endpoint_id) AS (
   WHERE e.disabled_at IS NULL AND e.endpoint_id <> ALL (%(full)s::uuid[])
   ORDER BY d.next_attempt_at LIMIT %(most)s)
 UNION ALL
-(SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id FROM delivery.deliveries d
+(SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_seconds FROM delivery.deliveries d
    JOIN delivery.endpoints e USING (endpoint_id)
   WHERE d.status = 'sending' AND d.lease_until <= %(now)s AND d.endpoint_id <> ALL (%(full)s::uuid[])
   ORDER BY d.lease_until LIMIT %(most)s)
 """
 _FIND: Final = """
-SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, d.status, d.attempts
+SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_seconds, d.status, d.attempts
   FROM delivery.deliveries d
   JOIN delivery.endpoints e USING (endpoint_id)
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) AND d.status IN ('pending', 'waiting') AND d.next_attempt_at IS NOT NULL
@@ -62,13 +65,16 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, d.status
 _CLAIM: Final = f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.previous_webhook_secret,
        c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
-       e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed,
-       COALESCE(s.reference, r.reference) AS reference
+       e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed, COALESCE(s.part, 0) AS part, s.payload,
+       COALESCE(s.reference, r.reference) AS reference, s.endpoint_id IS NOT NULL AS registered,
+       w.url AS endpoint_url, w.payload AS endpoint_payload, w.secret, w.previous_secret,
+       w.previous_secret_until AS previous_until, w.sealed_headers
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
   LEFT JOIN delivery.subscriptions s ON s.subscription_id = d.subscription_id
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
   LEFT JOIN catalog.job_references r ON r.job_id = d.job_id AND r.client_id = d.client_id
+  LEFT JOIN catalog.webhook_endpoints w ON w.endpoint_id = s.endpoint_id
  WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
 """  # noqa: S608
 _LOCK_CLAIMED: Final = f"""
@@ -100,7 +106,7 @@ def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple
 
 
 def _due_delivery(row: Any) -> DueDelivery:
-    return DueDelivery(row.delivery_id, row.endpoint_id, row.origin, row.client_id)
+    return DueDelivery(row.delivery_id, row.endpoint_id, row.origin, row.client_id, row.least_seconds)
 
 
 def claim(
@@ -116,7 +122,7 @@ def claim(
     writes: list[DeliveryRow] = []
     for row in connection.exec_driver_sql(_CLAIM, {"ids": list(wanted)}).all():
         before = delivery_from(row)
-        if row.webhook_secret is None or row.client_disabled_at is not None:
+        if _nobody_to_call(row):
             decision = decide(before, Withdrawn(), now, policy)
             if decision.changed:
                 writes.append(delivery_row(row.delivery_id, decision.delivery, now))
@@ -125,33 +131,48 @@ def claim(
             if before.next_attempt_at is not None and before.status in CLAIMABLE:
                 writes.append(delivery_row(row.delivery_id, kept(before), now))
             continue
-        token = new_token()
-        decision = decide(before, Claim(token), now, policy)
+        decision = decide(before, Claim(new_token()), now, policy)
         if decision.effect is not Effect.SEND:
             continue
         after = decision.delivery
-        assert after.lease_until is not None
         writes.append(delivery_row(row.delivery_id, after, now))
-        claimed.append(
-            ClaimedDelivery(
-                due=wanted[row.delivery_id],
-                subscription_id=row.subscription_id,
-                job_id=row.job_id,
-                process_number=row.process_number,
-                client_id=row.client_id,
-                url=row.url,
-                documents=row.documents,
-                attempt=after.attempts,
-                token=token,
-                lease_until=after.lease_until,
-                secrets=_secrets(row, now),
-                form=form_now(row.body_form, row.body_form_at, now),
-                sealed=row.sealed,
-                reference=row.reference,
-            )
-        )
+        claimed.append(_claimed(row, wanted[row.delivery_id], after, now))
     write_deliveries(connection, writes)
     return claimed
+
+
+def _nobody_to_call(row: Any) -> bool:
+    """Whether the client was disabled or removed, or the endpoint that it had registered."""
+    return row.webhook_secret is None or row.client_disabled_at is not None or (row.registered and row.secret is None)
+
+
+def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime) -> ClaimedDelivery:
+    assert after.lease_until is not None
+    assert after.lease_token is not None
+    whole_job = EVENT_TYPES[row.event_type].facts is JobEnded
+    return ClaimedDelivery(
+        due=due,
+        subscription_id=row.subscription_id,
+        job_id=row.job_id,
+        process_number=row.process_number,
+        client_id=row.client_id,
+        url=row.endpoint_url or row.url,
+        documents=row.documents if whole_job else DOCUMENTS_TOGETHER,
+        attempt=after.attempts,
+        token=after.lease_token,
+        lease_until=after.lease_until,
+        secrets=_secrets(row, now),
+        form=max(
+            form_now(row.body_form, row.body_form_at, now),
+            BodyForm.of_payload(row.payload),
+            BodyForm.of_payload(row.endpoint_payload),
+        ),
+        sealed=row.sealed,
+        reference=row.reference,
+        event_type=row.event_type,
+        part=row.part,
+        sealed_headers=row.sealed_headers,
+    )
 
 
 def release(connection: Connection, claimed: Sequence[ClaimedDelivery], now: datetime, policy: RetryPolicy) -> int:
@@ -168,10 +189,12 @@ def release(connection: Connection, claimed: Sequence[ClaimedDelivery], now: dat
 
 
 def _secrets(row: Any, now: datetime) -> tuple[str, ...]:
-    """The client's secret, and the one before it while that still signs."""
-    if row.previous_webhook_secret and row.previous_secret_until is not None and row.previous_secret_until > now:
-        return (row.webhook_secret, row.previous_webhook_secret)
-    return (row.webhook_secret,)
+    """The secret of the endpoint or of the client, and the one before it while that still signs."""
+    if row.registered:
+        current, previous, until = row.secret, row.previous_secret, row.previous_until
+    else:
+        current, previous, until = row.webhook_secret, row.previous_webhook_secret, row.previous_secret_until
+    return (current, previous) if previous and until is not None and until > now else (current,)
 
 
 def renew(connection: Connection, claimed: ClaimedDelivery, until: datetime) -> bool:

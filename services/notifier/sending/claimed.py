@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.notifier.domain.due_delivery import DueDelivery
-from services.notifier.sending.body_key import BodyKey
+from services.notifier.sending.body_key import COMPLETED, BodyKey
 from shared.webhooks.body_form import BodyForm
 
 
@@ -32,8 +32,12 @@ class ClaimedDelivery:
     """Whether its client asked with a key of the scope ``sealed``."""
     reference: str | None = None
     """What its client calls the job."""
+    event_type: str = COMPLETED
+    part: int = 0
+    sealed_headers: bytes | None = field(default=None, repr=False)
+    """What its client wants sent besides, as it is kept (shared/webhooks/sealing.py)."""
 
     @property
     def body_key(self) -> BodyKey:
         """Which body it sends: deliveries of one job share it."""
-        return BodyKey(self.job_id, self.form, self.sealed, reference=self.reference)
+        return BodyKey(self.job_id, self.form, self.sealed, self.event_type, self.part, self.reference)

@@ -14,8 +14,8 @@ from services.notifier.sending.attempt import Attempt
 from shared.domain.statuses import DeliveryStatus
 
 COLUMNS: Final = """d.delivery_id::text, d.subscription_id::text, d.job_id::text, d.process_number, d.client_id,
-    d.endpoint_id::text, d.url, d.status, d.attempts, d.round_attempts, d.next_attempt_at, d.lease_token::text,
-    d.lease_until"""
+    d.endpoint_id::text, d.url, d.event_type, d.status, d.attempts, d.round_attempts, d.next_attempt_at,
+    d.lease_token::text, d.lease_until"""
 _WRITE: Final = """
 UPDATE delivery.deliveries AS d SET status = v.status, attempts = v.attempts, round_attempts = v.round_attempts,
        next_attempt_at = v.next_attempt_at, lease_token = v.lease_token, lease_until = v.lease_until,

@@ -39,6 +39,7 @@ def of_attempt(row: Any, after: DeliveryState, effect: Effect, result: Attempt, 
         "job_id": row.job_id,
         "process_number": row.process_number,
         "client_id": row.client_id,
+        "event_type": row.event_type,
         "attempt": result.attempt,
         "at": now,
     }

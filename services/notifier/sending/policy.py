@@ -10,9 +10,9 @@ from services.notifier.domain.retry_policy import RetryPolicy
 
 @dataclass(frozen=True, slots=True)
 class SendingPolicy:
-    """``timeout`` in seconds, headers and body of the answer together; ``private_key`` signs besides the secrets."""
+    """``timeout`` in seconds, headers and body of the answer together; ``private_keys`` sign besides the secrets."""
 
     retry: RetryPolicy
     timeout: float
     disable_after: timedelta
-    private_key: str | None = None
+    private_keys: tuple[str, ...] = ()

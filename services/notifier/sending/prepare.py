@@ -23,6 +23,8 @@ from shared.errors import InfrastructureAway
 from shared.http.dial import CallResult, refused_call
 from shared.webhooks.body_form import BodyForm
 from shared.webhooks.event_type import WebhookBody
+from shared.webhooks.headers import open_headers
+from shared.webhooks.sealing import NotOpened, SealingKeys
 from shared.webhooks.signing import InvalidSecret, signature_headers
 
 _LARGE_BY_ORIGIN: Final = 8
@@ -53,7 +55,15 @@ class PreparedRequest:
 class RequestPreparation:
     """Prepares requests; knows nothing of queues and records nothing."""
 
-    def __init__(self, database: Database, bodies: WebhookBodies, policy: SendingPolicy, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bodies: WebhookBodies,
+        policy: SendingPolicy,
+        clock: Clock,
+        sealing: SealingKeys,
+    ) -> None:
+        self._sealing = sealing
         self._database = database
         self._bodies = bodies
         self._policy = policy
@@ -93,12 +103,17 @@ class RequestPreparation:
                 started_at,
                 body.content,
                 claimed.attempt,
-                private_key=self._policy.private_key,
+                private_keys=self._policy.private_keys,
             )
         except InvalidSecret:
             refused = refused_call("invalid_secret", "the client's webhook secret cannot be used")
             return PreparedRequest(claimed, started_at, body.content, body.form, refused=refused)
-        return PreparedRequest(claimed, started_at, body.content, body.form, list(headers.items()))
+        try:
+            own = open_headers(self._sealing, claimed.sealed_headers, claimed.due.endpoint_id)
+        except NotOpened:
+            refused = refused_call("headers_not_opened", "the endpoint's headers were sealed with a key that is gone")
+            return PreparedRequest(claimed, started_at, body.content, body.form, refused=refused)
+        return PreparedRequest(claimed, started_at, body.content, body.form, [*headers.items(), *own])
 
     async def _render(self, key: BodyKey) -> WebhookBody | None:
         """A large body: read in a short transaction, rendered in a thread that small ones do not wait for.

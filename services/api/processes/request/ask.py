@@ -20,6 +20,8 @@ class AskTemplate:
     webhook_url: str | None = None
     reference: str | None = None
     """The client's own, for the job that the request is about."""
+    webhook_payload: str | None = None
+    """``full`` or ``thin``; None: as the endpoint takes it."""
     download: bool = True
     refresh: bool = False
     retry_failed: bool = False

@@ -12,7 +12,7 @@ from services.api.processes.request.ask import Ask
 from shared.events import topics
 from shared.events.envelope import deterministic_id
 from shared.events.process_requested import ProcessRequested
-from shared.events.webhook_subscribed import WebhookSubscribed
+from shared.events.webhook_subscribed import CaseAsked, WebhookSubscribed
 from shared.records import OutgoingRecord
 
 _NAMED_AT_MOST: Final = 500
@@ -54,16 +54,31 @@ def webhook_subscribed(ask: Ask, job: CaseJob, subscription_id: str, url: str, n
         client_id=ask.client_id,
         url=url,
         sealed=ask.viewer.sealed,
+        payload=ask.webhook_payload,
         reference=ask.reference,
     )
-    # A subscription that gains the scope `sealed`, or another reference, is an event of its own.
+    # A subscription that gains the scope `sealed`, or another payload or reference, is an event of its own.
     names = ["webhook.subscribed", subscription_id, *(("sealed",) if ask.viewer.sealed else ())]
+    if ask.webhook_payload is not None:
+        names.append(ask.webhook_payload)
     if ask.reference is not None:
         names += ["reference", ask.reference]
     return event_record(
         event,
         topics.WEBHOOK_SUBSCRIBED,
         event_id=deterministic_id(*names),
+        now=now,
+        traceparent=ask.traceparent,
+    )
+
+
+def case_asked(ask: Ask, job: CaseJob, now: datetime) -> OutgoingRecord:
+    """The CaseAsked of a client and a job that has ended."""
+    event = CaseAsked(job_id=job.job_id, process_number=ask.number, client_id=ask.client_id)
+    return event_record(
+        event,
+        topics.WEBHOOK_SUBSCRIBED,
+        event_id=deterministic_id("webhook.case_asked", job.job_id, ask.client_id),
         now=now,
         traceparent=ask.traceparent,
     )

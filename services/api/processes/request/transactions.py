@@ -42,6 +42,7 @@ from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.snapshot import CaseSnapshot, read_snapshot, store_reading
 from services.api.processes.request.source_problems import is_hidden
 from services.api.processes.request.source_reader import CaseFound, CaseUnchanged, CaseUnread, SourceAnswer
+from services.api.webhooks.registered import has_endpoints
 from shared.clock import Clock
 from shared.db.case_store import lock_case
 from shared.domain.secrecy import Sight
@@ -110,6 +111,8 @@ class RequestTransactions:
         sight = snapshot.sight(ask)
         if sight is None or not _changes_nothing(connection, ask, decision):
             return ReadPlan(read=False)
+        if _is_news(connection, ask, snapshot, decision.job):
+            return ReadPlan(read=False)
         now = self._clock()
         outcome = self._outcome(ask, snapshot, sight, decision.job, None, now)
         if decision.job is not None and ask.webhook_url is not None:
@@ -172,6 +175,9 @@ class RequestTransactions:
             record_request(connection, ask.viewer, ask.number, now)
         outcome = self._outcome(ask, snapshot, sight, decision.job, reading, now)
         records: list[OutgoingRecord] = []
+        if decision.step is RequestStep.ANSWER and _is_news(connection, ask, snapshot, decision.job):
+            assert decision.job is not None
+            records.append(events.case_asked(ask, decision.job, now))
         attaches = False
         if decision.step is RequestStep.START:
             away = isinstance(reading, CaseUnread)
@@ -235,6 +241,12 @@ def _must_note(ask: Ask, snapshot: CaseSnapshot, now: datetime) -> bool:
     return gains or not is_noted(snapshot.noted_at, now)
 
 
+def _is_news(connection: Connection, ask: Ask, snapshot: CaseSnapshot, job: CaseJob | None) -> bool:
+    """Whether the client's endpoints are to hear now of a job that ended before the client asked for its case."""
+    first = snapshot.noted_at is None and job is not None and job.ended
+    return first and has_endpoints(connection, ask.client_id)
+
+
 def _changes_nothing(connection: Connection, ask: Ask, decision: RequestDecision) -> bool:
     """Whether the request changes nothing: no job to start or to join, no webhook to attach.
 
@@ -255,4 +267,4 @@ def _changes_nothing(connection: Connection, ask: Ask, decision: RequestDecision
 
 
 def _wanted_webhook(ask: Ask, url: str) -> WantedWebhook:
-    return WantedWebhook(ask.client_id, url, ask.viewer.sealed, ask.reference)
+    return WantedWebhook(ask.client_id, url, ask.viewer.sealed, ask.reference, ask.webhook_payload)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.http.parameters import NumberText, ReferenceText, UrlText
-from services.api.http.schemas import DocumentStatusName, JobStatusName, View
+from services.api.http.schemas import DocumentStatusName, JobStatusName, PayloadName, View
 
 
 class JobView(View):
@@ -190,6 +190,7 @@ class DownloadBody(BaseModel):
 
     webhook_url: UrlText | None = Field(None, examples=["https://example.com/hooks/autos"])
     reference: ReferenceText | None = Field(None, description="Your own, comes back in views, webhooks and events")
+    webhook_payload: PayloadName | None = Field(None, description="thin: the webhook has no documents")
 
 
 class BatchBody(BaseModel):
@@ -202,6 +203,7 @@ class BatchBody(BaseModel):
     )
     webhook_url: UrlText | None = Field(None, examples=["https://example.com/hooks/autos"])
     reference: ReferenceText | None = Field(None, description="Your own, the same for each of the cases")
+    webhook_payload: PayloadName | None = Field(None, description="thin: the webhook has no documents")
 
 
 class BatchEntry(View):

@@ -61,6 +61,11 @@ ROUTES = [
     route("GET /webhooks/deliveries/{delivery_id}", "webhooks"),
     route("POST /webhooks/deliveries/{delivery_id}/redeliver", "webhooks"),
     route("GET /webhooks/endpoints", "webhooks"),
+    route("POST /webhooks/endpoints", "webhooks", body={"url": HOOK}),
+    route("GET /webhooks/endpoints/{endpoint_id}", "webhooks"),
+    route("PATCH /webhooks/endpoints/{endpoint_id}", "webhooks", body={}),
+    route("DELETE /webhooks/endpoints/{endpoint_id}", "webhooks"),
+    route("POST /webhooks/endpoints/{endpoint_id}/secret/rotate", "webhooks"),
     route("POST /webhooks/endpoints/{endpoint_id}/enable", "webhooks"),
 ]
 

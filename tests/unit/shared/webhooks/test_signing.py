@@ -69,7 +69,7 @@ def test_ed25519_is_signed_beside() -> None:
     key = Ed25519PrivateKey.generate()
     private = "whsk_" + base64.b64encode(key.private_bytes_raw()).decode()
     now = datetime.now(UTC)
-    headers = signature_headers([SECRET], "d-1", now, b"{}", 1, private_key=private)
+    headers = signature_headers([SECRET], "d-1", now, b"{}", 1, private_keys=[private])
     v1, v1a = headers["webhook-signature"].split(" ")
     assert v1.startswith("v1,")
     assert v1a.startswith("v1a,")
@@ -95,7 +95,7 @@ def test_a_key_that_cannot_sign_ends_the_start_and_is_not_shown(
 ) -> None:
     good = "whsk_" + base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
     monkeypatch.setenv("AUTOS_WEBHOOK_SIGNING_PRIVATE_KEY", good)
-    assert load(WebhookSigningSettings).signing_key == good
+    assert load(WebhookSigningSettings).signing_keys == (good,)
     for wrong in ("whsk_c2hvcnQ=", "whsk_not base64", "-----BEGIN PRIVATE KEY-----"):
         monkeypatch.setenv("AUTOS_WEBHOOK_SIGNING_PRIVATE_KEY", wrong)
         with pytest.raises(SystemExit):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -202,6 +204,17 @@ def test_a_rate_spaces_the_starts_of_an_endpoint() -> None:
     assert begin(queues, 10.5) == []
     assert queues.next_due() == 11.0
     assert len(begin(queues, 11.0)) == 1
+
+
+def test_an_endpoint_has_a_rate_of_its_own_and_never_one_above_that_of_all() -> None:
+    for of_all, own, spaced in ((0.0, 2.0, 2.0), (3.0, 2.0, 3.0), (1.0, None, 1.0)):
+        queues = EndpointQueues(QueuePolicy(interval=of_all))
+        for number in range(2):
+            queues.offer(replace(due(number), least_seconds=own))
+        assert len(begin(queues, 10.0)) == 1
+        assert begin(queues, 10.0 + spaced - 0.1) == []
+        assert queues.next_due() == 10.0 + spaced
+        assert len(begin(queues, 10.0 + spaced)) == 1
 
 
 def test_an_endpoint_with_nothing_to_do_is_forgotten_but_not_its_rate() -> None:

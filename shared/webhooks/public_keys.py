@@ -1,0 +1,28 @@
+"""The public halves of the keys that sign webhooks (``v1a``), as a JSON Web Key Set (RFC 7517; OKP of RFC 8037)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from shared.webhooks.signing import public_key
+
+
+def _url_safe(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def key_set(private_keys: Sequence[str]) -> dict[str, Any]:
+    """The JWKS of some ``whsk_`` keys, in their order. ``kid`` is the thumbprint (RFC 7638). Raises InvalidSecret."""
+    return {"keys": [_jwk(public_key(key)) for key in private_keys]}
+
+
+def _jwk(raw: bytes) -> dict[str, Any]:
+    needed = {"crv": "Ed25519", "kty": "OKP", "x": _url_safe(raw)}
+    # RFC 7638, section 3: the required members in the order of their names, without spaces.
+    thumbprint = hashlib.sha256(orjson.dumps(needed)).digest()
+    return {**needed, "kid": _url_safe(thumbprint), "use": "sig", "alg": "EdDSA"}

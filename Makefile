@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
-        images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test
+        images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test \
+        cluster cluster-down chaos-cluster
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -128,6 +129,17 @@ secure: images ## a secured set-up: TLS everywhere, a user and its rights for ea
 
 secure-down: ## stop it; the volumes stay
 	$(SECURE) down
+
+CLUSTER := $(COMPOSE) --file docker-compose.yml --file deploy/compose/cluster.yml
+
+cluster: images ## three brokers, two databases, two replicas of each service, in the background (docs/reliability.md)
+	AUTOS_API_PORT=$${AUTOS_API_PORT:-8000-8001} $(CLUSTER) up --detach --no-build
+
+cluster-down: ## stop it; the volumes stay
+	AUTOS_API_PORT=$${AUTOS_API_PORT:-8000-8001} $(CLUSTER) down
+
+chaos-cluster: $(VENV)/.dev.stamp ## kills, pauses and cuts over that cluster, each with its time to recover; AUTOS_CHAOS_SEED repeats
+	@$(BIN)/python -m tests.containers.cluster $(ARGS)
 
 test-containers: $(VENV)/.dev.stamp ## the Compose set-up from outside, in containers; starts an engine of its own where none answers
 	@$(BIN)/python -m pytest -m docker tests/containers $(ARGS)

@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 from ops.invariants.deliveries import OpenDelivery, Unpublished
 from ops.invariants.jobs import Counted, JobFacts
 from ops.invariants.objects import StoredDocument
+from shared.db.engine import engine_url
 
 PAGE: Final = 500
 SCHEMAS_WITH_OUTBOX: Final = ("catalog", "progress", "delivery")
@@ -151,8 +152,12 @@ def _read_only_engine(url: str) -> Engine:
             "lock_timeout=2s",
         )
     )
+    address = engine_url(url)
+    if address.query.get("target_session_attrs") == "read-write":
+        # A session that reads only is no such session, and what it asks for is the primary all the same.
+        address = address.update_query_dict({"target_session_attrs": "primary"})
     return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg2://", 1),
+        address,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         connect_args={"application_name": "autos-doctor", "connect_timeout": 5, "options": options},

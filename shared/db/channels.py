@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import select
 import threading
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import psycopg2
 import psycopg2.extensions
+
+from shared.db.engine import UNTIL_CUT_OFF
 
 OUTBOX: Final = "autos_outbox"
 """An outbox has new rows; the payload is its schema."""
@@ -54,7 +56,9 @@ class Listener:
                 self._stopping.wait(1.0)
 
     def _listen(self) -> None:
-        connection = psycopg2.connect(self._url, application_name=f"autos-listen-{self._channel}", connect_timeout=5)
+        name = f"autos-listen-{self._channel}"
+        options: Mapping[str, Any] = {"application_name": name, "connect_timeout": 5, **UNTIL_CUT_OFF}
+        connection = psycopg2.connect(self._url, **options)
         try:
             connection.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT)
             with connection.cursor() as cursor:

@@ -11,6 +11,7 @@ from shared.kafka.log_filter import quiet_logger
 _LIBRDKAFKA_LOG: Final = "shared.kafka.librdkafka"
 # syslog's scale: 3 is error. A broker that is away is not an error of ours: the runtime and the producer say it once.
 _LOG_LEVEL: Final = "3"
+_SILENCE_MS: Final = 6_000
 
 
 def common_config(bootstrap_servers: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -22,7 +23,14 @@ def common_config(bootstrap_servers: str, extra: Mapping[str, Any] | None = None
         "log_level": _LOG_LEVEL,
         "log.connection.close": False,
         "reconnect.backoff.ms": 50,
-        "reconnect.backoff.max.ms": 2_000,
+        "reconnect.backoff.max.ms": 1_000,
+        # A partition whose leader is gone is looked for once, when the connection breaks; the cluster chooses the next
+        # one seconds later, and librdkafka would hear of that after five minutes, or by the error of another partition.
+        "topic.metadata.refresh.interval.ms": 1_000,
+        # A broker that is paused or cut off keeps its connections and answers nothing: what was asked of it counts as
+        # failed after so long, and is asked of the next leader. The default is a minute.
+        "socket.timeout.ms": _SILENCE_MS,
+        "socket.connection.setup.timeout.ms": 3_000,
         "topic.metadata.propagation.max.ms": 10_000,
         # The runtime and the producer hear of errors by callback or by record; the default prints to stderr.
         "error_cb": _ignore,
@@ -105,6 +113,7 @@ def transactional_config(
         **producer_config(bootstrap_servers),
         "transactional.id": transactional_id,
         "transaction.timeout.ms": timeout_ms,
+        "socket.timeout.ms": min(_SILENCE_MS, timeout_ms),
         # Cannot be longer than the transaction.
         "delivery.timeout.ms": timeout_ms,
         **(extra or {}),

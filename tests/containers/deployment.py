@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class Deployment:
     env_file: Path = DEMO
     overlays: tuple[str, ...] = ()
     """Files that are laid over docker-compose.yml."""
+    servers: tuple[str, ...] = SERVERS
 
     def compose(self, *arguments: str, timeout: float = 300.0) -> str:
         """Run a Compose command; what it wrote to stdout."""
@@ -88,7 +90,7 @@ class Deployment:
         def unwell() -> list[str]:
             states = {
                 service: [self.inspect(one)["State"] for one in self.containers(service)]
-                for service in (*SERVICES, *SERVERS)
+                for service in (*SERVICES, *self.servers)
             }
             return [
                 service
@@ -106,26 +108,37 @@ class Deployment:
 
 
 @contextmanager
-def running_deployment(engine: Mapping[str, str], data_dir: Path) -> Iterator[Deployment]:
-    """The deployment, up; gone with its volumes at the end."""
-    ports = {
-        name: free_port() for name in ("AUTOS_API_PORT", "AUTOS_S3_PORT", "AUTOS_PDPJ_PORT", "AUTOS_RECEIVER_PORT")
-    }
+def running_deployment(
+    engine: Mapping[str, str],
+    data_dir: Path,
+    overlays: Sequence[str] = (),
+    *,
+    servers: Sequence[str] = SERVERS,
+    api_replicas: int = 1,
+) -> Iterator[Deployment]:
+    """The deployment, up; gone with its volumes at the end. Each replica of the API has a port of its own."""
+    names = ("AUTOS_S3_PORT", "AUTOS_PDPJ_PORT", "AUTOS_RECEIVER_PORT")
+    ports = {name: str(free_port()) for name in names}
+    api_ports = _ports_in_a_row(api_replicas)
     environment = {
         **engine,
-        **{name: str(port) for name, port in ports.items()},
+        **ports,
+        "AUTOS_API_PORT": str(api_ports[0]) if api_replicas == 1 else f"{api_ports[0]}-{api_ports[-1]}",
         "AUTOS_S3_PUBLIC_ENDPOINT_URL": f"http://localhost:{ports['AUTOS_S3_PORT']}",
     }
-    api = f"http://127.0.0.1:{ports['AUTOS_API_PORT']}"
-    key = _demo_settings()["AUTOS_DEMO_API_KEY"]
+    apis = tuple(f"http://127.0.0.1:{port}" for port in api_ports)
+    key = demo_settings()["AUTOS_DEMO_API_KEY"]
     receiver = Receiver(f"http://127.0.0.1:{ports['AUTOS_RECEIVER_PORT']}")
     headers = {"authorization": f"Bearer {key}"}
     with (
         SimulatorControl(f"http://127.0.0.1:{ports['AUTOS_PDPJ_PORT']}") as simulator,
-        httpx.Client(base_url=api, headers=headers, timeout=60, trust_env=False) as client,
+        httpx.Client(base_url=apis[0], headers=headers, timeout=60, trust_env=False) as client,
     ):
-        product = Product(data_dir, api, (api,), key, client, simulator, receiver)
-        deployment = Deployment(f"autos-test-{os.getpid()}", environment, product)
+        product = Product(data_dir, apis[0], apis, key, client, simulator, receiver)
+        project = f"autos-test-{os.getpid()}" if not overlays else f"autos-test-{Path(overlays[0]).stem}-{os.getpid()}"
+        deployment = Deployment(
+            project, environment, product, overlays=tuple(overlays), servers=tuple(servers)
+        )
         try:
             deployment.up()
             yield deployment
@@ -134,6 +147,20 @@ def running_deployment(engine: Mapping[str, str], data_dir: Path) -> Iterator[De
             deployment.compose("down", "--volumes", "--timeout", "10")
 
 
-def _demo_settings() -> dict[str, str]:
+def _ports_in_a_row(count: int) -> range:
+    """Ports that nobody listens on."""
+    while True:
+        ports = range((first := free_port()), first + count)
+        if ports.stop < 65_536 and all(_is_free(port) for port in ports):
+            return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def demo_settings() -> dict[str, str]:
+    """What deploy/compose.demo.env says."""
     lines = (line for line in DEMO.read_text().splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)

@@ -90,3 +90,19 @@ def test_ports_are_published_on_loopback_only(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), name
+
+
+def test_the_cluster_overlay_reaches_every_server_from_every_service() -> None:
+    overlay: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose" / "cluster.yml").read_text())
+    services = overlay["services"]
+    brokers = [services[name]["environment"] for name in ("kafka", "kafka-2", "kafka-3")]
+    assert {each["KAFKA_NODE_ID"] for each in brokers} == {1, 2, 3}
+    assert len({each["KAFKA_BROKER_RACK"] for each in brokers}) == 3
+    for each in brokers:
+        assert (each["KAFKA_DEFAULT_REPLICATION_FACTOR"], each["KAFKA_MIN_INSYNC_REPLICAS"]) == (3, 2)
+    for name in (*SERVICES, "provision", "ops"):
+        settings = services[name]["environment"]
+        assert settings["AUTOS_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092,kafka-2:9092,kafka-3:9092", name
+        address = settings["AUTOS_DATABASE_URL"]
+        assert address.endswith("@postgres:5432,postgres-2:5432/autos?target_session_attrs=read-write"), name
+    assert all(services[name]["scale"] == 2 for name in SERVICES)

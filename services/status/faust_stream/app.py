@@ -18,6 +18,11 @@ from services.status.settings import StatusSettings
 SESSION_SECONDS = 10.0
 """How long a killed worker holds its partitions."""
 
+REQUEST_SECONDS = 12.0
+"""How long a broker that is paused or cut off is waited for: more than a session (Faust's own: 90 s)."""
+METADATA_SECONDS = 1.0
+"""How old what is known about the partitions' leaders may be (as shared/kafka/config.py)."""
+
 Sink = Callable[[Any], Awaitable[None]]
 """Gets each Faust event, in order; an exception ends the application, and the worker begins another."""
 
@@ -31,6 +36,8 @@ def make_app(settings: StatusSettings, topic: str, sink: Sink) -> StatusApp:
         broker_client_id=f"autos-status-{settings.replica}",
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=2.0,
+        broker_request_timeout=REQUEST_SECONDS,
+        consumer_metadata_max_age_ms=int(METADATA_SECONDS * 1000),
         # Offsets are committed by the worker itself; Faust has none to commit.
         broker_commit_interval=60.0,
         broker_max_poll_interval=600.0,

@@ -1,0 +1,51 @@
+"""The long form: ``make chaos-cluster``; the seed is printed, and AUTOS_CHAOS_SEED repeats a run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.containers.cluster import rounds
+from tests.containers.cluster.deployment import running_cluster
+from tests.containers.cluster.faults import Cluster, NotHere
+from tests.containers.cluster.troubles import full_list
+from tests.containers.deployment import ROOT
+from tests.containers.engine import running_engine
+
+
+def main() -> int:
+    """Each trouble once; the status says whether every round was right."""
+    parser = argparse.ArgumentParser(prog="make chaos-cluster ARGS=...")
+    parser.add_argument("--only", default="", help="rounds whose name holds this text")
+    options = parser.parse_args()
+    seed = int(os.environ.get("AUTOS_CHAOS_SEED") or random.randrange(1_000_000))
+    _say(f"AUTOS_CHAOS_SEED={seed}")
+    wrong = 0
+    with running_engine() as engine, tempfile.TemporaryDirectory(prefix="autos-cluster-") as scratch:
+        stand_ins = {"AUTOS_STAND_INS": os.environ.get("AUTOS_STAND_INS", "yes")}
+        subprocess.run(["deploy/build-images"], cwd=ROOT, env={**os.environ, **stand_ins, **engine}, check=True)
+        with running_cluster(engine, Path(scratch)) as deployment:
+            for number, trouble in enumerate(full_list(seed)):
+                if options.only not in trouble.name:
+                    continue
+                try:
+                    _say(str(rounds.run(Cluster(deployment), trouble, seed + number)))
+                except NotHere as reason:
+                    _say(f"{trouble.name}: skipped, this machine cannot do it ({reason})")
+                except AssertionError as error:
+                    wrong += 1
+                    _say(f"{trouble.name}: WRONG: {error}\n{deployment.logs()}")
+    return 1 if wrong else 0
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

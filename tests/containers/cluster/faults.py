@@ -1,0 +1,181 @@
+"""What is done to the containers of a cluster: killed, paused, cut off, deaf on one side, a line that loses packets.
+
+Root only: the network of a container is changed from its host.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from tests.containers.deployment import Deployment
+from tests.support import wait_until
+
+BROKERS: Final = ("kafka", "kafka-2", "kafka-3")
+DATABASES: Final = ("postgres", "postgres-2")
+_DESCRIBE_QUORUM: Final = 55
+_ANSWER_SECONDS: Final = 3.0
+_PROMOTION_SECONDS: Final = 30.0
+
+
+class NotHere(Exception):
+    """The kernel or the rights of this machine do not allow a fault. The message is one line."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Verbs for the containers of a deployment; ``service`` names the first container, ``service/2`` the second."""
+
+    deployment: Deployment
+
+    @cached_property
+    def _containers(self) -> dict[str, list[str]]:
+        return {}
+
+    def container(self, name: str) -> str:
+        """The container's id, which a kill does not change."""
+        service, _, number = name.partition("/")
+        if service not in self._containers:
+            self._containers[service] = self.deployment.containers(service)
+        return self._containers[service][int(number or 1) - 1]
+
+    def kill(self, name: str) -> None:
+        """kill -9 of all of the container; nobody starts it again (Docker counts it as asked for)."""
+        self.deployment.docker("kill", self.container(name))
+
+    def start(self, name: str) -> None:
+        self.deployment.docker("start", self.container(name))
+
+    def pause(self, name: str) -> None:
+        """It stands still: its connections stay open and answer nothing."""
+        self.deployment.docker("pause", self.container(name))
+
+    def unpause(self, name: str) -> None:
+        self.deployment.docker("unpause", self.container(name))
+
+    def cut(self, name: str) -> None:
+        """Take it off the network."""
+        self.deployment.docker("network", "disconnect", self._network(name), self.container(name))
+
+    def heal(self, name: str) -> None:
+        """Put it back on the network, under its name; its address may be another one."""
+        service = name.partition("/")[0]
+        network = f"{self.deployment.project}_default"
+        self.deployment.docker("network", "connect", "--alias", service, network, self.container(name))
+
+    def deafen(self, name: str, to: Sequence[str]) -> None:
+        """It no longer hears what these send; they hear it (one direction is cut)."""
+        for other in to:
+            self._in_network_of(name, "iptables", "-I", "INPUT", "-s", self.address(other), "-j", "DROP")
+
+    def lose(self, name: str, to: Sequence[str], share: float) -> None:
+        """So much of what these send to it is lost (0.05: one packet of twenty). Raises NotHere."""
+        dice = ("-m", "statistic", "--mode", "random", "--probability", str(share))
+        for other in to:
+            self._in_network_of(name, "iptables", "-I", "INPUT", "-s", self.address(other), *dice, "-j", "DROP")
+
+    def hear(self, name: str) -> None:
+        """No more of it: every packet arrives."""
+        self._in_network_of(name, "iptables", "-F", "INPUT")
+
+    def delay(self, name: str, milliseconds: int) -> None:
+        """All that it sends takes so much longer. Raises NotHere where the kernel has no netem."""
+        self._in_network_of(name, "tc", "qdisc", "add", "dev", "eth0", "root", "netem", "delay", f"{milliseconds}ms")
+
+    def no_delay(self, name: str) -> None:
+        self._in_network_of(name, "tc", "qdisc", "del", "dev", "eth0", "root")
+
+    def address(self, name: str) -> str:
+        """The container's address in the project's network."""
+        networks = self.deployment.inspect(self.container(name))["NetworkSettings"]["Networks"]
+        return str(networks[self._network(name)]["IPAddress"])
+
+    def _network(self, name: str) -> str:
+        return str(next(iter(self.deployment.inspect(self.container(name))["NetworkSettings"]["Networks"])))
+
+    def _in_network_of(self, name: str, *command: str) -> None:
+        for program in ("nsenter", command[0]):
+            if shutil.which(program) is None:
+                raise NotHere(f"{program} is not installed")
+        pid = str(self.deployment.inspect(self.container(name))["State"]["Pid"])
+        words = ["nsenter", "--target", pid, "--net", *command]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode != 0:
+            raise NotHere(f"{' '.join(command[:3])}: {(done.stderr.strip() or '?').splitlines()[0]}")
+
+    # Who is who.
+
+    def controller(self) -> str:
+        """The broker that leads the quorum of controllers."""
+
+        def led() -> str | None:
+            for name in BROKERS:
+                try:
+                    number = _leader_of_the_quorum(self.address(name))
+                except (OSError, struct.error, KeyError):
+                    continue
+                if number > 0:
+                    return BROKERS[number - 1]
+            return None
+
+        leader = wait_until(led, 30, "a leader of the controllers")
+        assert leader is not None
+        return leader
+
+    def query(self, name: str, statement: str) -> str:
+        """What the database of a node says, by psql inside of its container. Raises AssertionError."""
+        words = ("exec", "-u", "postgres", self.container(name), "psql", "-XAt", "-U", "postgres", "-c", statement)
+        return self.deployment.docker(*words).strip()
+
+    def primary(self) -> str:
+        """The node that takes writes."""
+
+        def found() -> str | None:
+            for name in DATABASES:
+                try:
+                    if self.query(name, "SELECT pg_is_in_recovery()") == "f":
+                        return name
+                except AssertionError:
+                    continue
+            return None
+
+        name = wait_until(found, _PROMOTION_SECONDS, "a primary")
+        assert name is not None
+        return name
+
+    def standby_of(self, primary: str) -> str:
+        return next(name for name in DATABASES if name != primary)
+
+    def promote(self, name: str) -> None:
+        """Make a standby the primary; the old one must be stopped before."""
+        assert self.query(name, "SELECT pg_promote(true, 30)") == "t"
+
+    def is_in_sync(self) -> bool:
+        """Whether commits wait for a standby, and it follows."""
+        found = self.query(self.primary(), "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'")
+        return "sync" in found.split()
+
+
+def _leader_of_the_quorum(address: str) -> int:
+    """Ask a broker (Kafka's DescribeQuorum, version 0); the node's number, or less than 1 while there is none."""
+    name = b"__cluster_metadata"
+    partitions = b"\x02" + struct.pack(">i", 0) + b"\x00"
+    body = b"\x02" + bytes([len(name) + 1]) + name + partitions + b"\x00" + b"\x00"
+    head = struct.pack(">hhih", _DESCRIBE_QUORUM, 0, 1, -1) + b"\x00"
+    with socket.create_connection((address, 9092), timeout=_ANSWER_SECONDS) as connection:
+        connection.sendall(struct.pack(">i", len(head) + len(body)) + head + body)
+        with connection.makefile("rb") as answer:
+            (length,) = struct.unpack(">i", answer.read(4))
+            found = answer.read(length)
+    # Correlation id, tags; error, one topic by name, one partition: number, error, leader.
+    (error,) = struct.unpack_from(">h", found, 5)
+    if error != 0:
+        return -1
+    leader = 5 + 2 + 1 + 1 + len(name) + 1 + 4 + 2
+    return int(struct.unpack_from(">i", found, leader)[0])

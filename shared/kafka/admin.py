@@ -46,7 +46,9 @@ def ensure_topics(
         if spec.name in found and found[spec.name] < spec.partitions
     ]
     _wait_for_all(admin.create_partitions(wider, request_timeout=_TIMEOUT_SECONDS) if wider else {})
-    wait_for_topics(bootstrap_servers, wanted, config)
+    wait_for_topics(
+        bootstrap_servers, wanted, config, partitions={name: spec.partitions for name, spec in wanted.items()}
+    )
 
 
 def wait_for_topics(
@@ -54,8 +56,13 @@ def wait_for_topics(
     names: Iterable[str],
     config: Mapping[str, str] | None = None,
     timeout: float = 30.0,
+    partitions: Mapping[str, int] | None = None,
 ) -> None:
-    """Return when every topic exists and each of its partitions has a leader. Raises InfrastructureAway."""
+    """Return when every topic exists, with at least so many ``partitions``, and each of them has a leader.
+
+    Raises InfrastructureAway after ``timeout`` seconds.
+    """
+    least = partitions or {}
     admin = AdminClient(common_config(bootstrap_servers, config))
     missing = set(names)
     deadline = time.monotonic() + timeout
@@ -68,7 +75,7 @@ def wait_for_topics(
             name
             for name in missing
             if name not in topics
-            or not topics[name].partitions
+            or len(topics[name].partitions) < least.get(name, 1)
             or any(partition.leader < 0 for partition in topics[name].partitions.values())
         }
         if not missing:

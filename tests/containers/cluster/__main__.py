@@ -34,7 +34,9 @@ def main() -> int:
                 if options.only not in trouble.name:
                     continue
                 try:
-                    _say(str(rounds.run(Cluster(deployment), trouble, seed + number)))
+                    outcome = rounds.run(Cluster(deployment), trouble, seed + number)
+                    wrong += outcome.too_slow
+                    _say(f"{outcome}{'; TOO SLOW' if outcome.too_slow else ''}")
                 except NotHere as reason:
                     _say(f"{trouble.name}: skipped, this machine cannot do it ({reason})")
                 except AssertionError as error:

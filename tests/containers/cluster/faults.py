@@ -61,24 +61,21 @@ class Cluster:
 
     def cut(self, name: str) -> None:
         """Take it off the network."""
-        self.deployment.docker("network", "disconnect", self._network(name), self.container(name))
+        self.deployment.docker("network", "disconnect", self._network, self.container(name))
 
     def heal(self, name: str) -> None:
         """Put it back on the network, under its name; its address may be another one."""
         service = name.partition("/")[0]
-        network = f"{self.deployment.project}_default"
-        self.deployment.docker("network", "connect", "--alias", service, network, self.container(name))
+        self.deployment.docker("network", "connect", "--alias", service, self._network, self.container(name))
 
     def deafen(self, name: str, to: Sequence[str]) -> None:
         """It no longer hears what these send; they hear it (one direction is cut)."""
-        for other in to:
-            self._in_network_of(name, "iptables", "-I", "INPUT", "-s", self.address(other), "-j", "DROP")
+        self._in_network_of(name, "iptables", "-I", "INPUT", "-s", self._addresses(to), "-j", "DROP")
 
     def lose(self, name: str, to: Sequence[str], share: float) -> None:
         """So much of what these send to it is lost (0.05: one packet of twenty). Raises NotHere."""
         dice = ("-m", "statistic", "--mode", "random", "--probability", str(share))
-        for other in to:
-            self._in_network_of(name, "iptables", "-I", "INPUT", "-s", self.address(other), *dice, "-j", "DROP")
+        self._in_network_of(name, "iptables", "-I", "INPUT", "-s", self._addresses(to), *dice, "-j", "DROP")
 
     def hear(self, name: str) -> None:
         """No more of it: every packet arrives."""
@@ -94,10 +91,14 @@ class Cluster:
     def address(self, name: str) -> str:
         """The container's address in the project's network."""
         networks = self.deployment.inspect(self.container(name))["NetworkSettings"]["Networks"]
-        return str(networks[self._network(name)]["IPAddress"])
+        return str(next(iter(networks.values()))["IPAddress"])
 
-    def _network(self, name: str) -> str:
-        return str(next(iter(self.deployment.inspect(self.container(name))["NetworkSettings"]["Networks"])))
+    def _addresses(self, names: Sequence[str]) -> str:
+        return ",".join(self.address(name) for name in names)
+
+    @property
+    def _network(self) -> str:
+        return f"{self.deployment.project}_default"
 
     def _in_network_of(self, name: str, *command: str) -> None:
         for program in ("nsenter", command[0]):

@@ -38,7 +38,8 @@ class Dip:
     below_half: float
     """The longest time, in seconds, that the rate of half a second was less than half of what it was."""
     whole_after: float
-    """Seconds from the fault to the end of the last two seconds with less than three quarters of it; 0: none had."""
+    """Seconds from the fault until, after the last time below half, two seconds had three quarters of it again; 0: it
+    never was below half."""
 
     def __str__(self) -> str:
         return (
@@ -61,8 +62,13 @@ def rate_at(samples: Sequence[Sample], moment: float, seconds: float) -> float:
 
 def dip(samples: Sequence[Sample], fault: float, until: float) -> Dip:
     """What the fault at the moment ``fault`` did, looked at until ``until`` (monotonic seconds)."""
-    before = rate_at(samples, fault, _BEFORE_SECONDS)
+    return dip_below(samples, rate_at(samples, fault, _BEFORE_SECONDS), fault, until)
+
+
+def dip_below(samples: Sequence[Sample], before: float, fault: float, until: float) -> Dip:
+    """The same against a rate that is known."""
     least, longest, began, whole_after = before, 0.0, None, 0.0
+    broken = False
     steps = int((until - fault) / EVERY_SECONDS)
     for step in range(1, steps + 1):
         moment = fault + step * EVERY_SECONDS
@@ -71,9 +77,11 @@ def dip(samples: Sequence[Sample], fault: float, until: float) -> Dip:
         if rate < before / 2:
             began = moment if began is None else began
             longest = max(longest, moment - began + EVERY_SECONDS)
+            broken = True
         else:
             began = None
-        if rate_at(samples, moment, _WHOLE_WINDOW_SECONDS) < before * _WHOLE:
+        broken = broken and rate_at(samples, moment, _WHOLE_WINDOW_SECONDS) < before * _WHOLE
+        if broken:
             whole_after = moment - fault
     return Dip(before, least, longest, whole_after)
 

@@ -136,9 +136,7 @@ def running_deployment(
     ):
         product = Product(data_dir, apis[0], apis, key, client, simulator, receiver)
         project = f"autos-test-{os.getpid()}" if not overlays else f"autos-test-{Path(overlays[0]).stem}-{os.getpid()}"
-        deployment = Deployment(
-            project, environment, product, overlays=tuple(overlays), servers=tuple(servers)
-        )
+        deployment = Deployment(project, environment, product, overlays=tuple(overlays), servers=tuple(servers))
         try:
             deployment.up()
             yield deployment

@@ -34,10 +34,14 @@ def doctor(
         bool, typer.Option("--deep", help="Compare catalog, progress, delivery, S3 and topics; reads only.")
     ] = False,
     hashes: Annotated[bool, typer.Option("--hashes", help="With --deep: read every object for its SHA-256.")] = False,
-    hours: Annotated[float | None, typer.Option(min=0, help="With --deep: only what is younger.")] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0, help="With --deep: check only items of the last N hours.")
+    ] = None,
     grace: Annotated[
         float,
-        typer.Option("--grace", "--settle", min=0, help="With --deep: ignore what is younger.", metavar="SECONDS"),
+        typer.Option(
+            "--grace", "--settle", min=0, help="With --deep: do not report work younger than this.", metavar="SECONDS"
+        ),
     ] = 60.0,
     source: Annotated[
         bool, typer.Option("--source", help="Try the source step by step: name, TCP, TLS, token, case, document.")

@@ -23,7 +23,11 @@ def repair(
     grace: Annotated[
         float,
         typer.Option(
-            "--grace", "--settle", min=0, help="Ignore what is younger: it may still be in progress.", metavar="SECONDS"
+            "--grace",
+            "--settle",
+            min=0,
+            help="Leave work younger than this alone: it may be in progress.",
+            metavar="SECONDS",
         ),
     ] = 60.0,
     wait: Annotated[

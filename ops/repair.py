@@ -1,8 +1,8 @@
-"""What can be mended by fetching of what a deep look finds, as the events that ask for it.
+"""Turn the findings of ``doctor --deep`` that a new download repairs into the events that request it.
 
-The events are those that the services write themselves, for the jobs that there are: an object that is missing or wrong
-is requested again; a job of which nothing is on its way is planned again, or hears of the documents that it waits
-for. Nothing is written to any table, and asking twice is harmless.
+The events are those that the services write themselves, for the jobs that exist: an object that is missing or wrong
+is requested again; a job of which nothing is on its way is planned again, or its documents are requested
+again. Nothing is written to any table, and asking twice is harmless.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _WAITED_FOR: Final = text(
 
 @dataclass
 class Repair:
-    """What is asked for again, with what for; and what no fetching mends."""
+    """What is requested again and why, what no download repairs, and the events."""
 
     asked: list[tuple[Mismatch, str]] = field(default_factory=list)
     left: list[Mismatch] = field(default_factory=list)

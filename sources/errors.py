@@ -1,7 +1,7 @@
 """Everything that can go wrong with the source, as one short tree (docs/reference/pdpj.md, "What each answer means").
 
 * SourceError
-  + PermanentError            PERMANENT: trying again gives the same answer
+  + PermanentError            PERMANENT: the job does not try it again
     - ProcessNotFound         process_not_found
     - DocumentNotFound        document_not_found
     - NoAddress               no_address
@@ -75,7 +75,7 @@ class _Coded(SourceError):
 
 
 class PermanentError(_Coded):
-    """Base of what another attempt cannot change: fail the work and say why."""
+    """Base of the errors that end the attempts of this job: fail the work and say why."""
 
     verdict = Verdict.PERMANENT
 
@@ -289,9 +289,10 @@ class CredentialsRefused(SourceAway):
 
 
 FINAL_CODES: Final = frozenset({NoAccess.CODE, DocumentTooLarge.CODE, CaseTooLarge.CODE})
-"""The codes that a later job does not try again, unless a document is asked for by name or its listing has changed.
+"""Codes of documents that later jobs leave alone too, unless one is requested by name or its listing changes.
 
-Fewer than those of ``Verdict.PERMANENT``, which ends one job's attempts: what is not there today may be tomorrow.
+Fewer than those of ``Verdict.PERMANENT``, which ends the attempts of one job: a document that is missing today may be
+there tomorrow.
 """
 
 

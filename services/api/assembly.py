@@ -25,7 +25,7 @@ from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.service import CaseService
 from services.api.processes.request.source_reader import SourceReader
 from services.api.processes.view.case_list import CaseList
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.objects import DocumentObjects
 from services.api.processes.view.pages import CasePages
 from services.api.settings import ApiSettings

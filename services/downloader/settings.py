@@ -20,7 +20,7 @@ class DownloaderSettings(AlertSettings, DatabaseSettings, KafkaSettings, Storage
     download_concurrency: Annotated[int, Ge(1), Le(512)] = 32
     """Documents that one worker handles at once, of all cases."""
     download_per_process: Annotated[int, Ge(1), Le(512)] = 5
-    """Documents of one case that are handled at once, by all workers and for all jobs together."""
+    """Documents of one case (a court's process) that are handled at once, by all workers and for all jobs together."""
     download_retry_delays: Delays = (5.0, 30.0, 120.0)
     """Seconds before the second, third, ... attempt; what fails once more after the last has failed for good."""
     download_read_ahead: int = Field(4_000, ge=1, le=100_000)

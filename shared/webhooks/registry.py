@@ -1,4 +1,7 @@
-"""Every type of event there is: each module of ``shared/webhooks/event_types`` is one (CONTRIBUTING.md)."""
+"""Every type of event there is: each module of ``shared/webhooks/event_types`` is one (CONTRIBUTING.md).
+
+A type with a new cause needs a fact in facts.py too, and the code that emits it.
+"""
 
 from __future__ import annotations
 

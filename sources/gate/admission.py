@@ -22,10 +22,10 @@ T = TypeVar("T")
 
 _NEW_AT_ONCE: Final = 2
 """Requests of a case without a success yet, while more than half of the places are taken."""
-_QUIET_429: Final = 2
-"""What was answered 429 so many times, while others were given what they asked for, begins no more pauses."""
-_OWN_429: Final = 3
-"""And from so many times on a 429 is about it."""
+_MAX_429_PAUSES: Final = 2
+"""A request that got this many 429s while others succeeded begins no more pauses."""
+_429_BLAMED_ON_REQUEST: Final = 3
+"""From this many 429s on, the request itself is to blame."""
 _OVERLOAD_SECONDS: Final = 30.0
 
 
@@ -121,13 +121,13 @@ class Admission(Generic[T]):
             self._clock(),
             admitted.permit.era,
             about_case=admitted.caller.about_case,
-            known=throttled and admitted.caller.throttled >= _OWN_429,
-            hold=throttled or outcome is SourceOutcome.REFUSED,
+            request_at_fault=throttled and admitted.caller.throttled >= _429_BLAMED_ON_REQUEST,
+            source_at_fault=throttled or outcome is SourceOutcome.REFUSED,
         )
 
     def judge(self, failure: RequestFailure) -> FailureCause | None:
         """What a failure was about; None while that is not known."""
-        if failure.hold and not failure.known:
+        if failure.source_at_fault and not failure.request_at_fault:
             return FailureCause.OUTAGE
         if self.breaker.state is not BreakerState.CLOSED or failure.era != self.breaker.era:
             return FailureCause.OUTAGE
@@ -235,7 +235,7 @@ class Admission(Generic[T]):
         return self.evidence.failures >= self._policy.failure_limit and len(self.evidence.cases) > 1
 
     def _overloaded(self, admitted: AdmittedRequest, case: str | None) -> None:
-        """Cases that are given what they ask for else come too late: more than one of them, so it is the load."""
+        """A case that has succeeded before times out. More than one such case: the load is to blame."""
         now = self._clock()
         if case is not None:
             self._late = {each: at for each, at in self._late.items() if at > now - _OVERLOAD_SECONDS} | {case: now}
@@ -244,7 +244,7 @@ class Admission(Generic[T]):
             self.adaptive.overloaded(admitted.era)
 
     def _throttled(self, admitted: AdmittedRequest, retry_after: float | None) -> float | None:
-        if admitted.caller.throttled >= _QUIET_429:
+        if admitted.caller.throttled >= _MAX_429_PAUSES:
             return None
         first = self.adaptive.overloaded(admitted.era)
         # Without a wish, one of many that were in flight: the pause for them has begun.

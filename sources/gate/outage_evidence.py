@@ -31,10 +31,10 @@ class RequestFailure:
     era: int
     about_case: bool = False
     """The case itself was read, and none of its documents."""
-    hold: bool = False
-    """It is known to be about the source: a pause that it asked for, or credentials that it refuses."""
-    known: bool = False
-    """It is known to be about what was asked for."""
+    source_at_fault: bool = False
+    """Known to be about the source: a pause that it asked for, or credentials that it refuses."""
+    request_at_fault: bool = False
+    """Known to be about the case or document that was requested."""
 
 
 class OutageEvidence:
@@ -82,7 +82,7 @@ class OutageEvidence:
 
     def judge(self, failure: RequestFailure) -> FailureCause | None:
         """What is known of a failure by now; None when nothing was asked since."""
-        if failure.known or self._document_at > failure.at:
+        if failure.request_at_fault or self._document_at > failure.at:
             return FailureCause.DOCUMENT
         if failure.about_case:
             return FailureCause.DOCUMENT if self._case_at > failure.at else None

@@ -1,4 +1,4 @@
-"""API keys, known by their SHA-256: which of them are good, and whose they are."""
+"""API keys, known by their SHA-256: which are valid, and whose they are. What a key may do: caller.py."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from services.api.documents.ranges import ByteRange
 from services.api.http.problems import DocumentNotAvailable, DocumentNotFoundProblem, ServiceUnavailable
 from services.api.http.provided import provided
 from services.api.processes.view.case_parts import sight_for
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.objects import DocumentObjects, gone
 from services.api.processes.view.repository import KnownDocument, documents_of
 from shared.clock import Clock

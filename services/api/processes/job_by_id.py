@@ -15,7 +15,7 @@ from services.api.jobs.participants import is_shared
 from services.api.outbox import publish
 from services.api.processes.follow.changes import announce
 from services.api.processes.view.case_parts import CaseParts, read_status
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from shared.clock import Clock
 from shared.db.case_store import lock_case
 from shared.db.engine import Database

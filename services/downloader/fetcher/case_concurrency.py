@@ -1,6 +1,7 @@
 """How many documents of one case are fetched at once, and how many of all cases.
 
-All records of a case are in one partition, so one worker has them all. In that worker the consumer runtime serves
+The records of a case have the same partition number in every topic, and range assignment gives that number to one
+worker, so one worker has them all. In that worker the consumer runtime serves
 groups in turn, a case is a group, and a group has at most AUTOS_DOWNLOAD_PER_PROCESS handlers at once, for whichever
 jobs and clients. A large case therefore delays no small one by more than a turn. How many requests all workers have
 open at the source together is another matter: source_share/request_share.py and sources/gate.

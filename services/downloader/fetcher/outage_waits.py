@@ -41,13 +41,16 @@ class Wait:
     seconds: float
 
 
-def cut_short(error: SourceAway, read_timeout: float | None) -> bool:
-    """Whether a first try was only given less time than is set: nothing is judged then, and it has another one."""
+def hit_shortened_timeout(error: SourceAway, read_timeout: float | None) -> bool:
+    """Whether the request timed out under a read timeout shorter than the configured one.
+
+    That says nothing about the source: the request is made again, with the full timeout.
+    """
     return read_timeout is not None and isinstance(error, SourceTimeout)
 
 
-def after_cut(tries: Tries) -> Tries:
-    """The next one waits for as long as is set, behind the others."""
+def after_shortened_timeout(tries: Tries) -> Tries:
+    """Try again with the full timeout, queued behind the first tries of others."""
     return replace(tries, again=True)
 
 

@@ -13,7 +13,7 @@ from services.downloader.catalog_queries import ProjectedDocument
 from services.downloader.event_records import StoredBytes
 from services.downloader.fetcher.document_store import DocumentStore
 from services.downloader.fetcher.duplicates import Duplicates
-from services.downloader.fetcher.outage_waits import Tries, after_away, after_cut, cut_short
+from services.downloader.fetcher.outage_waits import Tries, after_away, after_shortened_timeout, hit_shortened_timeout
 from services.downloader.fetcher.spool import Spool
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.connected_sources import ConnectedSource, ConnectedSources
@@ -110,8 +110,8 @@ class Transfer:
     async def _again(self, gate: SourceGate, away: _Away, tries: Tries, gate_wait: GateWait) -> Tries:
         """Wait until the document may be asked for again. Raises SourceError when that costs an attempt, WaitEnded."""
         error, slot = away.error, away.slot
-        if cut_short(error, slot.read_timeout):
-            return after_cut(tries)
+        if hit_shortened_timeout(error, slot.read_timeout):
+            return after_shortened_timeout(tries)
         assert slot.failure is not None
         judgement = await gate.judge(slot.failure, gate_wait)
         wait = after_away(error, judgement, tries, documents=gate.documents)

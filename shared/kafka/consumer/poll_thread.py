@@ -194,9 +194,7 @@ class PollThread:
             raise ConsumerFailed(error.name())
         if error.code() not in self._logged_errors:
             self._logged_errors.add(error.code())
-            _log.warning(
-                "The Kafka consumer met an error and goes on", extra={"runtime": self._name, "error": error.name()}
-            )
+            _log.warning("Kafka consumer error; continuing", extra={"runtime": self._name, "error": error.name()})
 
     def _measure(self, consumer: ConsumerClient) -> None:
         ends: dict[Key, int] = {}

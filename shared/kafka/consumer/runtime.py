@@ -193,7 +193,7 @@ class ConsumerRuntime(Generic[T]):
             self._metrics.commit_failures.labels(self._name).inc()
             if not self._commits_refused:
                 _log.warning(
-                    "The broker refuses a commit of offsets, which is made again",
+                    "Offset commit refused by the broker; retrying",
                     extra={"runtime": self._name, "error": error},
                 )
         self._commits_refused = error is not None

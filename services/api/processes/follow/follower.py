@@ -21,7 +21,7 @@ from services.api.processes.follow.event_id import BEGINNING, EventId
 from services.api.processes.follow.stream_pages import StreamPages, message
 from services.api.processes.single_flight import SingleFlight
 from services.api.processes.view.case_parts import CaseParts, read_status, sight_for
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
 from services.api.processes.view.version import CaseVersion, read_version
 from shared.clock import Clock

@@ -30,7 +30,7 @@ from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.source_problems import not_found, refuse
 from services.api.processes.request.source_reader import CaseUnread, SourceAnswer, SourceReader
 from services.api.processes.request.transactions import Hidden, Looked, ReadPlan, RequestTransactions
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
 from shared.clock import Clock
 from shared.db.engine import Database

@@ -14,7 +14,7 @@ from services.api.jobs.model import CaseJob
 from services.api.jobs.participants import has_webhook
 from services.api.jobs.references import read_reference
 from services.api.processes.view import repository
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.views import ShownDocuments, documents_view, files_view, process_view, status_view
 from services.api.processes.view.webhook import Webhook
 from shared.db.case_store import find_process

@@ -22,7 +22,7 @@ from services.api.jobs.participants import has_webhook
 from services.api.jobs.repository import shown_job
 from services.api.processes.view import repository
 from services.api.processes.view.case_parts import CaseParts, read_files, sight_for
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.repository import KnownDocument
 from services.api.processes.view.views import default_document_status, documents_view
 from shared.db import progress

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from services.api.access.caller import Caller
 from services.api.jobs.model import CaseJob, job_view
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.repository import KnownDocument
 from services.api.processes.view.webhook import Webhook
 from shared.domain.api_keys import Scope

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.fetcher.outage_waits import DOUBT_SECONDS, Tries, Wait, after_away, after_cut, cut_short
+from services.downloader.fetcher.outage_waits import (
+    DOUBT_SECONDS,
+    Tries,
+    Wait,
+    after_away,
+    after_shortened_timeout,
+    hit_shortened_timeout,
+)
 from sources.errors import CredentialsRefused, SourceAway, SourceThrottled, SourceTimeout, SourceUnavailable
 from sources.gate.outage_evidence import FailureCause
 
@@ -61,7 +68,7 @@ def test_a_429_counts_only_when_others_were_given_documents_in_between() -> None
 
 
 def test_a_first_try_that_was_cut_short_is_asked_for_again_behind_the_others() -> None:
-    assert cut_short(SourceTimeout(), 3.0)
-    assert not cut_short(SourceTimeout(), None)
-    assert not cut_short(SourceUnavailable(), 3.0)
-    assert after_cut(Tries()).caller("case").again
+    assert hit_shortened_timeout(SourceTimeout(), 3.0)
+    assert not hit_shortened_timeout(SourceTimeout(), None)
+    assert not hit_shortened_timeout(SourceUnavailable(), 3.0)
+    assert after_shortened_timeout(Tries()).caller("case").again

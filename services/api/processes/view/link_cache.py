@@ -13,10 +13,10 @@ from shared.clock import Clock
 from shared.http.disposition import content_disposition
 from shared.storage.links import LINK_SECONDS, SEALED_LINK_SECONDS
 
-RENEW_SECONDS: Final = 300
-"""A link with less time left than this is made anew: whoever gets one can use it that long."""
-SEALED_RENEW_SECONDS: Final = 60
-"""How long an entity tag of a view with links of sealed documents stays the same: they have four minutes left then."""
+MIN_LINK_SECONDS: Final = 300
+"""A link with less time left than this is replaced, so every link that is given out works at least that long."""
+SEALED_TAG_SECONDS: Final = 60
+"""The entity tag of a view with sealed links changes this often, so a cached view has links with four minutes left."""
 _NAMELESS: Final = "attachment"
 """The Content-Disposition of a sealed document's link: the file is saved, not shown, and has no name."""
 _CACHE_SIZE: Final = 200_000
@@ -60,7 +60,7 @@ class LinkCache:
         self._links: dict[tuple[str, str, str | None], Link] = {}
 
     def get(self, key: str, name: str, content_type: str | None, *, sealed: bool) -> Link:
-        """A link with at least :data:`RENEW_SECONDS` left; to a ``sealed`` document a new one, short and nameless."""
+        """A link with at least MIN_LINK_SECONDS left; to a ``sealed`` document a new one, short and nameless."""
         now = self._clock()
         if sealed:
             url = self._signer.make(
@@ -69,7 +69,7 @@ class LinkCache:
             return Link(url, now + timedelta(seconds=SEALED_LINK_SECONDS))
         wanted = (key, name, content_type)
         held = self._links.get(wanted)
-        if held is not None and (held.expires_at - now).total_seconds() >= RENEW_SECONDS:
+        if held is not None and (held.expires_at - now).total_seconds() >= MIN_LINK_SECONDS:
             return held
         url = self._signer.make(
             key, content_disposition=content_disposition(name, content_type), content_type=content_type

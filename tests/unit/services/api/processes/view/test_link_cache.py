@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 

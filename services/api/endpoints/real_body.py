@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from services.api.processes.view.case_parts import CaseParts, read_case, sight_for
-from services.api.processes.view.links import LinkCache
+from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.views import documents_view
 from shared.db.catalog import process_requests, processes
 from shared.db.visibility import public_case

@@ -89,7 +89,7 @@ async def test_what_is_no_fault_of_the_work_is_away(pool: Database, code: str) -
 async def test_a_grant_that_is_missing_is_mended_by_an_operator_and_waited_for(database: FreshDatabase) -> None:
     connected = Database.connect(database.role_urls["status"], application_name="test-errors", pool_size=1)
     with pytest.raises(DatabaseAway) as away:
-        await connected.run(saying("SELECT 1 FROM catalog.jobs"))
+        await connected.run(saying("SELECT 1 FROM catalog.clients"))
     assert away.value.sqlstate == "42501"
     connected.close()
 

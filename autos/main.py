@@ -14,7 +14,21 @@ from typing import Annotated, Final
 
 import typer
 
-from autos import __version__, cases, dead, deliveries, demo, doctor, keys, projection, repair, stack, storage, topics
+from autos import (
+    __version__,
+    cases,
+    dead,
+    deliveries,
+    demo,
+    doctor,
+    keys,
+    listen,
+    projection,
+    repair,
+    stack,
+    storage,
+    topics,
+)
 from autos.context import fail
 
 app = typer.Typer(
@@ -59,6 +73,7 @@ app.command(rich_help_panel=_CASES)(cases.fetch)
 app.command(rich_help_panel=_CASES)(cases.status)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.deliveries)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
+app.command(rich_help_panel=_WEBHOOKS)(listen.listen)
 app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
 app.add_typer(dead.app, name="dead", rich_help_panel=_OPERATION)
 app.add_typer(projection.app, name="projection", rich_help_panel=_OPERATION)

@@ -15,6 +15,7 @@ from services.api.deliveries import routes as delivery_routes
 from services.api.docs import docs_router
 from services.api.documents import routes as document_routes
 from services.api.endpoints import routes as endpoint_routes
+from services.api.feed import routes as feed_routes
 from services.api.health import routes as health_routes
 from services.api.http import error_handlers
 from services.api.http.bounds import RequestBounds
@@ -39,6 +40,7 @@ _WITH_KEY: Final = (
     page_routes,
     document_routes,
     job_routes,
+    feed_routes,
     delivery_routes,
     endpoint_routes,
     webhook_routes,

@@ -12,6 +12,8 @@ from services.api.documents.service import DocumentService
 from services.api.endpoints.real_body import RealBodies
 from services.api.endpoints.service import EndpointLimits, EndpointService
 from services.api.endpoints.test_events import TestKeys, TestSender
+from services.api.feed.changes import FeedChanges
+from services.api.feed.service import FeedService
 from services.api.health.checks import Readiness
 from services.api.health.probes import probes
 from services.api.http.open_requests import OpenStreams, OpenWaits
@@ -83,6 +85,7 @@ def _add_cases(parts: Parts, source: ApiSource) -> None:
     parts.add(CaseFollower(database, changes, links, clock))
     parts.add(CaseList(database))
     parts.add(CasePages(database, links))
+    parts.add(FeedService(database, parts.add(FeedChanges(settings.database_url)), settings.api_public_url))
     parts.add(JobService(database, links, clock))
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.api.assembly import ApiSource
+from services.api.feed.changes import FeedChanges
 from services.api.http.provided import Parts
 from services.api.jobs.aborts import aborted_by_broker
 from services.api.jobs.repository import release_ended_jobs
@@ -39,12 +40,14 @@ def make_lifespan(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         database, changes = parts.get(Database), parts.get(CaseChanges)
+        feed_changes = parts.get(FeedChanges)
         relay = None
         if publisher is not None:
             relay = OutboxRelay(
                 database.engine, outbox, publisher, metrics=outbox_metrics, on_set_aside=aborted_by_broker
             )
         changes.start()
+        feed_changes.start()
         if relay is not None:
             relay.start()
         release = asyncio.create_task(_release_ended(database))
@@ -52,6 +55,7 @@ def make_lifespan(
             yield
         finally:
             changes.close()
+            feed_changes.close()
             release.cancel()
             await asyncio.gather(release, return_exceptions=True)
             await parts.get(SourceReader).aclose()
@@ -60,6 +64,7 @@ def make_lifespan(
             if relay is not None:
                 await asyncio.to_thread(relay.stop)
             await asyncio.to_thread(changes.stop)
+            await asyncio.to_thread(feed_changes.stop)
             await asyncio.to_thread(database.close)
 
     return lifespan

@@ -57,6 +57,8 @@ class NotifierSettings(
     """Seconds between two looks for deliveries that are due and were not woken."""
     attempt_retention_days: float = Field(90.0, gt=0)
     """Days that attempts are kept."""
+    event_retention_days: float = Field(30.0, gt=0)
+    """Days that the events of GET /events are kept."""
 
     @field_validator("webhook_retry_delays")
     @classmethod

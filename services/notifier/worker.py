@@ -15,6 +15,7 @@ from services.notifier.domain.endpoint_breaker import EndpointBreakerPolicy
 from services.notifier.domain.endpoint_queues import EndpointQueues, QueuePolicy
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.domain.slots import SlotLimits
+from services.notifier.intake.feed_upkeep import FeedUpkeep
 from services.notifier.intake.handlers import Intake
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.sending.bodies import WebhookBodies
@@ -102,6 +103,7 @@ class Notifier:
             clock=clock,
             metrics=metrics,
         )
+        self._feed_upkeep = FeedUpkeep(self.database, clock, retention=timedelta(days=settings.event_retention_days))
         interval = timedelta(seconds=settings.alert_interval_seconds)
         self._endpoint_alerter = EndpointAlerter(
             database=self.database, sender=self._alert_sender, interval=interval, clock=clock
@@ -195,6 +197,7 @@ class Notifier:
             *(runtime.run() for runtime in self._runtimes),
             self.dispatcher.run(),
             self._sweeper.run(ending),
+            self._feed_upkeep.run(ending),
             self._endpoint_alerter.run(ending, self.dispatcher.alert_due),
             self._outbox_alerter.run(ending),
         ]

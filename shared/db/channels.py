@@ -19,6 +19,9 @@ OUTBOX: Final = "autos_outbox"
 PROGRESS: Final = "autos_progress"
 """A job or one of its documents changed; the payload is the process number with its mask."""
 
+FEED: Final = "autos_feed"
+"""A client has new events; the payload is its id."""
+
 _log = logging.getLogger(__name__)
 
 

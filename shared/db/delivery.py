@@ -50,6 +50,7 @@ completions = Table(
     moment("created_at", nullable=False),
     moment("completed_at", nullable=False),
     moment("recorded_at", nullable=False, server_default=text("now()")),
+    Index("ix_completions_recorded", "recorded_at"),
     schema=SCHEMA,
 )
 

@@ -41,20 +41,20 @@ def encode_place(kind: str, number: int, identity: str = "") -> str:
     return base64.urlsafe_b64encode(f"{kind}|{number}|{identity}".encode()).decode().rstrip("=")
 
 
-def decode_place(cursor: str, kind: str) -> tuple[int, str]:
+def decode_place(cursor: str, kind: str, field: str = "query.cursor") -> tuple[int, str]:
     """The number and the id of a cursor of this kind of list. Raises InvalidCursor."""
     if len(cursor) > _LONGEST:
-        raise _invalid()
+        raise _invalid(field)
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         named, number, identity = raw.decode("ascii").split("|")
         place = int(number)
         if named != kind or not number.isdecimal() or place > _MOST or str(place) != number:
-            raise _invalid()
+            raise _invalid(field)
         return place, str(uuid.UUID(identity)) if identity or kind == "documents" else ""
     except ValueError:  # binascii.Error and UnicodeDecodeError are kinds of it
-        raise _invalid() from None
+        raise _invalid(field) from None
 
 
-def _invalid() -> InvalidCursor:
-    return InvalidCursor(errors=[FieldError("query.cursor", "invalid", "use next_cursor of the page before")])
+def _invalid(field: str = "query.cursor") -> InvalidCursor:
+    return InvalidCursor(errors=[FieldError(field, "invalid", "use next_cursor of the page before")])

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.retry_policy import RetryPolicy
-from services.notifier.intake import completion_rows, registered_rows, request_rows
+from services.notifier.intake import completion_rows, feed_rows, registered_rows, request_rows
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.sending import claim_rows
 from services.notifier.sending.dispatcher import DeliveryDispatcher
@@ -106,6 +106,9 @@ class Intake:
         )
         enable = [event for event in events if isinstance(event, EndpointEnableRequested)]
         released = request_rows.enable_endpoints(connection, [*enable, *moved], now)
+        if completed:
+            # The last: the clients' feeds are locked from here to the commit.
+            feed_rows.append_ends(connection, [event.job_id for event in completed], now)
         return _Written((*due, *again), created, released > 0)
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:

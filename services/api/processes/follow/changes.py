@@ -35,10 +35,10 @@ class CaseWatch:
 
 
 class CaseChanges:
-    """Hands the notifications of the channel ``autos_progress`` to the waiters of this process."""
+    """Hands the notifications of a channel to the waiters of this process: those of ``autos_progress``, by case."""
 
-    def __init__(self, url: str) -> None:
-        self._listener = Listener(url, PROGRESS, self._on_notify)
+    def __init__(self, url: str, channel: str = PROGRESS) -> None:
+        self._listener = Listener(url, channel, self._on_notify)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watches: dict[str, set[CaseWatch]] = defaultdict(set)
         self._count = 0

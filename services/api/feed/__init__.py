@@ -1,0 +1,1 @@
+"""The feed: a client's events in order, to be pulled."""

@@ -1,0 +1,69 @@
+"""Keeps the clients' feeds: adds ends that a client's request just missed, and deletes what is too old."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from services.notifier.intake import completion_rows, feed_rows
+from shared.clock import Clock
+from shared.concurrency.outage import Outage
+from shared.db.engine import Database
+from shared.errors import InfrastructureAway
+
+_LOOK_BACK: Final = timedelta(minutes=2)
+"""Longer than any request's transaction lasts."""
+_SLACK: Final = timedelta(seconds=5)
+"""The clocks of replicas may differ by so much."""
+_JOBS: Final = 500
+_PURGE_BATCH: Final = 2_000
+_PURGES: Final = 5
+"""Batches in one round at most."""
+
+_log = logging.getLogger(__name__)
+
+
+class FeedUpkeep:
+    """A round every ``every`` seconds; events are kept for ``retention``."""
+
+    def __init__(self, database: Database, clock: Clock, *, retention: timedelta, every: float = 2.0) -> None:
+        self._database = database
+        self._clock = clock
+        self._retention = retention
+        self._every = every
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``."""
+        outage = Outage(
+            _log,
+            began="The database is away, the upkeep of the feeds waits",
+            over="The database is back, the feeds are kept again",
+        )
+        while not stop.is_set():
+            try:
+                await self.round()
+                outage.is_over()
+            except InfrastructureAway:
+                outage.began()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._every)
+
+    async def round(self) -> None:
+        """Add what is missing and delete what is too old. Raises InfrastructureAway."""
+        await self._database.run(self._add_late)
+        before = self._clock() - self._retention
+        for _ in range(_PURGES):
+            if not await self._database.run(lambda connection: feed_rows.purge(connection, before, most=_PURGE_BATCH)):
+                return
+
+    def _add_late(self, connection: Connection) -> None:
+        now = self._clock()
+        late = feed_rows.late_ends(connection, now - _LOOK_BACK, slack=_SLACK, most=_JOBS)
+        if late:
+            completion_rows.lock_jobs(connection, late)
+            feed_rows.append_ends(connection, late, now)

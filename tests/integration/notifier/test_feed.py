@@ -1,0 +1,115 @@
+"""The feed's rows: numbered without holes under concurrent transactions, written once, purged in batches."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import insert, select, update
+
+from services.notifier.intake import completion_rows, feed_rows
+from services.notifier.intake.feed_upkeep import FeedUpkeep
+from shared.clock import utc_now
+from shared.db import catalog
+from shared.db.engine import Database
+from shared.db.feed import feed_events, feeds
+from tests.integration.notifier.world import Job, Running, World
+from tests.support import Servers, wait_until, wait_until_async
+
+LONG = timedelta(days=30)
+
+
+def asked(world: World, client_id: str, job: Job, at: datetime | None = None) -> None:
+    """The client asks for the job's case."""
+    at = at or datetime.now(UTC)
+    row = {"client_id": client_id, "process_number": job.process_number}
+    with world.engine.begin() as connection:
+        moments = {"first_requested_at": at, "last_requested_at": at}
+        connection.execute(insert(catalog.process_requests).values(**row, **moments))
+
+
+def feed(world: World, client_id: str) -> list[tuple[int, str]]:
+    with world.engine.connect() as connection:
+        wanted = select(feed_events.c.position, feed_events.c.job_id).where(feed_events.c.client_id == client_id)
+        return [(row.position, row.job_id) for row in connection.execute(wanted.order_by(feed_events.c.position))]
+
+
+def test_a_reader_misses_nothing_of_transactions_that_commit_in_another_order(world: World) -> None:
+    """The second writer waits for the first one's commit: no number is seen before a smaller one."""
+    client, _ = world.client()
+    first, second, now = world.job(client), world.job(client), datetime.now(UTC)
+    for job in (first, second):
+        asked(world, client, job)
+        with world.engine.begin() as connection:
+            completion_rows.add_completions(connection, [job.completed()], now)
+    done = threading.Event()
+
+    def append_second() -> None:
+        with world.engine.begin() as connection:
+            feed_rows.append_ends(connection, [second.job_id], now)
+        done.set()
+
+    with world.engine.begin() as connection:
+        feed_rows.append_ends(connection, [first.job_id], now)
+        thread = threading.Thread(target=append_second)
+        thread.start()
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%feeds AS known%%'"
+        )
+
+        def waits() -> bool:
+            with world.engine.connect() as other:
+                return bool(other.exec_driver_sql(waiting).scalar_one())
+
+        wait_until(waits)
+        assert not done.is_set() and feed(world, client) == []
+    thread.join()
+    assert feed(world, client) == [(1, first.job_id), (2, second.job_id)]
+
+
+async def test_an_end_that_comes_twice_is_one_event_of_each_client_of_the_case(world: World, running: Running) -> None:
+    (one, _), (two, _), (stranger, _) = world.client(), world.client(), world.client()
+    jobs = [world.job(one) for _ in range(3)]
+    for job in jobs:
+        asked(world, one, job)
+    asked(world, two, jobs[1])
+    async with running():
+        await world.publish(*(job.completed() for job in jobs), repeat=3)
+        await wait_until_async(lambda: len(feed(world, one)) == 3 and len(feed(world, two)) == 1)
+    assert [position for position, _ in feed(world, one)] == [1, 2, 3]
+    assert feed(world, two) == [(1, jobs[1].job_id)] and feed(world, stranger) == []
+
+
+async def test_upkeep_adds_what_a_request_just_missed_and_deletes_what_is_old(world: World, servers: Servers) -> None:
+    database = Database.connect(servers.role_urls["notifier"], application_name="feed-tests", pool_size=2)
+    client, _ = world.client()
+    missed, late = world.job(client), world.job(client)
+    now = datetime.now(UTC)
+    with world.engine.begin() as connection:
+        completion_rows.add_completions(connection, [missed.completed(), late.completed()], now)
+    # One asked before the end, and its transaction committed after it; for the other the end came long before.
+    asked(world, client, missed, now - timedelta(seconds=1))
+    asked(world, client, late, now + timedelta(minutes=1))
+    upkeep = FeedUpkeep(database, utc_now, retention=LONG)
+    await upkeep.round()
+    await upkeep.round()
+    assert feed(world, client) == [(1, missed.job_id)]
+    with world.engine.begin() as connection:
+        mine = feed_events.c.client_id == client
+        connection.execute(update(feed_events).where(mine).values(recorded_at=now - LONG - timedelta(seconds=1)))
+        connection.execute(
+            insert(feed_events).values(
+                client_id=client,
+                position=2,
+                event_type="process.completed",
+                job_id=str(uuid.uuid4()),
+                process_number=late.process_number,
+                recorded_at=now,
+            )
+        )
+    assert await database.run(lambda connection: feed_rows.purge(connection, now - LONG, most=100)) == 1
+    assert [position for position, _ in feed(world, client)] == [2]
+    with world.engine.connect() as connection:
+        assert connection.execute(select(feeds.c.purged_position).where(feeds.c.client_id == client)).scalar_one() == 1
+    database.close()

@@ -49,6 +49,8 @@ class NotifierSettings(
     """To one URL of one client, its query left out."""
     webhook_endpoint_rate: RateSetting | None = None
     """Deliveries to one endpoint, for example ``20/second``; unset = no limit."""
+    webhook_documents_seconds: float = Field(5.0, gt=0, le=3600)
+    """Seconds between two looks for new documents (``document.available``): what comes meanwhile is one event."""
     webhook_breaker_failures: int = Field(10, ge=1)
     """Failures in a row after which an endpoint is tried less often, by one request at a time."""
     webhook_disable_after_days: float = Field(5.0, gt=0)

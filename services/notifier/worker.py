@@ -15,6 +15,7 @@ from services.notifier.domain.endpoint_breaker import EndpointBreakerPolicy
 from services.notifier.domain.endpoint_queues import EndpointQueues, QueuePolicy
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.domain.slots import SlotLimits
+from services.notifier.intake.announcer import DocumentAnnouncer
 from services.notifier.intake.feed_upkeep import FeedUpkeep
 from services.notifier.intake.handlers import Intake
 from services.notifier.metrics import NotifierMetrics
@@ -104,6 +105,13 @@ class Notifier:
             metrics=metrics,
         )
         self._feed_upkeep = FeedUpkeep(self.database, clock, retention=timedelta(days=settings.event_retention_days))
+        self._announcer = DocumentAnnouncer(
+            database=self.database,
+            dispatcher=self.dispatcher,
+            every=settings.webhook_documents_seconds,
+            clock=clock,
+            metrics=metrics,
+        )
         interval = timedelta(seconds=settings.alert_interval_seconds)
         self._endpoint_alerter = EndpointAlerter(
             database=self.database, sender=self._alert_sender, interval=interval, clock=clock
@@ -198,6 +206,7 @@ class Notifier:
             self.dispatcher.run(),
             self._sweeper.run(ending),
             self._feed_upkeep.run(ending),
+            self._announcer.run(ending),
             self._endpoint_alerter.run(ending, self.dispatcher.alert_due),
             self._outbox_alerter.run(ending),
         ]

@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from services.notifier.sending.delivery_rows import as_json
 from shared.events.envelope import deterministic_id
 from shared.http.guard import AnyAddress, WebhookUrlRefused, check_url
 from shared.settings import Rate, parse_rate
 
-_ADD_ENDPOINTS: Final = """
+_ADD_ENDPOINTS: Final = text("""
 INSERT INTO delivery.endpoints (endpoint_id, client_id, url, origin, registered, least_seconds, created_at)
-SELECT endpoint_id, client_id, url, origin, registered, least_seconds, %(now)s
-  FROM json_to_recordset(%(rows)s::json) AS r (endpoint_id uuid, client_id text, url text, origin text,
+SELECT endpoint_id, client_id, url, origin, registered, least_seconds, :now
+  FROM json_to_recordset(CAST(:rows AS json)) AS r (endpoint_id uuid, client_id text, url text, origin text,
        registered bool, least_seconds float)
     ON CONFLICT DO NOTHING
-"""
+""")
 _ANYWHERE: Final = AnyAddress()
 
 
@@ -68,4 +68,4 @@ def add_endpoints(connection: Connection, names: Sequence[EndpointName], now: da
     """Remember endpoints, in the order of their ids; known ones stay as they are."""
     if names:
         rows = [asdict(name) for name in sorted(names, key=lambda name: name.endpoint_id)]
-        connection.exec_driver_sql(_ADD_ENDPOINTS, {"rows": as_json(rows), "now": now})
+        connection.execute(_ADD_ENDPOINTS, {"rows": as_json(rows), "now": now})

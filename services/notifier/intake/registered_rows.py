@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from services.notifier.domain.delivery import CLAIMABLE
 from services.notifier.intake.endpoint_names import add_endpoints, registered_endpoint
@@ -25,46 +25,46 @@ from shared.webhooks.registry import made_of
 
 # Whose case it is: a client that asked for it. A job about one document, and one of a case that is sealed from the
 # client, is told only to those who are on that job: the body then says no more than that the case does not exist.
-INTERESTED: Final = f"""
-SELECT w.endpoint_id::text, w.client_id, w.url, w.events, j.job_id::text, j.process_number, r.sealed
+INTERESTED: Final = text(f"""
+SELECT w.endpoint_id::text, w.client_id, w.url, w.rate, w.events, j.job_id::text, j.process_number, r.sealed
   FROM catalog.jobs AS j
   JOIN catalog.process_requests AS r ON r.process_number = j.process_number
   JOIN catalog.webhook_endpoints AS w ON w.client_id = r.client_id
   LEFT JOIN catalog.processes AS p ON p.process_number = j.process_number
- WHERE j.job_id = ANY (%(jobs)s::uuid[]) AND (%(client)s::text IS NULL OR w.client_id = %(client)s)
+ WHERE j.job_id = ANY (CAST(:jobs AS uuid[])) AND (CAST(:client AS text) IS NULL OR w.client_id = :client)
    AND (w.client_id = j.client_id
         OR EXISTS (SELECT FROM catalog.job_clients AS m WHERE m.job_id = j.job_id AND m.client_id = w.client_id)
         OR (j.scope = '{JobScope.WHOLE_CASE}'
             AND (p.process_number IS NULL OR COALESCE(p.secrecy_level, -1) = {PUBLIC_LEVEL} OR r.sealed)))
-"""  # noqa: S608
-_TELL_LATER: Final = """
+""")  # noqa: S608
+_TELL_LATER: Final = text("""
 INSERT INTO delivery.ended_jobs_to_tell (job_id, process_number)
-SELECT * FROM unnest(%(jobs)s::uuid[], %(numbers)s::text[]) ON CONFLICT DO NOTHING
-"""
-_SUBSCRIBE: Final = """
+SELECT * FROM unnest(CAST(:jobs AS uuid[]), CAST(:numbers AS text[])) ON CONFLICT DO NOTHING
+""")
+_SUBSCRIBE: Final = text("""
 INSERT INTO delivery.subscriptions (subscription_id, job_id, process_number, client_id, url, sealed, endpoint_id,
        event_type, part, created_at)
-SELECT subscription_id, job_id, process_number, client_id, url, sealed, endpoint_id, event_type, part, %(now)s
-  FROM json_to_recordset(%(rows)s::json) AS r (subscription_id uuid, job_id uuid, process_number text, client_id text,
-       url text, sealed bool, endpoint_id uuid, event_type text, part int)
+SELECT subscription_id, job_id, process_number, client_id, url, sealed, endpoint_id, event_type, part, :now
+  FROM json_to_recordset(CAST(:rows AS json)) AS r (subscription_id uuid, job_id uuid, process_number text,
+       client_id text, url text, sealed bool, endpoint_id uuid, event_type text, part int)
     ON CONFLICT DO NOTHING
-"""
-_CURRENT: Final = """
-SELECT endpoint_id::text, client_id, url, rate FROM catalog.webhook_endpoints WHERE endpoint_id = ANY (%(ids)s::uuid[])
- ORDER BY webhook_endpoints.endpoint_id
-"""
-_KNOWN: Final = """
-SELECT endpoint_id::text, url FROM delivery.endpoints WHERE endpoint_id = ANY (%(ids)s::uuid[])
+""")
+_CURRENT: Final = text("""
+SELECT endpoint_id::text, client_id, url, rate FROM catalog.webhook_endpoints
+ WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) ORDER BY webhook_endpoints.endpoint_id
+""")
+_KNOWN: Final = text("""
+SELECT endpoint_id::text, url FROM delivery.endpoints WHERE endpoint_id = ANY (CAST(:ids AS uuid[]))
  ORDER BY endpoints.endpoint_id FOR UPDATE
-"""
-_RENAME: Final = """
-UPDATE delivery.endpoints SET url = %(url)s, origin = %(origin)s, least_seconds = %(least_seconds)s
- WHERE endpoint_id = %(endpoint_id)s
-"""
-_WITHDRAW: Final = f"""
-UPDATE delivery.deliveries SET status = '{DeliveryStatus.CANCELLED}', next_attempt_at = NULL, updated_at = %(now)s
- WHERE endpoint_id = ANY (%(ids)s::uuid[]) AND status IN ({", ".join(f"'{one}'" for one in CLAIMABLE)})
-"""  # noqa: S608
+""")
+_RENAME: Final = text("""
+UPDATE delivery.endpoints SET url = :url, origin = :origin, least_seconds = :least_seconds
+ WHERE endpoint_id = :endpoint_id
+""")
+_WITHDRAW: Final = text(f"""
+UPDATE delivery.deliveries SET status = '{DeliveryStatus.CANCELLED}', next_attempt_at = NULL, updated_at = :now
+ WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) AND status IN ({", ".join(f"'{one}'" for one in CLAIMABLE)})
+""")  # noqa: S608
 
 
 def subscription_row(row: Any, event_type: str, part: int = 0) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def subscription_row(row: Any, event_type: str, part: int = 0) -> dict[str, Any]
 def subscribe(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     """Write subscriptions of registered endpoints; known ones stay as they are."""
     if rows:
-        connection.exec_driver_sql(_SUBSCRIBE, {"rows": as_json(rows), "now": now})
+        connection.execute(_SUBSCRIBE, {"rows": as_json(rows), "now": now})
 
 
 def subscribe_endpoints(
@@ -97,7 +97,7 @@ def subscribe_endpoints(
     ``ended`` have the fields of ProcessCompleted.
     """
     ends = {event.job_id: event for event in ended}
-    found = connection.exec_driver_sql(INTERESTED, {"jobs": list(ends), "client": client_id}).all()
+    found = connection.execute(INTERESTED, {"jobs": list(ends), "client": client_id}).all()
     if not found:
         return
     kinds = made_of(JobEnded)
@@ -113,7 +113,7 @@ def subscribe_endpoints(
     )
     gathered = {kind.name for kind in made_of(DocumentsStored)}
     later = {row.job_id: row.process_number for row in found if gathered & set(row.events)}
-    connection.exec_driver_sql(_TELL_LATER, {"jobs": list(later), "numbers": list(later.values())})
+    connection.execute(_TELL_LATER, {"jobs": list(later), "numbers": list(later.values())})
 
 
 def subscribe_client(connection: Connection, asked: CaseAsked, now: datetime) -> None:
@@ -135,18 +135,18 @@ def follow_changes(
     ids = sorted({event.endpoint_id for event in changed})
     current = {
         row.endpoint_id: registered_endpoint(row.endpoint_id, row.client_id, row.url, row.rate)
-        for row in connection.exec_driver_sql(_CURRENT, {"ids": ids})
+        for row in connection.execute(_CURRENT, {"ids": ids})
     }
-    known = {row.endpoint_id: row.url for row in connection.exec_driver_sql(_KNOWN, {"ids": ids})}
+    known = {row.endpoint_id: row.url for row in connection.execute(_KNOWN, {"ids": ids})}
     moved = []
     for endpoint_id, before in known.items():
         if (name := current.get(endpoint_id)) is None:
             continue
         parameters = {"endpoint_id": endpoint_id, "url": name.url, "origin": name.origin}
-        connection.exec_driver_sql(_RENAME, {**parameters, "least_seconds": name.least_seconds})
+        connection.execute(_RENAME, {**parameters, "least_seconds": name.least_seconds})
         if before != name.url:
             moved.append(EndpointEnableRequested(endpoint_id=endpoint_id, client_id=name.client_id))
     add_endpoints(connection, list(current.values()), now)
     if gone := [endpoint_id for endpoint_id in ids if endpoint_id not in current]:
-        connection.exec_driver_sql(_WITHDRAW, {"ids": gone, "now": now})
+        connection.execute(_WITHDRAW, {"ids": gone, "now": now})
     return moved

@@ -14,16 +14,18 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Connection
 
 from services.notifier.domain.visible import visible_completion
+from services.notifier.sending.batch_body_rows import BatchContent, load_batches
 from services.notifier.sending.body_key import BodyKey
 from services.notifier.sending.body_rows import BodyContent, DocumentState, is_whole_case, load
 from shared.clock import Clock
+from shared.domain.secrecy import LeftOut
 from shared.domain.statuses import DocumentStatus
 from shared.domain.views import document_view, documents_url, duplicates
 from shared.http.disposition import content_disposition
 from shared.storage.links import LINK_SECONDS
 from shared.storage.store import object_key
 from shared.webhooks.event_type import WebhookBody, fitting_body
-from shared.webhooks.facts import BodyDocuments, JobEnded
+from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnded
 from shared.webhooks.registry import EVENT_TYPES
 
 _log = logging.getLogger(__name__)
@@ -64,7 +66,14 @@ class WebhookBodies:
 
     def load(self, connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, Callable[[], WebhookBody]]:
         """For each body, what renders it without the database: so that a long one holds no transaction."""
-        return {key: partial(self._render, key, content) for key, content in load(connection, keys).items()}
+        of_jobs = [key for key in keys if EVENT_TYPES[key.event_type].facts is JobEnded]
+        of_batches = [key for key in keys if EVENT_TYPES[key.event_type].facts is DocumentsStored]
+        jobs = load(connection, of_jobs) if of_jobs else {}
+        batches = load_batches(connection, of_batches)
+        return {
+            **{key: partial(self._render, key, content) for key, content in jobs.items()},
+            **{key: partial(self._render_batch, key, content) for key, content in batches.items()},
+        }
 
     def _render(self, key: BodyKey, content: BodyContent) -> WebhookBody:
         completion, url = content.completion, self._public_url
@@ -72,17 +81,26 @@ class WebhookBodies:
         total = visible.documents_total
         if is_whole_case(completion):
             total += visible.case["left_out"].get("documents", 0)
-        expires_at = self._clock() + timedelta(seconds=LINK_SECONDS)
         shown = content.documents if visible.shows_documents else ()
-
-        def views() -> list[dict[str, Any]]:
-            same = duplicates((row.document_id, row.state_sha256, row.state_object_key) for row in shown)
-            made = [self._document(row, expires_at, same.get(row.document_id)) for row in shown]
-            return [content.left_out.applied(view) for view in made]
-
+        views = partial(self._views, shown, content.left_out)
         documents = BodyDocuments(total, documents_url(completion.process_number, url), views)
-        facts = JobEnded(visible.end, visible.case, documents, key.reference)
+        return self._fitting(key, JobEnded(visible.end, visible.case, documents, key.reference))
+
+    def _render_batch(self, key: BodyKey, content: BatchContent) -> WebhookBody:
+        batch, ids = content.batch, [row.document_id for row in content.documents]
+        url = documents_url(batch.process_number, self._public_url)
+        documents = BodyDocuments(len(ids), url, partial(self._views, content.documents, content.left_out))
+        facts = DocumentsStored(batch.job_id, batch.process_number, batch.made_at, ids, documents, key.reference)
+        return self._fitting(key, facts)
+
+    def _fitting(self, key: BodyKey, facts: JobEnded | DocumentsStored) -> WebhookBody:
         return fitting_body(EVENT_TYPES[key.event_type], facts, form=key.form, most_bytes=self._most_bytes)
+
+    def _views(self, rows: Sequence[Any], left_out: LeftOut) -> list[dict[str, Any]]:
+        expires_at = self._clock() + timedelta(seconds=LINK_SECONDS)
+        same = duplicates((row.document_id, row.state_sha256, row.state_object_key) for row in rows)
+        made = [self._document(row, expires_at, same.get(row.document_id)) for row in rows]
+        return [left_out.applied(view) for view in made]
 
     def _document(self, row: Any, expires_at: datetime, duplicate_of: str | None) -> dict[str, Any]:
         state = DocumentState.of(row)

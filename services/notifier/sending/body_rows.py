@@ -78,12 +78,16 @@ class DocumentState(NamedTuple):
         )
 
 
+DOCUMENT_COLUMNS: Final = f"""
+       d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size, d.content_type,
+       d.secrecy_level, d.source_id, d.rendition, d.court, d.degree, d.instance, d.position, d.revision,
+       {", ".join(f"s.{name} AS state_{name}" for name in DocumentState._fields)}
+"""
+"""Of ``catalog.documents AS d`` and its state, ``progress.documents AS s``."""
 # Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand. What is
 # sealed never goes into a body.
 _DOCUMENTS: Final = text(f"""
-SELECT j.job_id, d.process_number, d.document_id::text, d.name, d.type, d.sequence, d.filed_at, d.pages, d.size,
-       d.content_type, d.secrecy_level, d.source_id, d.rendition, d.court, d.degree, d.instance, d.position, d.revision,
-       {", ".join(f"s.{name} AS state_{name}" for name in DocumentState._fields)}
+SELECT j.job_id, {DOCUMENT_COLUMNS}
   FROM unnest(CAST(:jobs AS text[]), CAST(:numbers AS text[]), CAST(:scopes AS uuid[])) AS j (job_id, number, scope)
  CROSS JOIN LATERAL (
        SELECT * FROM catalog.documents AS listed

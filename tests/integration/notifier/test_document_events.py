@@ -1,0 +1,125 @@
+"""document.available: told of in batches to those who asked, each document once, and nobody else waits for it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from shared.db import catalog, delivery, progress
+from tests.integration.notifier.test_registered_endpoints import asks, delivered, of_client, register
+from tests.integration.notifier.world import Job, Running, World, always, receiving
+from tests.support import wait_until_async
+
+BOTH = ["document.available", "process.completed"]
+
+
+def set_status(world: World, job: Job, status: str, count: int | None = None) -> None:
+    table = progress.documents
+    ids = job.documents[: len(job.documents) if count is None else count]
+    with world.engine.begin() as connection:
+        connection.execute(
+            update(table)
+            .where(table.c.process_number == job.process_number, table.c.document_id.in_(ids))
+            .values(status=status)
+        )
+
+
+def activate(world: World, job: Job, *, active: bool) -> None:
+    with world.engine.begin() as connection:
+        connection.execute(update(catalog.jobs).where(catalog.jobs.c.job_id == job.job_id).values(active=active))
+
+
+def told(calls: list[Any]) -> list[str]:
+    return [one for call in calls if "document_ids" in call.data for one in call.data["document_ids"]]
+
+
+async def test_documents_are_told_of_while_the_job_runs_and_each_once(world: World, running: Running) -> None:
+    client, _ = world.client()
+    plain, _ = world.client()
+    async with receiving() as receiver, receiving() as other, running(webhook_documents_seconds=0.1):
+        job = world.job(client, documents=250, sealed=1)
+        for one in (client, plain):
+            asks(world, one, job)
+        set_status(world, job, "processing")
+        _, secret = register(world, client, receiver.url, events=BOTH)
+        register(world, plain, other.url)
+        set_status(world, job, "available", 120)
+        await wait_until_async(lambda: len(told(receiver.calls)) == 120, 20, "the first were told of")
+        assert of_client(world, plain) == []
+        # The last one is sealed: it is available, and nobody is told of it.
+        set_status(world, job, "available")
+        activate(world, job, active=False)
+        await world.publish(job.completed(), repeat=2)
+        await wait_until_async(lambda: len(told(receiver.calls)) == 249, 20, "the rest was told of")
+        await delivered(world, plain, 1)
+        left = delivery.ended_jobs_to_tell
+        query = select(func.count()).select_from(left).where(left.c.job_id == job.job_id)
+
+        def nothing_is_left() -> bool:
+            with world.engine.connect() as connection:
+                return connection.execute(query).scalar_one() == 0
+
+        await wait_until_async(nothing_is_left, 20, "nothing is left to tell")
+        await wait_until_async(
+            lambda: {row.status for row in of_client(world, client)} == {"delivered"}, 20, "all delivered"
+        )
+    assert sorted(told(receiver.calls)) == sorted(job.documents[:249])
+    bodies = [call.verify(secret) for call in receiver.calls]
+    batches = [body for body in bodies if body["type"] == "document.available"]
+    assert len(bodies) - len(batches) == 1
+    assert all(len(body["data"]["document_ids"]) <= 100 for body in batches)
+    for body in batches:
+        data = body["data"]
+        assert [one["id"] for one in data["documents"]] == data["document_ids"]
+        assert all(one["status"] == "available" and one["download_url"] for one in data["documents"])
+        assert (data["documents_total"], data["documents_truncated"]) == (len(data["document_ids"]), False)
+        assert (data["job_id"], data["process_number"]) == (job.job_id, job.process_number)
+    assert [call.data["job_id"] for call in other.calls] == [job.job_id]
+
+
+async def test_ten_thousand_documents_are_bounded_and_delay_nobody_else(world: World, running: Running) -> None:
+    client, _ = world.client()
+    neighbour, _ = world.client()
+    async with (
+        receiving(always(500)) as dead,
+        receiving() as alive,
+        running(webhook_documents_seconds=0.1, webhook_retry_delays="3600"),
+    ):
+        large, small = world.job(client, documents=10_000), world.job(neighbour, documents=2)
+        asks(world, client, large)
+        asks(world, neighbour, small)
+        register(world, client, dead.url, events=["document.available"], payload="thin")
+        register(world, neighbour, alive.url)
+        await wait_until_async(lambda: len(of_client(world, client)) >= 20, 30, "the first batches")
+        await world.publish(small.completed())
+        await delivered(world, neighbour, 1)
+        await wait_until_async(lambda: len(of_client(world, client)) == 100, 60, "every batch")
+    table = delivery.document_batches
+    with world.engine.connect() as connection:
+        rows = connection.execute(select(table).where(table.c.job_id == large.job_id).order_by(table.c.part)).all()
+    assert [row.part for row in rows] == list(range(100))
+    assert len({one for row in rows for one in row.document_ids}) == 10_000
+    assert all(len(call.body) < 8_000 for call in dead.calls)
+
+
+async def test_a_sealed_case_has_no_documents_to_tell_of(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving() as receiver, running(webhook_documents_seconds=0.1):
+        sealed, open_ = world.job(client, documents=2, level=2), world.job(client, documents=2)
+        for job in (sealed, open_):
+            asks(world, client, job, sealed=True)
+        register(world, client, f"{receiver.url}?{uuid.uuid4()}", events=["document.available"])
+        await wait_until_async(lambda: len(told(receiver.calls)) == 2, 20, "the open one was told of")
+        await world.publish(sealed.completed())
+        await wait_until_async(lambda: not _waits(world, sealed), 20, "looked at")
+    assert sorted(told(receiver.calls)) == sorted(open_.documents)
+
+
+def _waits(world: World, job: Job) -> bool:
+    completions, left = delivery.completions, delivery.ended_jobs_to_tell
+    with world.engine.connect() as connection:
+        ended = connection.execute(select(completions).where(completions.c.job_id == job.job_id)).first()
+        waits = connection.execute(select(left).where(left.c.job_id == job.job_id)).first()
+    return ended is None or waits is not None

@@ -32,6 +32,16 @@ $(VENV)/.newman.stamp: requirements/newman/package-lock.json | $(BIN)/python
 	  npm ci --prefix $(VENV)/newman --silent --no-audit --no-fund --ignore-scripts || echo "newman is not to be had: its test is skipped"; fi
 	@touch $@
 
+# Generators of clients and the linter of the OpenAPI document, pinned with hashes; what is not to be had is skipped by its test.
+$(VENV)/.clients.stamp: $(wildcard requirements/clients/*) | $(BIN)/python
+	@mkdir -p $(VENV)/clients && cp requirements/clients/* $(VENV)/clients
+	@cd $(VENV)/clients && if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --ignore-scripts || echo "no client in TypeScript: its test is skipped"; fi
+	@cd $(VENV)/clients && if command -v go >/dev/null; then GOTOOLCHAIN=local go build -o oapi-codegen github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen \
+	  && GOTOOLCHAIN=local go mod download github.com/oapi-codegen/runtime || echo "no client in Go: its test is skipped"; fi
+	@$(BIN)/python -m venv $(VENV)/clients/python && $(VENV)/clients/python/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes -r requirements/clients/python.txt || echo "no client in Python: its test is skipped"
+	@touch $@
+
 # ---- run ------------------------------------------------------------------------------------------------
 demo: $(VENV)/.local.stamp ## one case from request to signed webhook, on the embedded stack
 	@$(BIN)/autos demo
@@ -48,7 +58,7 @@ ps: $(VENV)/.local.stamp ## what runs
 # ---- prove ----------------------------------------------------------------------------------------------
 # Three workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
 # and to die. tests/distribution.py says who runs what.
-test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp ## every test, on the embedded stack
+test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp $(VENV)/.clients.stamp ## every test, on the embedded stack
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
@@ -89,7 +99,7 @@ schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of do
 	@$(BIN)/python -m tools.postman.generate
 
 requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets
-	@for set in runtime local $(addprefix images/,api downloader status notifier ops demo) dev; do \
+	@for set in runtime local $(addprefix images/,api downloader status notifier ops demo) dev clients/python; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --no-annotate --no-header $(UPGRADE) requirements/$$set.in -o requirements/$$set.txt; done
 

@@ -131,7 +131,7 @@ def _fetch_case(client: httpx.Client, wish: _Wish, number: str, out: Path | None
         if saving is not None:
             saving.all()
         elif folder is not None:
-            _save_archive(client, number, folder.path)
+            _save_archive(client, number, folder.path, wish.filters)
     except KeyboardInterrupt:
         kept = f"; {len(folder.saved)} files are kept in {folder.path}" if folder is not None else ""
         raise fail(f"stopped{kept}. The same command goes on from here", status=_INTERRUPTED) from None
@@ -176,19 +176,22 @@ class _Saving:
         self._looked_at = time.monotonic()
 
 
-def _save_archive(client: httpx.Client, number: str, folder: Path) -> None:
-    """documents.zip of the case, whole or not at all."""
+def _save_archive(client: httpx.Client, number: str, folder: Path, filters: dict[str, str]) -> None:
+    """documents.zip of the case, whole or not at all: what is refused or breaks off leaves no file."""
     path = folder / f"{number}.zip"
     part = path.with_suffix(".zip.part")
     try:
-        with client.stream("GET", f"/processes/{number}/documents.zip") as answer, part.open("wb") as file:
+        with client.stream("GET", f"/processes/{number}/documents.zip", params=filters) as answer:
             if answer.status_code != 200:
                 raise fail(f"documents.zip of {number} is answered {answer.status_code}")
-            for chunk in answer.iter_bytes():
-                file.write(chunk)
+            with part.open("wb") as file:
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+        part.rename(path)
     except httpx.TransportError as error:
         raise fail(f"documents.zip of {number} broke off: {type(error).__name__}; ask again") from error
-    part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _as_json(view: dict[str, Any], folder: Folder | None, failed: list[dict[str, Any]]) -> None:

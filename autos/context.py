@@ -32,7 +32,7 @@ def read_stack() -> dict[str, Any] | None:
     """The running local stack's stack.json, or None."""
     try:
         loaded: dict[str, Any] = json.loads((data_dir() / "stack.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, json.JSONDecodeError):
         return None
     return loaded
 

@@ -33,7 +33,7 @@ def _read(topic: str, partition: int | None = None, offset: int | None = None) -
     try:
         return list(read_dead(bootstrap, topic, config=config, partition=partition, offset=offset))
     except InfrastructureAway as error:
-        raise fail(f"Kafka at {bootstrap} does not answer") from error
+        raise fail(f"Kafka at {bootstrap} does not answer", status=2) from error
 
 
 def _rows(row: int | None) -> list[DeadLetter]:
@@ -48,7 +48,7 @@ def _rows(row: int | None) -> list[DeadLetter]:
         with engine.connect() as connection:
             return list(read_projection(connection, row=row))
     except SQLAlchemyError as error:
-        raise fail(f"the database does not answer: {type(error).__name__}") from error
+        raise fail(f"the database does not answer: {type(error).__name__}", status=2) from error
     finally:
         engine.dispose()
 
@@ -70,7 +70,10 @@ def list_(
     process_number: Annotated[str | None, typer.Option("--process", help="Only of this case.")] = None,
     last: Annotated[int, typer.Option(help="So many of the newest.")] = 100,
 ) -> None:
-    """List the dead letters of all topics and the events set aside, oldest first: id, time, case, document, reason."""
+    """List the dead letters of all topics and the events set aside, oldest first: id, time, case, document, reason.
+
+    Example: autos dead list --topic document.dead --last 20
+    """
     if topic is not None and topic not in _LISTED:
         raise fail(f"there is no dead topic {topic} ({', '.join(_LISTED)})", status=2)
     if topic in (None, set_aside.OUTBOX):
@@ -96,7 +99,10 @@ def _list_set_aside(process_number: str | None, last: int) -> None:
 
 @app.command()
 def show(letter_id: str) -> None:
-    """Show one dead letter: its headers, its reason, its value."""
+    """Show one dead letter: its headers, its reason, its value.
+
+    Example: autos dead show document.dead/3/17
+    """
     if set_aside.is_outbox_id(letter_id):
         typer.echo("\n".join(set_aside.show(letter_id)))
         return
@@ -114,7 +120,10 @@ def replay(
     letter_ids: Annotated[list[str] | None, typer.Argument(help="Ids as `autos dead list` shows them.")] = None,
     process_number: Annotated[str | None, typer.Option("--process", help="All documents of this case.")] = None,
 ) -> None:
-    """Ask for the work again, as a first attempt."""
+    """Ask for the work again, as a first attempt.
+
+    Example: autos dead replay document.dead/3/17
+    """
     from ops.dead_letters import NotReplayable, replayed
     from shared.errors import ProcessingError
     from shared.kafka.producer import Producer

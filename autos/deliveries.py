@@ -18,7 +18,10 @@ def deliveries(
     process_number: Annotated[str | None, typer.Option("--process", help="Only of this case.")] = None,
     status: Annotated[str | None, typer.Option(help="Only in this state, e.g. exhausted.")] = None,
 ) -> None:
-    """List this client's webhook deliveries, newest first."""
+    """List this client's webhook deliveries, newest first.
+
+    Example: autos deliveries --status exhausted
+    """
     parameters: dict[str, Any] = {}
     if process_number:
         parameters["process_number"] = process_number
@@ -50,7 +53,10 @@ def redeliver(
         typer.Option(help="Instead: all that were given up since a time, e.g. 2026-11-23T12:00Z. UTC without a zone."),
     ] = None,
 ) -> None:
-    """Send a delivery again, in a new round of attempts; or all that were given up since a time."""
+    """Send a delivery again, in a new round of attempts; or all that were given up since a time.
+
+    Example: autos redeliver --exhausted-since 2026-11-23T12:00Z
+    """
     if (delivery_id is None) == (exhausted_since is None):
         raise fail("name one delivery, or give --exhausted-since", status=2)
     since = _moment(exhausted_since) if exhausted_since is not None else None

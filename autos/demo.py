@@ -44,7 +44,10 @@ class Steps:
 
 
 def demo() -> None:
-    """Deliver one case by webhook: start everything, show it, stop everything."""
+    """Deliver one case by webhook: start everything, show it, stop everything.
+
+    Example: autos demo
+    """
     root = data_dir()
     root.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="demo-", dir=root))

@@ -50,7 +50,10 @@ def doctor(
         str | None, typer.Argument(metavar="[NUMERO]", help="With --source: a case that the account may see.")
     ] = None,
 ) -> None:
-    """Check this machine, and the stack or the servers that the settings name."""
+    """Check this machine, and the stack or the servers that the settings name.
+
+    Example: autos doctor --deep --hours 24
+    """
     if source:
         from autos.source.run import check_source
 

@@ -28,7 +28,10 @@ def create(
     ] = None,
     days: Annotated[int | None, typer.Option(help="How long it works.")] = None,
 ) -> None:
-    """Make a key; it is shown this once."""
+    """Make a key; it is shown this once.
+
+    Example: autos keys create office-17 --scope read --scope download --days 365
+    """
     from ops.clients import SCOPES, create_key
     from shared.clock import utc_now
 
@@ -45,7 +48,10 @@ def create(
 
 @app.command("list")
 def list_() -> None:
-    """List the keys (never the keys themselves)."""
+    """List the keys (never the keys themselves).
+
+    Example: autos keys list
+    """
     from ops.clients import list_keys
 
     for key in list_keys(_database_url()):
@@ -56,7 +62,10 @@ def list_() -> None:
 
 @app.command()
 def revoke(key_id: str) -> None:
-    """End a key; every replica refuses it within 5 seconds."""
+    """End a key; every replica refuses it within 5 seconds.
+
+    Example: autos keys revoke 5b0e9e2c-6b1c-4a53-8a56-0b6a1d4f1c11
+    """
     from ops.clients import revoke_key
 
     if not revoke_key(_database_url(), key_id):

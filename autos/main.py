@@ -37,7 +37,6 @@ app = typer.Typer(
     no_args_is_help=True,
     # A traceback with the values of local variables would show secrets.
     pretty_exceptions_show_locals=False,
-    add_completion=False,
 )
 
 _LONGEST_REASON: Final = 300

@@ -13,7 +13,10 @@ app = typer.Typer(help="The projection of document.events (schema progress).", n
 
 @app.command()
 def rebuild() -> None:
-    """Read document.events from the start into new tables and swap them in one transaction."""
+    """Read document.events from the start into new tables and swap them in one transaction.
+
+    Example: autos projection rebuild
+    """
     from services.status.rebuild import RebuildRefused
     from services.status.rebuild import rebuild as run
     from shared.errors import InfrastructureAway
@@ -28,7 +31,7 @@ def rebuild() -> None:
     except RebuildRefused as error:
         raise fail(f"refused, nothing was changed: {error}") from error
     except InfrastructureAway as error:
-        raise fail(f"{error.what} does not answer; nothing was changed") from error
+        raise fail(f"{error.what} does not answer; nothing was changed", status=2) from error
     typer.echo(
         f"rebuilt from {done.events} events: {done.jobs} jobs, {done.documents} documents"
         f" ({done.skipped} records skipped, {done.announced} ends announced)"

@@ -35,7 +35,10 @@ def repair(
         typer.Option(min=0, help="Keep checking until all is repaired, at most this long.", metavar="SECONDS"),
     ] = 0.0,
 ) -> None:
-    """Fetch again what `autos doctor --deep` reports: objects that are missing or wrong, jobs that stand still."""
+    """Fetch again what `autos doctor --deep` reports: objects that are missing or wrong, jobs that stand still.
+
+    Example: autos repair --process 0801429-56.2022.4.05.8201 --wait 60
+    """
     from shared.domain.cnj import InvalidProcessNumber, parse
 
     number = None
@@ -80,7 +83,7 @@ def _ask(found: list[Mismatch]) -> Repair:
         with engine.connect() as connection:
             done = plan(connection, found)
     except SQLAlchemyError as error:
-        raise fail(f"the database does not answer: {type(error).__name__}") from error
+        raise fail(f"the database does not answer: {type(error).__name__}", status=2) from error
     finally:
         engine.dispose()
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")

@@ -29,7 +29,10 @@ def up(
     scale: Annotated[list[str] | None, typer.Option(help="Replicas of a service, as in downloader=2.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Start Kafka, PostgreSQL, S3, the PDPJ simulator, a receiver and the four services."""
+    """Start Kafka, PostgreSQL, S3, the PDPJ simulator, a receiver and the four services.
+
+    Example: autos up --detach --scale downloader=2
+    """
     from autos.local.composition import WrongScale, parse_scale
     from autos.local.state import StateFiles
 
@@ -97,7 +100,10 @@ def _end(supervisor: subprocess.Popen[bytes]) -> None:
 
 
 def down(data_dir: DataDir = None) -> None:
-    """Stop a running stack; its data stays."""
+    """Stop a running stack; its data stays.
+
+    Example: autos down
+    """
     from autos.local.state import StateFiles
 
     directory = data_dir or default_data_dir()
@@ -109,7 +115,10 @@ def down(data_dir: DataDir = None) -> None:
 
 
 def ps(data_dir: DataDir = None) -> None:
-    """List the processes of the running stack."""
+    """List the processes of the running stack, and the ports that they listen on.
+
+    Example: autos ps
+    """
     from autos.local.state import StateFiles
 
     directory = data_dir or default_data_dir()
@@ -121,7 +130,23 @@ def ps(data_dir: DataDir = None) -> None:
     typer.echo(f"{phase or 'unknown'}  supervisor {files.supervisor_pid()}")
     for name, entry in processes.items():
         alive = "running" if _is_alive(entry["pid"]) else "down"
-        typer.echo(f"  {name:<16}{entry['pid']:>8}  {alive:<8} {entry['log']}")
+        ports = ",".join(map(str, _ports(entry["pid"]))) or "-"
+        typer.echo(f"  {name:<16}{entry['pid']:>8}  {alive:<8} {ports:<24} {entry['log']}")
+
+
+def _ports(pid: int) -> list[int]:
+    """The TCP ports that a process, or a child of it, listens on; none of one that this user may not look at."""
+    import psutil
+
+    found: set[int] = set()
+    try:
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            listening = (each for each in one.net_connections(kind="tcp") if each.status == psutil.CONN_LISTEN)
+            found.update(each.laddr.port for each in listening)
+    except psutil.Error:
+        return sorted(found)
+    return sorted(found)
 
 
 def _is_alive(pid: int) -> bool:

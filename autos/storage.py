@@ -26,7 +26,10 @@ def policies(
         typer.Option("--seaweedfs", help="The file of SeaweedFS's -s3.config instead, with AUTOS_S3_SECRETS in it."),
     ] = False,
 ) -> None:
-    """Print a policy for each service, by its name, in the form of AWS IAM."""
+    """Print a policy for each service, by its name, in the form of AWS IAM.
+
+    Example: autos storage policies
+    """
     from ops import storage_access
 
     if not seaweedfs:

@@ -14,7 +14,10 @@ app = typer.Typer(help="The topics of Autos, and who may do what with them.")
 
 @app.callback(invoke_without_command=True)
 def topics(context: typer.Context) -> None:
-    """List the topics of Autos and the lag of its consumer groups."""
+    """List the topics of Autos and the lag of its consumer groups.
+
+    Example: autos topics
+    """
     if context.invoked_subcommand is None:
         _list_topics()
 
@@ -48,7 +51,7 @@ def _list_topics() -> None:
         for group in groups:
             typer.echo(f"group {group}: {sum(lag(bootstrap, group, extra).values())} behind")
     except (KafkaException, InfrastructureAway) as error:
-        raise fail(f"Kafka at {bootstrap} does not answer") from error
+        raise fail(f"Kafka at {bootstrap} does not answer", status=2) from error
     finally:
         reader.close()
 
@@ -63,7 +66,10 @@ def acls(
         list[str] | None, typer.Option(help="A user of another system, who may read the public topics.")
     ] = None,
 ) -> None:
-    """What each service may do at the broker, as commands of kafka-acls.sh (deny by default is the broker's to set)."""
+    """What each service may do at the broker, as commands of kafka-acls.sh (deny by default is the broker's to set).
+
+    Example: autos topics acls
+    """
     from confluent_kafka import KafkaException
 
     from ops import topic_access

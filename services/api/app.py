@@ -8,7 +8,6 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 
-from services.api import openapi
 from services.api.access.dependencies import authenticated
 from services.api.assembly import ApiSource, make_parts
 from services.api.deliveries import routes as delivery_routes
@@ -19,12 +18,15 @@ from services.api.feed import routes as feed_routes
 from services.api.health import routes as health_routes
 from services.api.http import error_handlers
 from services.api.http.bounds import RequestBounds
+from services.api.http.compression import GzipAnswers
 from services.api.http.head import HeadAsGet
 from services.api.http.middleware import RequestEdge
 from services.api.http.parameters import only_known_parameters
+from services.api.http.slashes import ForgiveSlashes
 from services.api.lifespan import make_lifespan
 from services.api.metrics import ApiMetrics
-from services.api.processes import batch_routes, job_routes, page_routes
+from services.api.openapi import document as openapi
+from services.api.processes import batch_routes, job_routes, page_routes, stream_routes
 from services.api.processes import routes as process_routes
 from services.api.settings import ApiSettings
 from services.api.webhooks import public_keys
@@ -46,6 +48,19 @@ _WITH_KEY: Final = (
     webhook_routes,
 )
 """The routes that need a key, in the order of the OpenAPI document."""
+
+
+CORS_METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "DELETE")
+CORS_REQUEST_HEADERS: Final = (
+    *("Authorization", "X-API-Key", "Content-Type", "If-None-Match", "If-Range", "Range", "Last-Event-ID"),
+    *("X-Request-ID", "traceparent"),
+)
+"""What a page may send beside the headers that every page may."""
+CORS_ANSWER_HEADERS: Final = (
+    *("ETag", "Location", "Link", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"),
+    *("Content-Disposition", "Content-Language", "Content-Range", "Accept-Ranges", "WWW-Authenticate"),
+)
+"""What a page may read beside the headers that every page may (Fetch, "CORS-safelisted response-header name")."""
 
 
 def create_app(
@@ -70,12 +85,13 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
+        generate_unique_id_function=openapi.operation_id,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.parts = parts
     _add_routes(app)
     error_handlers.install(app)
-    openapi.install(app)
+    openapi.install(app, settings.api_public_url)
     _add_middleware(app, settings, parts.get(ApiMetrics))
     return app
 
@@ -85,18 +101,23 @@ def _add_routes(app: FastAPI) -> None:
         # In this order: who asks comes before what is asked.
         app.include_router(routes.router, dependencies=[Depends(authenticated), Depends(only_known_parameters)])
     app.include_router(public_keys.router, dependencies=[Depends(only_known_parameters)])
+    app.include_router(stream_routes.router)
     app.include_router(health_routes.router, dependencies=[Depends(only_known_parameters)])
     app.include_router(docs_router())
 
 
 def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: ApiMetrics) -> None:
+    """The last one added is the outermost."""
+    app.add_middleware(GzipAnswers)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(ForgiveSlashes)
+    app.add_middleware(RequestEdge, metrics=metrics, bounds=RequestBounds.from_settings(settings))
     if settings.api_cors_origins:
+        # Outside of the rest: a page reads problems of every kind, those of the edge too.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.api_cors_origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "X-API-Key", "Content-Type", "If-None-Match", "Last-Event-ID"],
-            expose_headers=["ETag", "X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"],
+            allow_methods=list(CORS_METHODS),
+            allow_headers=list(CORS_REQUEST_HEADERS),
+            expose_headers=list(CORS_ANSWER_HEADERS),
         )
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(RequestEdge, metrics=metrics, bounds=RequestBounds.from_settings(settings))

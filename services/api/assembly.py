@@ -7,6 +7,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry
 
 from services.api.access.keys import ApiKeys
+from services.api.access.stream_tokens import StreamTokens
 from services.api.deliveries.service import DeliveryService
 from services.api.documents.service import DocumentService
 from services.api.endpoints.real_body import RealBodies
@@ -65,6 +66,7 @@ def make_parts(
         )
     )
     parts.add(ApiKeys(database, clock))
+    parts.add(StreamTokens(database, clock))
     parts.add(DeliveryService(database, clock))
     parts.add(OpenStreams(settings.streams_per_client))
     parts.add(OpenWaits(settings.waits_per_client))

@@ -1,29 +1,43 @@
-"""The docs page: one HTML file of ours that shows openapi.json, with no asset from elsewhere."""
+"""The pages for people: / says where one is, /docs shows openapi.json. Files of ours, with no asset from elsewhere."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from importlib.resources import files
 
 from fastapi import APIRouter, Response
 
 
 def docs_router() -> APIRouter:
-    """The route /docs. Its content security policy allows exactly the script and the style in the page."""
-    page = files("services.api").joinpath("docs.html").read_text(encoding="utf-8")
-    policy = (
-        "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        f"script-src {_hash(page, 'script')}; style-src {_hash(page, 'style')}"
-    )
+    """The routes / and /docs. Their content security policies allow exactly the script and the style in the page."""
+    home, reference = _page("home.html"), _page("docs.html")
     router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def start() -> Response:
+        return home()
 
     @router.get("/docs")
     async def docs() -> Response:
-        return Response(page, media_type="text/html", headers={"Content-Security-Policy": policy})
+        return reference()
 
     return router
+
+
+def _page(name: str) -> Callable[[], Response]:
+    page = files("services.api").joinpath(name).read_text(encoding="utf-8")
+    allowed = [f"{element}-src {_hash(page, element)}" for element in ("script", "style") if f"<{element}>" in page]
+    policy = "; ".join(
+        [
+            *("default-src 'none'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"),
+            *("frame-ancestors 'none'", *allowed),
+        ]
+    )
+    headers = {"Content-Security-Policy": policy}
+    return lambda: Response(page, media_type="text/html", headers=headers)
 
 
 def _hash(page: str, element: str) -> str:

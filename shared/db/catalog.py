@@ -20,6 +20,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -54,6 +55,24 @@ api_keys = Table(
     moment("created_at", nullable=False, server_default=text("now()")),
     moment("expires_at"),
     moment("revoked_at"),
+    schema=SCHEMA,
+)
+
+stream_tokens = Table(
+    "stream_tokens",
+    METADATA,
+    # SHA-256 of the token.
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column(
+        "key_id",
+        Uuid(as_uuid=False),
+        ForeignKey("catalog.api_keys.key_id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    # The one case that it is for; NULL: every case of the client.
+    Column("process_number", Text),
+    moment("expires_at", nullable=False, index=True),
     schema=SCHEMA,
 )
 

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import services.api.app
 import services.downloader.worker  # noqa: F401 - so that every error of the source is there
+from services.api.http.languages import PORTUGUESE_TITLES
 from services.api.http.problems import Problem
 from sources.errors import SourceError, Verdict
 from tools.reference.markdown import prose, table
@@ -58,7 +59,8 @@ def complete(codes: Iterable[str], notes: Mapping[str, object], where: str) -> N
     missing, needless = set(codes) - set(notes), set(notes) - set(codes)
     if missing or needless:
         raise Unexplained(
-            f"{where} in tools/reference/notes.py: missing {sorted(missing)}, needless {sorted(needless)}"
+            f"{where} (tools/reference/notes.py, services/api/http/languages.py):"
+            f" missing {sorted(missing)}, needless {sorted(needless)}"
         )
 
 
@@ -73,6 +75,13 @@ def _job_rows() -> Iterator[list[str]]:
         yield [f"`{code}`", note.where, meaning[:1].upper() + meaning[1:] + ".", again, note.advice]
 
 
+def _problem_row(problem: type[Problem]) -> list[str]:
+    return [
+        *(str(problem.status), f"`{problem.code}`", problem.title, PORTUGUESE_TITLES[problem.code]),
+        *(prose(problem.__doc__ or ""), PROBLEM_NOTES[problem.code]),
+    ]
+
+
 def _noted(notes: Mapping[str, Note]) -> Iterator[list[str]]:
     yield from ([f"`{code}`", note.meaning, note.advice] for code, note in sorted(notes.items()))
 
@@ -81,16 +90,15 @@ def page() -> str:
     """The whole page. Raises Unexplained."""
     known = problems()
     complete([one.code for one in known], PROBLEM_NOTES, "PROBLEM_NOTES")
+    complete([one.code for one in known], PORTUGUESE_TITLES, "PORTUGUESE_TITLES")
     return "\n".join(
         [
             _INTRODUCTION,
-            "## Answers of the API\n\n`code` of a problem document ([http-api.md](http-api.md#errors)).\n",
+            "## Answers of the API\n\n`code` of a problem document ([http-api.md](http-api.md#errors)); its `title` is"
+            " in Portuguese for who prefers that (`Accept-Language: pt-BR`).\n",
             table(
-                ("Status", "Code", "Meaning", "What to do"),
-                (
-                    [str(one.status), f"`{one.code}`", prose(one.__doc__ or ""), PROBLEM_NOTES[one.code]]
-                    for one in known
-                ),
+                ("Status", "Code", "Title", "Título (pt-BR)", "Meaning", "What to do"),
+                map(_problem_row, known),
             ),
             "## Jobs and documents\n\n`error_code` of a job, a document, and the events about them. [pdpj.md]"
             "(pdpj.md#what-each-answer-means) says which answer of PDPJ leads to which.\n",

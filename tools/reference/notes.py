@@ -52,11 +52,13 @@ PROBLEM_NOTES: Final[dict[str, str]] = {
     "too_many_endpoints": "Remove an endpoint, or change one: AUTOS_WEBHOOK_ENDPOINTS_PER_CLIENT.",
     "too_many_parameters": "Send the parameters of the route alone.",
     "too_many_streams": "Close a stream, or poll: AUTOS_STREAMS_PER_CLIENT.",
+    "too_many_tokens": "Use a token for several streams until it expires, or make it with another key.",
     "too_many_waits": "Wait with fewer requests at once: AUTOS_WAITS_PER_CLIENT.",
     "unauthorized": "Send a key that exists, has not expired and was not revoked.",
     "unknown_parameter": "Correct the name; `errors` says which was probably meant.",
     "unstorable": "Do not repeat it; report it with `request_id`.",
     "uri_too_long": "Send a shorter address.",
+    "unsupported_media_type": "Send the body as JSON with `Content-Type: application/json`.",
     "validation_failed": "Correct what `errors` names.",
 }
 

@@ -51,9 +51,12 @@ class _Known:
 
 
 class KeyList:
-    """The hashes of all keys that may be good."""
+    """The hashes of all keys (or tokens) that may be good, as ``read`` finds them."""
 
-    def __init__(self, database: Database, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, monotonic: Callable[[], float], read: Callable[[Connection], frozenset[bytes]]
+    ) -> None:
+        self._read = read
         self._database = database
         self._monotonic = monotonic
         self._hashes: frozenset[bytes] = frozenset()
@@ -75,7 +78,7 @@ class KeyList:
             if digest not in self._hashes and self._read_at < asked_at and self._may_read():
                 self._is_failing = True
                 reading_at = self._monotonic()
-                self._hashes = await self._database.autocommit(_all_keys)
+                self._hashes = await self._database.autocommit(self._read)
                 self._read_at, self._is_failing = reading_at, False
         if self._is_failing and digest not in self._hashes:
             raise InfrastructureAway("database")
@@ -102,7 +105,7 @@ class ApiKeys:
         self._clock = clock
         self._monotonic = monotonic
         self._known: dict[bytes, _Known] = {}
-        self._list = KeyList(database, monotonic)
+        self._list = KeyList(database, monotonic, _all_keys)
 
     @property
     def remembered(self) -> int:

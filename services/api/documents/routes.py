@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from services.api.access.dependencies import Reader
+from services.api.documents.filter import ArchiveFilter
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
 from services.api.documents.service import Documents
 from services.api.http.answers import matches, not_modified
+from services.api.http.moments import Since
 from services.api.http.parameters import DocumentId, Number
 from services.api.http.problems import (
     DocumentGone,
@@ -25,8 +29,14 @@ from shared.http.disposition import content_disposition
 
 router = APIRouter(prefix="/processes", tags=["documents"])
 
-# Any type: the document's own.
-_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+# What comes has the document's own type, whatever that is; a client takes it as bytes.
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+Types = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=200)]] | None,
+    Query(max_length=20, description="Only these types, by name or code; several by commas, or the parameter repeated"),
+]
 
 
 @router.get(
@@ -100,10 +110,17 @@ async def get_content(
     },
     summary="All available documents as one archive",
 )
-async def get_archive(numero: Number, caller: Reader, documents: Documents) -> Response:
-    """Streamed while the object store is read. `manifest.json` in it has each file's SHA-256."""
+async def get_archive(
+    numero: Number, caller: Reader, documents: Documents, types: Types = None, since: Since = None
+) -> Response:
+    """Streamed while the object store is read, in the order of the case. `manifest.json` in it has each file's SHA-256.
+
+    With `types` and `since` only what both leave; the numbers that the names begin with are those of the whole case.
+    """
+    assert since is None or isinstance(since, datetime)  # Since has made it one
+    wanted = ArchiveFilter.of(types or (), since)
     return StreamingResponse(
-        await documents.archive(caller.viewer, numero),
+        await documents.archive(caller.viewer, numero, wanted),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{numero}.zip"'},
     )

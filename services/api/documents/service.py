@@ -11,6 +11,7 @@ from obstore.store import S3Store
 from sqlalchemy import Connection
 
 from services.api.documents.archive import ArchiveEntry, stream_archive
+from services.api.documents.filter import ArchiveFilter
 from services.api.documents.ranges import ByteRange
 from services.api.http.problems import DocumentNotAvailable, DocumentNotFoundProblem, ServiceUnavailable
 from services.api.http.provided import provided
@@ -79,8 +80,8 @@ class DocumentService:
                 raise gone(process_number, document.listed.document_id) from None
             raise
 
-    async def archive(self, viewer: Viewer, process_number: str) -> AsyncIterator[bytes]:
-        """The bytes of a ZIP with the available documents of a case.
+    async def archive(self, viewer: Viewer, process_number: str, wanted: ArchiveFilter) -> AsyncIterator[bytes]:
+        """The bytes of a ZIP with the available documents of a case that are wanted, in the order of the case.
 
         Raises DocumentGone when one of them is, and ServiceUnavailable when the store is away.
         """
@@ -89,7 +90,8 @@ class DocumentService:
             sight = sight_for(connection, viewer, process_number)
             return sight, documents_of(connection, process_number, sight, available_only=True)
 
-        sight, documents = await self._database.snapshot(read)
+        sight, available = await self._database.snapshot(read)
+        documents = [one for one in available if _is_wanted(one, wanted)]
         await self._objects.refuse_gone(process_number, documents)
         entries = [_entry(document, sight) for document in documents]
 
@@ -122,6 +124,11 @@ class DocumentService:
 
 
 Documents = Annotated[DocumentService, Depends(provided(DocumentService))]
+
+
+def _is_wanted(document: KnownDocument, wanted: ArchiveFilter) -> bool:
+    listed = document.listed
+    return wanted.takes(listed.type, listed.type_code, listed.filed_at)
 
 
 def _entry(document: KnownDocument, sight: Sight) -> ArchiveEntry:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from services.api.health.checks import Readiness
 from services.api.http.answers import Json
+from services.api.http.problems import Responses, UnknownParameter, described
 from services.api.http.provided import provided
 from services.api.metrics import ApiMetrics
 from shared.db.catalog import outbox
@@ -21,6 +22,8 @@ from shared.outbox.rows import OutboxRows
 _ROWS: Final = OutboxRows(outbox)
 
 router = APIRouter(tags=["health"])
+_OPEN: Final[Responses] = {422: described(UnknownParameter, guarded=False)[422]}
+"""What a route without a key and without parameters may refuse."""
 
 
 class Live(BaseModel):
@@ -36,7 +39,13 @@ class Ready(BaseModel):
     checks: dict[str, str]
 
 
-@router.get("/health/live", response_model=None, responses={200: {"model": Live, "description": "Alive"}})
+@router.get(
+    "/health/live",
+    response_model=None,
+    operation_id="getLiveness",
+    summary="Whether the process runs",
+    responses={200: {"model": Live, "description": "Alive"}, **_OPEN},
+)
 async def live() -> Response:
     """Answers as long as the process can."""
     return Json({"status": "ok"})
@@ -45,7 +54,10 @@ async def live() -> Response:
 @router.get(
     "/health/ready",
     response_model=None,
+    operation_id="getReadiness",
+    summary="Whether requests can be answered",
     responses={
+        **_OPEN,
         200: {"model": Ready, "description": "Requests are answered; when `degraded`, `checks` says what is away"},
         503: {"model": Ready, "description": "The database does not answer"},
     },
@@ -64,7 +76,12 @@ async def ready(readiness: Annotated[Readiness, Depends(provided(Readiness))]) -
 @router.get(
     "/metrics",
     response_model=None,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"}},
+    operation_id="getMetrics",
+    summary="Prometheus metrics",
+    responses={
+        **_OPEN,
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"},
+    },
 )
 async def metrics(
     found: Annotated[ApiMetrics, Depends(provided(ApiMetrics))],

@@ -10,6 +10,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from services.api.http.bodies import body_fault, not_text
+from services.api.http.languages import ENGLISH
 from services.api.http.parameters import case_number
 from services.api.http.problems import (
     MEDIA_TYPE,
@@ -39,8 +41,19 @@ def install(app: FastAPI) -> None:
 
 def answer(problem: Problem, request: Request) -> Response:
     """The answer for a problem."""
-    document = problem.document(instance=request.scope["path"], request_id=request.state.request_id)
-    return Response(orjson.dumps(document), problem.status, problem.headers, MEDIA_TYPE)
+    language = getattr(request.state, "language", ENGLISH)
+    document = problem_document(problem, request)
+    headers = {**problem.headers, "Content-Language": language, "Vary": "Accept-Language"}
+    return Response(orjson.dumps(document), problem.status, headers, MEDIA_TYPE)
+
+
+def problem_document(problem: Problem, request: Request) -> dict[str, Any]:
+    """The document of a problem that ``request`` has, in its language."""
+    return problem.document(
+        instance=request.scope["path"],
+        request_id=request.state.request_id,
+        language=getattr(request.state, "language", ENGLISH),
+    )
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -55,6 +68,8 @@ async def _on_away(request: Request, error: Exception) -> Response:
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if (fault := body_fault(error.errors(), error.body, request.headers.get("content-type"))) is not None:
+        return answer(fault, request)
     found = [_field_error(item) for item in error.errors()]
     detail = "; ".join(f"{one.field}: {one.message}" for one in found[:5])
     return answer(ValidationFailed(detail, errors=found), request)
@@ -67,8 +82,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     kind = _BY_STATUS.get(error.status_code)
     if error.status_code == 400:
         # The framework's only 400: a body that is not even text. What is text and not JSON it calls a validation error.
-        detail = "body: not JSON"
-        return answer(ValidationFailed(detail, errors=[FieldError("body", "json_invalid", "not JSON")]), request)
+        return answer(not_text(error.__cause__), request)
     if kind is None:
         kind = type("OtherProblem", (Problem,), {"status": error.status_code, "code": f"http_{error.status_code}"})
         kind.title = str(error.detail)

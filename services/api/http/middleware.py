@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.bounds import RequestBounds
+from services.api.http.languages import preferred
 from services.api.http.problems import MEDIA_TYPE, InternalError, NotStorable, Problem, ServiceUnavailable
 from services.api.http.refusals import SECURITY
 from services.api.http.tracing import request_id, traceparent
@@ -48,6 +49,7 @@ class RequestEdge:
         identity = request_id(received.get("x-request-id"))
         state = scope.setdefault("state", {})
         state["request_id"] = identity
+        state["language"] = preferred(", ".join(received.getlist("accept-language")))
         state["traceparent"] = traceparent(received.get("traceparent"))
         status: int | None = None
         began = time.perf_counter()
@@ -132,9 +134,12 @@ def _template(scope: Scope) -> str:
 
 
 async def _answer(problem: Problem, scope: Scope, identity: str, send: Send) -> None:
-    body = orjson.dumps(problem.document(instance=scope["path"], request_id=identity))
+    language = scope["state"]["language"]
+    body = orjson.dumps(problem.document(instance=scope["path"], request_id=identity, language=language))
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-language", language.encode()),
+        (b"vary", b"Accept-Language"),
         (b"content-length", str(len(body)).encode()),
         *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
     ]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
+from fastapi.security import APIKeyQuery
 from pydantic import Field
 
 from services.api.http.problems import (
@@ -114,6 +115,8 @@ EndpointId = Annotated[str, Depends(_endpoint_id)]
 def query_names(dependant: Dependant) -> frozenset[str]:
     """Every query parameter of a route and of what it depends on."""
     names: set[str] = {field.alias for field in dependant.query_params}
+    if isinstance(dependant.call, APIKeyQuery):
+        names.add(dependant.call.model.name)
     for inner in dependant.dependencies:
         names |= query_names(inner)
     return frozenset(names)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from services.api.http.languages import ENGLISH, PORTUGUESE, PORTUGUESE_TITLES
+
 MEDIA_TYPE: Final = "application/problem+json"
 ERRORS_SHOWN: Final = 20
 """How many errors a problem lists: a body can be wrong in thousands of places."""
@@ -46,13 +48,17 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
-    def document(self, *, instance: str, request_id: str) -> dict[str, Any]:
-        """The members of RFC 9457, section 3.1, with ``code``, ``request_id``, ``errors``, ``errors_total``."""
+    def document(self, *, instance: str, request_id: str, language: str = ENGLISH) -> dict[str, Any]:
+        """The members of RFC 9457, section 3.1, with ``code``, ``request_id``, ``errors``, ``errors_total``.
+
+        ``language`` is that of the title, and of a detail that says no more than the title.
+        """
+        title = PORTUGUESE_TITLES.get(self.code, self.title) if language == PORTUGUESE else self.title
         body: dict[str, Any] = {
             "type": f"urn:autos:problem:{self.code}",
-            "title": self.title,
+            "title": title,
             "status": self.status,
-            "detail": _shown(self.detail, _DETAIL_SHOWN),
+            "detail": title if self.detail == self.title else _shown(self.detail, _DETAIL_SHOWN),
             "instance": _shown(instance),
             "code": self.code,
             "request_id": request_id,

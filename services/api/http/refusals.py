@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from services.api.http.languages import ENGLISH
 from services.api.http.problems import MEDIA_TYPE, Problem
 
 SECURITY: Final = {
@@ -67,6 +68,7 @@ def raw_answer(problem: Problem, path: str) -> bytes:
         **problem.headers,
         "X-Request-ID": identity,
         "Content-Type": MEDIA_TYPE,
+        "Content-Language": ENGLISH,
         "Content-Length": str(len(body)),
         "Connection": "close",
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.dependencies import Downloader, Reader
 from services.api.http.answers import Json
+from services.api.http.error_handlers import problem_document
 from services.api.http.parameters import CursorText, client_reference
 from services.api.http.problems import InvalidCursor, InvalidReferenceProblem, InvalidWebhookUrl, described
 from services.api.http.schemas import JobStatusName
@@ -30,7 +32,7 @@ router = APIRouter(prefix="/processes", tags=["processes"])
         202: {"model": BatchView, "description": "What became of each"},
         **described(InvalidWebhookUrl, InvalidReferenceProblem),
     },
-    callbacks=webhook_callback("{$request.body#/webhook_url}", "ask_for_many"),
+    callbacks=webhook_callback("{$request.body#/webhook_url}", "askForMany"),
     summary="Ask for up to 500 cases",
 )
 async def ask_for_many(
@@ -44,7 +46,8 @@ async def ask_for_many(
     url = await urls.of_caller(caller, body.webhook_url, "body.webhook_url")
     reference = client_reference(body.reference, "body.reference")
     template = replace(asking, webhook_url=url, webhook_payload=body.webhook_payload, reference=reference)
-    entries, headers = await batches.ask(body.process_numbers, template, request.state.request_id)
+    describe = partial(problem_document, request=request)
+    entries, headers = await batches.ask(body.process_numbers, template, describe)
     return Json({"entries": entries}, 202, headers)
 
 

@@ -82,7 +82,8 @@ def describe_receiver(router: APIRouter, path: str, operation_id: str, name: str
 def describe_webhooks(router: APIRouter) -> None:
     """Put every type of webhook into the document."""
     for name in EVENT_TYPES:
-        describe_receiver(router, name, name.replace(".", "_"), name)
+        first, *others = name.split(".")
+        describe_receiver(router, name, first + "".join(map(str.capitalize, others)), name)
 
 
 def _receiver_of(name: str) -> Callable[..., None]:
@@ -111,5 +112,5 @@ def webhook_callback(expression: str, route: str) -> list[BaseRoute]:
     """The callback of ``route``, whose request gives the URL by this runtime expression (OpenAPI 3.1, 4.8.20)."""
     router = APIRouter()
     # The framework wants a path; a runtime expression is what the document shows.
-    describe_receiver(router, expression, f"process_completed_after_{route}")
+    describe_receiver(router, expression, f"processCompletedAfter{route[:1].upper()}{route[1:]}")
     return router.routes

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from services.api.access.dependencies import Reader
 from services.api.http.answers import Json
+from services.api.http.moments import Since
 from services.api.http.parameters import Number
 from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem, ProcessUnknown, described
 from services.api.http.schemas import DocumentStatusName
@@ -26,24 +26,6 @@ MovementCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cu
 PartyCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cursor-parties"})] | None, _Next]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Word = Annotated[str | None, Query(min_length=1, max_length=200)]
-
-
-def _since(value: object) -> object:
-    """The moment of a date, or of a date and time, in UTC: PostgreSQL takes no offset of 16 hours or more.
-
-    A date begins at midnight UTC. Raises ValueError, also for numbers, which would count as seconds since 1970.
-    """
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value):
-        raise ValueError("use a date as in 2024-05-31, or a date and time as in 2024-05-31T10:00:00Z")
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except ValueError:
-        if len(value) == len("2024-05-31"):
-            return value  # which the framework refuses, and says why
-        raise
-    except OverflowError:
-        raise ValueError("this time is outside of the calendar") from None
 
 
 _KNOWN = described(InvalidProcessNumberProblem, ProcessUnknown, InvalidCursor)
@@ -65,18 +47,14 @@ async def list_documents(
     ] = None,
     degree: Word = None,
     court: Word = None,
-    since: Annotated[
-        datetime | date | None,
-        BeforeValidator(_since),
-        Query(description="Only those filed then or later; a date begins at midnight UTC"),
-    ] = None,
+    since: Since = None,
     limit: Limit = 100,
     cursor: DocumentCursor = None,
 ) -> Response:
     """In the order of the case. A page is shorter than `limit` where its texts are very long; `next_cursor` is null
     only at the end.
     """
-    assert since is None or isinstance(since, datetime)  # _since has made it one
+    assert since is None or isinstance(since, datetime)  # Since has made it one
     wanted = DocumentFilter(status, type_, degree, court, since, cursor, limit)
     return Json(await pages.documents(caller.viewer, numero, wanted))
 

@@ -10,13 +10,12 @@ from fastapi import APIRouter, Header, Query, Response
 from services.api.access.dependencies import Downloader, Keys, Reader
 from services.api.access.rate_limit import RateLimited
 from services.api.http.answers import Json, matches, not_modified, tagged
-from services.api.http.open_requests import CountedStream, Streams, TooManyStreams, TooManyWaits, Waits
+from services.api.http.open_requests import TooManyWaits, Waits
 from services.api.http.parameters import DocumentId, Number, UrlText, WithDocuments, client_reference
 from services.api.http.problems import (
     CaseTooLargeProblem,
     CaseUnreadableProblem,
     DocumentNotFoundProblem,
-    InsufficientScope,
     InvalidProcessNumberProblem,
     InvalidReferenceProblem,
     InvalidWebhookUrl,
@@ -25,7 +24,6 @@ from services.api.http.problems import (
     ProcessUnknown,
     SourceUnavailableProblem,
     TooManyActiveJobs,
-    Unauthorized,
     described,
 )
 from services.api.processes.asking import Asking, NamedAsking
@@ -39,7 +37,6 @@ from services.api.processes.view.schemas import DownloadBody, FilesView, JobAnsw
 from services.api.processes.view.views import seen_by
 from services.api.webhooks.urls import Urls
 from shared.domain.api_keys import Scope
-from shared.domain.secrecy import Viewer
 
 router = APIRouter(prefix="/processes", tags=["processes"])
 
@@ -83,7 +80,7 @@ _KNOWN = described(InvalidProcessNumberProblem, ProcessUnknown)
         304: {"description": "Your copy is current"},
         **_WITH_URL,
     },
-    callbacks=webhook_callback("{$request.query.webhook_url}", "get_process"),
+    callbacks=webhook_callback("{$request.query.webhook_url}", "getProcess"),
     summary="Ask for a case",
 )
 async def get_process(
@@ -154,43 +151,6 @@ async def get_status(
 
 
 @router.get(
-    "/{numero}/events",
-    response_model=None,
-    responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events"},
-        204: {"description": "The job has ended and you have had its last event"},
-        **described(InvalidProcessNumberProblem, ProcessUnknown, TooManyStreams),
-    },
-    summary="Follow a case live",
-)
-async def get_events(
-    numero: Number,
-    caller: Reader,
-    keys: Keys,
-    follower: Follower,
-    streams: Streams,
-    last_event_id: Annotated[str | None, Header(description="Where to go on")] = None,
-) -> Response:
-    """Server-Sent Events: `document` for each change of a document, `progress`, and `completed` at the end."""
-    sight = await follower.sight(caller.viewer, numero)
-    if await follower.is_over(numero, sight, last_event_id):
-        return Response(status_code=204)
-
-    async def listener() -> Viewer | None:
-        try:
-            return (await keys.again(caller, Scope.READ)).viewer
-        except (Unauthorized, InsufficientScope):
-            return None
-
-    request = streams.admit(caller.client_id)
-    return CountedStream(
-        follower.events(numero, last_event_id, listener),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    ).of(request)
-
-
-@router.get(
     "/{numero}/files",
     response_model=None,
     responses={200: {"model": FilesView, "description": "The available documents"}, **_KNOWN},
@@ -255,7 +215,7 @@ async def download_document(
     status_code=202,
     response_model=None,
     responses={202: {"model": ProcessView | JobAnswer, "description": "The case with its job"}, **_WITH_URL},
-    callbacks=webhook_callback("{$request.body#/webhook_url}", "download_all"),
+    callbacks=webhook_callback("{$request.body#/webhook_url}", "downloadAll"),
     summary="Download all documents, the failed ones too",
 )
 async def download_all(

@@ -30,7 +30,22 @@ ENVIRON = {
         (["fetch"], 2),
         (["fetch", "1000145-91.2023.8.26.0597", "--since", "2026-01-01"], 2),
         (["fetch", "--from-csv", "missing.csv"], 2),
+        (["fetch", "1000145-91.2023.8.26.0597", "--out", "a-file"], 1),
         (["redeliver"], 2),
+        (["redeliver", "nonsense"], 1),
+        (["deliveries"], 1),
+        (["status", "1"], 1),
+        (["dead", "list"], 2),
+        (["dead", "show", "outbox/catalog/5"], 2),
+        (["dead", "replay", "nonsense"], 2),
+        (["projection", "rebuild"], 2),
+        (["repair", "--process", "1"], 2),
+        (["up"], 2),
+        (["up", "--detach"], 2),
+        (["up", "--scale", "downloader=much"], 2),
+        (["ps"], 1),
+        (["demo"], 2),
+        (["doctor", "--source"], 2),
     ],
 )
 def test_what_goes_wrong_is_one_line(
@@ -42,6 +57,9 @@ def test_what_goes_wrong_is_one_line(
 ) -> None:
     for name, value in ENVIRON.items():
         monkeypatch.setenv(name, value)
+    # A file in the way of the data directory, and of the folder for files.
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("AUTOS_DATA_DIR", str(tmp_path / "a-file"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["autos", *arguments])
     with pytest.raises(SystemExit) as ended:

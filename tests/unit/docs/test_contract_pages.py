@@ -18,7 +18,7 @@ from tools.reference.notes import URL_CODES
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 # Not in the OpenAPI document, which is about the API.
-PAGES_OF_OURS = {"GET /docs", "GET /openapi.json"}
+PAGES_OF_OURS = {"GET /", "GET /docs", "GET /openapi.json"}
 _ROUTE = re.compile(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`\s?]*)`")
 
 

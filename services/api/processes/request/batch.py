@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
@@ -23,6 +23,10 @@ _NUMBER_SHOWN: Final = 64
 """Characters of what a client sent as a number that come back in an entry."""
 
 
+DescribeProblem = Callable[[Problem], dict[str, Any]]
+"""Makes the document of a problem as the request's client reads it."""
+
+
 @dataclass(frozen=True)
 class _Entry:
     view: dict[str, Any]
@@ -36,11 +40,11 @@ class BatchService:
         self._cases = cases
 
     async def ask(
-        self, numbers: Sequence[str], template: AskTemplate, request_id: str
+        self, numbers: Sequence[str], template: AskTemplate, describe: DescribeProblem
     ) -> tuple[list[dict[str, Any]], dict[str, str]]:
         """An entry for each number, in order, and the headers that say how the client's limit stands after them.
 
-        A number that is there twice joins what its first one started.
+        A number that is there twice joins what its first one started. ``describe`` makes the problem of a refused one.
         """
         turn = asyncio.Semaphore(_AT_ONCE)
         deferred = replace(template, defer=True)
@@ -50,7 +54,7 @@ class BatchService:
             if earlier is not None:
                 await asyncio.wait({earlier})
             async with turn:
-                return await self._one(text, deferred, request_id)
+                return await self._one(text, deferred, describe)
 
         made = []
         async with group() as tasks:
@@ -62,14 +66,14 @@ class BatchService:
         allowance = ratelimit.tightest(one.allowance for one in entries if one.allowance is not None)
         return [entry.view for entry in entries], self._cases.limit_headers(allowance)
 
-    async def _one(self, text: str, template: AskTemplate, request_id: str) -> _Entry:
+    async def _one(self, text: str, template: AskTemplate, describe: DescribeProblem) -> _Entry:
         try:
             number = case_number(text, "process_numbers")
         except InvalidProcessNumberProblem as problem:
-            return _Entry(_refused(text, problem, request_id))
+            return _Entry(_refused(text, describe(problem)))
         outcome = await self._cases.accept(template.of(number))
         if isinstance(outcome, RequestRefusal):
-            return _Entry(_refused(number, outcome.problem, request_id), outcome.allowance)
+            return _Entry(_refused(number, describe(outcome.problem)), outcome.allowance)
         view = {
             "process_number": number,
             "outcome": outcome.kind,
@@ -87,7 +91,6 @@ def _digits(text: str) -> str:
     return "".join(character for character in text if character.isdecimal())
 
 
-def _refused(number: str, problem: Problem, request_id: str) -> dict[str, Any]:
-    document = problem.document(instance="/processes/batch", request_id=request_id)
+def _refused(number: str, document: dict[str, Any]) -> dict[str, Any]:
     shown = number[:_NUMBER_SHOWN].encode(errors="replace").decode()
     return {"process_number": shown, "outcome": OutcomeKind.REFUSED, "job_id": None, "problem": document}

@@ -193,6 +193,24 @@ class DownloadBody(BaseModel):
     webhook_payload: PayloadName | None = Field(None, description="thin: the webhook has no documents")
 
 
+class StreamTokenBody(BaseModel):
+    """What the token is for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    process_number: NumberText | None = Field(
+        None, description="The one case; without it every case of yours", examples=["1000145-91.2023.8.26.0597"]
+    )
+
+
+class StreamTokenView(View):
+    """A token that a browser follows a case with."""
+
+    token: str = Field(description="Give it as the parameter `token` of the events", examples=["autos_st_b2xkI…"])
+    expires_at: datetime = Field(description="Until then streams may be opened; open ones go on")
+    process_number: str | None = Field(description="The one case that it is for; null: every case of yours")
+
+
 class BatchBody(BaseModel):
     """Many cases at once; each costs what it would cost alone."""
 

@@ -7,6 +7,11 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from services.api.http.bodies import UnsupportedMediaType
+from services.api.http.problems import described
+from services.api.openapi.examples import fill_in, operations
+from services.api.openapi.links import add_links
+from services.api.openapi.stream import add_stream
 from services.api.processes.callback import describe_webhooks
 
 VERSION: Final = "1.0.0"
@@ -56,8 +61,24 @@ _PROBLEM: Final[dict[str, Any]] = {
 }
 
 
-def install(app: FastAPI) -> None:
-    """Make ``app.openapi()`` this document."""
+_TAGS: Final = [
+    {"name": "processes", "description": "Cases: ask for them, follow them, read them page by page"},
+    {"name": "documents", "description": "The content of documents"},
+    {"name": "jobs", "description": "Downloads of a case's documents"},
+    {"name": "webhooks", "description": "Who is called when a case is done, and how the calls went"},
+    {"name": "health", "description": "How the service does"},
+]
+_LICENSE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+
+
+def operation_id(route: Any) -> str:
+    """The id of a route's operation: its function's name as clients write it, ``getProcess`` for ``get_process``."""
+    first, *others = str(route.name).split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def install(app: FastAPI, public_url: str | None) -> None:
+    """Make ``app.openapi()`` this document, of the API at ``public_url`` (None: where the document is read from)."""
     describe_webhooks(app.webhooks)
     made: dict[str, Any] = {}
 
@@ -70,16 +91,38 @@ def install(app: FastAPI) -> None:
                 description=DESCRIPTION,
                 routes=app.routes,
                 webhooks=app.webhooks.routes,
-                tags=app.openapi_tags,
+                tags=_TAGS,
+                servers=[{"url": public_url or "/", "description": "This installation"}],
+                license_info=_LICENSE,
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = _PROBLEM
             _without_framework_errors(document)
+            _without_shapeless_json(document)
+            _with_refused_bodies(document)
             _without_null_parameters(document)
+            _with_open_routes(document)
+            add_stream(document)
+            add_links(document)
+            fill_in(document)
             made.update(document)
         return made
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _with_open_routes(document: dict[str, Any]) -> None:
+    """Say of a route that needs no key that it needs none (``security`` of the Operation Object of OpenAPI 3.1)."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation.setdefault("security", [])
+    for item in document.get("webhooks", {}).values():
+        for operation in item.values():
+            operation["security"] = []
+    for holder in _callbacks(document):
+        for item in holder.values():
+            for operation in item.values():
+                operation["security"] = []
 
 
 def _without_framework_errors(document: dict[str, Any]) -> None:
@@ -90,6 +133,25 @@ def _without_framework_errors(document: dict[str, Any]) -> None:
                 operation["responses"].pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
+
+
+def _without_shapeless_json(document: dict[str, Any]) -> None:
+    """Drop the JSON of any shape that the framework adds to each answer: where it stands nothing or a stream comes."""
+    for operation in operations(document):
+        for answer in operation["responses"].values():
+            if answer.get("content", {}).get("application/json") == {"schema": {}}:
+                del answer["content"]["application/json"]
+                if not answer["content"]:
+                    del answer["content"]
+
+
+def _with_refused_bodies(document: dict[str, Any]) -> None:
+    """Every operation with a body may say that it is not sent as JSON."""
+    [(status, refused)] = [(k, v) for k, v in described(UnsupportedMediaType, guarded=False).items() if k == 415]
+    for item in document["paths"].values():
+        for operation in item.values():
+            if "requestBody" in operation:
+                operation["responses"][str(status)] = refused
 
 
 def _without_null_parameters(document: dict[str, Any]) -> None:

@@ -118,6 +118,8 @@ class Event(BaseModel):
 
     TYPE: ClassVar[str] = ""
     """``ce_type``, for example ``autos.process.requested``."""
+    SCHEMA_VERSION: ClassVar[int] = 1
+    """The major version of the schema: a subclass raises it with a change that readers of before cannot take."""
 
     def key(self) -> str:
         """The record's key: what the topic is ordered by."""
@@ -145,6 +147,15 @@ def payload(event: Event) -> bytes:
     return event.model_dump_json().encode()
 
 
+@lru_cache(maxsize=64)
+def dataschema(model: type[Event]) -> str:
+    """``ce_dataschema``: the ``$id`` of the event's schema, an absolute URI (CloudEvents 1.0, "dataschema").
+
+    The number at its end is the schema's major version: within one the schema only grows.
+    """
+    return f"urn:autos:events:{model.__name__}:{model.SCHEMA_VERSION}"
+
+
 def headers(
     event: Event, *, event_id: str, source: str, time: datetime, traceparent: str | None = None
 ) -> dict[str, bytes]:
@@ -154,6 +165,7 @@ def headers(
         "ce_type": event.TYPE.encode(),
         "ce_source": source.encode(),
         "ce_specversion": _SPEC_VERSION,
+        "ce_dataschema": dataschema(type(event)).encode(),
         "ce_time": rfc3339(time).encode(),
         "ce_subject": event.subject().encode(),
         "content-type": _CONTENT_TYPE,

@@ -26,7 +26,7 @@ from shared.events.topics import (
 
 SERVICES: Final = ("api", "downloader", "status", "notifier")
 
-PUBLIC: Final = (PROCESS_COMPLETED, WEBHOOK_EVENTS)
+PUBLIC: Final = (PROCESS_COMPLETED, WEBHOOK_EVENTS, DOCUMENT_EVENTS)
 """Topics that other systems may subscribe to."""
 
 # api writes to document.events when a client cancels.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Final
 
-from shared.events.envelope import Event
+from shared.events.envelope import Event, dataschema
 from shared.events.flow import FLOW, PUBLIC
 from shared.events.topics import EVENTS, TOPICS
 
@@ -19,6 +19,7 @@ _HEADERS: Final[dict[str, Any]] = {
         "ce_specversion": {"type": "string", "const": "1.0"},
         "ce_time": {"type": "string", "format": "date-time"},
         "ce_subject": {"type": "string", "description": "What the event is about."},
+        "ce_dataschema": {"type": "string", "format": "uri", "description": "The `$id` of the value's schema."},
         "content-type": {"type": "string", "const": "application/json"},
         "traceparent": {"type": "string", "description": "W3C Trace Context."},
     },
@@ -101,7 +102,13 @@ def _message(model: type[Event]) -> dict[str, Any]:
         "headers": {
             "allOf": [
                 {"$ref": "#/components/schemas/CloudEventHeaders"},
-                {"type": "object", "properties": {"ce_type": {"type": "string", "const": model.TYPE}}},
+                {
+                    "type": "object",
+                    "properties": {
+                        "ce_type": {"type": "string", "const": model.TYPE},
+                        "ce_dataschema": {"type": "string", "const": dataschema(model)},
+                    },
+                },
             ]
         },
         "payload": {"$ref": f"./{model.__name__}.json"},

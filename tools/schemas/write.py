@@ -1,7 +1,8 @@
 """Write docs/events from the event models: ``python -m tools.schemas [--check]``.
 
 A JSON Schema (2020-12) and an example for each event, and the AsyncAPI document of all topics. ``--check`` writes
-nothing and exits with 1 when the committed files are not what the models say.
+nothing and exits with 1 when the committed files are not what the models say, or when an event of a public topic
+has less than at the last release (growth.py).
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any, Final
 
 import yaml
 
-from shared.events.envelope import Event
+from shared.events.envelope import Event, dataschema
 from shared.events.flow import FLOW
 from shared.events.topics import EVENTS
 from tools.schemas.asyncapi import asyncapi, models, summary
+from tools.schemas.growth import shrunk
 from tools.schemas.samples import sample_record
 
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "events"
@@ -30,7 +32,7 @@ def schema(model: type[Event]) -> dict[str, Any]:
     """The JSON Schema of an event's value, as it is written."""
     made = model.model_json_schema(mode="serialization")
     made.pop("description", None)
-    return {"$schema": _DIALECT, "$id": f"{model.__name__}.json", "description": summary(model), **made}
+    return {"$schema": _DIALECT, "$id": dataschema(model), "description": summary(model), **made}
 
 
 def files() -> dict[str, str]:
@@ -92,6 +94,9 @@ def main(arguments: Sequence[str], directory: Path = DIRECTORY) -> int:
         return 0
     found = differences(files(), committed(directory))
     if found:
-        sys.stderr.write("\n".join([*found, "docs/events is out of date: run `make schemas` and commit it", ""]))
+        found.append("docs/events is out of date: run `make schemas` and commit it")
+    found += shrunk(directory / "released", {model.__name__: schema(model) for model in models()})
+    if found:
+        sys.stderr.write("\n".join([*found, ""]))
         return 1
     return 0

@@ -22,8 +22,8 @@ Made by `python -m tools.reference` from the models in `shared/events`; `make ch
 with JSON Schemas, an example for each event and an AsyncAPI 3 document is in [docs/events](../events).
 
 Records are CloudEvents 1.0 in Kafka's binary mode: the value is the JSON of the event, its attributes are the headers
-`ce_id`, `ce_type`, `ce_source` (`/autos/` and the service), `ce_specversion`, `ce_time`, `ce_subject`, `ce_dataschema`, `content-type:
-application/json`, and `traceparent` (W3C) where there is a trace. Times are RFC 3339 in UTC, ids are UUIDs, a process
+`ce_id`, `ce_type`, `ce_source` (`/autos/` and the service), `ce_specversion`, `ce_time`, `ce_subject`,
+`ce_dataschema`, `content-type: application/json`, and `traceparent` (W3C) where there is a trace. Times are RFC 3339 in UTC, ids are UUIDs, a process
 number has its mask.
 
 - **Delivery is at least once.** `ce_id` is the same when the same event is written again, so it is what a subscriber
@@ -33,8 +33,8 @@ number has its mask.
   the last release ([docs/events/released](../events/released)) and refuses a field that is gone, of another type or no
   longer always there. Ignore a field that you do not know, and expect new values of an enumeration. The other topics
   are ours and may change with a release.
-- **`ce_dataschema`** is the `$id` of the value's JSON Schema, `urn:autos:events:NAME:MAJOR`. A change that readers cannot
-  take has a new major version.
+- **`ce_dataschema`** is the `$id` of the value's JSON Schema, `urn:autos:events:NAME:MAJOR`. A change that
+  readers cannot take has a new major version.
 - [examples/subscribe_completed.py](../examples/subscribe_completed.py) subscribes to a public topic.
 """
 

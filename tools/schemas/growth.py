@@ -1,7 +1,7 @@
 """Whether the events of the public topics have all that they had at the last release. Pure but for reading the files.
 
-Subscribers of other houses validate against the schemas of a release (``docs/events/released/VERSION``) and are not
-asked before a change. So a field of then is still there, of the same type, required if it was, and an enumeration has
+Subscribers validate against the schemas of a release (a folder a version in ``docs/events/released``) and are not asked
+before a change. So a field of then is still there, of the same type, required if it was, and an enumeration has
 all of its values. New fields are optional to readers, and new values of an enumeration are to be expected
 (docs/reference/events.md). A change that breaks this raises the event's SCHEMA_VERSION, which its readers see in
 ``ce_dataschema``.

@@ -10,37 +10,37 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.intake.endpoint_names import EndpointName, add_endpoints, endpoint_of, registered_endpoint
-from services.notifier.sending.delivery_rows import as_json
+from shared.db.recordset import as_json
 from shared.events.envelope import deterministic_id
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_subscribed import WebhookSubscribed
 
 _LOCK_SPACE: Final = 0x6465  # "de": advisory locks on a job's deliveries
-_LOCK_JOBS: Final = """
-SELECT count(pg_advisory_xact_lock(%(space)s, number)) FROM (
-    SELECT DISTINCT hashtext(job_id) AS number FROM unnest(%(jobs)s) AS job_id ORDER BY number
+_LOCK_JOBS: Final = text("""
+SELECT count(pg_advisory_xact_lock(:space, number)) FROM (
+    SELECT DISTINCT hashtext(job_id) AS number FROM unnest(:jobs) AS job_id ORDER BY number
 ) AS ordered
-"""
+""")
 # Rows travel as one JSON text: an ``executemany`` with ON CONFLICT goes to the server and back for each row.
-_ADD_COMPLETIONS: Final = """
+_ADD_COMPLETIONS: Final = text("""
 INSERT INTO delivery.completions (job_id, process_number, status, total_documents, completed_documents,
        failed_documents, error_code, error_message, created_at, completed_at, recorded_at)
 SELECT job_id, process_number, status, total_documents, completed_documents, failed_documents, error_code,
-       error_message, created_at, completed_at, %(now)s
-  FROM json_to_recordset(%(rows)s::json) AS r (job_id uuid, process_number text, status text, total_documents int,
+       error_message, created_at, completed_at, :now
+  FROM json_to_recordset(CAST(:rows AS json)) AS r (job_id uuid, process_number text, status text, total_documents int,
        completed_documents int, failed_documents int, error_code text, error_message text, created_at timestamptz,
        completed_at timestamptz)
     ON CONFLICT DO NOTHING
-"""
-_ADD_SUBSCRIPTIONS: Final = """
+""")
+_ADD_SUBSCRIPTIONS: Final = text("""
 INSERT INTO delivery.subscriptions AS known (subscription_id, job_id, process_number, client_id, url, sealed, payload,
        reference, created_at)
-SELECT subscription_id, job_id, process_number, client_id, url, sealed, payload, reference, %(now)s
-  FROM json_to_recordset(%(rows)s::json)
+SELECT subscription_id, job_id, process_number, client_id, url, sealed, payload, reference, :now
+  FROM json_to_recordset(CAST(:rows AS json))
     AS r (subscription_id uuid, job_id uuid, process_number text, client_id text, url text, sealed bool,
           payload text, reference text)
  ORDER BY subscription_id
@@ -51,28 +51,28 @@ SELECT subscription_id, job_id, process_number, client_id, url, sealed, payload,
         OR excluded.payload IS NOT NULL AND excluded.payload IS DISTINCT FROM known.payload
         OR excluded.reference IS NOT NULL AND excluded.reference IS DISTINCT FROM known.reference)
    AND excluded.client_id = known.client_id AND excluded.url = known.url
-"""
-_MISSING: Final = """
+""")
+_MISSING: Final = text("""
 SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, COALESCE(w.url, s.url) AS url,
        s.event_type, s.endpoint_id::text, w.rate
   FROM delivery.subscriptions s JOIN delivery.completions c USING (job_id)
   LEFT JOIN delivery.deliveries d ON d.subscription_id = s.subscription_id
   LEFT JOIN catalog.webhook_endpoints w ON w.endpoint_id = s.endpoint_id
- WHERE s.job_id = ANY (%(jobs)s::uuid[]) AND d.delivery_id IS NULL
+ WHERE s.job_id = ANY (CAST(:jobs AS uuid[])) AND d.delivery_id IS NULL
    AND (s.endpoint_id IS NULL OR w.endpoint_id IS NOT NULL) ORDER BY s.subscription_id
-"""
+""")
 # What is created for a disabled endpoint is kept, and not due.
-_ADD_DELIVERIES: Final = """
+_ADD_DELIVERIES: Final = text("""
 INSERT INTO delivery.deliveries (delivery_id, subscription_id, job_id, process_number, client_id, endpoint_id, url,
        event_type, status, next_attempt_at, created_at, updated_at)
 SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id, r.endpoint_id, r.url, r.event_type,
-       'pending', CASE WHEN e.disabled_at IS NULL THEN %(now)s END, %(now)s, %(now)s
-  FROM json_to_recordset(%(rows)s::json) AS r (delivery_id uuid, subscription_id uuid, job_id uuid,
+       'pending', CASE WHEN e.disabled_at IS NULL THEN :now END, :now, :now
+  FROM json_to_recordset(CAST(:rows AS json)) AS r (delivery_id uuid, subscription_id uuid, job_id uuid,
        process_number text, client_id text, endpoint_id uuid, url text, event_type text)
   JOIN delivery.endpoints e USING (endpoint_id)
     ON CONFLICT DO NOTHING
 RETURNING delivery_id::text, endpoint_id::text, next_attempt_at
-"""
+""")
 
 
 def delivery_id(subscription_id: str) -> str:
@@ -82,7 +82,7 @@ def delivery_id(subscription_id: str) -> str:
 
 def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
     """Lock the jobs until the transaction ends."""
-    connection.exec_driver_sql(_LOCK_JOBS, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
+    connection.execute(_LOCK_JOBS, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
 
 
 def add_completions(connection: Connection, found: Sequence[ProcessCompleted], now: datetime) -> None:
@@ -102,7 +102,7 @@ def add_completions(connection: Connection, found: Sequence[ProcessCompleted], n
         }
         for event in found
     ]
-    connection.exec_driver_sql(_ADD_COMPLETIONS, {"rows": as_json(rows), "now": now})
+    connection.execute(_ADD_COMPLETIONS, {"rows": as_json(rows), "now": now})
 
 
 def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed], now: datetime) -> None:
@@ -124,7 +124,7 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
         }
         for event in last.values()
     ]
-    connection.exec_driver_sql(_ADD_SUBSCRIPTIONS, {"rows": as_json(rows), "now": now})
+    connection.execute(_ADD_SUBSCRIPTIONS, {"rows": as_json(rows), "now": now})
 
 
 def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscribed:
@@ -141,7 +141,7 @@ def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscr
 
 def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[DueDelivery]]:
     """Create the deliveries of jobs that have ended: how many, and those that can be sent now."""
-    missing = connection.exec_driver_sql(_MISSING, {"jobs": list(set(job_ids))}).all()
+    missing = connection.execute(_MISSING, {"jobs": list(set(job_ids))}).all()
     return add_deliveries(connection, missing, now)
 
 
@@ -170,7 +170,7 @@ def add_deliveries(connection: Connection, subscribed: Sequence[Any], now: datet
             }
         )
     add_endpoints(connection, list(names.values()), now)
-    created = connection.exec_driver_sql(_ADD_DELIVERIES, {"rows": as_json(rows), "now": now}).all()
+    created = connection.execute(_ADD_DELIVERIES, {"rows": as_json(rows), "now": now}).all()
     due = [(row.delivery_id, names[row.endpoint_id]) for row in created if row.next_attempt_at is not None]
     return len(created), [
         DueDelivery(identity, name.endpoint_id, name.origin, name.client_id, name.least_seconds)

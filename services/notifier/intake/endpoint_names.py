@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from services.notifier.sending.delivery_rows import as_json
+from shared.db.recordset import as_json
 from shared.events.envelope import deterministic_id
 from shared.http.guard import AnyAddress, WebhookUrlRefused, check_url
 from shared.settings import Rate, parse_rate

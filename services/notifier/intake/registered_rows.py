@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select, text
 
 from services.notifier.domain.delivery import CLAIMABLE
 from services.notifier.intake.endpoint_names import add_endpoints, registered_endpoint
-from services.notifier.sending.delivery_rows import as_json
 from shared.db.delivery import completions
+from shared.db.recordset import as_json
 from shared.domain.secrecy import PUBLIC_LEVEL
 from shared.domain.statuses import DeliveryStatus, JobScope
 from shared.events.envelope import deterministic_id

@@ -17,11 +17,11 @@ from shared.db.delivery import deliveries, endpoints
 from shared.domain.statuses import DeliveryStatus
 from shared.events.webhook_subscribed import EndpointEnableRequested, RedeliveryRequested
 
-_LOCK_ASKED: Final = f"""
+_LOCK_ASKED: Final = text(f"""
 SELECT {COLUMNS}, e.origin, e.least_seconds, e.disabled_at IS NOT NULL AS disabled
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
- WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
-"""  # noqa: S608
+ WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) ORDER BY d.delivery_id FOR UPDATE OF d
+""")  # noqa: S608
 _OPEN: Final = [status.value for status in CLAIMABLE]
 
 
@@ -37,7 +37,7 @@ def ask_again(
     clients = {event.delivery_id: event.client_id for event in asked}
     due = []
     writes = []
-    for row in connection.exec_driver_sql(_LOCK_ASKED, {"ids": list(clients)}):
+    for row in connection.execute(_LOCK_ASKED, {"ids": list(clients)}):
         if row.client_id != clients[row.delivery_id]:
             continue
         decision = decide(delivery_from(row), RedeliveryAsked(), now, policy)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from services.notifier.domain.delivery import CLAIMABLE, Claim, DeliveryState, Effect, Released, Withdrawn, decide
 from services.notifier.domain.due_delivery import DueDelivery
@@ -32,7 +32,7 @@ from shared.webhooks.registry import EVENT_TYPES
 
 # The endpoints with open deliveries are stepped through by their index, and each is asked for a queue's worth: what
 # waits for a receiver that is held costs one step, not a look at each of its deliveries in every sweep.
-_DUE: Final = """
+_DUE: Final = text("""
 WITH RECURSIVE open (endpoint_id) AS (
     (SELECT endpoint_id FROM delivery.deliveries WHERE status IN ('pending', 'waiting')
       ORDER BY endpoint_id LIMIT 1)
@@ -46,23 +46,24 @@ WITH RECURSIVE open (endpoint_id) AS (
    FROM open JOIN delivery.endpoints e USING (endpoint_id)
   CROSS JOIN LATERAL (
         SELECT d.delivery_id, d.next_attempt_at FROM delivery.deliveries d
-         WHERE d.endpoint_id = e.endpoint_id AND d.status IN ('pending', 'waiting') AND d.next_attempt_at <= %(due)s
-         ORDER BY d.next_attempt_at LIMIT %(each)s) d
-  WHERE e.disabled_at IS NULL AND e.endpoint_id <> ALL (%(full)s::uuid[])
-  ORDER BY d.next_attempt_at LIMIT %(most)s)
+         WHERE d.endpoint_id = e.endpoint_id AND d.status IN ('pending', 'waiting') AND d.next_attempt_at <= :due
+         ORDER BY d.next_attempt_at LIMIT :each) d
+  WHERE e.disabled_at IS NULL AND e.endpoint_id <> ALL (CAST(:full AS uuid[]))
+  ORDER BY d.next_attempt_at LIMIT :most)
 UNION ALL
 (SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_seconds FROM delivery.deliveries d
    JOIN delivery.endpoints e USING (endpoint_id)
-  WHERE d.status = 'sending' AND d.lease_until <= %(now)s AND d.endpoint_id <> ALL (%(full)s::uuid[])
-  ORDER BY d.lease_until LIMIT %(most)s)
-"""
-_FIND: Final = """
+  WHERE d.status = 'sending' AND d.lease_until <= :now AND d.endpoint_id <> ALL (CAST(:full AS uuid[]))
+  ORDER BY d.lease_until LIMIT :most)
+""")
+_FIND: Final = text("""
 SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_seconds, d.status, d.attempts
   FROM delivery.deliveries d
   JOIN delivery.endpoints e USING (endpoint_id)
- WHERE d.delivery_id = ANY (%(ids)s::uuid[]) AND d.status IN ('pending', 'waiting') AND d.next_attempt_at IS NOT NULL
-"""
-_CLAIM: Final = f"""
+ WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) AND d.status IN ('pending', 'waiting')
+   AND d.next_attempt_at IS NOT NULL
+""")
+_CLAIM: Final = text(f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.previous_webhook_secret,
        c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
        e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed, COALESCE(s.part, 0) AS part, s.payload,
@@ -75,17 +76,17 @@ SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.pre
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
   LEFT JOIN catalog.job_references r ON r.job_id = d.job_id AND r.client_id = d.client_id
   LEFT JOIN catalog.webhook_endpoints w ON w.endpoint_id = s.endpoint_id
- WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
-"""  # noqa: S608
-_LOCK_CLAIMED: Final = f"""
+ WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
+""")  # noqa: S608
+_LOCK_CLAIMED: Final = text(f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
- WHERE d.delivery_id = ANY (%(ids)s::uuid[]) ORDER BY d.delivery_id FOR UPDATE OF d
-"""  # noqa: S608
-_RENEW: Final = """
-UPDATE delivery.deliveries SET lease_until = %(until)s
- WHERE delivery_id = %(id)s AND status = 'sending' AND lease_token = %(token)s
-"""
+ WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) ORDER BY d.delivery_id FOR UPDATE OF d
+""")  # noqa: S608
+_RENEW: Final = text("""
+UPDATE delivery.deliveries SET lease_until = :until
+ WHERE delivery_id = :id AND status = 'sending' AND lease_token = :token
+""")
 
 
 def due(
@@ -96,12 +97,12 @@ def due(
     At most ``most`` of either kind, and at most ``each`` of one endpoint whose time has passed.
     """
     parameters = {"due": now - grace, "now": now, "full": list(full), "each": each, "most": most}
-    return [_due_delivery(row) for row in connection.exec_driver_sql(_DUE, parameters)]
+    return [_due_delivery(row) for row in connection.execute(_DUE, parameters)]
 
 
 def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[DueDelivery, int]]:
     """Of these, the deliveries that wait to be sent, with the number of attempts made so far."""
-    rows = connection.exec_driver_sql(_FIND, {"ids": list(delivery_ids)})
+    rows = connection.execute(_FIND, {"ids": list(delivery_ids)})
     return {row.delivery_id: (_due_delivery(row), row.attempts) for row in rows}
 
 
@@ -120,7 +121,7 @@ def claim(
     wanted = {due.delivery_id: due for due in deliveries}
     claimed: list[ClaimedDelivery] = []
     writes: list[DeliveryRow] = []
-    for row in connection.exec_driver_sql(_CLAIM, {"ids": list(wanted)}).all():
+    for row in connection.execute(_CLAIM, {"ids": list(wanted)}).all():
         before = delivery_from(row)
         if _nobody_to_call(row):
             decision = decide(before, Withdrawn(), now, policy)
@@ -179,7 +180,7 @@ def release(connection: Connection, claimed: Sequence[ClaimedDelivery], now: dat
     """Release what was claimed and not sent, so that nobody waits for the lease to expire; how many."""
     tokens = {found.due.delivery_id: found.token for found in claimed}
     writes: list[DeliveryRow] = []
-    for row in connection.exec_driver_sql(_LOCK_CLAIMED, {"ids": list(tokens)}).all():
+    for row in connection.execute(_LOCK_CLAIMED, {"ids": list(tokens)}).all():
         decision = decide(delivery_from(row), Released(tokens[row.delivery_id]), now, policy)
         if decision.changed:
             after = kept(decision.delivery) if row.disabled else decision.delivery
@@ -200,4 +201,4 @@ def _secrets(row: Any, now: datetime) -> tuple[str, ...]:
 def renew(connection: Connection, claimed: ClaimedDelivery, until: datetime) -> bool:
     """Make a lease last until ``until``; False when another process has it by now."""
     parameters = {"id": claimed.due.delivery_id, "token": claimed.token, "until": until}
-    return connection.exec_driver_sql(_RENEW, parameters).rowcount == 1
+    return connection.execute(_RENEW, parameters).rowcount == 1

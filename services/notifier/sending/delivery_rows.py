@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from services.notifier.domain.delivery import DeliveryState
 from services.notifier.sending.attempt import Attempt
+from shared.db.recordset import as_json
 from shared.domain.statuses import DeliveryStatus
 
 COLUMNS: Final = """d.delivery_id::text, d.subscription_id::text, d.job_id::text, d.process_number, d.client_id,
     d.endpoint_id::text, d.url, d.event_type, d.status, d.attempts, d.round_attempts, d.next_attempt_at,
     d.lease_token::text, d.lease_until"""
-_WRITE: Final = """
+_WRITE: Final = text("""
 UPDATE delivery.deliveries AS d SET status = v.status, attempts = v.attempts, round_attempts = v.round_attempts,
        next_attempt_at = v.next_attempt_at, lease_token = v.lease_token, lease_until = v.lease_until,
        last_status_code = CASE WHEN v.result THEN v.last_status_code ELSE d.last_status_code END,
        last_error_code = CASE WHEN v.result THEN v.last_error_code ELSE d.last_error_code END,
        delivered_at = COALESCE(v.delivered_at, d.delivered_at), updated_at = v.updated_at
-  FROM json_to_recordset(%(rows)s::json) AS v (delivery_id uuid, status text, attempts int, round_attempts int,
+  FROM json_to_recordset(CAST(:rows AS json)) AS v (delivery_id uuid, status text, attempts int, round_attempts int,
        next_attempt_at timestamptz, lease_token uuid, lease_until timestamptz, result bool, last_status_code int,
        last_error_code text, delivered_at timestamptz, updated_at timestamptz)
  WHERE d.delivery_id = v.delivery_id
-"""
+""")
 
 DeliveryRow = dict[str, Any]
 """A row as the statement takes it that writes it."""
@@ -75,9 +75,4 @@ def delivery_row(delivery_id: str, after: DeliveryState, now: datetime, result: 
 def write_deliveries(connection: Connection, rows: Sequence[DeliveryRow]) -> None:
     """Write the rows in one statement. Their deliveries must be locked by the caller's transaction."""
     if rows:
-        connection.exec_driver_sql(_WRITE, {"rows": as_json(rows)})
-
-
-def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as the one text that ``json_to_recordset`` reads: a statement a batch, whatever its size."""
-    return orjson.dumps(rows).decode()
+        connection.execute(_WRITE, {"rows": as_json(rows)})

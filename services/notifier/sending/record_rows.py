@@ -17,7 +17,6 @@ from services.notifier.sending.attempt import Attempt
 from services.notifier.sending.delivery_rows import (
     COLUMNS,
     DeliveryRow,
-    as_json,
     delivery_from,
     delivery_row,
     kept,
@@ -25,6 +24,7 @@ from services.notifier.sending.delivery_rows import (
 )
 from shared.db.delivery import attempts as attempts_table
 from shared.db.delivery import outbox
+from shared.db.recordset import as_json
 from shared.outbox.write import write
 from shared.records import OutgoingRecord
 from shared.webhooks.body_form import BodyForm

@@ -23,8 +23,8 @@ with JSON Schemas, an example for each event and an AsyncAPI 3 document is in [d
 
 Records are CloudEvents 1.0 in Kafka's binary mode: the value is the JSON of the event, its attributes are the headers
 `ce_id`, `ce_type`, `ce_source` (`/autos/` and the service), `ce_specversion`, `ce_time`, `ce_subject`,
-`ce_dataschema`, `content-type: application/json`, and `traceparent` (W3C) where there is a trace. Times are RFC 3339 in UTC, ids are UUIDs, a process
-number has its mask.
+`ce_dataschema`, `content-type: application/json`, and `traceparent` (W3C) where there is a trace. Times are RFC 3339
+in UTC, ids are UUIDs, a process number has its mask.
 
 - **Delivery is at least once.** `ce_id` is the same when the same event is written again, so it is what a subscriber
   drops repeats by.

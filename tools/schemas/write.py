@@ -95,7 +95,7 @@ def main(arguments: Sequence[str], directory: Path = DIRECTORY) -> int:
     found = differences(files(), committed(directory))
     if found:
         found.append("docs/events is out of date: run `make schemas` and commit it")
-    found += shrunk(directory / "released", {model.__name__: schema(model) for model in models()})
+    found += shrunk(DIRECTORY / "released", {model.__name__: schema(model) for model in models()})
     if found:
         sys.stderr.write("\n".join([*found, ""]))
         return 1

@@ -60,6 +60,7 @@ def test_an_event_travels_as_binary_mode_cloudevent() -> None:
         "ce_type": b"autos.process.completed",
         "ce_source": b"/autos/status",
         "ce_specversion": b"1.0",
+        "ce_dataschema": b"urn:autos:events:ProcessCompleted:1",
         "ce_time": b"2026-01-02T03:04:05.678901Z",
         "ce_subject": JOB.encode(),
         "content-type": b"application/json",

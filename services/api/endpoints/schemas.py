@@ -9,22 +9,44 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.http.parameters import NumberText, UrlText
 from services.api.http.schemas import PayloadName, View
+from shared.webhooks.headers import MOST_HEADERS
+from shared.webhooks.registry import SUBSCRIBABLE
 
 DESCRIPTION_LENGTH = 200
 _HEADERS = Field(
     description="Sent with each delivery, such as an authorization of your own; kept encrypted and never shown again",
     examples=[{"Authorization": "Bearer my-own-token"}],
+    json_schema_extra={
+        "maxProperties": MOST_HEADERS,
+        # Narrower than what is taken, so that whatever the document allows is taken: "X-" never names one of ours.
+        "propertyNames": {"type": "string", "pattern": "^(Authorization|X-[A-Z][a-z0-9]{0,20})$"},
+        "additionalProperties": {"type": "string", "pattern": "^[!-~]([ -~]{0,500}[!-~])?$"},
+    },
 )
-_EVENTS = Field(description="Types of events; process.completed when left out", examples=[["process.completed"]])
+# The document names what the rules (rules.py) refuse with codes of their own.
+_EVENTS = Field(
+    description="Types of events; process.completed when left out",
+    examples=[["process.completed"]],
+    json_schema_extra={"minItems": 1, "items": {"type": "string", "enum": list(SUBSCRIBABLE)}},
+)
 _PAYLOAD = Field(description="thin: no documents in the body, `documents_url` leads to them")
-_RATE = Field(description="Deliveries to this endpoint at most", examples=["10/second"])
-_DESCRIPTION = Field(max_length=DESCRIPTION_LENGTH, description="For you", examples=["Case management"])
+_RATE = Field(
+    description="Deliveries to this endpoint at most",
+    examples=["10/second"],
+    json_schema_extra={"pattern": r"^[1-9][0-9]{0,3}/(second|minute)$"},
+)
+_DESCRIPTION = Field(
+    max_length=DESCRIPTION_LENGTH,
+    description="For you",
+    examples=["Case management"],
+    json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"},
+)
 
 Events = Annotated[list[str], _EVENTS]
 Headers = Annotated[dict[str, str], _HEADERS]
 Payload = Annotated[PayloadName, _PAYLOAD]
-RateText = Annotated[str | None, _RATE]
-Description = Annotated[str | None, _DESCRIPTION]
+RateText = Annotated[str, _RATE]
+Description = Annotated[str, _DESCRIPTION]
 
 
 class EndpointBody(BaseModel):
@@ -36,8 +58,8 @@ class EndpointBody(BaseModel):
     events: Events | None = None
     payload: Payload = "full"
     headers: Headers = {}
-    description: Description = None
-    rate: RateText = None
+    description: Description | None = None
+    rate: RateText | None = None
 
 
 class EndpointPatch(BaseModel):
@@ -49,8 +71,8 @@ class EndpointPatch(BaseModel):
     events: Events | None = None
     payload: Payload | None = None
     headers: Headers | None = None
-    description: Description = None
-    rate: RateText = None
+    description: Description | None = None
+    rate: RateText | None = None
 
 
 class EndpointView(View):
@@ -88,14 +110,16 @@ class EndpointList(View):
 
 
 class TestBody(BaseModel):
-    """Where the test event goes: a URL, or an endpoint that you registered."""
+    """Where the test event goes: either a URL, or an endpoint that you registered."""
 
     __test__ = False
 
     model_config = ConfigDict(extra="forbid")
 
     url: UrlText | None = Field(None, examples=["https://example.com/hooks/autos"])
-    endpoint_id: str | None = Field(None, description="With its headers and its secret")
+    endpoint_id: str | None = Field(
+        None, description="With its headers and its secret", json_schema_extra={"format": "uuid"}
+    )
     process_number: NumberText | None = Field(
         None, description="The case whose body is measured; the one that you asked for last when left out"
     )

@@ -9,6 +9,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from services.api.http.bodies import body_fault, not_text
 from services.api.http.languages import ENGLISH
@@ -86,7 +87,17 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if kind is None:
         kind = type("OtherProblem", (Problem,), {"status": error.status_code, "code": f"http_{error.status_code}"})
         kind.title = str(error.detail)
-    return answer(kind(headers=error.headers), request)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return answer(kind(headers=headers), request)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of every route of this path: the framework names those of the first one alone."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return ", ".join(sorted(found))
 
 
 def _incident(number: str) -> Problem:

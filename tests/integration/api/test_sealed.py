@@ -69,8 +69,8 @@ DOORS: dict[tuple[str, str], str] = {
 """What a client that does not see the case is answered, with status 404."""
 ASKING = {door for door in DOORS if DOORS[door] == "process_not_found"}
 """Those by which a client asks for a case."""
-LISTS = {("get", "/processes"), ("get", "/webhooks/deliveries"), ("post", "/processes/batch")}
-"""Those that show several cases: each has a test of its own here."""
+LISTS = {("get", "/processes"), ("get", "/events"), ("get", "/webhooks/deliveries"), ("post", "/processes/batch")}
+"""Those that show several cases: each has a test of its own, here or (the feed) in test_feed.py."""
 OF_NO_CASE = {
     ("get", "/health/live"),
     ("get", "/health/ready"),
@@ -84,6 +84,7 @@ OF_NO_CASE = {
     ("post", "/webhooks/endpoints/{endpoint_id}/secret/rotate"),
     ("post", "/webhooks/endpoints/{endpoint_id}/enable"),
     ("get", "/webhooks/secret"),
+    ("post", "/tokens/stream"),
     ("post", "/webhooks/secret/rotate"),
     ("post", "/webhooks/test"),
 }

@@ -42,7 +42,11 @@ async def test_every_documented_route_but_health_needs_a_key(make_app: MakeApp) 
         for path, item in app.openapi()["paths"].items():
             for verb, operation in item.items():
                 answer = await anybody.request(verb, re.sub(r"\{.*?\}", "x", path))
-                assert (answer.status_code == 401) is (operation.get("security") != []), (verb, path, answer.status_code)
+                assert (answer.status_code == 401) is (operation.get("security") != []), (
+                    verb,
+                    path,
+                    answer.status_code,
+                )
                 if answer.status_code != 401:
                     open_to_all.add(path)
     assert open_to_all == {"/health/live", "/health/ready", "/metrics", "/.well-known/webhook-keys.json"}

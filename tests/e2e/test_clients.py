@@ -140,6 +140,16 @@ def test_a_go_client(
     for name in ("go.mod", "go.sum"):
         shutil.copy(PACKAGES / name, tmp_path)
     shutil.copy(PROGRAMS / "main.go", tmp_path)
-    run(generator, "-generate", "types,client", "-package", "main", "-o", "client.go", str(document), cwd=tmp_path)
+    run(
+        generator,
+        "-generate",
+        "types,client,skip-prune",
+        "-package",
+        "main",
+        "-o",
+        "client.go",
+        str(document),
+        cwd=tmp_path,
+    )
     run("go", "build", "-o", "client", ".", cwd=tmp_path, GOFLAGS="-mod=mod", GOPROXY="off", GOTOOLCHAIN="local")
     reads_a_case(product, process_number(), lambda key: run(str(tmp_path / "client"), cwd=tmp_path, **key))

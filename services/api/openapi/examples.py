@@ -80,6 +80,8 @@ def _fill_parameter(parameter: dict[str, Any]) -> None:
     example = CURSORS.get(schema.get("format", ""), note.example)
     if example is None:
         example = (schema.get("enum") or [None])[0]
+    if allowed := schema.get("items", {}).get("enum"):
+        example = [allowed[0]]
     if example is not None:
         schema.setdefault("examples", [example])
 

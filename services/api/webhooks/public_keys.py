@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from services.api.http.answers import Json
-from services.api.http.problems import described
+from services.api.http.problems import MethodNotAllowed, described
 from services.api.http.provided import provided
 from services.api.http.schemas import View
 from shared.webhooks.public_keys import key_set
@@ -50,7 +50,7 @@ class PublicKeys(View):
     response_model=None,
     responses={
         200: {"model": PublicKeys, "description": "The keys; none where none is set"},
-        **described(guarded=False),
+        **described(MethodNotAllowed, guarded=False),
     },
     summary="The public keys of webhooks",
 )

@@ -14,7 +14,7 @@ from services.notifier.intake import completion_rows, feed_rows
 from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.db.engine import Database
-from shared.errors import InfrastructureAway
+from shared.errors import InfrastructureAway, PoisonRecord
 
 _LOOK_BACK: Final = timedelta(minutes=2)
 """Longer than any request's transaction lasts."""
@@ -50,6 +50,9 @@ class FeedUpkeep:
                 outage.is_over()
             except InfrastructureAway:
                 outage.began()
+            except PoisonRecord as refused:
+                # Whatever is wrong with one row of a feed must not end the deliveries of everybody.
+                _log.error("The upkeep of the feeds failed; trying again", extra={"reason": refused.reason})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._every)
 

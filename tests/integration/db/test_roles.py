@@ -19,6 +19,8 @@ OWN = {"api": "catalog", "downloader": "source", "status": "progress", "notifier
 SHARED_WRITE = {("downloader", f"catalog.{name}") for name in ("processes", "documents", "case_lists")}
 # What a service's schema holds and another role writes: nobody who took api over makes himself a key.
 NOT_WRITTEN = {("api", "catalog.api_keys"), ("api", "catalog.clients")}
+# Made and deleted, and never changed.
+NEVER_CHANGED = {("api", "catalog.stream_tokens")}
 TABLES = sorted(METADATA.tables.values(), key=lambda table: table.fullname)
 STATEMENTS = {
     "insert": "INSERT INTO {table} DEFAULT VALUES",
@@ -67,7 +69,7 @@ def test_no_role_writes_a_foreign_schema(database: FreshDatabase, service: str, 
 @pytest.mark.parametrize("service", OWN)
 def test_each_role_writes_its_own(database: FreshDatabase, service: str) -> None:
     for table in (table for table in TABLES if writable(service, table)):
-        for verb in ("update", "delete"):
+        for verb in ("delete",) if (service, table.fullname) in NEVER_CHANGED else ("update", "delete"):
             with cursor_of(database.role_urls[service]) as cursor:
                 cursor.execute(statement(verb, table))
         with cursor_of(database.role_urls[service]) as cursor, pytest.raises(errors.NotNullViolation):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import insert, select, update
+import pytest
+from sqlalchemy import delete, insert, select, update
 
 from services.notifier.intake import completion_rows, feed_rows
 from services.notifier.intake.feed_upkeep import FeedUpkeep
@@ -98,6 +100,7 @@ async def test_upkeep_adds_what_a_request_just_missed_and_deletes_what_is_old(wo
     with world.engine.begin() as connection:
         mine = feed_events.c.client_id == client
         connection.execute(update(feed_events).where(mine).values(recorded_at=now - LONG - timedelta(seconds=1)))
+        connection.execute(update(feeds).where(feeds.c.client_id == client).values(last_position=2))
         connection.execute(
             insert(feed_events).values(
                 client_id=client,
@@ -112,4 +115,36 @@ async def test_upkeep_adds_what_a_request_just_missed_and_deletes_what_is_old(wo
     assert [position for position, _ in feed(world, client)] == [2]
     with world.engine.connect() as connection:
         assert connection.execute(select(feeds.c.purged_position).where(feeds.c.client_id == client)).scalar_one() == 1
+    database.close()
+
+
+async def test_a_row_that_the_database_refuses_ends_no_deliveries(
+    world: World, servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, _ = world.client()
+    database = Database.connect(servers.role_urls["notifier"], application_name="feed-tests", pool_size=2)
+    job = world.job(client)
+    now = datetime.now(UTC)
+    with world.engine.begin() as connection:
+        completion_rows.add_completions(connection, [job.completed()], now)
+        # Somebody wrote an event by hand: its number is taken, and the feed does not know it.
+        connection.execute(
+            insert(feed_events).values(
+                client_id=client,
+                position=1,
+                event_type="process.completed",
+                job_id=str(uuid.uuid4()),
+                process_number=job.process_number,
+                recorded_at=now,
+            )
+        )
+    asked(world, client, job, now - timedelta(seconds=1))
+    stop = asyncio.Event()
+    upkeep = asyncio.create_task(FeedUpkeep(database, utc_now, retention=LONG, every=0.01).run(stop))
+    await wait_until_async(lambda: "The upkeep of the feeds failed" in caplog.text)
+    with world.engine.begin() as connection:
+        connection.execute(delete(feed_events).where(feed_events.c.client_id == client))
+    await wait_until_async(lambda: feed(world, client) == [(1, job.job_id)])
+    stop.set()
+    await upkeep
     database.close()

@@ -35,6 +35,7 @@ def route(operation: str, *scopes: str, query: str = "", body: Any = None) -> Ro
 
 ROUTES = [
     route("GET /processes", "read"),
+    route("GET /events", "read"),
     route("GET /processes/{numero}", query="?auto_download=true"),
     route("GET /processes/{numero}", "read", query="?auto_download=false"),
     route("GET /processes/{numero}", query=f"?auto_download=false&webhook_url={HOOK}"),

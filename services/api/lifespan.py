@@ -24,7 +24,7 @@ from shared.errors import InfrastructureAway
 from shared.http.dial import WebhookCaller
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.publishing import Publisher
-from shared.outbox.relay import OutboxRelay
+from shared.outbox.relay import OutboxRelay, RelayHooks
 
 _RELEASE_EVERY_SECONDS: Final = 10.0
 
@@ -44,7 +44,7 @@ def make_lifespan(
         relay = None
         if publisher is not None:
             relay = OutboxRelay(
-                database.engine, outbox, publisher, metrics=outbox_metrics, on_set_aside=aborted_by_broker
+                database.engine, outbox, publisher, metrics=outbox_metrics, hooks=RelayHooks(aborted_by_broker)
             )
         changes.start()
         feed_changes.start()

@@ -57,12 +57,23 @@ class RelayLimits:
     """Between two looks at a topic that is away."""
 
 
-class OutboxRelay:
-    """Publishes the rows of one outbox table.
+@dataclass(frozen=True)
+class RelayHooks:
+    """What a service does at the events of its relay; called in the relay's thread."""
 
-    ``on_set_aside`` makes the events that follow from a row that is set aside; ``on_published`` gets the number of rows
-    of each batch; ``on_unusable`` is called when the producer can never send again, and ends the process unless given.
-    """
+    on_set_aside: Callable[[OutboxRow, str], Sequence[OutgoingRecord]] | None = None
+    """Makes the records that follow from a row that is set aside, of the row and the reason."""
+    on_published: Callable[[int], None] | None = None
+    """Gets the number of rows of each batch that the broker has acknowledged."""
+    on_unusable: Callable[[], None] | None = None
+    """The producer can never send again. None: the process ends, and its supervisor starts it again."""
+
+
+_NO_HOOKS: Final = RelayHooks()
+
+
+class OutboxRelay:
+    """Publishes the rows of one outbox table."""
 
     def __init__(
         self,
@@ -73,9 +84,7 @@ class OutboxRelay:
         *,
         clock: Clock = utc_now,
         metrics: OutboxMetrics | None = None,
-        on_published: Callable[[int], None] | None = None,
-        on_set_aside: Callable[[OutboxRow, str], Sequence[OutgoingRecord]] | None = None,
-        on_unusable: Callable[[], None] | None = None,
+        hooks: RelayHooks = _NO_HOOKS,
     ) -> None:
         limits = limits or RelayLimits()
         self._engine = engine
@@ -94,9 +103,9 @@ class OutboxRelay:
         self._send_timeout = limits.send_timeout
         self._keep = limits.keep
         self._clock = clock
-        self._on_published = on_published
-        self._on_set_aside = on_set_aside
-        self._on_unusable = on_unusable or _end_process
+        self._on_published = hooks.on_published
+        self._on_set_aside = hooks.on_set_aside
+        self._on_unusable = hooks.on_unusable or _end_process
         self._lock_id = zlib.crc32(f"autos-outbox-{outbox.schema}".encode())
         self._woken = threading.Event()
         self._stopping = threading.Event()

@@ -18,7 +18,7 @@ from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
 from shared.kafka.producer import Producer
-from shared.outbox.relay import OutboxRelay, RelayLimits
+from shared.outbox.relay import OutboxRelay, RelayHooks, RelayLimits
 from shared.outbox.write import write
 from shared.records import OutgoingRecord, TopicSpec
 from tools.bench.figures import Figure, percentile
@@ -104,7 +104,7 @@ def _relay_rate(engine: Engine, producer: Producer, records: Sequence[OutgoingRe
         nonlocal published
         published += number
 
-    relay = OutboxRelay(engine, outbox, producer, RelayLimits(batch_size=_CHUNK), on_published=count)
+    relay = OutboxRelay(engine, outbox, producer, RelayLimits(batch_size=_CHUNK), hooks=RelayHooks(on_published=count))
     began = time.perf_counter()
     relay.start()
     try:

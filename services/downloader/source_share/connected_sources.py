@@ -13,7 +13,7 @@ from services.downloader.metrics import DownloaderMetrics
 from services.downloader.settings import DownloaderSettings
 from services.downloader.source_share.forbidden_watch import ForbiddenWatch
 from services.downloader.source_share.source_alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
-from services.downloader.source_share.worker_heartbeat import WorkerHeartbeat
+from services.downloader.source_share.worker_heartbeat import ShareLimits, WorkerHeartbeat
 from shared.alerts.channel import Notice
 from shared.alerts.sender import AlertSender, channels_of
 from shared.clock import Clock
@@ -74,8 +74,7 @@ class ConnectedSource:
             database,
             self.gate,
             cancellations,
-            total=settings.source_concurrency,
-            capacity=settings.download_concurrency,
+            ShareLimits(settings.source_concurrency, settings.download_concurrency),
             metrics=metrics,
             source=name,
         )

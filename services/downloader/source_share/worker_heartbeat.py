@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from sqlalchemy import Connection
@@ -25,8 +26,16 @@ _log = logging.getLogger(__name__)
 _BREAKER = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
+@dataclass(frozen=True, slots=True)
+class ShareLimits:
+    """Requests at the source at once: ``total`` of all workers together, ``capacity`` of this one at most."""
+
+    total: int
+    capacity: int
+
+
 class WorkerHeartbeat:
-    """Keeps the gate's limit and pauses in step with the other workers'. ``total`` requests are for all of them."""
+    """Keeps the gate's limit and pauses in step with the other workers' (docs/adr/0007-downloader.md)."""
 
     def __init__(
         self,
@@ -34,9 +43,8 @@ class WorkerHeartbeat:
         database: Database,
         gate: SourceGate,
         cancellations: Cancellations,
+        limits: ShareLimits,
         *,
-        total: int,
-        capacity: int,
         metrics: DownloaderMetrics,
         source: str = PDPJ,
         clock: Callable[[], float] = monotonic,
@@ -46,8 +54,7 @@ class WorkerHeartbeat:
         self._database = database
         self._gate = gate
         self._cancellations = cancellations
-        self._total = total
-        self._capacity = capacity
+        self._limits = limits
         self._metrics = metrics
         self._clock = clock
         self._joined = self._last_beat = clock()
@@ -121,9 +128,9 @@ class WorkerHeartbeat:
     def _apply(self) -> None:
         now = self._clock()
         self._gate.limit = share(
-            self._total,
+            self._limits.total,
             self._live,
-            capacity=self._capacity,
+            capacity=self._limits.capacity,
             age=now - self._joined,
             silent=now - self._last_beat,
         )

@@ -25,7 +25,7 @@ from shared.kafka.config import consumer_config
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused, TopicAway
 from shared.outbox import operating
 from shared.outbox.metrics import OutboxMetrics
-from shared.outbox.relay import OutboxRelay, RelayLimits
+from shared.outbox.relay import OutboxRelay, RelayHooks, RelayLimits
 from shared.outbox.rows import LARGEST_PAYLOAD, OutboxRow, OutboxRows, Waiting
 from shared.outbox.write import write
 from shared.records import OutgoingRecord, TopicSpec
@@ -184,7 +184,7 @@ def test_an_unusable_producer_ends_the_process(engine: Engine, start: Start) -> 
     recorder, ended = Recorder(), threading.Event()
     recorder.failure = ProducerFailed("fenced")
     put(engine, "one")
-    start(recorder, on_unusable=ended.set)
+    start(recorder, hooks=RelayHooks(on_unusable=ended.set))
     assert ended.wait(10)
     assert unpublished(engine) == 1
 
@@ -394,7 +394,7 @@ def test_what_follows_from_a_row_set_aside_is_written_with_it(engine: Engine, st
         return [record(f"the end of {row.payload}: {reason}")]
 
     put(engine, "bad", "worse")
-    start(recorder, on_set_aside=follow)
+    start(recorder, hooks=RelayHooks(follow))
     wait_until(lambda: recorder.values == ["the end of bad: too_large"])
     assert set_aside_rows(engine) == [("bad", "too_large"), ("worse", "refused")]
 

@@ -14,7 +14,7 @@ from autos.local.pdpj.process import running_simulator
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.request_share import COUNTED_SECONDS, CUT_OFF_SECONDS
-from services.downloader.source_share.worker_heartbeat import WorkerHeartbeat
+from services.downloader.source_share.worker_heartbeat import ShareLimits, WorkerHeartbeat
 from shared.db.engine import Database
 from sources.gate.gate import SourceGate
 from tests.integration.downloader.workers import Workers
@@ -36,8 +36,7 @@ class Member:
             self.database,
             self.gate,
             Cancellations(self.database),
-            total=64,
-            capacity=32,
+            ShareLimits(total=64, capacity=32),
             metrics=DownloaderMetrics(CollectorRegistry()),
             clock=lambda: self.now,
         )

@@ -173,10 +173,11 @@ class FakeConsumer:
                     self.positions.pop(key, None)
                     if broker.owner.get(key) is self:
                         del broker.owner[key]
+        with broker.lock:
+            # The group may have changed meanwhile: another member may have taken a partition that was free.
+            free = {key for key in free if key not in broker.owner}
+            broker.owner |= dict.fromkeys(free, self)
         if free:
-            with broker.lock:
-                for key in free:
-                    broker.owner[key] = self
             self._assigned(self, [TopicPartition(*key) for key in free])
 
     def _read(self) -> FakeMessage | None:

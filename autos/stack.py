@@ -119,7 +119,7 @@ def ps(data_dir: DataDir = None) -> None:
 
     Example: autos ps
     """
-    from autos.local.state import StateFiles
+    from autos.local.state import StateFiles, process_of
 
     directory = data_dir or default_data_dir()
     files = StateFiles(directory)
@@ -129,7 +129,7 @@ def ps(data_dir: DataDir = None) -> None:
     phase, _ = files.phase()
     typer.echo(f"{phase or 'unknown'}  supervisor {files.supervisor_pid()}")
     for name, entry in processes.items():
-        alive = "running" if _is_alive(entry["pid"]) else "down"
+        alive = "running" if process_of(entry["pid"]) else "down"
         ports = ",".join(map(str, _ports(entry["pid"]))) or "-"
         typer.echo(f"  {name:<16}{entry['pid']:>8}  {alive:<8} {ports:<24} {entry['log']}")
 
@@ -147,12 +147,3 @@ def _ports(pid: int) -> list[int]:
     except psutil.Error:
         return sorted(found)
     return sorted(found)
-
-
-def _is_alive(pid: int) -> bool:
-    import psutil
-
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False

@@ -53,12 +53,13 @@ def described(children: Mapping[str, Child]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _is_alive(process: psutil.Process) -> bool:
-    """Whether it still does something; one that only waits for its parent to take note does not."""
+def process_of(pid: int) -> psutil.Process | None:
+    """The process with this pid; None for one that is gone, or only waits for its parent to take note of its end."""
     try:
-        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    except psutil.Error:
+        return None
 
 
 class StateFiles:
@@ -161,14 +162,14 @@ class StateFiles:
         pid = self.supervisor_pid()
         if pid is None:
             return False
-        try:
-            supervisor = psutil.Process(pid)
-            supervisor.send_signal(signal.SIGTERM)
-        except psutil.NoSuchProcess:
+        supervisor = process_of(pid)
+        if supervisor is None:
             return True
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervisor.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + timeout
         # The lock is free a little before the process is gone.
-        while self.is_running() or _is_alive(supervisor):
+        while self.is_running() or process_of(pid) == supervisor:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the supervisor (pid {pid}) did not end within {timeout:g} s")
             time.sleep(0.05)

@@ -126,6 +126,11 @@ def unknown_case_view(process_number: str, public_url: str | None = None) -> dic
     }
 
 
+def sealed_case_view(process_number: str, secrecy_level: int | None, public_url: str | None = None) -> dict[str, Any]:
+    """The same fields for a sealed case outside of the API: nothing is shown but its number and its level."""
+    return {**unknown_case_view(process_number, public_url), "secrecy_level": secrecy_level}
+
+
 def document_view(
     row: Any,
     state_row: Any | None,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+PROCESS_COMPLETED: Final = "process.completed"
+"""The type of event of :class:`JobEnded` (event_types/process_completed.py)."""
 
 
 class BodyDocuments(NamedTuple):
@@ -17,10 +20,31 @@ class BodyDocuments(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class JobEnded:
-    """A job has ended: ``completion`` has the fields of ProcessCompleted, ``case`` is a view of shared/domain."""
+class JobEnd:
+    """How a job ended: the fields of ProcessCompleted."""
 
-    completion: Any
+    job_id: str
+    process_number: str
+    status: str
+    total_documents: int
+    completed_documents: int
+    failed_documents: int
+    created_at: datetime
+    completed_at: datetime
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @classmethod
+    def of(cls, completion: Any) -> JobEnd:
+        """Of whatever has the fields."""
+        return cls(*(getattr(completion, field.name) for field in fields(cls)))
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job has ended; ``case`` is a view of shared/domain."""
+
+    completion: JobEnd
     case: Mapping[str, Any]
     documents: BodyDocuments
     reference: str | None = None
@@ -28,8 +52,8 @@ class JobEnded:
 
     @classmethod
     def end(cls, completion: Any) -> JobEnded:
-        """The end alone, before anything is read: what a type's ``applies`` is asked with."""
-        return cls(completion, {}, BodyDocuments(0, "", list))
+        """The end alone, of whatever has its fields and before more is read: what ``applies`` is asked with."""
+        return cls(JobEnd.of(completion), {}, BodyDocuments(0, "", list))
 
 
 DOCUMENTS_TOGETHER: Final = 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -18,7 +17,7 @@ from shared.domain.statuses import ended_status
 from shared.domain.views import case_view, documents_url
 from shared.webhooks.body_form import FULL, THIN, BodyForm
 from shared.webhooks.event_type import fitting_body
-from shared.webhooks.facts import BodyDocuments, JobEnded
+from shared.webhooks.facts import PROCESS_COMPLETED, BodyDocuments, JobEnd, JobEnded
 from shared.webhooks.registry import EVENT_TYPES
 
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
@@ -38,7 +37,7 @@ class RealBodies:
         return await self.links.build(lambda links: self._measure(parts, payload, links), len(parts.documents))
 
     def _measure(self, parts: CaseParts, payload: str, links: LinkCache) -> dict[str, Any]:
-        facts, kind = _ended(parts, links), EVENT_TYPES["process.completed"]
+        facts, kind = _ended(parts, links), EVENT_TYPES[PROCESS_COMPLETED]
         sent = fitting_body(kind, facts, form=BodyForm.of_payload(payload), most_bytes=self.most_bytes)
         return {
             "process_number": parts.process_number,
@@ -77,7 +76,7 @@ def _ended(parts: CaseParts, links: LinkCache) -> JobEnded:
     case = parts.case
     assert case is not None
     total = parts.documents_total
-    end = SimpleNamespace(
+    end = JobEnd(
         job_id=_NOBODY,
         process_number=parts.process_number,
         status=ended_status(total, 0),
@@ -86,8 +85,6 @@ def _ended(parts: CaseParts, links: LinkCache) -> JobEnded:
         failed_documents=0,
         created_at=case.fetched_at,
         completed_at=case.fetched_at,
-        error_code=None,
-        error_message=None,
     )
     url = documents_url(parts.process_number, links.public_url)
     views = documents_view(parts.documents, None, links, parts.sight, has_webhook=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, literal, or_, select
@@ -19,8 +18,8 @@ from shared.db.feed import feed_events, feeds
 from shared.db.visibility import read_sight, shown_job_in, shown_number
 from shared.domain.secrecy import Sight, Viewer
 from shared.domain.statuses import JobScope
-from shared.domain.views import case_view, documents_url, unknown_case_view
-from shared.webhooks.facts import BodyDocuments, JobEnded
+from shared.domain.views import case_view, documents_url, sealed_case_view, unknown_case_view
+from shared.webhooks.facts import BodyDocuments, JobEnd, JobEnded
 
 
 @dataclass(frozen=True)
@@ -39,22 +38,6 @@ class FeedEnds:
 
     last: int
     purged: int
-
-
-@dataclass(frozen=True)
-class _End:
-    """How a job ended, as the viewer sees it: the fields of ProcessCompleted."""
-
-    job_id: str
-    process_number: str
-    status: str
-    total_documents: int
-    completed_documents: int
-    failed_documents: int
-    created_at: datetime
-    completed_at: datetime
-    error_code: str | None
-    error_message: str | None
 
 
 def read_ends(connection: Connection, client_id: str) -> FeedEnds:
@@ -109,7 +92,7 @@ def read_facts(connection: Connection, viewer: Viewer, row: Row[Any], public_url
     progress = jobs.as_seen(connection, job, sight).progress
     if progress is None or progress.completed_at is None:
         return None
-    end = _End(
+    end = JobEnd(
         job.job_id,
         number,
         progress.status,
@@ -135,5 +118,5 @@ def _case(connection: Connection, number: str, sight: Sight, public_url: str | N
     if stored is None:
         return unknown_case_view(number, public_url)
     if sight.case_sealed:
-        return {**unknown_case_view(number, public_url), "secrecy_level": stored.secrecy_level}
+        return sealed_case_view(number, stored.secrecy_level, public_url)
     return case_view(stored, public_url)

@@ -14,9 +14,8 @@ from starlette.routing import BaseRoute
 from services.api.http.schemas import EndedStatusName, View
 from services.api.processes.view.schemas import DocumentView
 from shared.webhooks.event_types.process_completed import ProcessCompletedData
+from shared.webhooks.facts import PROCESS_COMPLETED
 from shared.webhooks.registry import EVENT_TYPES
-
-COMPLETED: Final = "process.completed"
 
 
 class CompletedData(ProcessCompletedData):
@@ -65,7 +64,7 @@ _RECEIVED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def describe_receiver(router: APIRouter, path: str, operation_id: str, name: str = COMPLETED) -> None:
+def describe_receiver(router: APIRouter, path: str, operation_id: str, name: str = PROCESS_COMPLETED) -> None:
     """Put the receiver's side of a type of webhook into the document, as the operation of this path."""
     router.add_api_route(
         path,
@@ -87,7 +86,7 @@ def describe_webhooks(router: APIRouter) -> None:
 
 
 def _receiver_of(name: str) -> Callable[..., None]:
-    if name == COMPLETED:
+    if name == PROCESS_COMPLETED:
         return _receiver
 
     def receiver(*given: Any, **named: Any) -> None: ...

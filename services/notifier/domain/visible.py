@@ -8,13 +8,13 @@ other client it does not exist, not even in the counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from shared.domain.secrecy import is_public_case
 from shared.domain.statuses import JobStatus, ended_status
-from shared.domain.views import case_view, unknown_case_view
+from shared.domain.views import case_view, sealed_case_view, unknown_case_view
+from shared.webhooks.facts import JobEnd
 from sources.errors import ProcessNotFound
 
 
@@ -25,48 +25,6 @@ class BodyCounts(NamedTuple):
     public: int
     available: int
     failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class JobEnd:
-    """How a job ended: the fields of ProcessCompleted."""
-
-    job_id: str
-    process_number: str
-    status: str
-    total_documents: int
-    completed_documents: int
-    failed_documents: int
-    created_at: datetime
-    completed_at: datetime
-    error_code: str | None
-    error_message: str | None
-
-    @classmethod
-    def of(cls, completion: Any) -> JobEnd:
-        """Of whatever has the fields."""
-        return cls(*(getattr(completion, field.name) for field in fields(cls)))
-
-    def counted(self, available: int, failed: int) -> JobEnd:
-        """The same for a part of the documents: ``available`` and ``failed`` of them."""
-        status = self.status if self.error_code is not None else ended_status(available, failed).value
-        return replace(
-            self,
-            status=status,
-            total_documents=available + failed,
-            completed_documents=available,
-            failed_documents=failed,
-        )
-
-    def not_found(self) -> JobEnd:
-        """The end of the job of a case that does not exist."""
-        counted = replace(self, error_code=None).counted(0, 0)
-        return replace(
-            counted,
-            status=JobStatus.FAILED.value,
-            error_code=ProcessNotFound.CODE,
-            error_message=ProcessNotFound.MESSAGE,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +48,32 @@ def visible_completion(
         return VisibleCompletion(end, unknown, numbers.total)
     if not is_public_case(case.secrecy_level):
         if not sealed:
-            return VisibleCompletion(end.not_found(), unknown, 0, shows_documents=False)
-        shown = {**unknown, "secrecy_level": case.secrecy_level}
+            return VisibleCompletion(_not_found(end), unknown, 0, shows_documents=False)
+        shown = sealed_case_view(completion.process_number, case.secrecy_level, public_url)
         return VisibleCompletion(end, shown, numbers.total, shows_documents=False)
     view = case_view(case, public_url)
     if sealed or numbers.public == numbers.total:
         return VisibleCompletion(end, view, numbers.total)
-    return VisibleCompletion(end.counted(numbers.available, numbers.failed), view, numbers.public)
+    return VisibleCompletion(_counted(end, numbers.available, numbers.failed), view, numbers.public)
+
+
+def _counted(end: JobEnd, available: int, failed: int) -> JobEnd:
+    """The same for a part of the documents: ``available`` and ``failed`` of them."""
+    status = end.status if end.error_code is not None else ended_status(available, failed).value
+    return replace(
+        end,
+        status=status,
+        total_documents=available + failed,
+        completed_documents=available,
+        failed_documents=failed,
+    )
+
+
+def _not_found(end: JobEnd) -> JobEnd:
+    """The end of the job of a case that does not exist."""
+    return replace(
+        _counted(replace(end, error_code=None), 0, 0),
+        status=JobStatus.FAILED.value,
+        error_code=ProcessNotFound.CODE,
+        error_message=ProcessNotFound.MESSAGE,
+    )

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, text
 
 from shared.db.channels import FEED
 from shared.db.recordset import as_json
+from shared.webhooks.facts import PROCESS_COMPLETED
 
-ENDED: Final = "process.completed"
 _MISSING: Final = text("""
 SELECT r.client_id, c.job_id::text, c.process_number
   FROM delivery.completions c JOIN catalog.process_requests r USING (process_number)
@@ -62,7 +62,7 @@ UPDATE delivery.feeds SET purged_position = GREATEST(purged_position, (SELECT ma
 
 def append_ends(connection: Connection, job_ids: Sequence[str], now: datetime) -> int:
     """An event for each client of the cases of these jobs, where they have ended and it has none; how many."""
-    missing = connection.execute(_MISSING, {"jobs": list(set(job_ids)), "type": ENDED}).all()
+    missing = connection.execute(_MISSING, {"jobs": list(set(job_ids)), "type": PROCESS_COMPLETED}).all()
     if not missing:
         return 0
     counts: dict[str, int] = {}
@@ -83,14 +83,14 @@ def append_ends(connection: Connection, job_ids: Sequence[str], now: datetime) -
                 "process_number": row.process_number,
             }
         )
-    connection.execute(_APPEND, {"rows": as_json(rows), "type": ENDED, "now": now})
+    connection.execute(_APPEND, {"rows": as_json(rows), "type": PROCESS_COMPLETED, "now": now})
     connection.execute(_NOTIFY, {"channel": FEED, "clients": list(counts)})
     return len(rows)
 
 
 def late_ends(connection: Connection, since: datetime, *, slack: timedelta, most: int) -> list[str]:
     """Jobs whose end was recorded since then, and is no event yet of a client that had asked for the case by then."""
-    parameters = {"since": since, "slack": slack, "most": most, "type": ENDED}
+    parameters = {"since": since, "slack": slack, "most": most, "type": PROCESS_COMPLETED}
     return [row.job_id for row in connection.execute(_LATE, parameters)]
 
 

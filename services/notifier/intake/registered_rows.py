@@ -96,10 +96,11 @@ def subscribe_endpoints(
 
     ``ended`` have the fields of ProcessCompleted.
     """
-    ends = {event.job_id: event for event in ended}
-    found = connection.execute(INTERESTED, {"jobs": list(ends), "client": client_id}).all()
+    jobs = list(dict.fromkeys(event.job_id for event in ended))
+    found = connection.execute(INTERESTED, {"jobs": jobs, "client": client_id}).all()
     if not found:
         return
+    ends = {event.job_id: JobEnded.end(event) for event in ended}
     kinds = made_of(JobEnded)
     subscribe(
         connection,
@@ -107,7 +108,7 @@ def subscribe_endpoints(
             subscription_row(row, kind.name)
             for row in found
             for kind in kinds
-            if kind.name in row.events and kind.applies(JobEnded.end(ends[row.job_id]))
+            if kind.name in row.events and kind.applies(ends[row.job_id])
         ],
         now,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from shared.webhooks.body_form import BodyForm
-
-COMPLETED: Final = "process.completed"
+from shared.webhooks.facts import PROCESS_COMPLETED
 
 
 class BodyKey(NamedTuple):
@@ -15,7 +14,7 @@ class BodyKey(NamedTuple):
     job_id: str
     form: BodyForm = BodyForm.FULL
     sealed: bool = False
-    event_type: str = COMPLETED
+    event_type: str = PROCESS_COMPLETED
     part: int = 0
     """Which of the deliveries of this type; more than one only where a job causes several (document.available)."""
     reference: str | None = None

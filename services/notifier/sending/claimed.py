@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.notifier.domain.due_delivery import DueDelivery
-from services.notifier.sending.body_key import COMPLETED, BodyKey
+from services.notifier.sending.body_key import BodyKey
 from shared.webhooks.body_form import BodyForm
+from shared.webhooks.facts import PROCESS_COMPLETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ClaimedDelivery:
     """Whether its client asked with a key of the scope ``sealed``."""
     reference: str | None = None
     """What its client calls the job."""
-    event_type: str = COMPLETED
+    event_type: str = PROCESS_COMPLETED
     part: int = 0
     sealed_headers: bytes | None = field(default=None, repr=False)
     """What its client wants sent besides, as it is kept (shared/webhooks/sealing.py)."""

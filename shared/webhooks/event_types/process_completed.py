@@ -17,7 +17,7 @@ from shared.domain.views import fitting
 from shared.events.process_completed import JobOutcome
 from shared.webhooks.body_form import BodyForm
 from shared.webhooks.event_type import EventType
-from shared.webhooks.facts import JobEnded
+from shared.webhooks.facts import PROCESS_COMPLETED, JobEnded
 
 _THIN_LISTS: Final = {"subjects": 8 * 1024, "parties": 16 * 1024, "movements": 16 * 1024}
 _BARE_TEXT: Final = 200
@@ -85,7 +85,7 @@ def _case(case: Mapping[str, Any], form: BodyForm) -> Mapping[str, Any]:
 
 
 EVENT_TYPE: Final = EventType(
-    name="process.completed",
+    name=PROCESS_COMPLETED,
     summary="A job has ended: completed, partial, failed or cancelled.",
     data=ProcessCompletedData,
     facts=JobEnded,

@@ -14,7 +14,7 @@ from shared.domain.views import case_view, document_view, duplicates, unknown_ca
 from shared.webhooks.body_form import BodyForm
 from shared.webhooks.event_type import fitting_body
 from shared.webhooks.event_types.process_completed import EVENT_TYPE
-from shared.webhooks.facts import BodyDocuments, JobEnded
+from shared.webhooks.facts import BodyDocuments, JobEnd, JobEnded
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # docs/reference/http-api.md, "What a case looks like".
@@ -99,7 +99,7 @@ def test_a_case_has_the_same_fields_whether_it_was_read_or_not() -> None:
 
 @pytest.mark.parametrize(("total", "done", "failed", "share"), [(0, 0, 0, 100.0), (3, 1, 1, 66.67), (4, 4, 0, 100.0)])
 def test_the_body_is_the_one_of_the_contract(total: int, done: int, failed: int, share: float) -> None:
-    completion = SimpleNamespace(
+    completion = JobEnd(
         job_id="j",
         process_number="n",
         status="partial",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -15,13 +14,13 @@ from shared.domain.views import unknown_case_view
 from shared.webhooks import event_types
 from shared.webhooks.body_form import BARE_BYTES, BodyForm
 from shared.webhooks.event_type import fitting_body
-from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnded, TestSent
+from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnd, JobEnded, TestSent
 from shared.webhooks.registry import DEFAULT, EVENT_TYPES, SUBSCRIBABLE, made_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 IDS = [f"00000000-0000-0000-0000-{index:012}" for index in range(100)]
 DOCUMENTS = BodyDocuments(len(IDS), "/processes/n/documents", lambda: [{"id": one, "name": "x" * 900} for one in IDS])
-ENDED = SimpleNamespace(
+ENDED = JobEnd(
     job_id="j",
     process_number="n",
     status="partial",

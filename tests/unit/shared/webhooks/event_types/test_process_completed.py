@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -13,14 +12,14 @@ from shared.domain.views import unknown_case_view
 from shared.webhooks.body_form import BARE_BYTES, THIN_BYTES, BodyForm
 from shared.webhooks.event_type import fitting_body
 from shared.webhooks.event_types.process_completed import EVENT_TYPE
-from shared.webhooks.facts import BodyDocuments, JobEnded
+from shared.webhooks.facts import BodyDocuments, JobEnd, JobEnded
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "https://autos.example/processes/n/documents"
 
 
 def completion(total: int = 5, message: str | None = None) -> Any:
-    return SimpleNamespace(
+    return JobEnd(
         job_id="j",
         process_number="n",
         status="completed",

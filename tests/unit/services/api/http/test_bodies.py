@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import Response
 from pydantic import BaseModel
 
-from services.api.http import error_handlers
 from services.api.http.bodies import is_json
+from tests.unit.services.api.http.problem_app import problem_app
 
 
 class Wanted(BaseModel):
@@ -18,14 +18,7 @@ class Wanted(BaseModel):
 
 
 async def post(content: bytes, content_type: str | None = "application/json") -> dict[str, Any]:
-    app = FastAPI()
-    error_handlers.install(app)
-
-    @app.middleware("http")
-    async def give_an_id(request: Request, call_next: Any) -> Response:
-        request.state.request_id = "an-id"
-        answer: Response = await call_next(request)
-        return answer
+    app = problem_app()
 
     @app.post("/batch")
     async def take(body: Wanted) -> Response:

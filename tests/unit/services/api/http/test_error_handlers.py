@@ -7,22 +7,15 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import Response
 
-from services.api.http import error_handlers
+from tests.unit.services.api.http.problem_app import problem_app
 
 NUMBER = "1000145-91.2023.8.26.0597"
 
 
 async def ask(path: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
-    app = FastAPI()
-    error_handlers.install(app)
-
-    @app.middleware("http")
-    async def give_an_id(request: Request, call_next: Any) -> Response:
-        request.state.request_id = "an-id"
-        answer: Response = await call_next(request)
-        return answer
+    app = problem_app()
 
     @app.get("/processes/{numero}")
     async def show(numero: str) -> Response:

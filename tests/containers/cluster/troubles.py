@@ -43,58 +43,57 @@ def full_list(seed: int) -> list[Trouble]:
         return f"{service}/{draw.randint(1, 2)}"
 
     return [
-        _simple("kill -9 of a broker", broker(), Cluster.kill, Cluster.start, 15.0, promised=True),
+        _simple("kill -9 of a broker", _named(broker()), Cluster.kill, Cluster.start, 15.0, promised=True),
         _kill_controller(15.0),
-        _simple("a broker pauses", broker(), Cluster.pause, Cluster.unpause, 15.0),
-        _pause_controller(15.0),
-        _simple("a broker off the network", broker(), Cluster.cut, Cluster.heal, 15.0),
+        _simple("a broker pauses", _named(broker()), Cluster.pause, Cluster.unpause, 15.0),
+        _simple("the controllers' leader pauses", Cluster.controller, Cluster.pause, Cluster.unpause, 15.0),
+        _simple("a broker off the network", _named(broker()), Cluster.cut, Cluster.heal, 15.0),
         _deaf_broker(broker(), 15.0),
         _kill_primary(),
-        _simple("the standby is killed", "postgres", _kill_standby, _start_standby, 15.0),
-        _simple("the primary pauses", "postgres", _pause_primary, _unpause_primary, 10.0),
-        _simple("the primary off the network", "postgres", _cut_primary, _heal_primary, 15.0),
+        _simple("the standby is killed", _standby, Cluster.kill, Cluster.start, 15.0),
+        _simple("the primary pauses", Cluster.primary, Cluster.pause, Cluster.unpause, 10.0),
+        _simple("the primary off the network", Cluster.primary, Cluster.cut, Cluster.heal, 15.0),
         *(
-            _simple(f"{service} off the network", replica(service), Cluster.cut, Cluster.heal, 15.0)
+            _simple(f"{service} off the network", _named(replica(service)), Cluster.cut, Cluster.heal, 15.0)
             for service in SERVICES
         ),
-        _simple("a downloader hears no broker", replica("downloader"), _deaf_to_brokers, _hears, 12.0),
-        _simple("5 % of packets between services and brokers lost", "", _lossy, _all_hear, 15.0),
-        _simple("200 ms between services and brokers", "", _slow, _fast, 15.0),
+        _simple("a downloader hears no broker", _named(replica("downloader")), _deaf_to_brokers, Cluster.hear, 12.0),
+        _simple("5 % of packets between services and brokers lost", _named(""), _lossy, _all_hear, 15.0),
+        _simple("200 ms between services and brokers", _named(""), _slow, _fast, 15.0),
     ]
+
+
+def _named(name: str) -> Callable[[Cluster], str]:
+    return lambda _: name
+
+
+def _standby(cluster: Cluster) -> str:
+    return cluster.standby_of(cluster.primary())
 
 
 def _simple(
     name: str,
-    target: str,
-    begin: Callable[[Cluster, str], object],
+    target: Callable[[Cluster], str],
+    begin: Callable[[Cluster, str], None],
     end: Callable[[Cluster, str], None],
     seconds: float,
     *,
     promised: bool = False,
 ) -> Trouble:
+    """A fault of one container, which is looked up when the fault begins."""
+
     def begun(cluster: Cluster) -> str:
-        found = begin(cluster, target)
-        return found if isinstance(found, str) else target
+        found = target(cluster)
+        begin(cluster, found)
+        return found
 
     return Trouble(name, begun, end, seconds, promised)
 
 
 def _kill_controller(seconds: float) -> Trouble:
-    def begin(cluster: Cluster) -> str:
-        leader = cluster.controller()
-        cluster.kill(leader)
-        return leader
-
-    return Trouble("kill -9 of the controllers' leader", begin, Cluster.start, seconds, promised=True)
-
-
-def _pause_controller(seconds: float) -> Trouble:
-    def begin(cluster: Cluster) -> str:
-        leader = cluster.controller()
-        cluster.pause(leader)
-        return leader
-
-    return Trouble("the controllers' leader pauses", begin, Cluster.unpause, seconds)
+    return _simple(
+        "kill -9 of the controllers' leader", Cluster.controller, Cluster.kill, Cluster.start, seconds, promised=True
+    )
 
 
 def _deaf_broker(name: str, seconds: float) -> Trouble:
@@ -119,42 +118,8 @@ def _kill_primary() -> Trouble:
     return Trouble("kill -9 of the primary, the standby promoted", begin, Cluster.start, 10.0)
 
 
-def _kill_standby(cluster: Cluster, _: str) -> str:
-    standby = cluster.standby_of(cluster.primary())
-    cluster.kill(standby)
-    return standby
-
-
-def _start_standby(cluster: Cluster, name: str) -> None:
-    cluster.start(name)
-
-
-def _pause_primary(cluster: Cluster, _: str) -> str:
-    primary = cluster.primary()
-    cluster.pause(primary)
-    return primary
-
-
-def _unpause_primary(cluster: Cluster, name: str) -> None:
-    cluster.unpause(name)
-
-
-def _cut_primary(cluster: Cluster, _: str) -> str:
-    primary = cluster.primary()
-    cluster.cut(primary)
-    return primary
-
-
-def _heal_primary(cluster: Cluster, name: str) -> None:
-    cluster.heal(name)
-
-
 def _deaf_to_brokers(cluster: Cluster, name: str) -> None:
     cluster.deafen(name, BROKERS)
-
-
-def _hears(cluster: Cluster, name: str) -> None:
-    cluster.hear(name)
 
 
 def _replicas() -> Sequence[str]:

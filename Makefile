@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
+# Without compiled modules every process of ours compiles them again at its start, and a test run starts hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
         images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test \
@@ -56,10 +59,10 @@ ps: $(VENV)/.local.stamp ## what runs
 	@$(BIN)/autos ps
 
 # ---- prove ----------------------------------------------------------------------------------------------
-# Three workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
-# and to die. tests/distribution.py says who runs what.
+# Four workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
+# and to die. tests/distribution.py says who runs what. The tests in containers have a target of their own.
 test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp $(VENV)/.clients.stamp ## every test, on the embedded stack
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/containers $(ARGS)
 
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from services.downloader.planner.needed_documents import CatalogDocument, Needs
+from services.downloader.planner.needed_documents import CatalogDocument, JobNeeds
 from services.downloader.planner.windows import WindowPlace, may_release, windows
 from shared.db.source import plan_windows
 from shared.db.visibility import travelling_name
@@ -91,7 +91,7 @@ class Stalled(NamedTuple):
 
 
 def store_plan(
-    connection: Connection, plan_id: str, job_id: str, process_number: str, needs: Needs, window: int
+    connection: Connection, plan_id: str, job_id: str, process_number: str, needs: JobNeeds, window: int
 ) -> bool:
     """Keep what a large job needs; False when this plan is there already, and stays as it was decided."""
     row = {

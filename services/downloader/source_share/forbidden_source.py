@@ -22,7 +22,7 @@ _CASES = 2
 """So many different ones."""
 
 
-class Heard(Enum):
+class ForbiddenEvidence(Enum):
     """What the end of one request says of this."""
 
     FORBIDDEN = auto()
@@ -31,14 +31,14 @@ class Heard(Enum):
     NOTHING = auto()
 
 
-def heard(error: SourceError | None) -> Heard:
+def evidence_of(error: SourceError | None) -> ForbiddenEvidence:
     """What an error stands for; None: what was asked for came."""
     if isinstance(error, SourceForbidden):
-        return Heard.FORBIDDEN
+        return ForbiddenEvidence.FORBIDDEN
     # Away, throttled, refused, a page, an unknown route: a gateway can say all of that.
     if isinstance(error, SourceAway | NotADocument | MalformedAnswer | SourceRoute | TokenRejected):
-        return Heard.NOTHING
-    return Heard.ANSWERED
+        return ForbiddenEvidence.NOTHING
+    return ForbiddenEvidence.ANSWERED
 
 
 class ForbiddenSource:
@@ -58,16 +58,16 @@ class ForbiddenSource:
         certain = len(self._cases) >= _CASES and self._since is not None
         return self._since if certain and self._latest - (self._since or 0.0) >= self._seconds else None
 
-    def hear(self, case: str, error: SourceError | None, at: float) -> None:
+    def record(self, case: str, error: SourceError | None, at: float) -> None:
         """A request about ``case`` ended."""
-        match heard(error):
-            case Heard.FORBIDDEN:
+        match evidence_of(error):
+            case ForbiddenEvidence.FORBIDDEN:
                 if self._since is None:
                     self._since = at
                 self._latest = max(self._latest, at)
                 if len(self._cases) < _CASES:
                     self._cases.add(case)
-            case Heard.ANSWERED:
+            case ForbiddenEvidence.ANSWERED:
                 self.answered_at = at
                 self.answered(at)
 

@@ -48,9 +48,9 @@ class ForbiddenWatch:
         self._state = ForbiddenSource(seconds)
         self._forbidding = False
 
-    def heard(self, case: str, error: SourceError | None) -> None:
+    def request_ended(self, case: str, error: SourceError | None) -> None:
         """A request about ``case`` ended. From the event loop."""
-        self._state.hear(case, error, self._clock())
+        self._state.record(case, error, self._clock())
 
     async def run(self) -> None:
         """Run until cancelled. When the database is away the next round tries again."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.request_share import BEAT_SECONDS, DEAD_SECONDS, share
-from services.downloader.source_share.worker_rows import Beat, beat, leave, write_pause
+from services.downloader.source_share.worker_rows import Heartbeat, leave, write_heartbeat, write_pause
 from shared.concurrency.outage import Outage
 from shared.db.engine import Database
 from shared.domain.case import PDPJ
@@ -138,7 +138,7 @@ class WorkerHeartbeat:
         self._metrics.note_source(self._source, _BREAKER[found.breaker], found.limit)
 
 
-def _beat(connection: Connection, worker_id: str, source: str, pause: float) -> Beat:
+def _beat(connection: Connection, worker_id: str, source: str, pause: float) -> Heartbeat:
     if pause > 0:
         write_pause(connection, pause, source)
-    return beat(connection, worker_id, source)
+    return write_heartbeat(connection, worker_id, source)

@@ -9,8 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from ops.invariants.deliveries import OpenDelivery, Unpublished
-from ops.invariants.jobs import Counted, JobFacts
+from ops.invariants.deliveries import OpenDelivery, UnpublishedEvents
+from ops.invariants.jobs import JobCounts, JobFacts
 from ops.invariants.objects import StoredDocument
 from shared.db.engine import engine_url
 
@@ -119,7 +119,7 @@ class DatabaseReader:
             process, after = rows[-1].process_number, rows[-1].document_id
             yield from (StoredDocument(**row._mapping) for row in rows)
 
-    def unpublished(self) -> list[Unpublished]:
+    def unpublished(self) -> list[UnpublishedEvents]:
         """Each outbox that has unpublished rows."""
         found = []
         for schema in SCHEMAS_WITH_OUTBOX:
@@ -128,7 +128,7 @@ class DatabaseReader:
             statement = f"SELECT count(*) AS rows, min(created_at) AS oldest FROM {schema}.outbox WHERE {waiting}"  # noqa: S608
             (row,) = self._rows(statement, {})
             if row.rows:
-                found.append(Unpublished(schema, row.rows, row.oldest))
+                found.append(UnpublishedEvents(schema, row.rows, row.oldest))
         return found
 
     def dead_letters(self) -> int:
@@ -167,7 +167,7 @@ def _read_only_engine(url: str) -> Engine:
 def _job(row: Any) -> JobFacts:
     counted = None
     if row.projected:
-        counted = Counted(
+        counted = JobCounts(
             row.status,
             row.total_documents,
             row.completed_documents,

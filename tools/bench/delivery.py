@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 import psycopg2
 
-from shared.concurrency.together import together
+from shared.concurrency.task_groups import run_together
 from shared.db.channels import PROGRESS
 from tools.bench.figures import difference
 from tools.bench.processes import own
@@ -166,7 +166,7 @@ async def deliver(
     before = product.processes.cpu()
     began = time.perf_counter()
     async with product.client() as client:
-        answers = await together(one(client, number) for number in numbers)
+        answers = await run_together(one(client, number) for number in numbers)
         await wait_for_end(product, numbers, documents, timeout, watch=note)
     seconds = time.perf_counter() - began
     return Run(documents, seconds, first, difference(product.processes.cpu(), before), tuple(answers))

@@ -16,7 +16,7 @@ from services.api.http.provided import provided
 from services.api.processes.request.answer import OutcomeKind, RequestRefusal
 from services.api.processes.request.case_request import CaseRequestTemplate
 from services.api.processes.request.service import CaseService
-from shared.concurrency.together import group
+from shared.concurrency.task_groups import task_group
 
 _AT_ONCE: Final = 4
 _NUMBER_SHOWN: Final = 64
@@ -57,7 +57,7 @@ class BatchService:
                 return await self._one(text, deferred, describe)
 
         made = []
-        async with group() as tasks:
+        async with task_group() as tasks:
             for text in numbers:
                 key = _digits(text)
                 before[key] = tasks.create_task(one(text, before.get(key)))

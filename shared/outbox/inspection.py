@@ -21,7 +21,7 @@ STALLED_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class OutboxState:
     """How one outbox stands. ``seconds``: since when its oldest event waits, 0.0 without one."""
 
     schema: str
@@ -51,7 +51,7 @@ class SetAside:
         return f"outbox/{self.schema}/{self.seq}"
 
 
-def standings(connection: Connection) -> list[Standing]:
+def outbox_states(connection: Connection) -> list[OutboxState]:
     """How every outbox stands."""
     parts = []
     for schema, table in OUTBOXES.items():
@@ -66,7 +66,7 @@ def standings(connection: Connection) -> list[Standing]:
         age = func.coalesce(func.extract("epoch", func.clock_timestamp() - oldest), 0)
         parts.append(select(literal(schema).label("schema"), age.label("seconds"), aside.label("set_aside")))
     rows = connection.execute(union_all(*parts)).all()
-    return [Standing(row.schema, max(0.0, float(row.seconds)), row.set_aside) for row in rows]
+    return [OutboxState(row.schema, max(0.0, float(row.seconds)), row.set_aside) for row in rows]
 
 
 def set_aside(connection: Connection, schema: str, seq: int | None = None) -> list[SetAside]:

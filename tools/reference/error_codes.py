@@ -11,7 +11,7 @@ from services.api.http.languages import PORTUGUESE_TITLES
 from services.api.http.problems import Problem
 from sources.errors import SourceError, Verdict
 from tools.reference.markdown import prose, table
-from tools.reference.notes import ATTEMPT_CODES, JOB_CODES, PROBLEM_NOTES, URL_CODES, Note
+from tools.reference.notes import ATTEMPT_CODES, JOB_CODES, PROBLEM_NOTES, URL_CODES, ErrorNote
 
 _INTRODUCTION: Final = """\
 # Error codes
@@ -82,7 +82,7 @@ def _problem_row(problem: type[Problem]) -> list[str]:
     ]
 
 
-def _noted(notes: Mapping[str, Note]) -> Iterator[list[str]]:
+def _noted(notes: Mapping[str, ErrorNote]) -> Iterator[list[str]]:
     yield from ([f"`{code}`", note.meaning, note.advice] for code, note in sorted(notes.items()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.api.openapi.fields import CURSORS, FIELDS, OF_SHAPE, PARAMETERS, Note
+from services.api.openapi.fields import CURSORS, FIELDS, OF_SHAPE, PARAMETERS, FieldNote
 
 _JSON: Final = "application/json"
 
@@ -63,7 +63,7 @@ def _fill_fields(name: str, schema: dict[str, Any]) -> None:
     for field, shape in schema.get("properties", {}).items():
         note = OF_SHAPE.get(f"{name}.{field}", FIELDS.get(field))
         if "const" in shape:
-            note = Note("Always this", shape["const"])
+            note = FieldNote("Always this", shape["const"])
         if note is not None:
             shape.setdefault("description", note.text)
             if "examples" not in shape and not refers(shape) and "properties" not in shape.get("items", {}):
@@ -75,7 +75,7 @@ def _fill_fields(name: str, schema: dict[str, Any]) -> None:
 
 def _fill_parameter(parameter: dict[str, Any]) -> None:
     schema = parameter["schema"]
-    note = PARAMETERS.get(parameter["name"], Note(""))
+    note = PARAMETERS.get(parameter["name"], FieldNote(""))
     parameter.setdefault("description", note.text)
     example = CURSORS.get(schema.get("format", ""), note.example)
     if example is None:

@@ -29,7 +29,7 @@ from services.api.processes.request.request_log import record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.source_problems import not_found, refuse
 from services.api.processes.request.source_reader import CaseUnread, SourceAnswer, SourceReader
-from services.api.processes.request.transactions import Hidden, Looked, ReadPlan, RequestTransactions
+from services.api.processes.request.transactions import AnsweredFromStore, CaseHidden, ReadPlan, RequestTransactions
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
 from shared.clock import Clock
@@ -91,7 +91,7 @@ class CaseService:
     ) -> tuple[RequestOutcome, Shown]:
         for _ in range(_ROUNDS):
             plan = await self._database.snapshot(partial(self._transactions.look, request=request, show=show))
-            if isinstance(plan, Looked):
+            if isinstance(plan, AnsweredFromStore):
                 await self._note(request, plan.noted_at)
                 return plan.outcome, plan.shown
             reading: SourceAnswer | None = None
@@ -102,7 +102,7 @@ class CaseService:
             refuse(request, reading, headers)
             commit = partial(self._transactions.commit, request=request, reading=reading, charge=charge, show=show)
             done = await self._database.run(commit)
-            if isinstance(done, Hidden):
+            if isinstance(done, CaseHidden):
                 raise not_found(request, headers)
             if done is not None:
                 if done[0].kind is OutcomeKind.ACCEPTED:

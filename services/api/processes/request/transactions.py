@@ -67,7 +67,7 @@ class ReadPlan:
 
 
 @dataclass(frozen=True)
-class Looked(Generic[Shown]):
+class AnsweredFromStore(Generic[Shown]):
     """The answer to a request that changes nothing but the record that it was made."""
 
     outcome: RequestOutcome
@@ -77,7 +77,7 @@ class Looked(Generic[Shown]):
 
 
 @dataclass(frozen=True)
-class Hidden:
+class CaseHidden:
     """The case does not exist for the client: what was read of it is stored, where it was stored before."""
 
 
@@ -98,7 +98,9 @@ class RequestTransactions:
         self._clock = clock
         self._aside = aside
 
-    def look(self, connection: Connection, request: CaseRequest, show: Show[Shown]) -> ReadPlan | Looked[Shown]:
+    def look(
+        self, connection: Connection, request: CaseRequest, show: Show[Shown]
+    ) -> ReadPlan | AnsweredFromStore[Shown]:
         """What is to be done; most requests find what they want, change nothing and end here. Writes nothing.
 
         Raises RateLimited where no read will do so.
@@ -119,7 +121,7 @@ class RequestTransactions:
             identity = subscription_id(decision.job.job_id, request.client_id, request.webhook_url)
             outcome = replace(outcome, subscription_id=identity)
         noted_at = now if _must_note(request, snapshot, now) else None
-        return Looked(outcome, show(connection, outcome), noted_at)
+        return AnsweredFromStore(outcome, show(connection, outcome), noted_at)
 
     def commit(
         self,
@@ -128,7 +130,7 @@ class RequestTransactions:
         reading: SourceAnswer | None,
         charge: RateLimitCharge,
         show: Show[Shown],
-    ) -> tuple[RequestOutcome, Shown] | Hidden | None:
+    ) -> tuple[RequestOutcome, Shown] | CaseHidden | None:
         """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again.
 
         What is still to be charged is charged last, beside the transaction: what is refused before has cost nothing
@@ -138,14 +140,14 @@ class RequestTransactions:
         snapshot = read_snapshot(connection, request, self._rules.limit.name)
         if isinstance(reading, CaseFound) and snapshot.stored.fetched_at is None and is_hidden(reading.case, request):
             # Nobody who may see the case has asked for it: nothing of it is kept.
-            return Hidden()
+            return CaseHidden()
         if isinstance(reading, CaseFound | CaseUnchanged) and store_reading(connection, reading, snapshot.stored):
             snapshot = snapshot.after_storing(reading, request)
         if reading is None and must_read(request, snapshot.stored, self._rules.ttl_seconds, share=self._rules.share):
             return None
         sight = snapshot.sight(request)
         if sight is None:
-            return Hidden()
+            return CaseHidden()
         if isinstance(reading, CaseUnread) and needs_own_reading(snapshot.stored, share=self._rules.share):
             raise SourceUnavailableProblem(headers={"Retry-After": "30"})
         changed = self._change(connection, request, snapshot, sight, reading)

@@ -44,7 +44,7 @@ class StoredBytes:
     rendition: str | None = None
     """None: as it was requested."""
     revision: int = 1
-    """Of the listing that the bytes belong to."""
+    """The revision of the listing that the bytes belong to."""
     replaced_at: datetime | None = None
     """When other bytes had to make room for these."""
 

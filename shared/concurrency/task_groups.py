@@ -21,9 +21,10 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 async def run_together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results, in the order of ``work``. The first failure cancels the others, and is raised when they have ended.
+    """Run the coroutines at once and return their results in the order of ``work``.
 
-    Unlike ``asyncio.gather``, which leaves the others running.
+    The first failure cancels the others and is raised when they have ended, unlike ``asyncio.gather``, which leaves
+    them running. Nothing bounds how many run: the caller does.
     """
     async with task_group() as tasks:
         begun = [tasks.create_task(each) for each in work]

@@ -60,7 +60,7 @@ def raw_loop(product: Product, numbers: Sequence[str], *, at_once: int, expected
 
 
 def cpu_seconds() -> float:
-    """Of this process, all threads."""
+    """The CPU time of this process and all its threads, in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

@@ -167,7 +167,7 @@ async def _post_all(sink: HookSink, count: int, size: int, path: str) -> None:
 
 
 def _size(sink: HookSink) -> float:
-    """Of the last webhook that came, in bytes."""
+    """The size of the last webhook that came, in bytes."""
     return sink.arrivals()[-1].size
 
 

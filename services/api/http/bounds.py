@@ -53,7 +53,7 @@ class RequestBounds:
 
     @property
     def wire_bytes(self) -> int:
-        """Of a body as it travels: its bytes with the chunks' lengths, extensions and trailers."""
+        """The largest size of a body as it travels, in bytes: with the chunks' lengths, extensions and trailers."""
         return self.body_bytes * _WIRE_BYTES_PER_BODY_BYTE + self.head_bytes
 
     def head_too_large(self) -> HeadTooLarge:

@@ -28,9 +28,9 @@ class CatalogDocument(NamedTuple):
     content_type: str | None = None
     rendition: str = "binary"
     revision: int = 1
-    """Of the listing, which grows when that shows another content."""
+    """The revision of the listing; it grows when the listing shows another content."""
     state_revision: int = 1
-    """Of the listing that ``state`` is about."""
+    """The revision of the listing that ``state`` is about."""
 
 
 class DocumentNeed(Enum):

@@ -110,7 +110,7 @@ def _listings(elements: Sequence[Json], apart: Listing) -> Iterator[Listing]:
 
 
 def court_of(element: Json, docket: Json) -> str | None:
-    """Of a docket where it says so, else of the case."""
+    """The court that the docket names, else the case's."""
     return (
         _short(as_dict(docket.get("tribunal")).get("sigla"))
         or _short(docket.get("siglaTribunal"))
@@ -203,7 +203,7 @@ def _said_by_one(dockets: Sequence[Json], name: str) -> list[Any]:
 
 
 def _movements(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOutCounts) -> list[Json]:
-    """Of every degree, newest first; those without a time last. Of too many only the newest are made into views."""
+    """The movements of every degree, newest first; those without a time last. Too many are cut to the newest."""
     found = [
         (timestamp(movement.get("dataHora")), movement)
         for docket in dockets

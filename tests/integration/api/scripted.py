@@ -181,7 +181,7 @@ class Stored:
 
 
 def openapi_document() -> dict[str, Any]:
-    """Of an application that connects to nothing."""
+    """The OpenAPI document of an application that connects to nothing."""
     settings = ApiSettings(
         _env_file=None,
         database_url="postgresql://nobody@127.0.0.1:9/none",

@@ -107,12 +107,12 @@ class KnownDocument:
 
     @property
     def object_key(self) -> str | None:
-        """Of an available document."""
+        """The key of an available document's object in the store; None otherwise."""
         return self.state.object_key if self.state is not None and self.available else None
 
     @property
     def sha256(self) -> str | None:
-        """Of an available document."""
+        """The SHA-256 of an available document, in hexadecimal; None otherwise."""
         return self.state.sha256 if self.state is not None and self.available else None
 
 

@@ -50,7 +50,11 @@ class StoredBytes:
 
 
 class EventRecords:
-    """Makes records; ``clock`` gives ``ce_time``."""
+    """Makes records; ``clock`` gives ``ce_time``. Nothing is written here.
+
+    ``traceparent`` is that of the record that is answered, so that one trace goes through all services; None begins
+    none.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -58,14 +62,17 @@ class EventRecords:
     # -- planner ------------------------------------------------------------------------------------------------------
 
     def requested(self, event: DocumentRequested, traceparent: str | None) -> OutgoingRecord:
+        """A document is to be fetched. The id names job, document and step: a repeat of the plan makes the same."""
         return self._record(event, topics.DOCUMENT_REQUESTED, traceparent, _document_id(event, "requested"))
 
     def planned(self, event: JobPlanned, traceparent: str | None) -> OutgoingRecord:
+        """A job has its plan; it says how many documents the projection waits for."""
         return self._record(
             event, topics.DOCUMENT_EVENTS, traceparent, deterministic_id("job", event.job_id, "planned")
         )
 
     def aborted(self, event: JobAborted, traceparent: str | None) -> OutgoingRecord:
+        """A job ends without its documents."""
         return self._record(
             event, topics.DOCUMENT_EVENTS, traceparent, deterministic_id("job", event.job_id, "aborted")
         )
@@ -110,6 +117,7 @@ class EventRecords:
     def process_dead(
         self, request: ProcessRequested, error_code: str, error_message: str, traceparent: str | None
     ) -> OutgoingRecord:
+        """The dead letter of a job whose case could not be read."""
         dead = ProcessDead(**request.model_dump(), error_code=error_code, error_message=error_message)
         return self._record(
             dead, topics.PROCESS_DEAD, traceparent, deterministic_id("job", request.job_id, "dead", request.attempt)
@@ -118,6 +126,7 @@ class EventRecords:
     # -- fetcher ------------------------------------------------------------------------------------------------------
 
     def started(self, request: DocumentRequested, traceparent: str | None) -> OutgoingRecord:
+        """The source is about to be asked for a document."""
         event = DocumentStarted(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -206,6 +215,7 @@ class EventRecords:
     def document_dead(
         self, request: DocumentRequested, error_code: str, error_message: str, traceparent: str | None
     ) -> OutgoingRecord:
+        """The dead letter of a document that is given up."""
         dead = DocumentDead(**request.model_dump(), error_code=error_code, error_message=error_message)
         return self._record(dead, topics.DOCUMENT_DEAD, traceparent, _document_id(dead, "dead"))
 

@@ -87,7 +87,12 @@ class Fetcher:
         ]
 
     async def handle(self, task: FetchTask) -> Done:
-        """Waits while the source is away. Raises InfrastructureAway when the record is to be held."""
+        """The end of one document, or its next attempt. Waits while the source is away, for as long as that takes.
+
+        A cancelled job ends the wait. Safe to repeat: a document that is stored already is not fetched again.
+
+        Raises InfrastructureAway when the database, the object store or the disk is away: the record is held.
+        """
         if not task.checked:
             (early,) = await self.prepare([task])
             if early is not None:

@@ -51,7 +51,8 @@ class TransferOptions:
 class Transfer:
     """Memory is bounded by what is done at once, not by the size of a document: see Spool and DocumentStore.
 
-    ``stored_at_once``: documents that are stored at once; those being read are the gates' to count.
+    ``stored_at_once``: documents that are stored at once; those being read are the gates' to count. ``run`` may be
+    called for as many documents at once as there are handlers.
     """
 
     def __init__(
@@ -78,10 +79,15 @@ class Transfer:
     async def run(
         self, request: DocumentRequested, started: Callable[[], None], gate_wait: GateWait, options: TransferOptions
     ) -> StoredBytes:
-        """``started`` is called when the source is about to be asked; ``gate_wait`` can end the waiting.
+        """Bring a document into the store; ``started`` is called when the source is about to be asked, perhaps several
+        times.
 
-        Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
-        this document, InfrastructureAway when the store or the disk is away, WaitEnded. Nothing is stored then.
+        Asks again while the source is away, for as long as that takes; ``gate_wait`` can end the waiting.
+
+        Raises:
+            SourceError: the failure is about this document and costs an attempt; nothing is stored.
+            InfrastructureAway: the store or the disk is away; a repeat overwrites what was stored.
+            WaitEnded: ``gate_wait.leave`` was called.
         """
         connected = self._sources.named(options.source)
         tries = AttemptTries(again=request.last_error == SourceUnavailable.CODE)
@@ -211,7 +217,11 @@ class _Away(Exception):
 
 
 def content_key(request: DocumentRequested, sha256: str, replaces: ProjectedDocument | None) -> str:
-    """Where a document's bytes are stored: under its key, and what takes the place of others beside it, by its hash."""
+    """Where a document's bytes are stored (docs/adr/0018-documents-as-listed.md).
+
+    Under its key at first. What takes the place of other bytes stands beside them, by its hash: whoever has a link to
+    the old ones still reads those.
+    """
     first = object_key(request.process_number, request.document_id)
     if replaces is None or replaces.object_key is None:
         return first

@@ -93,7 +93,9 @@ class Stalled(NamedTuple):
 def store_plan(
     connection: Connection, plan_id: str, job_id: str, process_number: str, needs: JobNeeds, window: int
 ) -> bool:
-    """Keep what a large job needs; False when this plan is there already, and stays as it was decided."""
+    """Keep what a large job needs; False when this plan is there already, and stays as it was decided. The caller
+    commits.
+    """
     row = {
         "plan": plan_id,
         "job": job_id,
@@ -127,7 +129,10 @@ def stored_plan(connection: Connection, plan_id: str) -> StoredPlan:
 def claim_window(
     connection: Connection, place: WindowPlace, job_id: str, process_number: str, by: str
 ) -> Window | None:
-    """The window at ``place``, claimed for the record ``by``; None when there is none, or another has released it."""
+    """The window at ``place``, claimed for the record ``by``; None when there is none, or another has released it.
+
+    Locks the window's row until the caller commits. The same record gets its claim again (windows.may_release).
+    """
     asked = {"plan": place.plan_id, "number": place.number, "job": job_id}
     row = connection.execute(_WINDOW, asked).one_or_none()
     if row is None:

@@ -39,7 +39,8 @@ class HandlerAnswer(Protocol):
     """Set when the broker refuses one of its records for good."""
 
     @property
-    def emit(self) -> Emit: ...
+    def emit(self) -> Emit:
+        """The records to write."""
 
 
 class EmitFailed(Exception):
@@ -52,7 +53,11 @@ class EmitFailed(Exception):
 
 
 class TransactionClient:
-    """``transaction_seconds``: how long a transaction can last at most, until the broker has aborted it."""
+    """The transactional producer, one call at a time, from the event loop.
+
+    ``transaction_seconds``: how long a transaction can last at most, until the broker has aborted it. A call that does
+    not return for so long makes the client unusable.
+    """
 
     def __init__(self, client: confluent_kafka.Producer, transaction_seconds: float) -> None:
         self._client = client
@@ -73,8 +78,12 @@ class TransactionClient:
     ) -> None:
         """Write the answers and commit ``positions()``, asked for when everything is written.
 
-        ``member()`` is the consumer's group metadata by then. Raises EmitFailed, Aborted and ProducerFailed: nothing
-        is written then.
+        ``member()`` is the consumer's group metadata by then.
+
+        Raises:
+            EmitFailed: reading one answer failed; nothing is written, the others may be written without it.
+            Aborted: nothing is written; it can be done again as it is.
+            ProducerFailed: fenced or stuck; the process must start again.
         """
         try:
             await self._call(self._client.begin_transaction)

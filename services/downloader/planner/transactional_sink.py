@@ -106,7 +106,10 @@ class TransactionalSink:
         self._worker = asyncio.get_running_loop().create_task(self._work(ledger))
 
     async def deliver(self, entry: Entry, done: Done, *, at_once: bool) -> None:
-        """Return when the transaction with this answer is committed. Each transaction begins at once."""
+        """See Sink. Returns when the transaction with this answer is committed; each transaction begins at once.
+
+        Raises also whatever reading the answer raised, to the one whose answer it is.
+        """
         if self._worker is None or self._worker.done():
             raise ProducerFailed("the transactional sink is not open")
         delivery = _Delivery(entry, done, asyncio.get_running_loop().create_future())

@@ -32,7 +32,7 @@ class ForbiddenEvidence(Enum):
 
 
 def evidence_of(error: SourceError | None) -> ForbiddenEvidence:
-    """What an error stands for; None: what was asked for came."""
+    """What a request's end says of this; None: what was asked for came."""
     if isinstance(error, SourceForbidden):
         return ForbiddenEvidence.FORBIDDEN
     # Away, throttled, refused, a page, an unknown route: a gateway can say all of that.
@@ -42,7 +42,9 @@ def evidence_of(error: SourceError | None) -> ForbiddenEvidence:
 
 
 class ForbiddenSource:
-    """Collects what requests end with. ``seconds`` of nothing but 403 are needed."""
+    """Collects how requests end; pure. ``seconds`` of nothing but 403, of two cases at least, make the source
+    forbidden.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -59,7 +61,7 @@ class ForbiddenSource:
         return self._since if certain and self._latest - (self._since or 0.0) >= self._seconds else None
 
     def record(self, case: str, error: SourceError | None, at: float) -> None:
-        """A request about ``case`` ended."""
+        """A request about ``case`` ended at ``at`` (monotonic seconds)."""
         match evidence_of(error):
             case ForbiddenEvidence.FORBIDDEN:
                 if self._since is None:

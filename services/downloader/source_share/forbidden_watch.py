@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 class Alarm(Protocol):
     """Sends alerts, at its own interval."""
 
-    def refused(self) -> None: ...
+    def refused(self) -> None:
+        """The source refuses us, once more. Returns at once."""
 
 
 class ForbiddenWatch:
@@ -49,7 +50,7 @@ class ForbiddenWatch:
         self._forbidding = False
 
     def request_ended(self, case: str, error: SourceError | None) -> None:
-        """A request about ``case`` ended. From the event loop."""
+        """Take note of how a request about ``case`` ended. From the event loop."""
         self._state.record(case, error, self._clock())
 
     async def run(self) -> None:
@@ -64,7 +65,7 @@ class ForbiddenWatch:
                 )
 
     async def once(self) -> None:
-        """One round. Raises InfrastructureAway."""
+        """One round: tell the others what this worker saw, and learn what they did. Raises InfrastructureAway."""
         state, identity, source = self._state, self._row_id, self._source
         elsewhere = await self._database.run(
             lambda connection: source_forbidden.answered_elsewhere(connection, identity, source)

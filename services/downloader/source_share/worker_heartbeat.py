@@ -91,7 +91,11 @@ class WorkerHeartbeat:
                 _log.info("The worker's row could not be removed; the others count it out after its last heartbeat")
 
     async def beat(self) -> bool:
-        """One heartbeat; False when the database is away (the share is then taken back after a while)."""
+        """One heartbeat; False when the database is away.
+
+        Without a heartbeat for CUT_OFF_SECONDS this worker goes down to one request at the source: the others count it
+        as dead soon after. Commits.
+        """
         self._paused.clear()
         begun = self._clock()
         pause_until = self._pause_until

@@ -33,7 +33,9 @@ class Heartbeat(NamedTuple):
 
 
 def write_heartbeat(connection: Connection, worker_id: str, source: str = PDPJ) -> Heartbeat:
-    """Write this worker's heartbeat for a source and read the others'. Times are the database's own."""
+    """Write this worker's heartbeat for a source and read the others'. Times are the database's own. The caller
+    commits.
+    """
     identity = row_id(worker_id, source)
     statement = insert(workers).values(worker_id=identity, source=source, seen_at=func.now())
     connection.execute(statement.on_conflict_do_update(index_elements=["worker_id"], set_={"seen_at": func.now()}))
@@ -49,7 +51,7 @@ def write_heartbeat(connection: Connection, worker_id: str, source: str = PDPJ) 
 
 
 def leave(connection: Connection, worker_id: str, source: str = PDPJ) -> None:
-    """Take this worker's row for a source away, and those of workers long dead."""
+    """Take this worker's row for a source away, and those of workers long dead. The caller commits."""
     connection.execute(
         delete(workers).where(
             (workers.c.worker_id == row_id(worker_id, source))

@@ -78,13 +78,17 @@ _DEAD_LETTERS: Final = "SELECT count(*) AS number FROM progress.dead_letters WHE
 
 
 class DatabaseReader:
-    """``since`` leaves out what is older. Any role that may read catalog, progress and delivery will do."""
+    """Reads in pages of PAGE rows, each page a transaction of its own. Raises what SQLAlchemy raises when it is away.
+
+    ``since`` leaves out what is older. Any role that may read catalog, progress and delivery will do.
+    """
 
     def __init__(self, url: str, since: datetime) -> None:
         self._engine = _read_only_engine(url)
         self._since = since
 
     def close(self) -> None:
+        """Close the connections."""
         self._engine.dispose()
 
     def jobs(self) -> Iterator[JobFacts]:
@@ -110,6 +114,7 @@ class DatabaseReader:
         return [row.delivery_id for row in self._rows(_UNPROVEN, {"most": _MOST_EXAMPLES})]
 
     def delivery_statuses(self) -> dict[str, int]:
+        """How many deliveries have each status."""
         return {row.status: row.number for row in self._rows(_STATUSES, {})}
 
     def stored_documents(self) -> Iterator[StoredDocument]:

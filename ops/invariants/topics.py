@@ -57,6 +57,7 @@ class PendingRecords:
     """False when there was too much to look at every record: ``jobs`` is then not all of them."""
 
     def add(self, other: PendingRecords) -> None:
+        """Add another group's to this."""
         self.backlogs += other.backlogs
         self.jobs |= other.jobs
         self.complete = self.complete and other.complete
@@ -72,7 +73,11 @@ class _Commit:
 
 
 class TopicReader:
-    """Raises InfrastructureAway when the broker does not answer."""
+    """Reads the topics of a deployment; ``prefix`` is AUTOS_KAFKA_GROUP_PREFIX. Blocks.
+
+    Raises InfrastructureAway when the broker does not answer, or the ends of the partitions are not reached in about a
+    minute. At most _MOST waiting records of a group are read one by one.
+    """
 
     def __init__(self, bootstrap_servers: str, prefix: str, config: Mapping[str, Any] | None = None) -> None:
         self._bootstrap_servers = bootstrap_servers
@@ -84,6 +89,7 @@ class TopicReader:
         self._reader = Consumer({**settings, "enable.partition.eof": True})
 
     def close(self) -> None:
+        """Close the consumer; it is a member of no group."""
         self._reader.close()
 
     def pending(self) -> PendingRecords:

@@ -79,7 +79,6 @@ class FixedToken:
 
     async def aclose(self) -> None:
         """Nothing to close."""
-        return None
 
 
 class SharedToken:
@@ -112,11 +111,9 @@ class SharedToken:
 
     def accepted(self) -> None:
         """Nothing: what this process sees is not counted."""
-        return None
 
     async def aclose(self) -> None:
         """Nothing to close."""
-        return None
 
 
 def build_credentials(

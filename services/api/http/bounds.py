@@ -57,9 +57,11 @@ class RequestBounds:
         return self.body_bytes * _WIRE_BYTES_PER_BODY_BYTE + self.head_bytes
 
     def head_too_large(self) -> HeadTooLarge:
+        """The problem of a head that passes a bound."""
         return HeadTooLarge(f"the headers may have {self.head_bytes} bytes in at most {HEADER_FIELDS} fields")
 
     def body_too_large(self) -> BodyTooLarge:
+        """The problem of a body that passes AUTOS_API_MAX_BODY_BYTES."""
         return BodyTooLarge(f"a body may have {self.body_bytes} bytes")
 
     def check_head(self, address: int, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -81,6 +83,7 @@ class RequestBounds:
 
 
 def address_too_long() -> AddressTooLong:
+    """The problem of an address of more than ADDRESS_BYTES."""
     return AddressTooLong(f"path and query together may have {ADDRESS_BYTES} bytes")
 
 

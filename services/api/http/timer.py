@@ -15,6 +15,7 @@ class LoopTimer:
 
     @property
     def is_set(self) -> bool:
+        """Whether it will call."""
         return self._handle is not None
 
     def set(self, seconds: float, call: Callable[[], None]) -> None:

@@ -69,7 +69,11 @@ class WantedWebhook:
 
 
 def attach_webhook(connection: Connection, job: CaseJob, wanted: WantedWebhook, now: datetime) -> tuple[str, bool]:
-    """Record a URL to be called when the job ends: its subscription's id, and whether it says something new."""
+    """Record a URL to be called when the job ends: its subscription's id, and whether it says something new.
+
+    The same job, client and URL are the same subscription. The caller holds the case, publishes WebhookSubscribed when
+    it is new, and commits.
+    """
     identity = wanted.subscription_of(job)
     row = {
         "subscription_id": identity,

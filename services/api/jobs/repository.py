@@ -179,9 +179,10 @@ def create_job(
     webhook_url: str | None,
     now: datetime,
 ) -> CaseJob:
-    """A new active job. The caller holds the case's lock and has released what ended.
+    """A new active job. The caller holds the case's lock, has released what ended, and commits.
 
-    ``retry_failed``: the planner also tries again what failed for good.
+    ``retry_failed``: the planner also tries again what failed for good. A second active job of the same scope is
+    refused by a unique index of the database.
     """
     job_id = str(uuid.uuid4())
     connection.execute(
@@ -201,7 +202,9 @@ def create_job(
 
 
 def cancel(connection: Connection, job_id: str, now: datetime) -> bool:
-    """End an active job; False when it had ended already."""
+    """End an active job; False when it had ended already. The caller holds the case's lock, announces it
+    and commits.
+    """
     result = connection.execute(
         update(jobs).where(jobs.c.job_id == job_id, jobs.c.active).values(active=False, cancelled_at=now)
     )
@@ -209,9 +212,9 @@ def cancel(connection: Connection, job_id: str, now: datetime) -> bool:
 
 
 def release_ended_jobs(connection: Connection, limit: int = 1000) -> int:
-    """Clear ``active`` of jobs of any case that the projection has ended; how many there were.
+    """Clear ``active`` of jobs of any case that the projection has ended; how many there were, at most ``limit``.
 
-    Rows that a request holds are left to that request.
+    Rows that a request holds are left to that request. The caller commits; two at once do no harm.
     """
     ended = (
         select(jobs.c.job_id)

@@ -34,6 +34,7 @@ class Secrets:
         return [self.current]
 
     def view(self, now: datetime) -> dict[str, Any]:
+        """The SecretView."""
         until = self.previous_until if len(self.valid(now)) > 1 else None
         return {"secret": self.current, "previous_secret_until": rfc3339(until) if until is not None else None}
 

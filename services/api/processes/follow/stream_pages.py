@@ -74,6 +74,7 @@ class CaseState:
 
     @property
     def version(self) -> int:
+        """The version of the shown job; 0 while there is none."""
         return self.job.progress.version if self.job is not None and self.job.progress is not None else 0
 
 

@@ -41,6 +41,7 @@ class CaseRequestTemplate:
 
     @property
     def client_id(self) -> str:
+        """The client that asks."""
         return self.viewer.client_id
 
     @property

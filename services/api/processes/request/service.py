@@ -39,7 +39,12 @@ _ROUNDS: Final = 4
 
 
 class CaseService:
-    """Turns a client's request into metadata, a job and a subscription."""
+    """Turns a client's request into metadata, a job and a subscription. For any number of requests at once.
+
+    A request looks at the case in a read-only snapshot, which is enough for most; reads the source when it must,
+    outside of any transaction; and commits in one transaction that holds the case. When the case changed meanwhile it
+    begins anew.
+    """
 
     def __init__(
         self,
@@ -59,11 +64,15 @@ class CaseService:
         self._metrics = metrics
 
     async def ask(self, request: CaseRequest) -> CaseAnswer:
-        """Carry out a request and show the case.
+        """Carry out a request and show the case. Commits.
 
-        Raises the problems ProcessNotFoundProblem, NoAccessProblem, DocumentNotFoundProblem, RateLimited and
-        TooManyActiveJobs, and SourceUnavailableProblem when only metadata is wanted, nothing is stored and the source
-        cannot be read.
+        Raises:
+            ProcessNotFoundProblem, NoAccessProblem: what the source says of the case; also of one that the client may
+                not see.
+            DocumentNotFoundProblem: the case has no such document.
+            RateLimited, TooManyActiveJobs: a limit of the client.
+            SourceUnavailableProblem: only metadata is wanted, nothing is stored and the source cannot be read.
+            ServiceUnavailable: the case keeps changing; try again.
         """
         outcome, parts = await self._carry_out(request, partial(show_case, request=request), RateLimitCharge())
         view = await self._links.build(parts.process, len(parts.documents))

@@ -85,7 +85,10 @@ class _Wanted(NamedTuple):
 
 
 class SourceReader:
-    """Reads cases for the requests of this process. What goes wrong at the source is a result, not an exception."""
+    """Reads cases for the requests of this process, one reading for all who ask for a case at once.
+
+    What goes wrong at the source is a result, not an exception. A reading has AUTOS_SOURCE_DEADLINE_SECONDS.
+    """
 
     def __init__(self, source: TellsChanges, clock: Clock, deadline_seconds: float, metrics: ApiMetrics) -> None:
         self._source = source
@@ -127,6 +130,7 @@ class SourceReader:
                 # Another client began the read and its limit refused it: this one tries by itself.
 
     async def aclose(self) -> None:
+        """End what is being read."""
         await self._flights.aclose()
 
     async def _read(self, wanted: _Wanted) -> SourceAnswer:

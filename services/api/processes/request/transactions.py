@@ -131,10 +131,10 @@ class RequestTransactions:
         charge: RateLimitCharge,
         show: Show[Shown],
     ) -> tuple[RequestOutcome, Shown] | CaseHidden | None:
-        """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again.
+        """Decide and write, holding the case; the caller commits. None: the case changed meanwhile, look at it again.
 
-        What is still to be charged is charged last, beside the transaction: what is refused before has cost nothing
-        but a read, and the client's other requests do not wait for this one's commit.
+        What is still to be charged is charged last, beside the transaction: what is refused before has cost nothing but
+        a read, and the client's other requests do not wait for this one's commit.
         """
         lock_case(connection, request.number)
         snapshot = read_snapshot(connection, request, self._rules.limit.name)

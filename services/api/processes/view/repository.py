@@ -99,6 +99,7 @@ class KnownDocument:
 
     @property
     def available(self) -> bool:
+        """Whether its bytes are in the object store, as far as the projection says."""
         return (
             self.state is not None
             and self.state.status == DocumentStatus.AVAILABLE

@@ -27,6 +27,7 @@ class Samples:
         self.memory: list[tuple[int, float]] = []
 
     def take(self, available: int) -> None:
+        """Note how many documents are available now."""
         self.done.append((time.perf_counter(), available))
         self.memory.append((available, self._processes.memory().get("downloader", 0.0)))
 

@@ -44,6 +44,7 @@ class Run:
 
     @property
     def documents_per_second(self) -> float:
+        """From the first request to the end of the last case."""
         return self.documents / self.seconds
 
     @property
@@ -90,6 +91,7 @@ class Progress:
         self._connection.notifies.clear()
 
     def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
 

@@ -58,6 +58,7 @@ class BenchStack:
 
     @property
     def kafka(self) -> str:
+        """The address of its broker."""
         return str(self.state["kafka"])
 
     @property
@@ -67,10 +68,12 @@ class BenchStack:
 
     @property
     def processes(self) -> StackProcesses:
+        """Its processes, as they are at each look."""
         return StackProcesses(self._entries)
 
     @property
     def storage(self) -> StorageSettings:
+        """Its object store, with the keys of the stack."""
         store = self.state["s3"]
         return StorageSettings(
             s3_endpoint_url=store["endpoint"],

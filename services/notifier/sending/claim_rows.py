@@ -101,7 +101,7 @@ def due(
 
 
 def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[DueDelivery, int]]:
-    """Of these, the deliveries that wait to be sent, with the number of attempts made so far."""
+    """The deliveries among these that wait to be sent, by id, with the number of attempts made so far."""
     rows = connection.execute(_FIND, {"ids": list(delivery_ids)})
     return {row.delivery_id: (_due_delivery(row), row.attempts) for row in rows}
 

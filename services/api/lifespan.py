@@ -34,7 +34,11 @@ _log = logging.getLogger(__name__)
 def make_lifespan(
     parts: ApplicationParts, source: ApiSource, publisher: Publisher | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """The lifespan of an application of these parts; it closes them, and ``source``, at its end."""
+    """The lifespan of an application of these parts; it closes them, and ``source``, at its end.
+
+    While it lasts: two listening connections, the relay of the outbox where there is a ``publisher``, and every 10
+    seconds the release of jobs that have ended.
+    """
     outbox_metrics = OutboxMetrics(str(outbox.schema), parts.get(ApiMetrics).registry)
 
     @asynccontextmanager

@@ -36,7 +36,7 @@ def registered_of(connection: Connection, client_id: str) -> Sequence[Row[Any]]:
 
 
 def called_of(connection: Connection, client_id: str) -> Sequence[Row[Any]]:
-    """The endpoints that the URLs of a client's requests made, by URL."""
+    """The endpoints that the URLs of a client's requests made, by URL; at most a thousand."""
     return connection.execute(
         select(health).where(health.c.client_id == client_id, ~health.c.registered).order_by(health.c.url).limit(_MOST)
     ).all()
@@ -58,7 +58,9 @@ def find_called(connection: Connection, client_id: str, endpoint_id: str) -> Row
 
 
 def count_registered(connection: Connection, client_id: str) -> int:
-    """How many the client has. Holds the client's row, so that two at once are counted one after the other."""
+    """How many the client has. Locks the client's row until the caller commits, so that two at once are counted one by
+    one.
+    """
     connection.execute(
         select(literal(1)).where(clients.c.client_id == client_id).select_from(clients).with_for_update()
     )

@@ -55,7 +55,7 @@ class Readiness:
         self._seen: dict[str, str] = {}
 
     async def look(self) -> Health:
-        """How things stand."""
+        """How things stand, at most a second ago. Never raises: what a check raises is its outcome."""
         async with self._lock:
             if time.monotonic() - self._seen_at >= _KEEP_SECONDS:
                 outcomes = await run_together(self._run(check) for check in self._checks.values())

@@ -52,7 +52,10 @@ class WebhookService:
         return secrets.view(self._clock())
 
     async def rotate(self, client_id: str) -> dict[str, Any]:
-        """A new secret; the one that held until now signs too for :data:`OVERLAP`."""
+        """A new secret; the one that held until now signs too for :data:`OVERLAP`. Commits.
+
+        A second rotation within that time drops the oldest at once.
+        """
 
         def change(connection: Connection) -> Secrets:
             # The row is locked, so that of two rotations at once neither loses the other's secret silently.

@@ -62,7 +62,10 @@ class CaseList:
         self._database = database
 
     async def page(self, viewer: Viewer, wanted: CaseFilter) -> dict[str, Any]:
-        """The CasePage. Raises InvalidCursor."""
+        """The CasePage, latest request first. Raises InvalidCursor.
+
+        A case that is asked for again meanwhile moves to the front, and is not on a later page.
+        """
         before = cursors.decode(wanted.cursor) if wanted.cursor is not None else None
 
         def read(connection: Connection) -> dict[str, Any]:

@@ -67,7 +67,11 @@ class _Found:
 
 
 class CasePages:
-    """Reads pages of a case, as the viewer sees it."""
+    """Reads pages of a case, as the viewer sees it. Each page is read in one snapshot.
+
+    A page has at most ``limit`` items, and fewer where their texts are long (ANSWER_BYTES): ``next_cursor`` then goes
+    on behind the last one shown.
+    """
 
     def __init__(self, database: Database, links: LinkCache) -> None:
         self._database = database

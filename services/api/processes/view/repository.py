@@ -125,7 +125,10 @@ def documents_of(
     document_id: str | None = None,
     available_only: bool = False,
 ) -> list[KnownDocument]:
-    """The documents of a case that are seen, in the source's order; all, or the one, or the available ones."""
+    """The documents of a case that are seen, in the source's order; all, or the one, or the available ones.
+
+    All of them means up to AUTOS_CASE_MAX_DOCUMENTS rows in memory; :func:`first_documents_of` reads a bounded number.
+    """
     wanted: dict[str, str] = {"number": str(process_number)}
     listed, states = _ALL_LISTED, _ALL_STATES
     if document_id is not None:
@@ -140,7 +143,10 @@ def documents_of(
 def find_available(
     connection: Connection, viewer: Viewer, process_number: str, document_id: str
 ) -> KnownDocument | None:
-    """The document of a case that the viewer asks for with this request, when it is available."""
+    """The document of a case that the viewer asks for with this request, when it is available.
+
+    Whether the viewer may see the case is not looked at here.
+    """
     sight = Sight(viewer.sealed)
     found = documents_of(connection, process_number, sight, document_id=document_id, available_only=True)
     return next(iter(found), None)

@@ -101,7 +101,10 @@ def process_view(
     reference: str | None = None,
     public_url: str | None = None,
 ) -> dict[str, Any]:
-    """The ProcessView. Without a stored case its fields are null and its lists empty."""
+    """The ProcessView. Without a stored case its fields are null and its lists empty. Pure.
+
+    Documents are shown as far as the answer stays within ANSWER_BYTES; ``documents_total`` says how many there are.
+    """
     known = case_view(case, public_url) if case is not None else unknown_case_view(process_number, public_url)
     rest = {
         **known,

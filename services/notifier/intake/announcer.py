@@ -18,7 +18,11 @@ _log = logging.getLogger(__name__)
 
 
 class DocumentAnnouncer:
-    """Makes the deliveries of ``document.available``. ``every`` is in seconds; what comes meanwhile is one event."""
+    """Makes the deliveries of ``document.available``. Every replica has one; a job is looked at by one of them at a
+    time.
+
+    ``every`` is in seconds (AUTOS_WEBHOOK_DOCUMENTS_SECONDS); what comes meanwhile is one event.
+    """
 
     def __init__(
         self,

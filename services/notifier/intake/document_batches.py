@@ -73,7 +73,11 @@ def jobs_to_announce(connection: Connection) -> list[str]:
 
 
 def announce_documents(connection: Connection, job_id: str, now: datetime) -> DocumentAnnouncement:
-    """Make the batches of a job's new documents and their deliveries."""
+    """Make the batches of a job's new documents and their deliveries; at most BATCHES_AT_ONCE of them. The caller
+    commits.
+
+    A document is in one batch of its job and no other, also when two processes look at once: the job is locked.
+    """
     lock_jobs(connection, [job_id])
     interested = [
         (row, kind.name)

@@ -120,9 +120,10 @@ async def wait_for_end(
     step: float = _STEP_SECONDS,
     ended: bool = True,
 ) -> None:
-    """Until ``documents`` are there, and with ``ended`` every case has completed. ``watch`` hears of each step.
+    """Return when ``documents`` are there, and with ``ended`` every case has completed.
 
-    Raises BenchmarkFailed when a case ends otherwise, or after ``timeout`` seconds.
+    ``watch`` hears of the number of available documents at each step; ``step`` and ``timeout`` are seconds. Raises
+    BenchmarkFailed when a case ends otherwise, or after ``timeout``.
     """
     progress = Progress(product.database_url, numbers)
     deadline = time.monotonic() + timeout
@@ -151,7 +152,10 @@ async def deliver(
     at_once: int = 100,
     timeout: float = 300.0,
 ) -> Run:
-    """Ask for cases that nobody asked for before and wait until they are there. Raises BenchmarkFailed."""
+    """Ask for cases that nobody asked for before, ``at_once`` requests at a time, and wait until they are there.
+
+    CPU is that of the whole run, planning and metadata included. Raises BenchmarkFailed.
+    """
     documents = len(numbers) * documents_each
     places = asyncio.Semaphore(at_once)
     first = 0.0

@@ -41,6 +41,7 @@ class RawRun:
 
     @property
     def documents_per_second(self) -> float:
+        """Over the whole run."""
         return self.documents / self.seconds
 
     @property

@@ -55,7 +55,7 @@ def source_errors() -> dict[str, type[SourceError]]:
 
 
 def complete(codes: Iterable[str], notes: Mapping[str, object], where: str) -> None:
-    """Raise Unexplained when the notes are not exactly those of the codes."""
+    """Raise Unexplained when the notes are not exactly those of the codes: none is missing, none is needless."""
     missing, needless = set(codes) - set(notes), set(notes) - set(codes)
     if missing or needless:
         raise Unexplained(
@@ -87,7 +87,7 @@ def _noted(notes: Mapping[str, ErrorNote]) -> Iterator[list[str]]:
 
 
 def page() -> str:
-    """The whole page. Raises Unexplained."""
+    """The whole page. Raises Unexplained, so that no code is published without what to do about it."""
     known = problems()
     complete([one.code for one in known], PROBLEM_NOTES, "PROBLEM_NOTES")
     complete([one.code for one in known], PORTUGUESE_TITLES, "PORTUGUESE_TITLES")

@@ -10,7 +10,10 @@ _JSON: Final = "application/json"
 
 
 def fill_in(document: dict[str, Any]) -> None:
-    """Give each field and parameter a description and an example, and each JSON answer and body an example."""
+    """Give each field and parameter a description and an example, and each JSON answer and body an example.
+
+    Changes the document in place. What a definition says itself stays; the rest comes from ``fields``.
+    """
     schemas = document["components"]["schemas"]
     for name, schema in schemas.items():
         _fill_fields(name, schema)
@@ -37,7 +40,7 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    """A value of this shape, made of the examples of its fields."""
+    """A value of this shape, made of the examples of its fields; ``schemas`` are the document's, for references."""
     if schema.get("examples"):
         return schema["examples"][0]
     if "$ref" in schema:

@@ -36,7 +36,11 @@ _LINKS: Final = (
 
 
 def add_links(document: dict[str, Any]) -> None:
-    """Put the links into the successful JSON answers of the operations that they lead from."""
+    """Put the links into the successful JSON answers of the operations that they lead from. Changes the document in
+    place.
+
+    Raises KeyError for a link to or from an operation that the document does not have.
+    """
     by_id = {operation["operationId"]: operation for operation in operations(document)}
     for link in _LINKS:
         for source in link.sources:

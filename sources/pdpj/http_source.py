@@ -129,7 +129,11 @@ class HttpSource:
         self._on_end(case, None)
 
     async def ask(self, method: str, path: str, headers: Fields, read_timeout: float | None = None) -> httpx.Response:
-        """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
+        """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one.
+
+        A redirect is followed once, within our origin. Raises NoAccess for a 401 that says so, and what the credentials
+        and the wire raise; any other status is for the caller to judge.
+        """
         credentials = self.credentials
         token = await credentials.token()
         response = await self.send(method, path, headers, token, read_timeout=read_timeout)

@@ -60,7 +60,10 @@ class Figure:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least ``share`` (0 to 1) of the values do not exceed (nearest rank)."""
+    """The smallest value that at least ``share`` (0 to 1) of the values do not exceed (nearest rank).
+
+    Raises ValueError for no values, or another share.
+    """
     if not values:
         raise ValueError("a percentile of nothing")
     if not 0 <= share <= 1:

@@ -132,7 +132,8 @@ class ApiKeys:
     async def again(self, caller: Caller, scope: Scope) -> Caller:
         """The caller as its key is now, for an answer that goes on long after the request came in.
 
-        Raises Unauthorized when the key is no longer good, and InsufficientScope when it has lost ``scope``.
+        Raises Unauthorized when the key is no longer good, InsufficientScope when it has lost ``scope``, and
+        InfrastructureAway when the database is away.
         """
         known = await self._find(caller.key)
         if known is None:

@@ -65,7 +65,10 @@ class RequestBounds:
         return BodyTooLarge(f"a body may have {self.body_bytes} bytes")
 
     def check_head(self, address: int, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Raise the problem of a head that is too large. ``address``: bytes of path and query."""
+        """Check a head that came whole; ``address``: bytes of path and query.
+
+        Raises AddressTooLong, HeadTooLarge, TooManyParameters, or BodyTooLarge for the length that it declares.
+        """
         if address > ADDRESS_BYTES:
             raise address_too_long()
         if len(headers) > HEADER_FIELDS or sum(map(field_bytes, headers)) > self.head_bytes:

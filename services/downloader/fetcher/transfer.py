@@ -85,7 +85,9 @@ class Transfer:
         Asks again while the source is away, for as long as that takes; ``gate_wait`` can end the waiting.
 
         Raises:
-            SourceError: the failure is about this document and costs an attempt; nothing is stored.
+            SourceError: the failure is about this document and costs an attempt; nothing is stored. Doubtful is one,
+                while
+            there is another attempt.
             InfrastructureAway: the store or the disk is away; a repeat overwrites what was stored.
             WaitEnded: ``gate_wait.leave`` was called.
         """

@@ -130,6 +130,8 @@ def build_credentials(
     ``read_only`` is for a process that may not write the store: a refresh token, which works once, is then left to
     those that may, and their access token is used. Other log-ins it makes for itself. ``on_refused`` hears of each time
     that the source refuses us, ``on_reason`` of each OAuth 2 error code that a log-in is refused with.
+
+    Nothing is asked yet. Raises ValueError for a refresh token with ``read_only`` and no store.
     """
     grant = settings.pdpj_grant
     if grant is TokenGrant.FIXED:

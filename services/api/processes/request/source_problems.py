@@ -22,7 +22,10 @@ def not_found(request: CaseRequest, headers: Mapping[str, str]) -> ProcessNotFou
 
 
 def refuse(request: CaseRequest, reading: SourceAnswer | None, headers: Mapping[str, str]) -> None:
-    """Raise the problem of what the source says for good, whatever is stored: the case may have become secret."""
+    """Raise what the source says for good, whatever is stored: the case may have become secret.
+
+    Raises ProcessNotFoundProblem or NoAccessProblem, with these ``headers``; nothing for any other answer.
+    """
     if isinstance(reading, CaseMissing):
         raise not_found(request, headers)
     if isinstance(reading, CaseForbidden):

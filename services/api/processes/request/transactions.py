@@ -134,7 +134,9 @@ class RequestTransactions:
         """Decide and write, holding the case; the caller commits. None: the case changed meanwhile, look at it again.
 
         What is still to be charged is charged last, beside the transaction: what is refused before has cost nothing but
-        a read, and the client's other requests do not wait for this one's commit.
+        a read, and the client's other requests do not wait for this one's commit. Raises RateLimited,
+        TooManyActiveJobs, DocumentNotFoundProblem and SourceUnavailableProblem, which undo everything but the charge
+        for a read.
         """
         lock_case(connection, request.number)
         snapshot = read_snapshot(connection, request, self._rules.limit.name)

@@ -43,7 +43,7 @@ def called_of(connection: Connection, client_id: str) -> Sequence[Row[Any]]:
 
 
 def find_registered(connection: Connection, client_id: str, endpoint_id: str, *, lock: bool = False) -> Row[Any] | None:
-    """An endpoint that this client registered, or None."""
+    """An endpoint that this client registered, or None. ``lock`` holds its row until the caller commits."""
     statement = _registered().where(registered.c.endpoint_id == endpoint_id, registered.c.client_id == client_id)
     if lock:
         statement = statement.with_for_update(of=registered)
@@ -71,12 +71,12 @@ def count_registered(connection: Connection, client_id: str) -> int:
 
 
 def add(connection: Connection, row: dict[str, Any]) -> None:
-    """Register an endpoint."""
+    """Register an endpoint. The caller has asked :func:`count_registered` in the same transaction, and commits."""
     connection.execute(insert(registered).values(row))
 
 
 def change(connection: Connection, endpoint_id: str, values: dict[str, Any]) -> None:
-    """Change an endpoint, which the caller's transaction has locked."""
+    """Change an endpoint, which the caller's transaction has locked. The caller commits."""
     connection.execute(update(registered).where(registered.c.endpoint_id == endpoint_id).values(values))
 
 

@@ -105,7 +105,10 @@ def has_joined(connection: Connection, job: CaseJob, client_id: str) -> bool:
 
 
 def join(connection: Connection, job: CaseJob, client_id: str, now: datetime) -> None:
-    """Note that a running job is this client's too. The caller holds the case's lock."""
+    """Note that a running job is this client's too; a repeat changes nothing.
+
+    The caller holds the case's lock and commits.
+    """
     if job.client_id != client_id:
         connection.execute(_JOIN, {"job_id": job.job_id, "client_id": client_id, "joined_at": now})
 

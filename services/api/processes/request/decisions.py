@@ -13,7 +13,12 @@ from shared.domain.secrecy import Viewer, is_public_case
 
 @dataclass(frozen=True)
 class StoredCase:
-    """What is stored of the case: when the source was read, the newest jobs, and the document asked for."""
+    """What is stored of the case: when the source was read, the newest jobs, and the document asked for.
+
+    ``fetched_at`` None: nothing of the case is stored. ``case_job`` is the newest job for the whole case;
+    ``document_job`` the newest for the document asked for, or of any scope where no document and no download is asked
+    for.
+    """
 
     fetched_at: datetime | None
     case_job: CaseJob | None

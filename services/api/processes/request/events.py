@@ -48,7 +48,11 @@ def process_requested(
 def webhook_subscribed(
     request: CaseRequest, job: CaseJob, subscription_id: str, url: str, now: datetime
 ) -> OutgoingRecord:
-    """The WebhookSubscribed of a URL and a job."""
+    """The WebhookSubscribed of a URL and a job.
+
+    Its id follows from what it says, so the same subscription is the same event. One that gains the scope ``sealed``,
+    another payload or another reference is a new event of the same ``subscription_id``.
+    """
     event = WebhookSubscribed(
         subscription_id=subscription_id,
         job_id=job.job_id,

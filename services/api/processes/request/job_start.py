@@ -19,7 +19,11 @@ from shared.records import OutgoingRecord
 def start_job(
     connection: Connection, request: CaseRequest, stored: StoredCase, rules: RequestRules, *, away: bool, now: datetime
 ) -> tuple[CaseJob, OutgoingRecord]:
-    """The job and its event. The caller holds the case. Raises TooManyActiveJobs."""
+    """Create the job and make its ProcessRequested. The caller holds the case, publishes the event and commits.
+
+    Jobs of the case that have ended are released first. ``away``: the source was not read, so the job discovers the
+    documents itself. Raises TooManyActiveJobs, before anything is written.
+    """
     if jobs.count_active(connection, request.client_id) >= rules.max_active_jobs:
         raise TooManyActiveJobs(f"a client may have {rules.max_active_jobs} active jobs", headers={"Retry-After": "30"})
     if stored.last is not None:

@@ -98,6 +98,10 @@ class CaseService:
     async def _carry_out(
         self, request: CaseRequest, show: Show[Shown], charge: RateLimitCharge
     ) -> tuple[RequestOutcome, Shown]:
+        """Look, read where the look says so, and commit, until the case holds still between the look and the commit.
+
+        Raises what ``refuse`` and ``commit`` raise, and ServiceUnavailable after _ROUNDS rounds.
+        """
         for _ in range(_ROUNDS):
             plan = await self._database.snapshot(partial(self._transactions.look, request=request, show=show))
             if isinstance(plan, AnsweredFromStore):

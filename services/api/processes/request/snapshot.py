@@ -144,7 +144,10 @@ _DOCUMENT: Final = Prepared(
 
 
 def read_snapshot(connection: Connection, request: CaseRequest, limit: str) -> CaseSnapshot:
-    """When the source was read, the jobs and the document that concern the request, and what the client did before."""
+    """When the source was read, the jobs and the document that concern the request, and what the client did before.
+
+    One statement, chosen by what is asked for: a request costs one look at the database, whatever it finds.
+    """
     wanted: dict[str, Any] = {
         "number": str(request.number),
         "client_id": request.client_id,

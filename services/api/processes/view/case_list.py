@@ -84,6 +84,11 @@ CaseLists = Annotated[CaseList, Depends(provided(CaseList))]
 
 
 def _statement(viewer: Viewer, wanted: CaseFilter, before: tuple[datetime, str] | None) -> Select[Any]:
+    """The page of cases in one statement: each with its newest shown job, and counts without what the viewer does not
+    see.
+
+    Reads one case more than is asked for: that one says whether there is another page.
+    """
     asked, known = process_requests.c, progress.jobs
     sees_sealed = and_(literal(viewer.sealed), asked.sealed)
     newest = (

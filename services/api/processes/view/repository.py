@@ -92,7 +92,11 @@ _SOME_LISTED: Final = _LISTING.where(documents.c.document_id.in_(bindparam("ids"
 
 @dataclass(frozen=True)
 class KnownDocument:
-    """A document as the source lists it, and what the projection says of it (None: nothing yet)."""
+    """A document as the source lists it, and what the projection says of it (None: nothing yet).
+
+    The projection is behind the events by a moment: ``available`` is what it has heard, not a look into the object
+    store.
+    """
 
     listed: Row[Any]
     state: Row[Any] | None
@@ -161,7 +165,10 @@ def states_since(
     *,
     document_id: str | None = None,
 ) -> list[Row[Any]]:
-    """What the projection says of at most so many documents that changed from ``since`` on, by id, behind ``after``."""
+    """What the projection says of documents that changed from ``since`` on: at most ``most``, by id, behind ``after``.
+
+    ``document_id``: of this one alone. Who may see them is not looked at here.
+    """
     wanted: dict[str, Any] = {"number": str(process_number), "since": since, "after": after, "most": most}
     if document_id is not None:
         wanted["document_id"] = document_id

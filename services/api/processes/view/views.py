@@ -43,7 +43,11 @@ def default_document_status(job: CaseJob | None, document_id: str, *, has_webhoo
 def documents_view(
     documents: Iterable[KnownDocument], job: CaseJob | None, links: LinkCache, sight: Sight, *, has_webhook: bool
 ) -> list[dict[str, Any]]:
-    """A DocumentView for each document, with a link where it is available: ``sight`` has left out what is not seen."""
+    """A DocumentView for each document, with a link where it is available.
+
+    Which documents are seen has been decided by whoever read them; ``sight`` says which of them get the short link of a
+    sealed document, and moves the positions so that nothing tells of those left out.
+    """
     shown = []
     documents = list(documents)
     same = duplicates((one.listed.document_id, one.sha256, one.object_key) for one in documents)

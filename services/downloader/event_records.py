@@ -98,7 +98,10 @@ class EventRecords:
         error: str,
         traceparent: str | None,
     ) -> OutgoingRecord:
-        """The discovery again, in the retry topic for ``delay`` seconds."""
+        """The discovery again, in the retry topic for ``delay`` seconds.
+
+        ``answers`` goes along as a header: how many of the attempts the source has answered.
+        """
         again = request.model_copy(
             update={
                 "attempt": attempt,
@@ -145,7 +148,12 @@ class EventRecords:
         traceparent: str | None,
         lost: bool = False,
     ) -> OutgoingRecord:
-        """``lost``: what was stored before was not there any more; other content is another event."""
+        """The document is in the object store.
+
+        Its id names job, document and ``attempts``, so a repeat of the attempt is the same event. ``lost``: what was
+        stored before was not there any more; the event of other content has another id, since this job may have told of
+        the first already.
+        """
         event = DocumentAvailable(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -176,7 +184,10 @@ class EventRecords:
         *,
         lost: bool = False,
     ) -> OutgoingRecord:
-        """``lost``: it was available before."""
+        """The document is given up: no attempt follows.
+
+        ``lost``: it was available before, and its object is not in the store any more.
+        """
         event = DocumentFailed(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -197,7 +208,10 @@ class EventRecords:
     def retry(
         self, request: DocumentRequested, *, attempt: int, delay: float, error: str, traceparent: str | None
     ) -> OutgoingRecord:
-        """The next attempt, in the retry topic for ``delay`` seconds."""
+        """The next attempt, in the retry topic for ``delay`` seconds.
+
+        ``not_before`` says when it is due, which may be later than the topic's nominal delay (topics.tier_for).
+        """
         again = request.model_copy(
             update={
                 "attempt": attempt,

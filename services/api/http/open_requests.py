@@ -51,7 +51,10 @@ class OpenRequests:
 
     @contextmanager
     def admitted(self, client_id: str) -> Iterator[None]:
-        """Count one more request of the client for as long as the block takes."""
+        """Count one more request of the client for as long as the block takes.
+
+        Raises ``problem`` as :meth:`admit` does.
+        """
         request = self.admit(client_id)
         try:
             yield
@@ -71,7 +74,7 @@ class OpenRequest:
         self._client_id = client_id
 
     def close(self) -> None:
-        """Count it no longer."""
+        """Count it no longer. To be called once."""
         self._open[self._client_id] -= 1
         if self._open[self._client_id] <= 0:
             del self._open[self._client_id]

@@ -92,6 +92,12 @@ class Discovery:
             raise SourceUnavailable("the source is not asked at the moment", paused_for or None)
 
     async def _read(self, process_number: str, stored: str | None, again: bool) -> FreshCase | UnchangedCase:
+        """One reading within the time-out, which the wait for a place at the gate is part of.
+
+        Raises CaseFails when the gate judges that the source fails for this case and not for others; SourceUnavailable
+        when the source is out, or when the reading had no turn or too little time to say anything of the case; and what
+        the source says of the case, as it is.
+        """
         connected = self._sources.for_case(process_number)
         slot: Slot | None = None
         caller = SourceCaller(process_number, again=again, about_case=True)

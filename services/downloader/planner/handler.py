@@ -122,6 +122,11 @@ class Planner:
         return Done(records)
 
     def _after(self, task: PlanTask, error: SourceError, *, about_case: bool = False) -> list[OutgoingRecord]:
+        """The records that follow a failed reading: the discovery again, later, or the job's end.
+
+        Where the attempts are used up, a dead letter goes with the end. ``about_case``: the failure counts as an answer
+        about the case, of which there are only so many (``delays``).
+        """
         request, trace = task.request, task.traceparent
         decision = after_discovery_failure(
             error, attempt=request.attempt, answers=task.answers, delays=self._delays, about_case=about_case

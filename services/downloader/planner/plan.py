@@ -130,6 +130,10 @@ class PlanRecords:
 
 
 def _catalog_document(row: Any, sizes: Mapping[str, int] | None) -> CatalogDocument:
+    """A row as the planner decides by it. ``sizes``: what the object store has of the case, None when nobody looked.
+
+    A document that is recorded as available and is not there in that size counts as LOST.
+    """
     lost = (
         sizes is not None
         and row.state == DocumentStatus.AVAILABLE

@@ -111,6 +111,11 @@ class TransactionClient:
         await self._until_answered(self._client.send_offsets_to_transaction, offsets, group_metadata)
 
     async def _write(self, answer: HandlerAnswer) -> None:
+        """Produce what one handler emits; what is emitted lazily is read in chunks of _CHUNK records.
+
+        Raises KafkaException for the transaction's own failures. Whatever else reading or producing raises is
+        EmitFailed: this answer's alone.
+        """
         try:
             if isinstance(answer.emit, AsyncIterable):
                 chunk: list[OutgoingRecord] = []
@@ -128,6 +133,12 @@ class TransactionClient:
             raise EmitFailed(answer, error) from error
 
     def _produce(self, records: Iterable[OutgoingRecord], answer: HandlerAnswer) -> None:
+        """Put records into the client's queue; waits while that is full. Runs in the client's thread.
+
+        Raises RecordRefused for a record that the broker would never take. One that it refuses later, on delivery, is
+        noted in ``answer.refused``.
+        """
+
         def delivered(error: KafkaError | None, _message: object) -> None:
             # Other errors than a refusal are heard when the transaction is committed.
             if error is not None and isinstance(failure := failure_of(error), RecordRefused):

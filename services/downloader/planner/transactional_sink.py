@@ -133,6 +133,10 @@ class TransactionalSink:
         self._client.close()
 
     async def _work(self, ledger: OffsetLedger) -> None:
+        """Write what waits, at most _GROUP answers a transaction, until cancelled or the producer has failed for good.
+
+        A failure is handed to every delivery that waits: whoever waits for one ends the runtime.
+        """
         try:
             while True:
                 await self._woken.wait()

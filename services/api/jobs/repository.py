@@ -163,7 +163,10 @@ def release_ended(connection: Connection, process_number: str) -> None:
 
 
 def count_active(connection: Connection, client_id: str) -> int:
-    """How many jobs of a client have not ended."""
+    """How many of the jobs that a client started have not ended; those that it joined do not count.
+
+    A job that the projection has ended counts no longer, also while its ``active`` has not been cleared.
+    """
     counted: int = _COUNT_ACTIVE.run(connection, {"client_id": client_id}).scalar_one()
     return counted
 
@@ -202,8 +205,9 @@ def create_job(
 
 
 def cancel(connection: Connection, job_id: str, now: datetime) -> bool:
-    """End an active job; False when it had ended already. The caller holds the case's lock, announces it
-    and commits.
+    """End an active job; False when it had ended already.
+
+    The caller holds the case's lock, announces the end and commits.
     """
     result = connection.execute(
         update(jobs).where(jobs.c.job_id == job_id, jobs.c.active).values(active=False, cancelled_at=now)

@@ -74,8 +74,7 @@ def create_app(
 ) -> FastAPI:
     """An application. Nothing is dialled before its lifespan begins or a request needs it.
 
-    With ``publisher`` it relays its outbox; without, the rows wait for another replica's relay. Each application has
-    parts of its own, so that several may live in one process (the tests do).
+    With ``publisher`` it relays its outbox; without, the rows wait for another replica's relay.
     """
     parts = make_parts(settings, source, clock, registry or CollectorRegistry(), resolver or Lookups())
     app = FastAPI(

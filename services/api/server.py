@@ -36,9 +36,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> None:
-    """Serve until ``stop``; those who wait for a change are answered at once then. Raises RuntimeError when the HTTP
-    server ends by itself.
-    """
+    """Serve until ``stop``; those who wait for a change are answered at once then."""
     parts = parts_of(app)
     config = BoundedConfig(
         app,

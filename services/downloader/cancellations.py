@@ -17,10 +17,9 @@ _SECONDS: Final = 60.0
 
 
 class Cancellations:
-    """Knows the jobs seen in the last minute (at most 10,000), the cancelled ones for longer. For one event loop.
+    """Knows the jobs seen in the last minute (at most 10,000), the cancelled ones for longer.
 
-    A job that was forgotten counts as not cancelled until the next refresh, as one does that is new: a document may
-    then be fetched for nothing, but none is left out by mistake.
+    A job that was forgotten counts as not cancelled until the next refresh, as one does that is new.
     """
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = monotonic) -> None:
@@ -73,7 +72,7 @@ class Cancellations:
             self._cancelled.popitem(last=False)
 
     async def refresh(self) -> None:
-        """Ask again, with one statement for all. The heartbeat of each source calls it. Raises InfrastructureAway."""
+        """Ask again. Raises InfrastructureAway."""
         now = self._clock()
         while self._open and next(iter(self._open.values())) < now - _SECONDS:
             self._open.popitem(last=False)

@@ -23,10 +23,7 @@ from shared.service import run_service
 
 
 async def main(settings: StatusSettings, stop: asyncio.Event, *, topic: str = DOCUMENT_EVENTS) -> None:
-    """Run until ``stop``, then commit, publish and close.
-
-    A Kafka configuration that Faust cannot follow ends the start with one line (SystemExit with status 2).
-    """
+    """Run until ``stop``. A Kafka configuration that Faust cannot follow ends the start with one line."""
     try:
         credentials(settings.kafka_config)
     except UnsupportedKafkaConfig as error:

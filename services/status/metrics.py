@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from shared.kafka.metrics import LAG
+
+RUNTIME: Final = "projection"
+"""The label ``runtime`` of the lag, which every service measures."""
 
 
 class StatusMetrics:
@@ -25,3 +32,11 @@ class StatusMetrics:
         self.seconds = Histogram("autos_status_batch_seconds", "Seconds a batch's transaction took", registry=registry)
         # How old the newest event of the last batch was when it was committed.
         self.lag_seconds = Gauge("autos_status_lag_seconds", "Age of the last committed event", registry=registry)
+        # Offsets that are not written yet, of the partitions that this process holds; markers of transactions are none.
+        self._lag = Gauge(LAG, "Offsets behind the end.", labelnames=["runtime", "topic"], registry=registry)
+
+    def measured(self, topic: str, behind: int) -> None:
+        """So many offsets of the topic wait. With none the last event is no longer late, however old it was."""
+        self._lag.labels(RUNTIME, topic).set(behind)
+        if behind == 0:
+            self.lag_seconds.set(0.0)

@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
+_LAG_EVERY_SECONDS: Final = 5.0
 _REVOCATION_SECONDS: Final = 8.0
 """How long a rebalance waits for the transaction in progress; less than the session of the group."""
 
@@ -58,11 +59,7 @@ def to_record(message: Any) -> Record:
 
 
 class StatusWorker:
-    """Runs the Faust application until the stop event is set; starts another when it crashes.
-
-    One for each process; a batch is written in one thread while nothing is read. It never gives up: a batch that cannot
-    be written is tried again, at intervals of up to 5 seconds.
-    """
+    """Runs the Faust application until the stop event is set; starts another when it crashes."""
 
     def __init__(
         self, settings: StatusSettings, writer: BatchWriter, metrics: StatusMetrics, *, topic: str = DOCUMENT_EVENTS
@@ -115,6 +112,7 @@ class StatusWorker:
         cast(Any, app.on_partitions_revoked).connect(self._on_revoked)
         gathering = asyncio.create_task(self._gatherer.run())
         committing = asyncio.create_task(self._commit_regularly(app))
+        measuring = asyncio.create_task(self._measure_regularly(app))
         stopping = asyncio.create_task(self._stop.wait())
         ending = asyncio.create_task(app.wait_for_crash())
         try:
@@ -128,7 +126,7 @@ class StatusWorker:
                 if not app.crashed:
                     await self._commit(app)
         finally:
-            tasks = (gathering, committing, stopping, ending)
+            tasks = (gathering, committing, measuring, stopping, ending)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -214,6 +212,13 @@ class StatusWorker:
         while True:
             await asyncio.sleep(self._settings.status_commit_seconds)
             await self._commit(app)
+
+    async def _measure_regularly(self, app: StatusApp) -> None:
+        while True:
+            await asyncio.sleep(_LAG_EVERY_SECONDS)
+            behind = await app.behind(dict(self._positions))
+            if behind is not None:
+                self._metrics.measured(self._topic, behind)
 
     async def _commit(self, app: StatusApp) -> None:
         ahead = {tp: offset for tp, offset in self._positions.items() if self._committed.get(tp) != offset}

@@ -51,10 +51,7 @@ class _Known:
 
 
 class KeyList:
-    """The hashes of all keys (or tokens) that may be good, as ``read`` finds them. For one event loop.
-
-    All hashes are in memory: 32 bytes and some overhead for each key of the deployment.
-    """
+    """The hashes of all keys (or tokens) that may be good, as ``read`` finds them."""
 
     def __init__(
         self, database: Database, monotonic: Callable[[], float], read: Callable[[Connection], frozenset[bytes]]
@@ -116,10 +113,7 @@ class ApiKeys:
         return len(self._known)
 
     async def identify(self, key: str | None) -> Caller:
-        """The caller of a key. Asks the database at most once in CACHE_SECONDS for each good key.
-
-        Raises Unauthorized, and InfrastructureAway when the database is away and the key is not remembered.
-        """
+        """The caller of a key. Raises Unauthorized."""
         if not key:
             raise Unauthorized("send the key as Authorization: Bearer <api key> or as X-API-Key")
         if len(key) > _MAX_KEY:
@@ -132,8 +126,7 @@ class ApiKeys:
     async def again(self, caller: Caller, scope: Scope) -> Caller:
         """The caller as its key is now, for an answer that goes on long after the request came in.
 
-        Raises Unauthorized when the key is no longer good, InsufficientScope when it has lost ``scope``, and
-        InfrastructureAway when the database is away.
+        Raises Unauthorized when the key is no longer good, and InsufficientScope when it has lost ``scope``.
         """
         known = await self._find(caller.key)
         if known is None:

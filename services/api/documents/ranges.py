@@ -18,7 +18,6 @@ class ByteRange:
 
     @property
     def length(self) -> int:
-        """Bytes."""
         return self.end - self.start
 
     def content_range(self, size: int) -> str:

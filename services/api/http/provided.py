@@ -13,7 +13,7 @@ from shared.clock import Clock
 P = TypeVar("P")
 
 
-class ApplicationParts:
+class Parts:
     """The objects that one application is made of, one of each type."""
 
     def __init__(self, clock: Clock) -> None:
@@ -34,9 +34,9 @@ class ApplicationParts:
         return part
 
 
-def parts_of(app: FastAPI) -> ApplicationParts:
+def parts_of(app: FastAPI) -> Parts:
     """The parts that ``create_app`` made ``app`` of."""
-    parts: ApplicationParts = app.state.parts
+    parts: Parts = app.state.parts
     return parts
 
 

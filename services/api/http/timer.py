@@ -15,11 +15,10 @@ class LoopTimer:
 
     @property
     def is_set(self) -> bool:
-        """Whether it will call."""
         return self._handle is not None
 
     def set(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call ``call`` in so many seconds, and nothing that was set before. In the event loop's thread."""
+        """Call ``call`` in so many seconds, and nothing that was set before."""
         self.clear()
 
         def ring() -> None:

@@ -16,9 +16,7 @@ _EXAMPLE: Final = (
 
 
 def add_stream(document: dict[str, Any]) -> None:
-    """Describe the events of ``GET /processes/{numero}/events``. Changes the document in place; JobView
-    must be in it.
-    """
+    """Describe the events of ``GET /processes/{numero}/events``."""
     schemas = document["components"]["schemas"]
     job = {"$ref": "#/components/schemas/StatusEventData"}
     schemas["StatusEventData"] = {

@@ -12,11 +12,10 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """Shares the result of ``work(key)`` among the callers of the moment. For one event loop.
+    """Shares the result of ``work(key)`` among the callers of the moment.
 
-    ``keep_seconds`` also gives a result to those who come so soon after, so that a burst is one piece of work even when
-    it lasts longer than the work. A caller that goes away does not end the work for the others. Nothing bounds the
-    number of keys but the number of callers.
+    ``keep_seconds`` also gives a result to those who come so soon after, so that a burst is one piece of work even
+    when it lasts longer than the work. A caller that goes away does not end the work for the others.
     """
 
     def __init__(

@@ -28,10 +28,9 @@ _OPEN: Final = [status.value for status in CLAIMABLE]
 def ask_again(
     connection: Connection, asked: Sequence[RedeliveryRequested], now: datetime, policy: RetryPolicy
 ) -> list[DueDelivery]:
-    """Start a new round for deliveries of these clients; returns those that can be sent now. The caller commits.
+    """Start a new round for deliveries of these clients; returns those that can be sent now.
 
-    A delivery that is not there, or is another client's, is left alone: the API has checked it already. So is one that
-    is being sent.
+    A delivery that is not there, or is another client's, is left alone: the API has checked it already.
     """
     if not asked:
         return []
@@ -53,9 +52,7 @@ def ask_again(
 
 
 def enable_endpoints(connection: Connection, asked: Sequence[EndpointEnableRequested], now: datetime) -> int:
-    """Enable endpoints of these clients and make the deliveries kept for them due; how many became due. The caller
-    commits.
-    """
+    """Enable endpoints of these clients and make the deliveries kept for them due; how many became due."""
     released = 0
     for event in sorted(asked, key=lambda event: event.endpoint_id):
         found = connection.execute(

@@ -20,9 +20,7 @@ class ReceiverCall:
         self._metrics = metrics
 
     async def make(self, request: PreparedRequest) -> Attempt:
-        """Make the request, unless its preparation refused it, and wait for the whole answer, within the caller's
-        time-out.
-        """
+        """Make the request, unless its preparation refused it, and wait for the whole answer."""
         result = request.refused
         if result is None:
             result = await self._caller.post(request.claimed.url, request.headers, request.content)

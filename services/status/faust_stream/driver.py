@@ -20,8 +20,10 @@ from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
 from aiokafka.errors import IllegalStateError, KafkaError  # type: ignore[import-untyped]
 from faust.app.base import BootStrategy
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
+from services.status.faust_stream.backlog import Backlog
 from services.status.faust_stream.supported import check_library
 
 PRIVATE_MEMBERS: Final[Mapping[tuple[str, str], Mapping[type, Sequence[str]]]] = {
@@ -45,6 +47,8 @@ _FETCH_SECONDS: Final = 0.01
 that a busy topic is read in hundreds of fetches a second with a record or two in each: they cost more than the records.
 A topic that was quiet is read at once: its fetch waits at the broker."""
 
+_MEASURE_SECONDS: Final = 2.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,10 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
     """Faust's consumer thread with ``isolation_level=read_committed`` and commits that may fail."""
 
     logger = FAUST_LOG
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._backlog = Backlog()
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -63,6 +71,38 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         """Start the consumer, then pace its fetches: the fetcher is there only now."""
         await super().on_start()
         pace_fetches(self._ensure_consumer()._fetcher)
+
+    async def getmany(self, active_partitions: Any, timeout: float) -> Any:
+        """As the base; notes what was handed out."""
+        records = await super().getmany(active_partitions, timeout)
+        for tp, found in records.items():
+            if found:
+                self._backlog.read(tp, found[0].offset, found[-1].offset)
+        return records
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """As the base; what was handed out of them is read again by whoever gets them."""
+        await super().on_partitions_revoked(revoked)
+        self._backlog.forget(revoked)
+
+    async def behind(self, written: Mapping[Any, int]) -> int:
+        """How many offsets of the held partitions are not written yet.
+
+        ``written``: by partition the offset behind the last record that is. Raises KafkaError, IllegalStateError,
+        ConsumerNotStarted, TimeoutError.
+        """
+        return cast(int, await self.call_thread(self._behind, written))
+
+    async def _behind(self, written: Mapping[Any, int]) -> int:
+        consumer = self._ensure_consumer()
+        ends = {tp: consumer.last_stable_offset(tp) for tp in consumer.assignment()}
+        total = 0
+        async with asyncio.timeout(_MEASURE_SECONDS):
+            for tp, end in ends.items():
+                # Nothing is known of a partition before its first fetch is answered.
+                if end is not None and end >= 0:
+                    total += self._backlog.behind(tp, end, await consumer.position(tp), written.get(tp))
+        return total
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         consumer = self._ensure_consumer()
@@ -98,7 +138,8 @@ class ReadCommittedConsumer(Consumer):
         return await super().wait_first(_await(_Begun(delivery, waits_for)), suspended)
 
     def _new_consumer_thread(self) -> ReadCommittedThread:
-        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+        self.reader = ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+        return self.reader
 
 
 def pace_fetches(fetcher: Any) -> None:
@@ -183,3 +224,10 @@ class StatusApp(faust.App):
         """Commit the offsets of the partitions that are held; whether the broker took them."""
         committed: bool = await cast(ReadCommittedConsumer, self.consumer)._commit(offsets)
         return committed
+
+    async def behind(self, written: Mapping[Any, int]) -> int | None:
+        """See ReadCommittedThread.behind; None while it cannot be known."""
+        try:
+            return await cast(ReadCommittedConsumer, self.consumer).reader.behind(written)
+        except (KafkaError, IllegalStateError, ConsumerNotStarted, TimeoutError):
+            return None

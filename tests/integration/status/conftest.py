@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -11,9 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg2
 import pytest
 
+from autos.local.keepsakes import free_port
 from shared.kafka.admin import ensure_topics
 from shared.records import TopicSpec
 from tests.integration.db.fresh import FreshDatabase, fresh_database
@@ -55,14 +58,21 @@ def topic(servers: Servers) -> str:
 class Worker:
     """A status process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, group: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, group: str, metrics_port: int) -> None:
         self.process = process
         self.group = group
         self._log = log
+        self._metrics_port = metrics_port
 
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+    def metric(self, name: str) -> float | None:
+        """The sum of a metric's samples, as Prometheus would scrape them; None when there is none."""
+        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", trust_env=False).text
+        found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.M)
+        return sum(map(float, found)) if found else None
 
     def kill(self) -> None:
         """kill -9."""
@@ -86,7 +96,7 @@ def start_worker(servers: Servers, database: FreshDatabase, topic: str, tmp_path
 
         def start(*arguments: str) -> Worker:
             replica = str(uuid.uuid4().hex[:6])
-            log = tmp_path / f"status.{replica}.log"
+            log, metrics_port = tmp_path / f"status.{replica}.log", free_port()
             environment = {
                 **{name: value for name, value in os.environ.items() if not name.startswith("AUTOS_")},
                 **servers.environment,
@@ -94,6 +104,7 @@ def start_worker(servers: Servers, database: FreshDatabase, topic: str, tmp_path
                 "AUTOS_KAFKA_GROUP_PREFIX": prefix,
                 "AUTOS_DATA_DIR": str(tmp_path / "data"),
                 "AUTOS_REPLICA": replica,
+                "AUTOS_METRICS_PORT": str(metrics_port),
                 # A warning anywhere in Faust's use would become an error here, as in every test.
                 "PYTHONWARNINGS": "error",
                 "PYTHONPATH": str(Path.cwd()),
@@ -107,7 +118,7 @@ def start_worker(servers: Servers, database: FreshDatabase, topic: str, tmp_path
                     stdout=output,
                     stderr=subprocess.STDOUT,
                 )
-            worker = Worker(process, log, f"{prefix}.status")
+            worker = Worker(process, log, f"{prefix}.status", metrics_port)
             running.callback(worker.kill)
             return worker
 

@@ -285,8 +285,11 @@ def test_an_absent_database_is_waited_for(
     produce(producer, topic, whole_job(process_number(), new_id(), 2))
     assert producer.flush(10) == 0
     wait_until(lambda: "The projection waits, its batch is tried again" in worker.log, 30)
+    wait_until(lambda: worker.metric("autos_consumer_lag") == 5, 20, "what is read and not written counts")
     database.allow_connections(True)
     wait_until(lambda: query(ENDED) == [(2,)], 30)
+    wait_until(lambda: worker.metric("autos_consumer_lag") == 0, 20)
+    assert worker.metric("autos_status_lag_seconds") == 0
     assert worker.process.poll() is None
     assert worker.log.count("The projection waits, its batch is tried again") == 1
     assert worker.stop() == 0

@@ -11,7 +11,7 @@ from shared.domain.statuses import JobScope
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseRequestTemplate:
+class AskTemplate:
     """What a client wants, without the case that it wants it of. ``document_id`` None means the whole case."""
 
     viewer: Viewer
@@ -33,15 +33,12 @@ class CaseRequestTemplate:
     defer: bool = False
     """Leave reading the source to the job: for many cases at once."""
 
-    def of(self, number: ProcessNumber) -> CaseRequest:
+    def of(self, number: ProcessNumber) -> Ask:
         """The same of this case."""
-        return CaseRequest(
-            number=number, **{field.name: getattr(self, field.name) for field in fields(CaseRequestTemplate)}
-        )
+        return Ask(number=number, **{field.name: getattr(self, field.name) for field in fields(AskTemplate)})
 
     @property
     def client_id(self) -> str:
-        """The client that asks."""
         return self.viewer.client_id
 
     @property
@@ -51,7 +48,7 @@ class CaseRequestTemplate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseRequest(CaseRequestTemplate):
+class Ask(AskTemplate):
     """What a client wants of one case."""
 
     number: ProcessNumber

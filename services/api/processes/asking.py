@@ -11,16 +11,16 @@ from services.api.access.caller import Caller
 from services.api.http.parameters import ReferenceText, client_reference
 from services.api.http.provided import Now, Trace
 from services.api.http.schemas import PayloadName
-from services.api.processes.request.case_request import CaseRequestTemplate
+from services.api.processes.request.ask import AskTemplate
 
 
-async def _template(request: Request, now: Now, trace: Trace) -> CaseRequestTemplate:
+async def _asking(request: Request, now: Now, trace: Trace) -> AskTemplate:
     # `authenticated` has found it: every route with a caller stands behind it (services/api/app.py).
     caller: Caller = request.state.caller
-    return CaseRequestTemplate(viewer=caller.viewer, asked_at=now, traceparent=trace)
+    return AskTemplate(viewer=caller.viewer, asked_at=now, traceparent=trace)
 
 
-Template = Annotated[CaseRequestTemplate, Depends(_template)]
+Asking = Annotated[AskTemplate, Depends(_asking)]
 """The request as it came in; the route adds what it wants (``dataclasses.replace``) and of which case (``of``)."""
 
 
@@ -31,14 +31,14 @@ WebhookPayload = Annotated[
 
 
 async def _named(
-    template: Template,
+    asking: Asking,
     reference: Annotated[
         ReferenceText | None, Query(description="Your own name for it: comes back in views, webhooks and events")
     ] = None,
     webhook_payload: WebhookPayload = None,
-) -> CaseRequestTemplate:
-    return replace(template, reference=client_reference(reference), webhook_payload=webhook_payload)
+) -> AskTemplate:
+    return replace(asking, reference=client_reference(reference), webhook_payload=webhook_payload)
 
 
-NamedTemplate = Annotated[CaseRequestTemplate, Depends(_named)]
+NamedAsking = Annotated[AskTemplate, Depends(_named)]
 """The same, with the client's own reference and the payload of its webhook. Raises InvalidReferenceProblem."""

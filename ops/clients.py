@@ -66,8 +66,7 @@ def add_key(
 ) -> str:
     """Record a key of a client, and give back its id: that of the one already there when the key is known.
 
-    Only the key's hash and its first characters are kept. The caller commits. Raises ValueError for a scope that there
-    is not.
+    Raises ValueError for a scope that there is not.
     """
     unknown = set(scopes) - set(SCOPES)
     if unknown:
@@ -149,10 +148,7 @@ def list_keys(owner_url: str) -> list[ApiKey]:
 
 
 def revoke_key(owner_url: str, key_id: str) -> bool:
-    """End a key now; False when there is no such key that still works.
-
-    Commits. The api may take the key for good for some seconds more (services/api/access/keys.py).
-    """
+    """End a key now; False when there is no such key that still works."""
     with _owner(owner_url) as connection:
         result = connection.execute(
             update(api_keys)

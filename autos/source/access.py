@@ -17,16 +17,16 @@ import httpx
 
 from autos.context import read_stack
 from autos.source.diagnoses import (
-    AnswerKind,
-    ConnectionFailure,
+    Answer,
     Diagnosis,
-    HttpAnswer,
+    Kind,
+    Trouble,
     kind_of,
     of_answer,
-    of_connection_failure,
     of_document_error,
     of_refusal,
     of_token_error,
+    of_trouble,
 )
 from autos.source.settings import DoctorSettings
 from shared.db.engine import Database
@@ -48,14 +48,14 @@ _ASKS: Final = (("accept", "application/json"), ("accept-encoding", "identity"))
 
 
 @dataclass(frozen=True, slots=True)
-class TokenResult:
+class Got:
     """A token, where there is one, and what is to be said of it."""
 
     diagnosis: Diagnosis
     token: str | None = None
 
 
-async def get_token(settings: DoctorSettings) -> TokenResult:
+async def get_token(settings: DoctorSettings) -> Got:
     """By the grant that is set: what the product would use, or a new one."""
     if settings.pdpj_grant is TokenGrant.FIXED:
         assert settings.pdpj_access_token is not None
@@ -64,27 +64,27 @@ async def get_token(settings: DoctorSettings) -> TokenResult:
         async with asyncio.timeout(TOKEN_SECONDS), _store(settings) as store:
             return await _log_in(settings, store)
     except TimeoutError:
-        return TokenResult(of_token_error(SourceTimeout()))
+        return Got(of_token_error(SourceTimeout()))
     # The database that keeps the tokens is away, or refuses us: without it a refresh token must not be used up.
     except Exception as error:  # noqa: BLE001
         words = f"the database that keeps the tokens (AUTOS_DATABASE_URL) cannot be asked: {type(error).__name__}"
-        return TokenResult(Diagnosis(False, words))
+        return Got(Diagnosis(False, words))
 
 
-async def _log_in(settings: DoctorSettings, store: CredentialStore) -> TokenResult:
+async def _log_in(settings: DoctorSettings, store: CredentialStore) -> Got:
     reasons: list[str] = []
     credentials = build_credentials(settings, store=store, on_reason=reasons.append)
     try:
         token = await credentials.token()
     except SourceError as error:
-        return TokenResult(of_refusal(reasons[-1], settings.pdpj_grant) if reasons else of_token_error(error))
+        return Got(of_refusal(reasons[-1], settings.pdpj_grant) if reasons else of_token_error(error))
     finally:
         await credentials.aclose()
     kept = await store.load(credential_name(settings))
     words = f"there is a token, by {settings.pdpj_grant.value}"
     if isinstance(store, MemoryCredentialStore) and settings.pdpj_refresh_token is not None:
         words += _saved(settings, kept.refresh_token)
-    return TokenResult(Diagnosis(True, words), token.value)
+    return Got(Diagnosis(True, words), token.value)
 
 
 def _saved(settings: DoctorSettings, refresh_token: str | None) -> str:
@@ -116,15 +116,15 @@ async def _store(settings: DoctorSettings) -> AsyncIterator[CredentialStore]:
         await asyncio.to_thread(database.close)
 
 
-def _fixed(token: str) -> TokenResult:
+def _fixed(token: str) -> Got:
     ends = _end_of(token)
     if ends is None:
-        return TokenResult(Diagnosis(True, "AUTOS_PDPJ_ACCESS_TOKEN is set; when it ends is not in it"), token)
+        return Got(Diagnosis(True, "AUTOS_PDPJ_ACCESS_TOKEN is set; when it ends is not in it"), token)
     left = ends - time()
     if left <= 0:
         words = f"AUTOS_PDPJ_ACCESS_TOKEN ended {_span(-left)} ago: set a new one, or use a refresh token"
-        return TokenResult(Diagnosis(False, f"token refused: {words}"))
-    return TokenResult(Diagnosis(True, f"AUTOS_PDPJ_ACCESS_TOKEN ends in {_span(left)}; nothing renews it"), token)
+        return Got(Diagnosis(False, f"token refused: {words}"))
+    return Got(Diagnosis(True, f"AUTOS_PDPJ_ACCESS_TOKEN ends in {_span(left)}; nothing renews it"), token)
 
 
 def _end_of(token: str) -> float | None:
@@ -153,17 +153,17 @@ async def ask_case(settings: DoctorSettings, token: str, number: str | None) -> 
         if answer.status == 500 and settings.pdpj_api is Api.DATA_LAKE:
             # The lake answers 500 for a case that it does not have; a search says whether it has it.
             search = await _answer(settings, transport, token, f"/processos?numeroProcesso={case}")
-            answer = search if kind_of(search) is AnswerKind.ABSENT else answer
+            answer = search if kind_of(search) is Kind.ABSENT else answer
     except SourceTimeout:
-        return of_connection_failure(ConnectionFailure.TIMEOUT)
+        return of_trouble(Trouble.TIMEOUT)
     except SourceError:
-        return of_connection_failure(ConnectionFailure.BROKEN)
+        return of_trouble(Trouble.BROKEN)
     finally:
         await transport.aclose()
     return of_answer(answer, api=settings.pdpj_api, grant=settings.pdpj_grant, given=number is not None)
 
 
-async def _answer(settings: DoctorSettings, transport: SourceTransport, token: str, path: str) -> HttpAnswer:
+async def _answer(settings: DoctorSettings, transport: SourceTransport, token: str, path: str) -> Answer:
     root = httpx.URL(root_of(settings))
     fields = with_fields(_ASKS, settings.pdpj_user_agent, settings.added_fields)
     target = root.raw_path.decode("ascii").rstrip("/") + path
@@ -176,7 +176,7 @@ async def _answer(settings: DoctorSettings, transport: SourceTransport, token: s
 
 async def _one_answer(
     transport: SourceTransport, root: httpx.URL, target: str, headers: list[tuple[str, str]]
-) -> tuple[HttpAnswer, str | None]:
+) -> tuple[Answer, str | None]:
     """The answer, and where it leads to within the origin."""
     async with aclosing(await transport.ask("GET", root, target, headers, within=CASE_SECONDS)) as response:
         try:
@@ -184,7 +184,7 @@ async def _one_answer(
         except SourceError:
             head = b""  # the status says enough
         location = response.headers.get("location", "") if 300 <= response.status_code < 400 else ""
-        return HttpAnswer(response.status_code, head, "openid-connect" in location), _within(root, target, location)
+        return Answer(response.status_code, head, "openid-connect" in location), _within(root, target, location)
 
 
 def _within(root: httpx.URL, target: str, location: str) -> str | None:

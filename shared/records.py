@@ -25,10 +25,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRecord:
-    """One record to be written. The key decides the partition, and so the order.
-
-    ``value`` None is a tombstone, or a dead letter whose value was too large.
-    """
+    """One record to be written. The key decides the partition, and so the order."""
 
     topic: str
     key: bytes

@@ -24,9 +24,7 @@ _SECRETS: Final = re.compile(r"(?i)(bearer\s+|whsec_|autos_sk_|password=|://[^/@
 
 
 def redact(text: str) -> str:
-    """Take tokens, keys and passwords in URLs out of a text. The last guard: callers do not log them in the first
-    place.
-    """
+    """Take tokens, keys and passwords in URLs out of a text."""
     return _SECRETS.sub(lambda match: f"{match[1]}***", text)
 
 

@@ -28,7 +28,7 @@ class SourceEntry:
 
 
 class SourceRegistry:
-    """Sources by name. Without a setting every case is PDPJ's. Immutable; tests add a source by ``with_source``."""
+    """Sources by name. Without a setting every case is PDPJ's."""
 
     def __init__(self, entries: Mapping[str, SourceEntry]) -> None:
         self._entries = dict(entries)
@@ -46,9 +46,7 @@ class SourceRegistry:
         return names
 
     def connect(self, name: str, settings: SourceSettings, context: SourceContext) -> CourtSource:
-        """Connect to the source of this name; nothing is asked yet. The caller closes it. Raises KeyError for an
-        unknown name.
-        """
+        """The source of this name."""
         source = self._entries[name].connect(settings, context)
         return source if name == PDPJ else _NamedSource(name, source)
 
@@ -57,11 +55,7 @@ class SourceRegistry:
         return self._entries[name].address(settings)
 
     def connect_all(self, settings: SourceSettings, context: SourceContext) -> SourceByCourt:
-        """Connect to every source in use, behind one that asks the right one for each case. Raises WrongSettings.
-
-        Without gates: for the api, which reads one case for a client that waits. The downloader connects to each by
-        itself.
-        """
+        """Every source in use, behind one that asks the right one for each case."""
         sources = {name: self.connect(name, settings, context) for name in self.in_use(settings)}
         return SourceByCourt(sources, Courts(settings.sources))
 

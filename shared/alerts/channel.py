@@ -10,19 +10,15 @@ class Notice(Protocol):
     """An alert: a line, a text, and the same as JSON for machines."""
 
     @property
-    def at(self) -> datetime:
-        """When it happened, with a time zone."""
+    def at(self) -> datetime: ...
 
     @property
-    def title(self) -> str:
-        """One line: the subject of the mail."""
+    def title(self) -> str: ...
 
     @property
-    def text(self) -> str:
-        """What happened, to what, and what to do, for a person."""
+    def text(self) -> str: ...
 
-    def json(self) -> bytes:
-        """The body of the POST, in UTF-8."""
+    def json(self) -> bytes: ...
 
 
 class AlertFailed(Exception):

@@ -59,7 +59,7 @@ class RelayLimits:
 
 @dataclass(frozen=True)
 class RelayHooks:
-    """What a service does at the events of its relay; called in the relay's thread, so they must not block for long."""
+    """What a service does at the events of its relay; called in the relay's thread."""
 
     on_set_aside: Callable[[OutboxRow, str], Sequence[OutgoingRecord]] | None = None
     """Makes the records that follow from a row that is set aside, of the row and the reason."""
@@ -73,12 +73,7 @@ _NO_HOOKS: Final = RelayHooks()
 
 
 class OutboxRelay:
-    """Publishes the rows of one outbox table, from its own thread, until ``stop``.
-
-    Every replica of a service has one; the advisory lock lets one of them work and the others stand by. It takes one
-    connection of ``engine``'s pool, and has another of its own to listen. An outage of the database or the broker is
-    logged once, and tried again every ``poll_seconds``; rows are never lost by it.
-    """
+    """Publishes the rows of one outbox table."""
 
     def __init__(
         self,
@@ -123,18 +118,15 @@ class OutboxRelay:
         """How many times the outbox was looked through to its end."""
 
     def start(self) -> None:
-        """Begin to listen and to publish. Call once."""
         self._listener.start()
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at the outbox now: this process has just committed rows. From any thread; returns at once."""
+        """Look at the outbox now: this process has just committed rows."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Publish what is committed already, once more, and end the thread. Blocks for ``send_timeout`` + 5 seconds at
-        most.
-        """
+        """Publish what is committed already, once more, and end the thread."""
         self._stopping.set()
         self._woken.set()
         self._thread.join(timeout=self._send_timeout + 5)

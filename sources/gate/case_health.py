@@ -36,10 +36,7 @@ class _Case:
 
 
 class CaseHealths:
-    """The health of the last ten thousand cases; a forgotten case is new again.
-
-    ``None`` stands for requests of no case; it is always proven.
-    """
+    """Of the last ten thousand cases; one that was forgotten is new again. ``None`` is nobody's, and always proven."""
 
     def __init__(self) -> None:
         self._cases: OrderedDict[str, _Case] = OrderedDict()

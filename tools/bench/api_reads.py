@@ -57,10 +57,7 @@ async def _measure(plan: Plan, product: Product) -> list[Figure]:
 
 
 async def steadily(client: httpx.AsyncClient, path: str, rate: float, seconds: float) -> list[float]:
-    """Requests at fixed times; each counts from the time at which it was due, sent late or not.
-
-    A status other than 200 ends it with BenchmarkFailed, in an ExceptionGroup.
-    """
+    """Requests at fixed times; each counts from the time at which it was due, sent late or not."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     found: list[float] = []

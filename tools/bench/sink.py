@@ -61,7 +61,6 @@ class HookSink:
         return found
 
     def close(self) -> None:
-        """Close the client; the sink goes on."""
         self._client.close()
 
 

@@ -28,7 +28,6 @@ class Position:
 
     @property
     def key(self) -> Key:
-        """Topic and partition."""
         return (self.topic, self.partition)
 
 
@@ -60,10 +59,7 @@ class AssignedPartition:
         self.changed = self.touched = True
 
     def position(self, also: Iterable[int] = ()) -> Position | None:
-        """What can be committed now, or could if the offsets in ``also`` were finished too. None: nothing is known yet.
-
-        Asking with ``also`` changes nothing; it is what a transaction commits together with what it writes.
-        """
+        """What can be committed now, or could if the offsets in ``also`` were finished too."""
         offsets = self.offsets
         if also:
             offsets = offsets.copy()

@@ -29,7 +29,7 @@ class CaseLimits:
     parties: int = 5_000
     subjects: int = 200
     representatives: int = 50
-    """Representatives of one party."""
+    """Of one party."""
 
 
 DEFAULT_LIMITS: Final = CaseLimits()

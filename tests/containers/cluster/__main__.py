@@ -22,6 +22,7 @@ def main() -> int:
     """Each trouble once; the status says whether every round was right."""
     parser = argparse.ArgumentParser(prog="make chaos-cluster ARGS=...")
     parser.add_argument("--only", default="", help="rounds whose name holds this text")
+    parser.add_argument("--times", type=int, default=1, help="how often (each time on other brokers and replicas)")
     options = parser.parse_args()
     seed = int(os.environ.get("AUTOS_CHAOS_SEED") or random.randrange(1_000_000))
     _say(f"AUTOS_CHAOS_SEED={seed}")
@@ -30,13 +31,15 @@ def main() -> int:
         stand_ins = {"AUTOS_STAND_INS": os.environ.get("AUTOS_STAND_INS", "yes")}
         subprocess.run(["deploy/build-images"], cwd=ROOT, env={**os.environ, **stand_ins, **engine}, check=True)
         with running_cluster(engine, Path(scratch)) as deployment:
-            for number, trouble in enumerate(full_list(seed)):
-                if options.only not in trouble.name:
-                    continue
+            chosen = [
+                one for time in range(options.times) for one in full_list(seed + time) if options.only in one.name
+            ]
+            for number, trouble in enumerate(chosen):
                 try:
                     outcome = rounds.run(Cluster(deployment), trouble, seed + number)
                     wrong += outcome.too_slow
-                    _say(f"{outcome}{'; TOO SLOW' if outcome.too_slow else ''}")
+                    slow = "; TOO SLOW" if outcome.too_slow else ""
+                    _say(f"{outcome}; load {os.getloadavg()[0]:.0f}{slow}")
                 except NotHere as reason:
                     _say(f"{trouble.name}: skipped, this machine cannot do it ({reason})")
                 except AssertionError as error:

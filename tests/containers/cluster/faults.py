@@ -9,12 +9,14 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from tests.containers.deployment import Deployment
+from tests.containers.cluster import late
+from tests.containers.deployment import ROOT, Deployment
 from tests.support import wait_until
 
 BROKERS: Final = ("kafka", "kafka-2", "kafka-3")
@@ -36,6 +38,10 @@ class Cluster:
 
     @cached_property
     def _containers(self) -> dict[str, list[str]]:
+        return {}
+
+    @cached_property
+    def _holders(self) -> dict[str, subprocess.Popen[bytes]]:
         return {}
 
     def container(self, name: str) -> str:
@@ -81,12 +87,25 @@ class Cluster:
         """No more of it: every packet arrives."""
         self._in_network_of(name, "iptables", "-F", "INPUT")
 
-    def delay(self, name: str, milliseconds: int) -> None:
-        """All that it sends takes so much longer. Raises NotHere where the kernel has no netem."""
-        self._in_network_of(name, "tc", "qdisc", "add", "dev", "eth0", "root", "netem", "delay", f"{milliseconds}ms")
+    def delay(self, name: str, to: Sequence[str], milliseconds: int) -> None:
+        """What it sends to these takes so much longer (late.py: netem is in few kernels). Raises NotHere."""
+        words = [*self._entry(name), sys.executable, "-m", late.__name__, str(milliseconds)]
+        holder = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._holders[name] = holder
+        assert holder.stdout is not None
+        if holder.stdout.readline() != b"ready\n":
+            self.no_delay(name)
+            raise NotHere("packets cannot be held: the kernel has no queue of netfilter")
+        queue = ("-j", "NFQUEUE", "--queue-num", str(late.QUEUE), "--queue-bypass")
+        self._in_network_of(name, "iptables", "-I", "OUTPUT", "-d", self._addresses(to), *queue)
 
     def no_delay(self, name: str) -> None:
-        self._in_network_of(name, "tc", "qdisc", "del", "dev", "eth0", "root")
+        """All of it goes out at once again."""
+        if (holder := self._holders.pop(name, None)) is None:
+            return
+        self._in_network_of(name, "iptables", "-F", "OUTPUT")
+        # Closes its stdin: what it still holds goes on.
+        holder.communicate(timeout=10)
 
     def address(self, name: str) -> str:
         """The container's address in the project's network."""
@@ -100,12 +119,16 @@ class Cluster:
     def _network(self) -> str:
         return f"{self.deployment.project}_default"
 
+    def _entry(self, name: str) -> list[str]:
+        """The words before a command that runs in a container's network, on this machine's files."""
+        if shutil.which("nsenter") is None:
+            raise NotHere("nsenter is not installed")
+        return ["nsenter", "--target", str(self.deployment.inspect(self.container(name))["State"]["Pid"]), "--net"]
+
     def _in_network_of(self, name: str, *command: str) -> None:
-        for program in ("nsenter", command[0]):
-            if shutil.which(program) is None:
-                raise NotHere(f"{program} is not installed")
-        pid = str(self.deployment.inspect(self.container(name))["State"]["Pid"])
-        words = ["nsenter", "--target", pid, "--net", *command]
+        if shutil.which(command[0]) is None:
+            raise NotHere(f"{command[0]} is not installed")
+        words = [*self._entry(name), *command]
         done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
         if done.returncode != 0:
             raise NotHere(f"{' '.join(command[:3])}: {(done.stderr.strip() or '?').splitlines()[0]}")

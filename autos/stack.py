@@ -53,7 +53,7 @@ def up(
 
 
 def _up_detached(directory: Path, scale: list[str]) -> None:
-    from autos.local.keepsakes import read_json
+    from autos.local.ports_and_secrets import read_json
     from autos.local.server import private
     from autos.local.state import Phase, StateFiles
 

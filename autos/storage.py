@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from autos.context import fail, read_stack
-from autos.deep import storage_settings
+from autos.deep_check import storage_settings
 
 app = typer.Typer(help="The object store, and who may do what with it.", no_args_is_help=True)
 

@@ -66,7 +66,8 @@ def add_key(
 ) -> str:
     """Record a key of a client, and give back its id: that of the one already there when the key is known.
 
-    Raises ValueError for a scope that there is not.
+    Only the key's hash and its first characters are kept. The caller commits. Raises ValueError for a scope that there
+    is not.
     """
     unknown = set(scopes) - set(SCOPES)
     if unknown:
@@ -148,7 +149,10 @@ def list_keys(owner_url: str) -> list[ApiKey]:
 
 
 def revoke_key(owner_url: str, key_id: str) -> bool:
-    """End a key now; False when there is no such key that still works."""
+    """End a key now; False when there is no such key that still works.
+
+    Commits. The api may take the key for good for some seconds more (services/api/access/keys.py).
+    """
     with _owner(owner_url) as connection:
         result = connection.execute(
             update(api_keys)

@@ -1,10 +1,12 @@
 """The dead topics as an operator sees them: list, show, send again.
 
 A dead letter is either the event with ``error_code`` and ``error_message`` (its retries are spent, or the failure is
-permanent), or a poison record as it came, with ``autos_error`` in its headers. Only the former can be replayed: it
-goes back to the topic of its first request with ``attempt`` 1 and a new ``ce_id``. When that works,
-the document is available, and the counters and the status of a job that had ended are corrected; nothing is announced
-again. A job that was cancelled, or failed as a whole, stays as it was announced.
+permanent), or a poison record as it came, with ``autos_error`` in its headers. Only the former can be replayed: it goes
+back to the topic of its first request with ``attempt`` 1 and a new ``ce_id``. When that works, the document is
+available, and the counters and the status of a job that had ended are corrected; nothing is announced again. A job that
+was cancelled, or failed as a whole, stays as it was announced.
+
+Reading joins no group and commits nothing; :func:`replayed` makes the record, and the command sends it.
 """
 
 from __future__ import annotations
@@ -109,7 +111,8 @@ def read_dead(
 ) -> Iterator[DeadLetter]:
     """The dead letters of a topic as it is now, by partition and offset; or the one at partition and offset.
 
-    Reads without a group: nothing is committed. Raises InfrastructureAway.
+    Reads without a group: nothing is committed. A generator; it holds one record at a time. Raises InfrastructureAway
+    when the broker does not answer, or is silent for 30 seconds.
     """
     # No group protocol is spoken: the partitions are assigned by hand.
     reader = Consumer(consumer_config(bootstrap_servers, "autos.dead-letters", config, group_protocol="classic"))

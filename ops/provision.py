@@ -85,7 +85,11 @@ def _provision_users(settings: ProvisionSettings, broker: BrokerAccess) -> None:
 
 
 def provision(settings: ProvisionSettings) -> None:
-    """Migrations, roles, topics, users of the broker, bucket and its rule, in this order."""
+    """Migrations, roles, topics, users of the broker, bucket and its rule, in this order.
+
+    Everything can be repeated, and several may run at once: migrations wait for one another. What fails is raised as
+    its library raises it; what was done before it stays.
+    """
     upgrade(settings.database_url)
     passwords: dict[str, str] = {}
     if settings.role_password is not None:

@@ -83,7 +83,10 @@ def about(mismatches: Iterable[Mismatch], process_number: str) -> list[Mismatch]
 
 
 def plan(connection: Connection, mismatches: Iterable[Mismatch], *, clock: Clock = utc_now) -> Repair:
-    """Reads only; the caller sends the records."""
+    """What to request again for these mismatches, each job and document once. Reads only; the caller sends the records.
+
+    What no download mends is in ``Repair.left``. Asking twice is harmless: the services find what is there already.
+    """
     repair = Repair()
     asked: set[tuple[str, str]] = set()
     for mismatch in mismatches:

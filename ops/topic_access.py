@@ -102,6 +102,7 @@ def _of_the_watcher(group_prefix: str) -> Iterator[Right]:
 
 
 def as_json(found: Iterable[Right]) -> str:
+    """The rights as a JSON array of objects, for other tools."""
     return json.dumps([asdict(one) for one in found], indent=2)
 
 
@@ -119,7 +120,10 @@ def as_commands(found: Iterable[Right], bootstrap_servers: str) -> Iterator[str]
 
 
 class BrokerAccess:
-    """The broker's users and ACLs. Its methods raise InfrastructureAway, or KafkaException when the broker refuses."""
+    """The broker's users and ACLs. Blocks; each request has 15 seconds.
+
+    Its methods raise InfrastructureAway, or KafkaException when the broker refuses.
+    """
 
     def __init__(self, bootstrap_servers: str, config: Mapping[str, Any] | None = None) -> None:
         self._client = _admin.AdminClient(common_config(bootstrap_servers, config))

@@ -23,6 +23,9 @@ def silent(metrics: str, oldest: float = OLDEST_SECONDS) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
+    """Print what is wrong with the process at the address, if anything. Status 0: well; 1: silent or away; 2: wrong
+    usage.
+    """
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m shared.probe ADDRESS\n")
         return 2

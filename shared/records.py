@@ -25,7 +25,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRecord:
-    """One record to be written. The key decides the partition, and so the order."""
+    """One record to be written. The key decides the partition, and so the order.
+
+    ``value`` None is a tombstone, or a dead letter whose value was too large.
+    """
 
     topic: str
     key: bytes

@@ -34,7 +34,12 @@ _YOUNG_OBJECTS: Final = 10_000
 
 
 def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
-    """Run ``main(settings, stop)`` until it returns; the exit status of the process."""
+    """Run ``main(settings, stop)`` until it returns; the exit status of the process.
+
+    ``main`` gets the checked settings and an event that SIGTERM or SIGINT sets; it must then end by itself within
+    ``AUTOS_SHUTDOWN_SECONDS``. Status 0: it returned. 1: it raised. 2: a setting is wrong. 130: interrupted before
+    that.
+    """
     settings = load(settings_type)
     configure_logging(name, settings.log_level)
     if settings.metrics_port is not None:

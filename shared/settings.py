@@ -50,7 +50,7 @@ class Rate:
 
 
 def parse_rate(value: object) -> object:
-    """``60/minute`` (also second, hour, day) as a Rate."""
+    """``60/minute`` (also second, hour, day) as a Rate; what is no text stays as it is. Raises ValueError."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d+)\s*/\s*(second|minute|hour|day)s?\s*", value)
@@ -60,7 +60,7 @@ def parse_rate(value: object) -> object:
 
 
 def parse_seconds(text: str) -> float:
-    """``5``, ``0.5``, ``30s``, ``2m``, ``6h`` or ``1d`` in seconds."""
+    """``5``, ``0.5``, ``30s``, ``2m``, ``6h`` or ``1d`` in seconds. Raises ValueError."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", text)
     if match is None:
         raise ValueError(f"not a duration: {text!r} (write seconds, or 30s, 2m, 6h)")
@@ -248,7 +248,9 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load(settings: type[S]) -> S:
-    """Read and check the settings; a wrong or missing one prints one line and exits with status 2."""
+    """Read and check the settings. A wrong or missing one prints one line, without its value, and raises
+    SystemExit(2).
+    """
     try:
         return settings()
     except ValidationError as error:

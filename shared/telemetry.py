@@ -24,7 +24,9 @@ _SECRETS: Final = re.compile(r"(?i)(bearer\s+|whsec_|autos_sk_|password=|://[^/@
 
 
 def redact(text: str) -> str:
-    """Take tokens, keys and passwords in URLs out of a text."""
+    """Take tokens, keys and passwords in URLs out of a text. The last guard: callers do not log them in the first
+    place.
+    """
     return _SECRETS.sub(lambda match: f"{match[1]}***", text)
 
 

@@ -33,14 +33,26 @@ class OpenDocument(Protocol):
         """What is odd about the document; known when the last byte has come."""
 
     def aiter_bytes(self) -> AsyncIterator[bytes]:
-        """The whole content, once. Raises SourceError when it is cut short, too large or too slow."""
+        """The whole content, once, in pieces as they come. Nothing is held but the piece.
+
+        Raises SourceError when it is cut short, too large or too slow; what came before must then be thrown away.
+        """
 
 
 class CourtSource(Protocol):
-    """Where cases come from. ``number`` is a CNJ number with its mask."""
+    """Where cases come from. ``number`` is a CNJ number with its mask.
+
+    Every method may be called as often at once as the caller likes; a gate bounds it where there is one. Cancellation
+    goes through: the deadline of a reading is the caller's. Nothing is retried here but a request whose token had
+    ended.
+    """
 
     async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
-        """The case with all of its documents. Raises SourceError. ``read_timeout`` as in :meth:`open_document`."""
+        """The case with its documents, in one reading. Raises SourceError.
+
+        What is beyond the bounds of one case (AUTOS_CASE_MAX_DOCUMENTS and its brothers) is left out and counted in
+        ``Case.left_out``. ``read_timeout`` as in :meth:`open_document`.
+        """
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
         """Something that changes when the case does, to compare and nothing else; None where that cannot be told.

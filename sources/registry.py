@@ -28,7 +28,7 @@ class SourceEntry:
 
 
 class SourceRegistry:
-    """Sources by name. Without a setting every case is PDPJ's."""
+    """Sources by name. Without a setting every case is PDPJ's. Immutable; tests add a source by ``with_source``."""
 
     def __init__(self, entries: Mapping[str, SourceEntry]) -> None:
         self._entries = dict(entries)
@@ -46,7 +46,9 @@ class SourceRegistry:
         return names
 
     def connect(self, name: str, settings: SourceSettings, context: SourceContext) -> CourtSource:
-        """The source of this name."""
+        """Connect to the source of this name; nothing is asked yet. The caller closes it. Raises KeyError for an
+        unknown name.
+        """
         source = self._entries[name].connect(settings, context)
         return source if name == PDPJ else _NamedSource(name, source)
 
@@ -55,7 +57,11 @@ class SourceRegistry:
         return self._entries[name].address(settings)
 
     def connect_all(self, settings: SourceSettings, context: SourceContext) -> SourceByCourt:
-        """Every source in use, behind one that asks the right one for each case."""
+        """Connect to every source in use, behind one that asks the right one for each case. Raises WrongSettings.
+
+        Without gates: for the api, which reads one case for a client that waits. The downloader connects to each by
+        itself.
+        """
         sources = {name: self.connect(name, settings, context) for name in self.in_use(settings)}
         return SourceByCourt(sources, Courts(settings.sources))
 

@@ -90,7 +90,7 @@ class Product:
     data_dir: Path
     api_url: str
     api_urls: tuple[str, ...]
-    """Of each replica of the API."""
+    """The URL of each replica of the API."""
     api_key: str
     client: httpx.Client
     """Talks to the API with the key."""
@@ -160,7 +160,7 @@ def port_of(stack: Mapping[str, Any], process: str) -> int:
 
 
 def replica_urls(data_dir: Path, stack: Mapping[str, Any]) -> tuple[str, ...]:
-    """Of each replica of the API; their ports are kept beside the data."""
+    """The URL of each replica of the API; their ports are kept beside the data."""
     ports = json.loads((data_dir / "ports.json").read_text())
     names = sorted(name for name in stack["processes"] if name.partition(".")[0] == "api")
     return tuple(f"http://127.0.0.1:{ports[name]}" for name in names)

@@ -65,7 +65,7 @@ class Servers:
     s3_access_key_id: str
     s3_secret_access_key: str
     data_dir: Path | None = None
-    """Of the embedded stack; None for containers."""
+    """The data directory of the embedded stack; None for containers."""
 
     @property
     def environment(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from autos.local.artifacts import ArtifactError, kafka_jars
 from autos.local.java import NoJava, find_java
-from autos.local.keepsakes import Keepsakes
+from autos.local.ports_and_secrets import PortsAndSecrets
 from autos.local.server import Command, StartError, run
 
 # For the start: the first compiler tier alone and a collector without threads of its own.
@@ -79,10 +79,10 @@ class Kafka:
 
     name = "kafka"
 
-    def __init__(self, data_dir: Path, keepsakes: Keepsakes) -> None:
+    def __init__(self, data_dir: Path, saved: PortsAndSecrets) -> None:
         self._dir = data_dir / "kafka"
         self._log = data_dir / "logs" / "kafka.log"
-        self._keepsakes = keepsakes
+        self._saved = saved
         self._port = 0
         self._argv: tuple[str, ...] = ()
 
@@ -92,7 +92,7 @@ class Kafka:
 
     def prepare(self) -> None:
         """Fetch the jars, write the configuration, format the storage the first time. Raises StartError."""
-        ports = self._keepsakes.ports(("kafka", "kafka_controller"))
+        ports = self._saved.ports(("kafka", "kafka_controller"))
         self._port = ports["kafka"]
         try:
             jars = kafka_jars()

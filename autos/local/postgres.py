@@ -12,7 +12,7 @@ from typing import Final
 import psutil
 import psycopg2
 
-from autos.local.keepsakes import Keepsakes
+from autos.local.ports_and_secrets import PortsAndSecrets
 from autos.local.server import Account, Command, StartError, run, unprivileged_account
 
 DATABASE: Final = "autos"
@@ -42,10 +42,10 @@ class Postgres:
 
     name = "postgres"
 
-    def __init__(self, data_dir: Path, keepsakes: Keepsakes) -> None:
+    def __init__(self, data_dir: Path, saved: PortsAndSecrets) -> None:
         self._dir = data_dir / "postgres"
         self._log = data_dir / "logs" / "postgres.log"
-        self._keepsakes = keepsakes
+        self._saved = saved
         self._port = 0
 
     def url(self, role: str, password: str, database: str = DATABASE) -> str:
@@ -54,11 +54,11 @@ class Postgres:
     @property
     def owner_url(self) -> str:
         """The superuser's connection, for migrations and administration."""
-        return self.url(OWNER, self._keepsakes.secret("postgres_password"))
+        return self.url(OWNER, self._saved.secret("postgres_password"))
 
     def prepare(self) -> None:
         """Make the cluster the first time, write its configuration. Raises StartError."""
-        self._port = self._keepsakes.ports(("postgres",))["postgres"]
+        self._port = self._saved.ports(("postgres",))["postgres"]
         self._log.parent.mkdir(parents=True, exist_ok=True)
         account = unprivileged_account()
         if not (self._dir / "PG_VERSION").exists():
@@ -99,7 +99,7 @@ class Postgres:
         return self._create_database()
 
     def _create_database(self) -> bool:
-        password = self._keepsakes.secret("postgres_password")
+        password = self._saved.secret("postgres_password")
         with closing(psycopg2.connect(self.url(OWNER, password, "postgres"), connect_timeout=2)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -114,7 +114,7 @@ class Postgres:
         _give(self._dir, account)
         password_file = self._dir.with_name("postgres.password")
         password_file.touch(mode=0o600)
-        password_file.write_text(self._keepsakes.secret("postgres_password"))
+        password_file.write_text(self._saved.secret("postgres_password"))
         _give(password_file, account)
         try:
             run(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autos.local.composition import SERVICES
-from autos.local.keepsakes import Keepsakes
+from autos.local.ports_and_secrets import PortsAndSecrets
 from autos.local.s3 import S3
 
 
@@ -22,20 +22,20 @@ class StackSecrets:
     """By database role."""
 
 
-def secrets_of(keepsakes: Keepsakes) -> StackSecrets:
+def secrets_of(saved: PortsAndSecrets) -> StackSecrets:
     """The kept ones; made the first time."""
     roles = [*(f"autos_{service}" for service in SERVICES), "autos_keys"]
-    passwords = {role: keepsakes.secret(f"{role}_password") for role in roles}
+    passwords = {role: saved.secret(f"{role}_password") for role in roles}
     # The shape of shared.domain.api_keys.new_api_key, without its imports.
-    return StackSecrets(keepsakes.secret("api_key", prefix="autos_sk_"), passwords)
+    return StackSecrets(saved.secret("api_key", prefix="autos_sk_"), passwords)
 
 
-def webhook_keys(keepsakes: Keepsakes) -> dict[str, str]:
+def webhook_keys(saved: PortsAndSecrets) -> dict[str, str]:
     """The settings of the keys that the stack keeps: one that signs webhooks, one that seals headers."""
     # An Ed25519 private key is 32 random bytes (RFC 8032, section 5.1.5).
     return {
-        "AUTOS_WEBHOOK_SIGNING_KEYS": keepsakes.key("webhook_signing_key", prefix="whsk_"),
-        "AUTOS_WEBHOOK_SEALING_KEYS": keepsakes.key("webhook_sealing_key"),
+        "AUTOS_WEBHOOK_SIGNING_KEYS": saved.key("webhook_signing_key", prefix="whsk_"),
+        "AUTOS_WEBHOOK_SEALING_KEYS": saved.key("webhook_sealing_key"),
     }
 
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from autos.local.keepsakes import Keepsakes
+from autos.local.ports_and_secrets import PortsAndSecrets
 from autos.local.server import Command, StartError
 
 _PORTS: Final = (
@@ -45,10 +45,10 @@ class S3:
 
     name = "s3"
 
-    def __init__(self, data_dir: Path, keepsakes: Keepsakes, bucket: str) -> None:
+    def __init__(self, data_dir: Path, saved: PortsAndSecrets, bucket: str) -> None:
         self._dir = data_dir / "s3"
         self._log = data_dir / "logs" / "s3.log"
-        self._keepsakes = keepsakes
+        self._saved = saved
         self.bucket = bucket
         self._ports: dict[str, int] = {}
 
@@ -58,15 +58,15 @@ class S3:
 
     @property
     def access_key_id(self) -> str:
-        return self._keepsakes.secret("s3_access_key_id")
+        return self._saved.secret("s3_access_key_id")
 
     @property
     def secret_access_key(self) -> str:
-        return self._keepsakes.secret("s3_secret_access_key")
+        return self._saved.secret("s3_secret_access_key")
 
     def prepare(self) -> None:
         """Write the identities. Raises StartError when the program is not installed."""
-        self._ports = self._keepsakes.ports(_PORTS)
+        self._ports = self._saved.ports(_PORTS)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         (self._dir / "data").mkdir(parents=True, exist_ok=True)
         _weed()

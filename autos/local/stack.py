@@ -25,7 +25,7 @@ from autos.local import composition, provisioning
 from autos.local.artifacts import ArtifactError, missing_jars
 from autos.local.composition import Endpoints, WrongScale
 from autos.local.kafka import Kafka
-from autos.local.keepsakes import Keepsakes, is_free
+from autos.local.ports_and_secrets import PortsAndSecrets, is_free
 from autos.local.postgres import Postgres
 from autos.local.s3 import S3
 from autos.local.server import Command, Server, StartError
@@ -70,11 +70,11 @@ class Stack:
         self._say = say
         self._says_key = says_key
         self._files = StateFiles(self._data_dir)
-        self._keepsakes = Keepsakes(self._data_dir)
+        self._saved = PortsAndSecrets(self._data_dir)
         bucket = self._environ.get("AUTOS_S3_BUCKET") or "autos"
-        self._kafka = Kafka(self._data_dir, self._keepsakes)
-        self._postgres = Postgres(self._data_dir, self._keepsakes)
-        self._s3 = S3(self._data_dir, self._keepsakes, bucket)
+        self._kafka = Kafka(self._data_dir, self._saved)
+        self._postgres = Postgres(self._data_dir, self._saved)
+        self._s3 = S3(self._data_dir, self._saved, bucket)
         self._servers: tuple[Server, ...] = (self._kafka, self._postgres, self._s3)
         self._to_start: queue.SimpleQueue[tuple[str, Command]] = queue.SimpleQueue()
         self._supervisor = Supervisor(self._on_change)
@@ -144,7 +144,7 @@ class Stack:
     # ---- the parts of the start --------------------------------------------------------------------------------
     def _start_servers(self) -> Connections:
         """Each server by itself: prepared, started, ready, provisioned."""
-        secrets = provisioning.secrets_of(self._keepsakes)
+        secrets = provisioning.secrets_of(self._saved)
         dev: list[str] = []
         steps: dict[Server, Callable[[], None]] = {
             self._kafka: lambda: provisioning.make_topics(self._kafka.bootstrap_servers),
@@ -208,12 +208,12 @@ class Stack:
         wanted = self._environ.get("AUTOS_API_PORT")
         apis = [name for name in processes if name.partition(".")[0] == "api"]
         metrics = [f"metrics.{name}" for name in processes]
-        ports = self._keepsakes.ports(["api", "pdpj", "receiver", *metrics, *(name for name in apis if name != "api")])
+        ports = self._saved.ports(["api", "pdpj", "receiver", *metrics, *(name for name in apis if name != "api")])
         if wanted:
             if not wanted.isdecimal() or not is_free(int(wanted)):
                 raise StartError(f"AUTOS_API_PORT={wanted}: not a port that is free")
             ports["api"] = int(wanted)
-        passwords = provisioning.secrets_of(self._keepsakes).role_passwords
+        passwords = provisioning.secrets_of(self._saved).role_passwords
         return Endpoints(
             kafka=connections.kafka,
             s3_endpoint=self._s3.endpoint,
@@ -229,7 +229,7 @@ class Stack:
             pdpj_port=None if self._environ.get("AUTOS_PDPJ_BASE_URL") else ports["pdpj"],
             receiver_port=ports["receiver"],
             metrics_ports={name: ports[f"metrics.{name}"] for name in processes},
-            webhook_keys=provisioning.webhook_keys(self._keepsakes),
+            webhook_keys=provisioning.webhook_keys(self._saved),
         )
 
     # ---- waiting -----------------------------------------------------------------------------------------------

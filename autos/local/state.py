@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 import psutil
 
-from autos.local.keepsakes import read_json, write_json
+from autos.local.ports_and_secrets import read_json, write_json
 from autos.local.supervisor import Child
 
 _PROBE_SECONDS: Final = 0.5

@@ -47,7 +47,7 @@ class Child:
     start_again_at: float | None = None
     deaths: int = 0
     exit_status: int | None = None
-    """Of its last death; negative for a signal."""
+    """The exit status of its last death; negative for a signal."""
 
     @property
     def pid(self) -> int:

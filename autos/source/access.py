@@ -17,16 +17,16 @@ import httpx
 
 from autos.context import read_stack
 from autos.source.diagnoses import (
-    Answer,
+    AnswerKind,
+    ConnectionFailure,
     Diagnosis,
-    Kind,
-    Trouble,
+    HttpAnswer,
     kind_of,
     of_answer,
+    of_connection_failure,
     of_document_error,
     of_refusal,
     of_token_error,
-    of_trouble,
 )
 from autos.source.settings import DoctorSettings
 from shared.db.engine import Database
@@ -48,14 +48,14 @@ _ASKS: Final = (("accept", "application/json"), ("accept-encoding", "identity"))
 
 
 @dataclass(frozen=True, slots=True)
-class Got:
+class TokenResult:
     """A token, where there is one, and what is to be said of it."""
 
     diagnosis: Diagnosis
     token: str | None = None
 
 
-async def get_token(settings: DoctorSettings) -> Got:
+async def get_token(settings: DoctorSettings) -> TokenResult:
     """By the grant that is set: what the product would use, or a new one."""
     if settings.pdpj_grant is TokenGrant.FIXED:
         assert settings.pdpj_access_token is not None
@@ -64,27 +64,27 @@ async def get_token(settings: DoctorSettings) -> Got:
         async with asyncio.timeout(TOKEN_SECONDS), _store(settings) as store:
             return await _log_in(settings, store)
     except TimeoutError:
-        return Got(of_token_error(SourceTimeout()))
+        return TokenResult(of_token_error(SourceTimeout()))
     # The database that keeps the tokens is away, or refuses us: without it a refresh token must not be used up.
     except Exception as error:  # noqa: BLE001
         words = f"the database that keeps the tokens (AUTOS_DATABASE_URL) cannot be asked: {type(error).__name__}"
-        return Got(Diagnosis(False, words))
+        return TokenResult(Diagnosis(False, words))
 
 
-async def _log_in(settings: DoctorSettings, store: CredentialStore) -> Got:
+async def _log_in(settings: DoctorSettings, store: CredentialStore) -> TokenResult:
     reasons: list[str] = []
     credentials = build_credentials(settings, store=store, on_reason=reasons.append)
     try:
         token = await credentials.token()
     except SourceError as error:
-        return Got(of_refusal(reasons[-1], settings.pdpj_grant) if reasons else of_token_error(error))
+        return TokenResult(of_refusal(reasons[-1], settings.pdpj_grant) if reasons else of_token_error(error))
     finally:
         await credentials.aclose()
     kept = await store.load(credential_name(settings))
     words = f"there is a token, by {settings.pdpj_grant.value}"
     if isinstance(store, MemoryCredentialStore) and settings.pdpj_refresh_token is not None:
         words += _saved(settings, kept.refresh_token)
-    return Got(Diagnosis(True, words), token.value)
+    return TokenResult(Diagnosis(True, words), token.value)
 
 
 def _saved(settings: DoctorSettings, refresh_token: str | None) -> str:
@@ -116,15 +116,15 @@ async def _store(settings: DoctorSettings) -> AsyncIterator[CredentialStore]:
         await asyncio.to_thread(database.close)
 
 
-def _fixed(token: str) -> Got:
+def _fixed(token: str) -> TokenResult:
     ends = _end_of(token)
     if ends is None:
-        return Got(Diagnosis(True, "AUTOS_PDPJ_ACCESS_TOKEN is set; when it ends is not in it"), token)
+        return TokenResult(Diagnosis(True, "AUTOS_PDPJ_ACCESS_TOKEN is set; when it ends is not in it"), token)
     left = ends - time()
     if left <= 0:
         words = f"AUTOS_PDPJ_ACCESS_TOKEN ended {_span(-left)} ago: set a new one, or use a refresh token"
-        return Got(Diagnosis(False, f"token refused: {words}"))
-    return Got(Diagnosis(True, f"AUTOS_PDPJ_ACCESS_TOKEN ends in {_span(left)}; nothing renews it"), token)
+        return TokenResult(Diagnosis(False, f"token refused: {words}"))
+    return TokenResult(Diagnosis(True, f"AUTOS_PDPJ_ACCESS_TOKEN ends in {_span(left)}; nothing renews it"), token)
 
 
 def _end_of(token: str) -> float | None:
@@ -153,17 +153,17 @@ async def ask_case(settings: DoctorSettings, token: str, number: str | None) -> 
         if answer.status == 500 and settings.pdpj_api is Api.DATA_LAKE:
             # The lake answers 500 for a case that it does not have; a search says whether it has it.
             search = await _answer(settings, transport, token, f"/processos?numeroProcesso={case}")
-            answer = search if kind_of(search) is Kind.ABSENT else answer
+            answer = search if kind_of(search) is AnswerKind.ABSENT else answer
     except SourceTimeout:
-        return of_trouble(Trouble.TIMEOUT)
+        return of_connection_failure(ConnectionFailure.TIMEOUT)
     except SourceError:
-        return of_trouble(Trouble.BROKEN)
+        return of_connection_failure(ConnectionFailure.BROKEN)
     finally:
         await transport.aclose()
     return of_answer(answer, api=settings.pdpj_api, grant=settings.pdpj_grant, given=number is not None)
 
 
-async def _answer(settings: DoctorSettings, transport: SourceTransport, token: str, path: str) -> Answer:
+async def _answer(settings: DoctorSettings, transport: SourceTransport, token: str, path: str) -> HttpAnswer:
     root = httpx.URL(root_of(settings))
     fields = with_fields(_ASKS, settings.pdpj_user_agent, settings.added_fields)
     target = root.raw_path.decode("ascii").rstrip("/") + path
@@ -176,7 +176,7 @@ async def _answer(settings: DoctorSettings, transport: SourceTransport, token: s
 
 async def _one_answer(
     transport: SourceTransport, root: httpx.URL, target: str, headers: list[tuple[str, str]]
-) -> tuple[Answer, str | None]:
+) -> tuple[HttpAnswer, str | None]:
     """The answer, and where it leads to within the origin."""
     async with aclosing(await transport.ask("GET", root, target, headers, within=CASE_SECONDS)) as response:
         try:
@@ -184,7 +184,7 @@ async def _one_answer(
         except SourceError:
             head = b""  # the status says enough
         location = response.headers.get("location", "") if 300 <= response.status_code < 400 else ""
-        return Answer(response.status_code, head, "openid-connect" in location), _within(root, target, location)
+        return HttpAnswer(response.status_code, head, "openid-connect" in location), _within(root, target, location)
 
 
 def _within(root: httpx.URL, target: str, location: str) -> str | None:

@@ -36,7 +36,7 @@ class Diagnosis:
     words: str
 
 
-class Trouble(StrEnum):
+class ConnectionFailure(StrEnum):
     """Why nobody answered."""
 
     NO_NAME = "no name"
@@ -49,24 +49,26 @@ class Trouble(StrEnum):
 
 
 _ABROAD: Final = "courts' networks let in few addresses from outside of Brazil: try from a Brazilian one"
-_TROUBLE: Final[dict[Trouble, str]] = {
-    Trouble.NO_NAME: "the name has no address: a misspelt address in the settings, or this machine's DNS",
-    Trouble.REFUSED: "the connection is refused: a wrong host or port, or nothing runs there",
-    Trouble.TIMEOUT: f"no answer in time: a firewall on the way (Autos uses no proxy), or geo-blocking: {_ABROAD}",
-    Trouble.UNREACHABLE: "no way to this address: this machine's network, or its firewall",
-    Trouble.BROKEN: f"the connection was cut without an answer: a firewall, or geo-blocking: {_ABROAD}",
-    Trouble.CERTIFICATE: "the certificate is not the host's: a wrong host, a proxy in between, or the clock",
-    Trouble.TLS: "TLS cannot be agreed on: a port without TLS, or a firewall that cuts it",
+_CONNECTION_FAILURES: Final[dict[ConnectionFailure, str]] = {
+    ConnectionFailure.NO_NAME: "the name has no address: a misspelt address in the settings, or this machine's DNS",
+    ConnectionFailure.REFUSED: "the connection is refused: a wrong host or port, or nothing runs there",
+    ConnectionFailure.TIMEOUT: (
+        f"no answer in time: a firewall on the way (Autos uses no proxy), or geo-blocking: {_ABROAD}"
+    ),
+    ConnectionFailure.UNREACHABLE: "no way to this address: this machine's network, or its firewall",
+    ConnectionFailure.BROKEN: f"the connection was cut without an answer: a firewall, or geo-blocking: {_ABROAD}",
+    ConnectionFailure.CERTIFICATE: "the certificate is not the host's: a wrong host, a proxy in between, or the clock",
+    ConnectionFailure.TLS: "TLS cannot be agreed on: a port without TLS, or a firewall that cuts it",
 }
 
 
-def of_trouble(trouble: Trouble) -> Diagnosis:
+def of_connection_failure(failure: ConnectionFailure) -> Diagnosis:
     """Nobody answered."""
-    return Diagnosis(False, _TROUBLE[trouble])
+    return Diagnosis(False, _CONNECTION_FAILURES[failure])
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer about a case: its status and the beginning of its body."""
 
     status: int
@@ -74,7 +76,7 @@ class Answer:
     moved_to_log_in: bool = False
 
 
-class Kind(StrEnum):
+class AnswerKind(StrEnum):
     """What an answer is."""
 
     CASE = "case"
@@ -96,15 +98,18 @@ class Kind(StrEnum):
     ODD = "odd"
 
 
-_PAGES: Final[tuple[tuple[Kind, re.Pattern[bytes]], ...]] = (
+_PAGES: Final[tuple[tuple[AnswerKind, re.Pattern[bytes]], ...]] = (
     (
-        Kind.ABROAD,
+        AnswerKind.ABROAD,
         re.compile(rb"(?:error|erro) 1009|your (?:country|region)|seu pa(?:i|\xed|\xc3\xad)s|geo-?(?:block|bloq)"),
     ),
-    (Kind.LOG_IN, re.compile(rb"kc-form-login|type=[\"']?password|sso\.acesso\.gov\.br|/protocol/openid-connect/auth")),
-    (Kind.MAINTENANCE, re.compile(rb"manuten|maintenance|temporariamente indispon")),
     (
-        Kind.FIREWALL,
+        AnswerKind.LOG_IN,
+        re.compile(rb"kc-form-login|type=[\"']?password|sso\.acesso\.gov\.br|/protocol/openid-connect/auth"),
+    ),
+    (AnswerKind.MAINTENANCE, re.compile(rb"manuten|maintenance|temporariamente indispon")),
+    (
+        AnswerKind.FIREWALL,
         re.compile(
             rb"request rejected|support id|incapsula|_incap_|cloudflare|akamai|access denied|acesso negado|forbidden"
             rb"|web application firewall"
@@ -113,27 +118,33 @@ _PAGES: Final[tuple[tuple[Kind, re.Pattern[bytes]], ...]] = (
 )
 
 
-def kind_of(answer: Answer) -> Kind:
+def kind_of(answer: HttpAnswer) -> AnswerKind:
     """What came in place of a case, or that it is one."""
     status, head = answer.status, answer.head
     if status in (401, 403) and says_no_access(head):
-        return Kind.NO_ACCESS
+        return AnswerKind.NO_ACCESS
     is_json = head.lstrip()[:1] in (b"{", b"[")
     if status == 200:
         return _kind_of_json(head) if is_json else _kind_of_page(head)
     if status == 404:
-        return Kind.ABSENT if is_json and b"route" not in head.lower() else Kind.ROUTE
+        return AnswerKind.ABSENT if is_json and b"route" not in head.lower() else AnswerKind.ROUTE
     if status == 403 and not is_json:
         page = _kind_of_page(head)
-        return page if page is Kind.ABROAD else Kind.FIREWALL
+        return page if page is AnswerKind.ABROAD else AnswerKind.FIREWALL
     if 300 <= status < 400:
-        return Kind.LOG_IN if answer.moved_to_log_in else Kind.MOVED
-    known = {401: Kind.REFUSED, 403: Kind.FORBIDDEN, 429: Kind.THROTTLED, 451: Kind.ABROAD, 408: Kind.AWAY}
+        return AnswerKind.LOG_IN if answer.moved_to_log_in else AnswerKind.MOVED
+    known = {
+        401: AnswerKind.REFUSED,
+        403: AnswerKind.FORBIDDEN,
+        429: AnswerKind.THROTTLED,
+        451: AnswerKind.ABROAD,
+        408: AnswerKind.AWAY,
+    }
     if status in known:
         return known[status]
     if status in (502, 503, 504) or 520 <= status <= 530:
-        return Kind.AWAY
-    return Kind.FAILED if status >= 500 else Kind.ODD
+        return AnswerKind.AWAY
+    return AnswerKind.FAILED if status >= 500 else AnswerKind.ODD
 
 
 _PARTS_OF_A_CASE: Final = frozenset(
@@ -141,24 +152,24 @@ _PARTS_OF_A_CASE: Final = frozenset(
 )
 
 
-def _kind_of_json(head: bytes) -> Kind:
+def _kind_of_json(head: bytes) -> AnswerKind:
     try:
         value = read_json(head)
     except ValueError:
-        return Kind.CASE  # only the beginning was read
+        return AnswerKind.CASE  # only the beginning was read
     if value == [] or (isinstance(value, dict) and "content" in value and not value["content"]):
-        return Kind.ABSENT
+        return AnswerKind.ABSENT
     answer = as_dict(value)
     if answer and not answer.keys() & _PARTS_OF_A_CASE:
-        return Kind.ABSENT if 404 in (answer.get("code"), answer.get("status")) else Kind.ODD
-    return Kind.CASE
+        return AnswerKind.ABSENT if 404 in (answer.get("code"), answer.get("status")) else AnswerKind.ODD
+    return AnswerKind.CASE
 
 
-def _kind_of_page(head: bytes) -> Kind:
+def _kind_of_page(head: bytes) -> AnswerKind:
     if is_shell_page(head):
-        return Kind.SHELL
+        return AnswerKind.SHELL
     text = head.lower()
-    return next((kind for kind, words in _PAGES if words.search(text) is not None), Kind.PAGE)
+    return next((kind for kind, words in _PAGES if words.search(text) is not None), AnswerKind.PAGE)
 
 
 _RENEW: Final[dict[TokenGrant, str]] = {
@@ -176,39 +187,43 @@ _FIREWALL: Final = (
 )
 
 
-def of_answer(answer: Answer, *, api: Api, grant: TokenGrant, given: bool) -> Diagnosis:
+def of_answer(answer: HttpAnswer, *, api: Api, grant: TokenGrant, given: bool) -> Diagnosis:
     """What an answer about a case means. ``given``: the number is the operator's, so the case should be there."""
     kind, status = kind_of(answer), answer.status
     match kind:
-        case Kind.CASE:
+        case AnswerKind.CASE:
             return Diagnosis(True, "the source answers with the case")
-        case Kind.ABSENT if given:
+        case AnswerKind.ABSENT if given:
             words = "the source answers and does not know this case: check the number; the account may not see it"
             return Diagnosis(
                 False, words + (", or the data lake lags behind the court" if api is Api.DATA_LAKE else "")
             )
-        case Kind.ABSENT:
+        case AnswerKind.ABSENT:
             return Diagnosis(True, "the source answers; no case has the number that was tried, as it should be")
-        case Kind.NO_ACCESS if given:
+        case AnswerKind.NO_ACCESS if given:
             return Diagnosis(False, "no standing: the token is good, and the account may not see this case")
-        case Kind.NO_ACCESS:
+        case AnswerKind.NO_ACCESS:
             return Diagnosis(True, "the source answers and takes the token")
     words = {
-        Kind.SHELL: f"wrong base URL: the portal's own page (its shell) came in place of data; {_BASE_URL[api]}",
-        Kind.LOG_IN: f"a log-in page came in place of data: a wrong base URL, or a token that is not looked at;"
+        AnswerKind.SHELL: f"wrong base URL: the portal's own page (its shell) came in place of data; {_BASE_URL[api]}",
+        AnswerKind.LOG_IN: f"a log-in page came in place of data: a wrong base URL, or a token that is not looked at;"
         f" {_BASE_URL[api]}",
-        Kind.MAINTENANCE: "a maintenance page came: the source is away; Autos goes on by itself when it is back",
-        Kind.ABROAD: f"geo-blocking: {_ABROAD}",
-        Kind.FIREWALL: _FIREWALL,
-        Kind.PAGE: f"a page came in place of data: a firewall, or a wrong base URL; {_BASE_URL[api]}",
-        Kind.REFUSED: f"the token is refused: {_RENEW[grant]}",
-        Kind.FORBIDDEN: "the source forbids this account or client the interface: a role or a grant of CNJ is missing",
-        Kind.ROUTE: f"the gateway's 404, not the platform's: a wrong route; {_BASE_URL[api]}",
-        Kind.MOVED: f"a redirect away: http:// in place of https://, or a wrong host; {_BASE_URL[api]}",
-        Kind.THROTTLED: "throttled: the source asks for fewer requests; wait, and lower AUTOS_SOURCE_CONCURRENCY",
-        Kind.AWAY: "the source is away behind its gateway; nothing to set, Autos goes on by itself when it is back",
-        Kind.FAILED: "the source failed on this request; try another case before you conclude anything",
-        Kind.ODD: f"an answer that fits nothing known; {_BASE_URL[api]}",
+        AnswerKind.MAINTENANCE: "a maintenance page came: the source is away; Autos goes on by itself when it is back",
+        AnswerKind.ABROAD: f"geo-blocking: {_ABROAD}",
+        AnswerKind.FIREWALL: _FIREWALL,
+        AnswerKind.PAGE: f"a page came in place of data: a firewall, or a wrong base URL; {_BASE_URL[api]}",
+        AnswerKind.REFUSED: f"the token is refused: {_RENEW[grant]}",
+        AnswerKind.FORBIDDEN: (
+            "the source forbids this account or client the interface: a role or a grant of CNJ is missing"
+        ),
+        AnswerKind.ROUTE: f"the gateway's 404, not the platform's: a wrong route; {_BASE_URL[api]}",
+        AnswerKind.MOVED: f"a redirect away: http:// in place of https://, or a wrong host; {_BASE_URL[api]}",
+        AnswerKind.THROTTLED: "throttled: the source asks for fewer requests; wait, and lower AUTOS_SOURCE_CONCURRENCY",
+        AnswerKind.AWAY: (
+            "the source is away behind its gateway; nothing to set, Autos goes on by itself when it is back"
+        ),
+        AnswerKind.FAILED: "the source failed on this request; try another case before you conclude anything",
+        AnswerKind.ODD: f"an answer that fits nothing known; {_BASE_URL[api]}",
     }[kind]
     return Diagnosis(False, f"{words} (HTTP {status})")
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from autos.source.diagnoses import Diagnosis, Trouble, of_trouble
+from autos.source.diagnoses import ConnectionFailure, Diagnosis, of_connection_failure
 
 STEP_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceHost:
     """Where an address leads: ``secure`` for https."""
 
     host: str
@@ -25,73 +25,77 @@ class Place:
     secure: bool
 
     @classmethod
-    def of(cls, url: str) -> Place:
+    def of(cls, url: str) -> SourceHost:
         """Raises ValueError for a port that is none."""
         parts = urlsplit(url)
         secure = parts.scheme.lower() == "https"
         return cls(parts.hostname or "", parts.port or (443 if secure else 80), secure)
 
 
-def steps(place: Place) -> Iterator[tuple[str, Diagnosis]]:
+def steps(target: SourceHost) -> Iterator[tuple[str, Diagnosis]]:
     """Name, TCP, TLS; ends after the first that fails."""
-    count = _addresses(place)
+    count = _addresses(target)
     yield (
         "name",
-        of_trouble(count) if isinstance(count, Trouble) else Diagnosis(True, f"{place.host}: {count} address(es)"),
+        of_connection_failure(count)
+        if isinstance(count, ConnectionFailure)
+        else Diagnosis(True, f"{target.host}: {count} address(es)"),
     )
-    if isinstance(count, Trouble):
+    if isinstance(count, ConnectionFailure):
         return
-    connection = _connected(place)
-    if isinstance(connection, Trouble):
-        yield "tcp", of_trouble(connection)
+    connection = _connected(target)
+    if isinstance(connection, ConnectionFailure):
+        yield "tcp", of_connection_failure(connection)
         return
     with connection:
-        yield "tcp", Diagnosis(True, f"port {place.port} answers")
-        if not place.secure:
+        yield "tcp", Diagnosis(True, f"port {target.port} answers")
+        if not target.secure:
             yield "tls", Diagnosis(None, "not used: the address begins with http://")
             return
-        spoken = _spoken(connection, place.host)
-        yield "tls", of_trouble(spoken) if isinstance(spoken, Trouble) else Diagnosis(True, spoken)
+        spoken = _spoken(connection, target.host)
+        yield "tls", of_connection_failure(spoken) if isinstance(spoken, ConnectionFailure) else Diagnosis(True, spoken)
 
 
-def _addresses(place: Place) -> int | Trouble:
-    found: queue.Queue[int | Trouble] = queue.Queue()
+def _addresses(target: SourceHost) -> int | ConnectionFailure:
+    found: queue.Queue[int | ConnectionFailure] = queue.Queue()
 
     def ask() -> None:
         try:
-            found.put(len({info[4][0] for info in socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)}))
+            found.put(
+                len({info[4][0] for info in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)})
+            )
         except (OSError, UnicodeError):
-            found.put(Trouble.NO_NAME)
+            found.put(ConnectionFailure.NO_NAME)
 
     # A resolver cannot be told to end: its thread ends with the process.
     threading.Thread(target=ask, daemon=True).start()
     try:
         return found.get(timeout=STEP_SECONDS)
     except queue.Empty:
-        return Trouble.NO_NAME
+        return ConnectionFailure.NO_NAME
 
 
-def _connected(place: Place) -> socket.socket | Trouble:
+def _connected(target: SourceHost) -> socket.socket | ConnectionFailure:
     try:
-        return socket.create_connection((place.host, place.port), timeout=STEP_SECONDS)
+        return socket.create_connection((target.host, target.port), timeout=STEP_SECONDS)
     except TimeoutError:
-        return Trouble.TIMEOUT
+        return ConnectionFailure.TIMEOUT
     except ConnectionRefusedError:
-        return Trouble.REFUSED
+        return ConnectionFailure.REFUSED
     except OSError:
-        return Trouble.UNREACHABLE
+        return ConnectionFailure.UNREACHABLE
 
 
-def _spoken(connection: socket.socket, host: str) -> str | Trouble:
+def _spoken(connection: socket.socket, host: str) -> str | ConnectionFailure:
     """The version of TLS. The connection is closed."""
     try:
         with ssl.create_default_context().wrap_socket(connection, server_hostname=host) as secured:
             return f"{secured.version()}, the certificate is the host's"
     except ssl.SSLCertVerificationError:
-        return Trouble.CERTIFICATE
+        return ConnectionFailure.CERTIFICATE
     except TimeoutError:
-        return Trouble.TIMEOUT
+        return ConnectionFailure.TIMEOUT
     except (ssl.SSLEOFError, ConnectionError):
-        return Trouble.BROKEN
+        return ConnectionFailure.BROKEN
     except (ssl.SSLError, OSError):
-        return Trouble.TLS
+        return ConnectionFailure.TLS

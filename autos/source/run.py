@@ -12,7 +12,7 @@ import typer
 from autos.context import fail
 from autos.source.access import ask_case, ask_document, get_token
 from autos.source.diagnoses import Diagnosis
-from autos.source.network import Place, steps
+from autos.source.network import SourceHost, steps
 from autos.source.settings import DoctorSettings
 from shared.domain import cnj
 from shared.settings import load
@@ -49,10 +49,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _steps(settings: DoctorSettings, case: str | None) -> Iterator[tuple[str, Diagnosis]]:
-    source = Place.of(settings.pdpj_base_url)
+    source = SourceHost.of(settings.pdpj_base_url)
     yield from steps(source)
     if settings.pdpj_grant is not TokenGrant.FIXED and settings.pdpj_token_url is not None:
-        log_in = Place.of(settings.pdpj_token_url)
+        log_in = SourceHost.of(settings.pdpj_token_url)
         if log_in != source:
             for step, diagnosis in steps(log_in):
                 yield f"log-in's {step}", diagnosis

@@ -13,7 +13,7 @@ from ops.invariants.database import DatabaseReader
 from ops.invariants.findings import Findings, Mismatch, Patience, Rule
 from ops.invariants.objects import StoredDocument
 from ops.invariants.store import StoreReader
-from ops.invariants.topics import Pending, TopicReader
+from ops.invariants.topics import PendingRecords, TopicReader
 from shared.clock import Clock, utc_now
 
 EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -25,7 +25,8 @@ _SHOWN: Final = 5
 class Check:
     """Compares catalog, progress, delivery, S3 and topics. Reads only; safe on a live system.
 
-    ``since`` leaves out what is older: jobs, objects and announcements.
+    ``since`` leaves out what is older: jobs, objects and announcements. Memory does not grow with the number of jobs;
+    time does. Blocks.
     """
 
     database: DatabaseReader
@@ -58,7 +59,7 @@ class Check:
         self._groups(found, pending)
         return found
 
-    def _jobs(self, found: Findings, pending: Pending, announced: dict[str, jobs.Announced]) -> None:
+    def _jobs(self, found: Findings, pending: PendingRecords, announced: dict[str, jobs.AnnouncedEnd]) -> None:
         now = self.clock()
         unpublished = self.database.unpublished()
         running: list[str] = []
@@ -67,7 +68,7 @@ class Check:
             # With rows in an outbox, or too many records to look at, nobody can say that nothing is on its way.
             knowable = pending.complete and not unpublished
             alive = True if job.job_id in pending.jobs else (False if knowable else None)
-            announcement = announced.get(job.job_id, jobs.Announced())
+            announcement = announced.get(job.job_id, jobs.AnnouncedEnd())
             found.mismatches += jobs.judge(job, now, self.patience, alive=alive, announced=announcement)
             if jobs.is_running(job):
                 running.append(f"{job.process_number} ({job.progress.status if job.progress else 'not planned'})")
@@ -102,7 +103,7 @@ class Check:
 
         found.mismatches += self.store.judge(counting(document) for document in self.database.stored_documents())
 
-    def _groups(self, found: Findings, pending: Pending) -> None:
+    def _groups(self, found: Findings, pending: PendingRecords) -> None:
         now = self.clock()
         for backlog in pending.backlogs:
             found.mismatches += groups.judge(backlog, now, self.patience)

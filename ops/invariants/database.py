@@ -9,8 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from ops.invariants.deliveries import OpenDelivery, Unpublished
-from ops.invariants.jobs import Counted, JobFacts
+from ops.invariants.deliveries import OpenDelivery, UnpublishedEvents
+from ops.invariants.jobs import JobCounts, JobFacts
 from ops.invariants.objects import StoredDocument
 from shared.db.engine import engine_url
 
@@ -78,13 +78,17 @@ _DEAD_LETTERS: Final = "SELECT count(*) AS number FROM progress.dead_letters WHE
 
 
 class DatabaseReader:
-    """``since`` leaves out what is older. Any role that may read catalog, progress and delivery will do."""
+    """Reads in pages of PAGE rows, each page a transaction of its own. Raises what SQLAlchemy raises when it is away.
+
+    ``since`` leaves out what is older. Any role that may read catalog, progress and delivery will do.
+    """
 
     def __init__(self, url: str, since: datetime) -> None:
         self._engine = _read_only_engine(url)
         self._since = since
 
     def close(self) -> None:
+        """Close the connections."""
         self._engine.dispose()
 
     def jobs(self) -> Iterator[JobFacts]:
@@ -110,6 +114,7 @@ class DatabaseReader:
         return [row.delivery_id for row in self._rows(_UNPROVEN, {"most": _MOST_EXAMPLES})]
 
     def delivery_statuses(self) -> dict[str, int]:
+        """How many deliveries have each status."""
         return {row.status: row.number for row in self._rows(_STATUSES, {})}
 
     def stored_documents(self) -> Iterator[StoredDocument]:
@@ -119,7 +124,7 @@ class DatabaseReader:
             process, after = rows[-1].process_number, rows[-1].document_id
             yield from (StoredDocument(**row._mapping) for row in rows)
 
-    def unpublished(self) -> list[Unpublished]:
+    def unpublished(self) -> list[UnpublishedEvents]:
         """Each outbox that has unpublished rows."""
         found = []
         for schema in SCHEMAS_WITH_OUTBOX:
@@ -128,7 +133,7 @@ class DatabaseReader:
             statement = f"SELECT count(*) AS rows, min(created_at) AS oldest FROM {schema}.outbox WHERE {waiting}"  # noqa: S608
             (row,) = self._rows(statement, {})
             if row.rows:
-                found.append(Unpublished(schema, row.rows, row.oldest))
+                found.append(UnpublishedEvents(schema, row.rows, row.oldest))
         return found
 
     def dead_letters(self) -> int:
@@ -167,7 +172,7 @@ def _read_only_engine(url: str) -> Engine:
 def _job(row: Any) -> JobFacts:
     counted = None
     if row.projected:
-        counted = Counted(
+        counted = JobCounts(
             row.status,
             row.total_documents,
             row.completed_documents,

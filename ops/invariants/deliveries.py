@@ -24,7 +24,7 @@ class OpenDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpublished:
+class UnpublishedEvents:
     """The oldest unpublished row of an outbox."""
 
     schema: str
@@ -62,7 +62,7 @@ def unproven(delivery_id: str) -> Mismatch:
     return Mismatch(Rule.DELIVERY_UNPROVEN, delivery_id, words)
 
 
-def judge_outbox(outbox: Unpublished, now: datetime, patience: Patience) -> Iterator[Mismatch]:
+def judge_outbox(outbox: UnpublishedEvents, now: datetime, patience: Patience) -> Iterator[Mismatch]:
     """Rows that no relay publishes."""
     age = now - outbox.oldest
     if age > patience.outbox:

@@ -19,7 +19,7 @@ class Backlog:
     partition: int
     committed: int
     metadata: str
-    """Of the commit; it tells which offsets beyond ``committed`` are finished."""
+    """The metadata of the commit, which names the offsets beyond ``committed`` that are finished."""
     records: int
     due_since: datetime | None
     """When the oldest of them could have been handled; None when all of them wait for their time."""

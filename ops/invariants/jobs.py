@@ -17,7 +17,7 @@ ENDED: Final = frozenset({"completed", "partial", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class JobCounts:
     """What ``progress.jobs`` says of a job, and what its rows of ``progress.job_documents`` add up to."""
 
     status: str
@@ -45,7 +45,7 @@ class JobFacts:
     process_number: str
     created_at: datetime
     cancelled_at: datetime | None
-    progress: Counted | None
+    progress: JobCounts | None
     webhooks: int
     undelivered: int
     """Webhooks without a delivery."""
@@ -55,7 +55,7 @@ class JobFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class AnnouncedEnd:
     """What process.completed holds of a job."""
 
     event_ids: frozenset[str] = frozenset()
@@ -69,7 +69,7 @@ def is_running(job: JobFacts) -> bool:
 
 
 def judge(
-    job: JobFacts, now: datetime, patience: Patience, *, alive: bool | None, announced: Announced | None
+    job: JobFacts, now: datetime, patience: Patience, *, alive: bool | None, announced: AnnouncedEnd | None
 ) -> Iterator[Mismatch]:
     """What does not match. ``alive``: whether a record about it is on its way; None for either: not known."""
     found = job.progress
@@ -87,7 +87,7 @@ def judge(
     yield from _after_the_end(job, found.completed_at, now, patience, announced)
 
 
-def _counts(job: JobFacts, found: Counted) -> Iterator[Mismatch]:
+def _counts(job: JobFacts, found: JobCounts) -> Iterator[Mismatch]:
     if found.unbacked:
         words = f"counts {found.unbacked} documents as available that the projection does not have as available"
         yield _mismatch(Rule.JOB_DOCUMENTS, job, words)
@@ -108,7 +108,7 @@ def _counts(job: JobFacts, found: Counted) -> Iterator[Mismatch]:
         yield _mismatch(Rule.JOB_COUNTS, job, words)
 
 
-def _already(found: Counted) -> int:
+def _already(found: JobCounts) -> int:
     """How many documents must have been available when the job was planned."""
     if not found.planned or found.total is None:
         return 0
@@ -117,7 +117,7 @@ def _already(found: Counted) -> int:
     return found.total - found.rows_available - found.rows_failed - found.rows_open
 
 
-def _ending(job: JobFacts, found: Counted) -> Iterator[Mismatch]:
+def _ending(job: JobFacts, found: JobCounts) -> Iterator[Mismatch]:
     if found.status not in ENDED:
         yield _mismatch(Rule.JOB_STATUS, job, f"has an end, but its status is {found.status}")
         return
@@ -137,7 +137,7 @@ def _ending(job: JobFacts, found: Counted) -> Iterator[Mismatch]:
 
 
 def _after_the_end(
-    job: JobFacts, ended_at: datetime, now: datetime, patience: Patience, announced: Announced | None
+    job: JobFacts, ended_at: datetime, now: datetime, patience: Patience, announced: AnnouncedEnd | None
 ) -> Iterator[Mismatch]:
     if now - ended_at <= patience.transit:
         return
@@ -156,7 +156,7 @@ def _after_the_end(
         yield _mismatch(Rule.DELIVERY_MISSING, job, words)
 
 
-def _told_of(found: Counted) -> frozenset[str]:
+def _told_of(found: JobCounts) -> frozenset[str]:
     """What can have been announced of a job that is as it is now."""
     if not found.healed:
         return frozenset({found.status})

@@ -19,7 +19,7 @@ _CASES_AHEAD: Final = 64
 
 
 class StoreReader:
-    """Compares documents with their objects."""
+    """Compares documents with their objects, eight cases at once. With ``hashes`` every object is read as a whole."""
 
     def __init__(self, store: S3Store, *, hashes: bool) -> None:
         self._store = store

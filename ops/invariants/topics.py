@@ -25,7 +25,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from ops.invariants.groups import Backlog
-from ops.invariants.jobs import Announced
+from ops.invariants.jobs import AnnouncedEnd
 from shared.clock import EARLIEST, plausible, plausible_ms
 from shared.errors import InfrastructureAway
 from shared.events import topics
@@ -47,7 +47,7 @@ _MOST: Final = 20_000
 
 
 @dataclass
-class Pending:
+class PendingRecords:
     """What is on its way in the topics."""
 
     backlogs: list[Backlog] = field(default_factory=list)
@@ -56,7 +56,8 @@ class Pending:
     complete: bool = True
     """False when there was too much to look at every record: ``jobs`` is then not all of them."""
 
-    def add(self, other: Pending) -> None:
+    def add(self, other: PendingRecords) -> None:
+        """Add another group's to this."""
         self.backlogs += other.backlogs
         self.jobs |= other.jobs
         self.complete = self.complete and other.complete
@@ -72,7 +73,11 @@ class _Commit:
 
 
 class TopicReader:
-    """Raises InfrastructureAway when the broker does not answer."""
+    """Reads the topics of a deployment; ``prefix`` is AUTOS_KAFKA_GROUP_PREFIX. Blocks.
+
+    Raises InfrastructureAway when the broker does not answer, or the ends of the partitions are not reached in about a
+    minute. At most _MOST waiting records of a group are read one by one.
+    """
 
     def __init__(self, bootstrap_servers: str, prefix: str, config: Mapping[str, Any] | None = None) -> None:
         self._bootstrap_servers = bootstrap_servers
@@ -84,11 +89,12 @@ class TopicReader:
         self._reader = Consumer({**settings, "enable.partition.eof": True})
 
     def close(self) -> None:
+        """Close the consumer; it is a member of no group."""
         self._reader.close()
 
-    def pending(self) -> Pending:
+    def pending(self) -> PendingRecords:
         """The backlog of every group."""
-        found = Pending()
+        found = PendingRecords()
         for name, names in GROUPS.items():
             try:
                 found.add(self._pending_of(name, names))
@@ -96,7 +102,7 @@ class TopicReader:
                 raise InfrastructureAway("kafka: no answer about a group") from error
         return found
 
-    def announced(self, since: datetime) -> dict[str, Announced]:
+    def announced(self, since: datetime) -> dict[str, AnnouncedEnd]:
         """By job: what process.completed says since a moment."""
         try:
             starts = self._starts(topics.PROCESS_COMPLETED, since)
@@ -111,13 +117,13 @@ class TopicReader:
                 records[job] += 1
         except KafkaException as error:
             raise InfrastructureAway("kafka: no answer about process.completed") from error
-        return {job: Announced(frozenset(ids[job]), frozenset(statuses[job]), records[job]) for job in ids}
+        return {job: AnnouncedEnd(frozenset(ids[job]), frozenset(statuses[job]), records[job]) for job in ids}
 
-    def _pending_of(self, name: str, names: Sequence[str]) -> Pending:
+    def _pending_of(self, name: str, names: Sequence[str]) -> PendingRecords:
         group = f"{self._prefix}.{name}"
         behind = [commit for commit in self._commits(group, names) if commit.offset < commit.end]
         if not behind:
-            return Pending()
+            return PendingRecords()
         members = self._members(group)
         waiting = {(commit.topic, commit.partition): _Waiting(commit) for commit in behind}
         starts = [TopicPartition(commit.topic, commit.partition, commit.offset) for commit in behind]
@@ -127,7 +133,7 @@ class TopicReader:
             seen += 1
             if seen >= _MOST:
                 break
-        found = Pending(complete=seen < _MOST)
+        found = PendingRecords(complete=seen < _MOST)
         for rest in waiting.values():
             count = rest.records if found.complete else rest.commit.end - rest.commit.offset
             if count:

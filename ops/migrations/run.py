@@ -42,10 +42,12 @@ def _config(connection: Connection) -> Config:
 
 
 def upgrade(owner_url: str, revision: str = "head") -> None:
-    """Bring the database to ``revision``. ``owner_url`` is a role that may create schemas and roles.
+    """Bring the database to ``revision``, in one transaction. ``owner_url`` is a role that may create schemas and
+    roles.
 
-    Leaves a database alone that a newer version has migrated: in a rolling upgrade, and after a rollback, the older
-    version's provisioning runs on the newer tables (docs/how-to/upgrade.md, "What may change").
+    Several processes may call it at once: one migrates, the others wait and find nothing to do. Leaves a database alone
+    that a newer version has migrated: in a rolling upgrade, and after a rollback, the older version's provisioning runs
+    on the newer tables (docs/how-to/upgrade.md, "What may change").
     """
 
     def migrate(config: Config) -> None:
@@ -68,7 +70,7 @@ def _newer_revision(config: Config) -> str | None:
 
 
 def downgrade(owner_url: str, revision: str = "base") -> None:
-    """Take the database back to ``revision``; ``base`` leaves it empty."""
+    """Take the database back to ``revision``; ``base`` leaves it empty. What only newer tables hold is lost."""
     _with(owner_url, lambda config: command.downgrade(config, revision))
 
 

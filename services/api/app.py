@@ -74,7 +74,8 @@ def create_app(
 ) -> FastAPI:
     """An application. Nothing is dialled before its lifespan begins or a request needs it.
 
-    With ``publisher`` it relays its outbox; without, the rows wait for another replica's relay.
+    With ``publisher`` it relays its outbox; without, the rows wait for another replica's relay. Each application has
+    parts of its own, so that several may live in one process (the tests do).
     """
     parts = make_parts(settings, source, clock, registry or CollectorRegistry(), resolver or Lookups())
     app = FastAPI(

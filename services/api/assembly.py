@@ -18,7 +18,7 @@ from services.api.feed.service import FeedService
 from services.api.health.checks import Readiness
 from services.api.health.probes import probes
 from services.api.http.open_requests import OpenStreams, OpenWaits
-from services.api.http.provided import Parts
+from services.api.http.provided import ApplicationParts
 from services.api.metrics import ApiMetrics
 from services.api.processes.follow.changes import CaseChanges
 from services.api.processes.follow.follower import CaseFollower
@@ -55,9 +55,9 @@ class ApiSource(TellsChanges, Protocol):
 
 def make_parts(
     settings: ApiSettings, source: ApiSource, clock: Clock, registry: CollectorRegistry, resolver: Resolver
-) -> Parts:
+) -> ApplicationParts:
     """Every part of an application with these settings."""
-    parts = Parts(clock)
+    parts = ApplicationParts(clock)
     parts.add(settings)
     parts.add(ApiMetrics(registry))
     database = parts.add(
@@ -76,7 +76,7 @@ def make_parts(
     return parts
 
 
-def _add_cases(parts: Parts, source: ApiSource) -> None:
+def _add_cases(parts: ApplicationParts, source: ApiSource) -> None:
     settings, database, clock, metrics = parts.get(ApiSettings), parts.get(Database), parts.clock, parts.get(ApiMetrics)
     links = parts.add(LinkCache(make_links(settings, clock), clock, settings.api_public_url))
     changes = parts.add(CaseChanges(settings.database_url))
@@ -91,7 +91,7 @@ def _add_cases(parts: Parts, source: ApiSource) -> None:
     parts.add(JobService(database, links, clock))
 
 
-def _add_documents(parts: Parts) -> None:
+def _add_documents(parts: ApplicationParts) -> None:
     settings, database = parts.get(ApiSettings), parts.get(Database)
     store = parts.add(make_store(settings))
     objects = parts.add(DocumentObjects(database, ObjectSizes(store)))
@@ -99,7 +99,7 @@ def _add_documents(parts: Parts) -> None:
     parts.add(Readiness(probes(settings, database, store), needed={"database"}))
 
 
-def _add_webhooks(parts: Parts, resolver: Resolver) -> None:
+def _add_webhooks(parts: ApplicationParts, resolver: Resolver) -> None:
     settings, database = parts.get(ApiSettings), parts.get(Database)
     policy = GuardPolicy.from_settings(settings)
     urls = parts.add(WebhookUrls(policy, resolver))

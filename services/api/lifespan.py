@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.api.assembly import ApiSource
 from services.api.feed.changes import FeedChanges
-from services.api.http.provided import Parts
+from services.api.http.provided import ApplicationParts
 from services.api.jobs.aborts import aborted_by_broker
 from services.api.jobs.repository import release_ended_jobs
 from services.api.metrics import ApiMetrics
@@ -32,9 +32,13 @@ _log = logging.getLogger(__name__)
 
 
 def make_lifespan(
-    parts: Parts, source: ApiSource, publisher: Publisher | None
+    parts: ApplicationParts, source: ApiSource, publisher: Publisher | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """The lifespan of an application of these parts; it closes them, and ``source``, at its end."""
+    """The lifespan of an application of these parts; it closes them, and ``source``, at its end.
+
+    While it lasts: two listening connections, the relay of the outbox where there is a ``publisher``, and every 10
+    seconds the release of jobs that have ended.
+    """
     outbox_metrics = OutboxMetrics(str(outbox.schema), parts.get(ApiMetrics).registry)
 
     @asynccontextmanager

@@ -23,5 +23,5 @@ def event_record(event: Event, topic: str, *, event_id: str, now: datetime, trac
 
 
 def publish(connection: Connection, records: Sequence[OutgoingRecord], now: datetime) -> None:
-    """Have the records published once the caller's transaction has committed."""
+    """Have the records published once the caller's transaction has committed, in their order."""
     write(connection, catalog.outbox, records, now=now)

@@ -36,7 +36,9 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> None:
-    """Serve until ``stop``; those who wait for a change are answered at once then."""
+    """Serve until ``stop``; those who wait for a change are answered at once then. Raises RuntimeError when the HTTP
+    server ends by itself.
+    """
     parts = parts_of(app)
     config = BoundedConfig(
         app,

@@ -17,9 +17,10 @@ _SECONDS: Final = 60.0
 
 
 class Cancellations:
-    """Knows the jobs seen in the last minute (at most 10,000), the cancelled ones for longer.
+    """Knows the jobs seen in the last minute (at most 10,000), the cancelled ones for longer. For one event loop.
 
-    A job that was forgotten counts as not cancelled until the next refresh, as one does that is new.
+    A job that was forgotten counts as not cancelled until the next refresh, as one does that is new: a document may
+    then be fetched for nothing, but none is left out by mistake.
     """
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = monotonic) -> None:
@@ -72,7 +73,7 @@ class Cancellations:
             self._cancelled.popitem(last=False)
 
     async def refresh(self) -> None:
-        """Ask again. Raises InfrastructureAway."""
+        """Ask again, with one statement for all. The heartbeat of each source calls it. Raises InfrastructureAway."""
         now = self._clock()
         while self._open and next(iter(self._open.values())) < now - _SECONDS:
             self._open.popitem(last=False)

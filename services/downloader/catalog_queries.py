@@ -110,7 +110,9 @@ class StoredJob(NamedTuple):
 def find_documents(
     connection: Connection, keys: Collection[DocumentKey], *, status: DocumentStatus
 ) -> dict[DocumentKey, ProjectedDocument]:
-    """Those of ``keys`` that the projection has in this status."""
+    """Those of ``keys`` that the projection has in this status. One statement for any number of keys;
+    writes nothing.
+    """
     if not keys:
         return {}
     numbers, ids = zip(*keys, strict=True)

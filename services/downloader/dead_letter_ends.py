@@ -40,7 +40,11 @@ class ReadableFields:
 
 
 def readable_fields(value: bytes | None) -> ReadableFields:
-    """What a record's value names, whatever else is wrong with it."""
+    """What a record's value names, whatever else is wrong with it. Never raises.
+
+    A field that is missing, or not of its kind, is None, and an attempt 1: anybody who writes to the topic may have
+    written this.
+    """
     try:
         # Not orjson: it takes nothing of a text with a lone surrogate, and numbers without end are no matter here.
         found: Any = json.loads((value or b"").decode("utf-8", "replace"))

@@ -44,13 +44,17 @@ class StoredBytes:
     rendition: str | None = None
     """None: as it was requested."""
     revision: int = 1
-    """Of the listing that the bytes belong to."""
+    """The revision of the listing that the bytes belong to."""
     replaced_at: datetime | None = None
     """When other bytes had to make room for these."""
 
 
 class EventRecords:
-    """Makes records; ``clock`` gives ``ce_time``."""
+    """Makes records; ``clock`` gives ``ce_time``. Nothing is written here.
+
+    ``traceparent`` is that of the record that is answered, so that one trace goes through all services; None begins
+    none.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -58,14 +62,17 @@ class EventRecords:
     # -- planner ------------------------------------------------------------------------------------------------------
 
     def requested(self, event: DocumentRequested, traceparent: str | None) -> OutgoingRecord:
+        """A document is to be fetched. The id names job, document and step: a repeat of the plan makes the same."""
         return self._record(event, topics.DOCUMENT_REQUESTED, traceparent, _document_id(event, "requested"))
 
     def planned(self, event: JobPlanned, traceparent: str | None) -> OutgoingRecord:
+        """A job has its plan; it says how many documents the projection waits for."""
         return self._record(
             event, topics.DOCUMENT_EVENTS, traceparent, deterministic_id("job", event.job_id, "planned")
         )
 
     def aborted(self, event: JobAborted, traceparent: str | None) -> OutgoingRecord:
+        """A job ends without its documents."""
         return self._record(
             event, topics.DOCUMENT_EVENTS, traceparent, deterministic_id("job", event.job_id, "aborted")
         )
@@ -91,7 +98,10 @@ class EventRecords:
         error: str,
         traceparent: str | None,
     ) -> OutgoingRecord:
-        """The discovery again, in the retry topic for ``delay`` seconds."""
+        """The discovery again, in the retry topic for ``delay`` seconds.
+
+        ``answers`` goes along as a header: how many of the attempts the source has answered.
+        """
         again = request.model_copy(
             update={
                 "attempt": attempt,
@@ -110,6 +120,7 @@ class EventRecords:
     def process_dead(
         self, request: ProcessRequested, error_code: str, error_message: str, traceparent: str | None
     ) -> OutgoingRecord:
+        """The dead letter of a job whose case could not be read."""
         dead = ProcessDead(**request.model_dump(), error_code=error_code, error_message=error_message)
         return self._record(
             dead, topics.PROCESS_DEAD, traceparent, deterministic_id("job", request.job_id, "dead", request.attempt)
@@ -118,6 +129,7 @@ class EventRecords:
     # -- fetcher ------------------------------------------------------------------------------------------------------
 
     def started(self, request: DocumentRequested, traceparent: str | None) -> OutgoingRecord:
+        """The source is about to be asked for a document."""
         event = DocumentStarted(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -136,7 +148,12 @@ class EventRecords:
         traceparent: str | None,
         lost: bool = False,
     ) -> OutgoingRecord:
-        """``lost``: what was stored before was not there any more; other content is another event."""
+        """The document is in the object store.
+
+        Its id names job, document and ``attempts``, so a repeat of the attempt is the same event. ``lost``: what was
+        stored before was not there any more; the event of other content has another id, since this job may have told of
+        the first already.
+        """
         event = DocumentAvailable(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -167,7 +184,10 @@ class EventRecords:
         *,
         lost: bool = False,
     ) -> OutgoingRecord:
-        """``lost``: it was available before."""
+        """The document is given up: no attempt follows.
+
+        ``lost``: it was available before, and its object is not in the store any more.
+        """
         event = DocumentFailed(
             job_id=request.job_id,
             process_number=request.process_number,
@@ -188,7 +208,10 @@ class EventRecords:
     def retry(
         self, request: DocumentRequested, *, attempt: int, delay: float, error: str, traceparent: str | None
     ) -> OutgoingRecord:
-        """The next attempt, in the retry topic for ``delay`` seconds."""
+        """The next attempt, in the retry topic for ``delay`` seconds.
+
+        ``not_before`` says when it is due, which may be later than the topic's nominal delay (topics.tier_for).
+        """
         again = request.model_copy(
             update={
                 "attempt": attempt,
@@ -206,6 +229,7 @@ class EventRecords:
     def document_dead(
         self, request: DocumentRequested, error_code: str, error_message: str, traceparent: str | None
     ) -> OutgoingRecord:
+        """The dead letter of a document that is given up."""
         dead = DocumentDead(**request.model_dump(), error_code=error_code, error_message=error_message)
         return self._record(dead, topics.DOCUMENT_DEAD, traceparent, _document_id(dead, "dead"))
 

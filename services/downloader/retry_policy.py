@@ -39,7 +39,9 @@ class GiveUp:
 def after_failure(error: SourceError, *, attempt: int, delays: Sequence[float]) -> TryAgain | GiveUp:
     """What becomes of a document whose ``attempt``-th attempt (from 1) failed with ``error``.
 
-    An error that could be about the source is one about the document here: the gate has judged it.
+    ``delays`` are the seconds before the second, third, … attempt (AUTOS_DOWNLOAD_RETRY_DELAYS), so there is one
+    attempt more than delays. An error that could be about the source is one about the document here: the gate has
+    judged it.
     """
     if error.verdict is Verdict.PERMANENT or attempt > len(delays):
         return GiveUp(error.code, error.message)

@@ -81,7 +81,10 @@ class Worker:
         return self._fetcher.assignment
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop``, then finish what is in flight. Raises what makes going on impossible."""
+        """Work until ``stop``, then let handlers finish within AUTOS_SHUTDOWN_SECONDS, and close. Once.
+
+        Raises what makes going on impossible (see ConsumerRuntime.run); everything is closed by then.
+        """
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await _first(stopping, self._sources.join())

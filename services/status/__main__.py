@@ -23,7 +23,10 @@ from shared.service import run_service
 
 
 async def main(settings: StatusSettings, stop: asyncio.Event, *, topic: str = DOCUMENT_EVENTS) -> None:
-    """Run until ``stop``. A Kafka configuration that Faust cannot follow ends the start with one line."""
+    """Run until ``stop``, then commit, publish and close.
+
+    A Kafka configuration that Faust cannot follow ends the start with one line (SystemExit with status 2).
+    """
     try:
         credentials(settings.kafka_config)
     except UnsupportedKafkaConfig as error:

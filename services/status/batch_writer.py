@@ -100,8 +100,11 @@ class BatchWriter:
     def write(self, records: Sequence[Record]) -> Mapping[str, int]:
         """Commit what the records say; by job that changed, the documents that it still waits for (Applied.left).
 
-        Raises InfrastructureAway when nothing of the rest can be committed now. After an exception the same records
-        can be written again: what was committed changes nothing twice.
+        All or nothing, but for a record that can never be applied: it becomes a row of ``progress.dead_letters``, and
+        the rest is committed in two or more parts. Blocks.
+
+        Raises InfrastructureAway when nothing of the rest can be committed now. After an exception the same records can
+        be written again: what was committed changes nothing twice.
         """
         if not records:
             return {}
@@ -160,7 +163,7 @@ class BatchWriter:
 
 
 def keep_rejected(connection: Connection, rejected: Sequence[RejectedRecord], now: datetime) -> None:
-    """Keep records as they came, once for each position; the caller commits."""
+    """Keep records as they came, once for each position (a repeat changes nothing); the caller commits."""
     if not rejected:
         return
     rows: list[dict[str, Any]] = [

@@ -48,7 +48,7 @@ class Gatherer(Generic[T]):
         self._last_write = 0.0
 
     async def add(self, item: T, *, urgent: Callable[[], bool]) -> None:
-        """Take an item in; waits while there is no room. One caller at a time.
+        """Take an item in; waits while there is no room, and so holds back who reads. One caller at a time.
 
         ``urgent`` is always asked, and only when there is room: the write before may have changed its answer.
         """

@@ -65,7 +65,10 @@ def rebuild(
     on_progress: Callable[[int], None] = lambda _events: None,
     public_url: str | None = None,
 ) -> Rebuilt:
-    """Rebuild and swap. ``owner_url`` is the owner of the tables; ``on_progress`` gets the events read so far.
+    """Rebuild and swap, beside the live worker, which waits for the last stretch alone. Blocks until it is done.
+
+    ``owner_url`` is the owner of the tables; ``on_progress`` gets the events read so far. Two at once would drop each
+    other's tables: run one.
 
     Raises RebuildRefused when a job of the old tables is not in the topic (its events have been deleted), and
     InfrastructureAway. After an exception everything is as it was.

@@ -22,7 +22,7 @@ _REQUEST_SECONDS: Final = 10.0
 
 
 class Replay:
-    """The committed records of a topic, in the order of each partition."""
+    """The committed records of a topic, in the order of each partition. Joins no group; blocks. For one thread."""
 
     def __init__(self, bootstrap_servers: str, config: Mapping[str, Any], topic: str) -> None:
         self._topic = topic

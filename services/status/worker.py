@@ -59,7 +59,11 @@ def to_record(message: Any) -> Record:
 
 
 class StatusWorker:
-    """Runs the Faust application until the stop event is set; starts another when it crashes."""
+    """Runs the Faust application until the stop event is set; starts another when it crashes.
+
+    One for each process; a batch is written in one thread while nothing is read. It never gives up: a batch that cannot
+    be written is tried again, at intervals of up to 5 seconds.
+    """
 
     def __init__(
         self, settings: StatusSettings, writer: BatchWriter, metrics: StatusMetrics, *, topic: str = DOCUMENT_EVENTS

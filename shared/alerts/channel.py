@@ -10,15 +10,19 @@ class Notice(Protocol):
     """An alert: a line, a text, and the same as JSON for machines."""
 
     @property
-    def at(self) -> datetime: ...
+    def at(self) -> datetime:
+        """When it happened, with a time zone."""
 
     @property
-    def title(self) -> str: ...
+    def title(self) -> str:
+        """One line: the subject of the mail."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """What happened, to what, and what to do, for a person."""
 
-    def json(self) -> bytes: ...
+    def json(self) -> bytes:
+        """The body of the POST, in UTF-8."""
 
 
 class AlertFailed(Exception):

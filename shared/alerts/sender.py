@@ -38,7 +38,11 @@ class AlertSender:
         self._logged: set[str] = set()
 
     async def send(self, notice: Notice) -> bool:
-        """True when one of the channels worked, or none is set."""
+        """Send by all channels at once, each tried three times with a second between. True when one worked, or none is
+        set.
+
+        Raises nothing for a channel that fails: the caller tries the alert again at its next round.
+        """
         async with asyncio.TaskGroup() as group:
             sending = [group.create_task(self._send_by(channel, notice)) for channel in self._channels]
         return any(done.result() for done in sending) or not sending

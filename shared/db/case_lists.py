@@ -93,7 +93,10 @@ def inline(case: Case) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any
 
 
 def store_lists(connection: Connection, case: Case) -> None:
-    """Store what is longer than the case's own row has, and drop what is no longer kept."""
+    """Store what is longer than the case's own row has, and drop what is no longer kept. The caller commits.
+
+    Rows of CHUNK items at most, so that a case that grew by one movement rewrites one row of them.
+    """
     movements, parties = inline(case)
     kept: dict[str, list[int]] = {MOVEMENTS: [], PARTIES: []}
     rows: list[bytes] = []
@@ -135,7 +138,11 @@ def _chunks(items: Sequence[Any], start: int) -> Iterator[tuple[int, bytes]]:
 
 
 def read_movements(connection: Connection, process_number: str, *, below: int | None, limit: int) -> Part | None:
-    """At most ``limit`` movements, newest first, with numbers below ``below``; None: nothing of the case is stored."""
+    """At most ``limit`` movements, newest first, with numbers below ``below``; None: nothing of the case is stored.
+
+    Numbers count from the oldest, so they stay when newer ones are filed. Who may see the case is the caller's to
+    check.
+    """
     row = _OWN_ROW[MOVEMENTS].run(connection, {"number": str(process_number)}).one_or_none()
     if row is None:
         return None

@@ -51,14 +51,18 @@ _TELLS_OF_CONTENT: Final = ("size", "filed_at", "source_hash")
 
 
 def lock_case(connection: Connection, process_number: str) -> None:
-    """Hold the case until the transaction ends: one request at a time decides about its jobs."""
+    """Hold the case until the transaction ends: one request at a time decides about its jobs.
+
+    Take it first in a transaction, before any row of the case, so that two cannot lock each other out.
+    """
     connection.execute(_LOCK, {"number": str(process_number)})
 
 
 def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:
     """Insert or update a case, its lists and its documents. A document that the source no longer lists stays.
 
-    ``source_version`` is what :func:`sources.changes.read_changed` gave with the case.
+    The caller holds the case (:func:`lock_case`) and commits. A second time with the same case changes nothing but
+    ``fetched_at``. ``source_version`` is what :func:`sources.changes.read_changed` gave with the case.
     """
     movements, parties = inline(case)
     row = {
@@ -204,10 +208,11 @@ def find_process(connection: Connection, process_number: str) -> Row[Any] | None
 def iterate_documents(
     connection: Connection, process_number: str, *, document_ids: Sequence[str] | None = None
 ) -> Iterator[Row[Any]]:
-    """The documents of a case in the source's order, each with its ``state`` in the projection (or None)
-    and the case's level of secrecy.
+    """The documents of a case in the order of their positions, each with its ``state`` in the projection (or None) and
+    the case's level of secrecy, sealed ones too.
 
-    ``document_ids`` keeps only these. Rows come in chunks from a server-side cursor: the memory is flat.
+    ``document_ids`` keeps only these. Rows come in chunks from a server-side cursor: the memory is flat, and the
+    transaction must stay open until the last one.
     """
     state = progress.documents
     statement = (

@@ -26,9 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class Listener:
-    """A thread with a connection of its own that calls ``on_notify(payload)`` for a channel.
+    """A thread with a connection of its own that calls ``on_notify(payload)`` for a channel, in that thread.
 
-    After a lost connection it reconnects and calls ``on_notify(None)``: something may have been missed.
+    When it begins to listen, and after a lost connection, it calls ``on_notify(None)``: something may have been missed.
+    A notification is a hint and may be lost; whoever listens looks again by itself from time to time.
     """
 
     def __init__(self, url: str, channel: str, on_notify: Callable[[str | None], None]) -> None:
@@ -39,6 +40,7 @@ class Listener:
         self._thread = threading.Thread(target=self._run, name=f"listen-{channel}", daemon=True)
 
     def start(self) -> None:
+        """Begin to listen. Call once; returns before the connection is there."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -136,8 +136,9 @@ def _retried(transaction: Callable[[], AbstractContextManager[Connection]], work
 class Database:
     """A connection pool and a thread for each of its connections.
 
-    ``beside`` is another pool of as many connections, for :meth:`aside`: were it the same, or smaller, threads that
-    hold a case's lock would wait there for one another.
+    The coroutines of one event loop may call it at once; as many work as there are threads, the others wait. A
+    connection that cannot be had within 30 seconds is DatabaseAway. ``beside`` is another pool of as many connections,
+    for :meth:`aside`: were it the same, or smaller, threads that hold a case's lock would wait there for one another.
     """
 
     def __init__(self, engine: Engine, *, threads: int = 10, beside: Engine | None = None) -> None:
@@ -169,10 +170,11 @@ class Database:
             yield connection
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """``work`` in a transaction in a thread. Raises what ``work`` raises, and as :meth:`transaction`.
+        """``work`` in a transaction in a thread, committed when it returns. Raises what ``work`` raises, and as
+        :meth:`transaction`.
 
         A conflict (a deadlock, say) undoes the transaction and ``work`` runs again, at most twice more: it must do
-        nothing but through its connection that may not be done again.
+        nothing but through its connection that may not be done again. A caller that is cancelled does not stop it.
         """
 
         return await self._in_thread(lambda: _retried(self.transaction, work))
@@ -207,8 +209,9 @@ class Database:
         """A second connection for a thread that is in a transaction, without one: every statement commits at once.
 
         Each thread has one of its own, so nobody waits for it. What is done with it must be short: the other is held
-        meanwhile. Raises as :meth:`transaction`, and
-        ValueError when the database was made without such connections.
+        meanwhile. It is not undone when the transaction is.
+
+        Raises as :meth:`transaction`, and ValueError when the database was made without such connections.
         """
         if self._beside is None:
             raise ValueError("no connections beside the pool")

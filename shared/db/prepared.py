@@ -38,7 +38,11 @@ class Prepared:
         )
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
-        """The rows, with the columns of the statement in their order."""
+        """The rows, with the columns of the statement in their order.
+
+        The first run on a connection prepares it there. ``parameters`` are by name; those with a value of their own may
+        be left out.
+        """
         # The notes are those of the database connection: one that was dialled anew after a loss has none.
         if self._name not in connection.info:
             connection.exec_driver_sql(self._prepare)

@@ -1,4 +1,8 @@
-"""The rule of :mod:`shared.domain.secrecy` in SQL: whatever shows a case, a job or a document uses one of these."""
+"""The rule of :mod:`shared.domain.secrecy` in SQL: whatever shows a case, a job or a document uses one of these.
+
+The conditions are written so that the planner takes the index of the sealed documents, of which there are few; a change
+here has to be measured on a large case (docs/adr/0019-sealed.md).
+"""
 
 from __future__ import annotations
 

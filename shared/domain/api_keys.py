@@ -41,5 +41,5 @@ def new_webhook_secret() -> str:
 
 
 def hash_key(key: str) -> bytes:
-    """What the database keeps of a key."""
+    """What the database keeps of a key: its SHA-256, 32 bytes."""
     return hashlib.sha256(key.encode()).digest()

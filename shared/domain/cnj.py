@@ -50,14 +50,17 @@ class ProcessNumber(str):
 
     @property
     def year(self) -> int:
+        """AAAA: the year of filing."""
         return int(self[11:15])
 
     @property
     def segment(self) -> str:
+        """J: the segment of the judiciary, one digit."""
         return self[16]
 
     @property
     def court(self) -> str:
+        """TR: the court in its segment, two digits."""
         return self[18:20]
 
 
@@ -73,9 +76,11 @@ def make(sequence: int, year: int, segment: int, court: int, origin: int) -> Pro
 
 
 def parse(text: str) -> ProcessNumber:
-    """Read a number with its mask, without it, with spaces or with any Unicode dash.
+    """Read a number with its mask, without it, with spaces or with any Unicode dash; the mask of the result is the
+    usual one.
 
-    Raises InvalidProcessNumber, which says whether the format, the court or the check digits are wrong.
+    Accepts only courts that exist (CNJ Resolution 65/2008). Raises InvalidProcessNumber, which says whether the format,
+    the court or the check digits are wrong.
     """
     if len(text) > _MAX_INPUT:
         raise InvalidProcessNumber("format", "a CNJ number has 20 digits")

@@ -53,7 +53,10 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """The documents of a case that are left out: what is shown of the others must not tell where they are."""
+    """The documents of a case that are left out: what is shown of the others must not tell where they are.
+
+    Positions in answers are renumbered by :meth:`place`, and those in cursors turned back by :meth:`position`.
+    """
 
     positions: tuple[int, ...] = ()
     """Rising."""

@@ -35,7 +35,10 @@ T = TypeVar("T")
 
 
 def fitting(items: Sequence[T], limit: int) -> Sequence[T]:
-    """The first of the items that take at most ``limit`` bytes as a JSON array; what is behind is not looked at."""
+    """The first of the items that take at most ``limit`` bytes as a JSON array; what is behind is not looked at.
+
+    Every list that leaves the product goes through here, so that no answer and no body grows with its case.
+    """
     left = limit - 2
     for index, item in enumerate(items):
         left -= len(orjson.dumps(item)) + 1
@@ -127,7 +130,9 @@ def unknown_case_view(process_number: str, public_url: str | None = None) -> dic
 
 
 def sealed_case_view(process_number: str, secrecy_level: int | None, public_url: str | None = None) -> dict[str, Any]:
-    """The same fields for a sealed case outside of the API: nothing is shown but its number and its level."""
+    """The same fields for a sealed case outside of the API (a webhook, the feed): nothing but its number
+    and its level.
+    """
     return {**unknown_case_view(process_number, public_url), "secrecy_level": secrecy_level}
 
 

@@ -71,7 +71,7 @@ class DocumentAvailable(DocumentEvent):
     rendition: Word | None = None
     """``binary``, or ``text`` where the source has only the text of the document."""
     revision: Revision | None = None
-    """Of the listing that the bytes are of; it grows when the listing shows another content. None: the first."""
+    """The revision of the listing that the bytes belong to; new content in it raises it. None: the first."""
     replaced_at: Timestamp | None = None
     """When these bytes took the place of others; None when they are the first."""
 
@@ -84,6 +84,6 @@ class DocumentFailed(DocumentEvent):
     error_code: Word
     error_message: Line
     revision: Revision | None = None
-    """Of the listing that was asked for; None: the first."""
+    """The revision of the listing that was asked for; None: the first."""
     lost: bool = False
     """It was available: its object is gone from the store, and could not be fetched again."""

@@ -27,7 +27,7 @@ class DocumentRequested(Event):
     rendition: Word = "binary"
     """``text`` where the source has only the text of the document."""
     revision: Revision = 1
-    """Of the listing; what is stored of an earlier one is replaced."""
+    """The revision of the listing; what is stored of an earlier one is replaced."""
     attempt: Attempt = 1
     not_before: Timestamp | None = None
     last_error: Word | None = None

@@ -29,7 +29,7 @@ class ProcessRequested(Event):
     last_error: Word | None = None
     plan_id: Uuid | None = None
     resume_after: Window | None = None
-    """Of a job that is planned: its documents after this window of the plan are to be requested."""
+    """Set for a job that has a plan: its documents after this window are to be requested."""
 
     def key(self) -> str:
         return self.process_number

@@ -67,7 +67,10 @@ class ReadStep(StrEnum):
 
 
 class AnswerReader:
-    """One answer. ``http`` has sent the request already."""
+    """One answer. ``http`` has sent the request already.
+
+    Feed it what ``step`` asks for, until that says ENDED or ENOUGH.
+    """
 
     def __init__(self, http: h11.Connection, answer: ReceiverAnswer, *, max_body: int = MAX_ANSWER_BYTES) -> None:
         self._http = http
@@ -90,7 +93,7 @@ class AnswerReader:
         self._http.receive_data(data)
 
     def step(self) -> ReadStep:
-        """Look at what was fed. Raises AnswerBroken."""
+        """Look at what was fed, at most 64 events, and say what to do next. Raises AnswerBroken."""
         try:
             return self._step()
         except h11.RemoteProtocolError as error:

@@ -49,7 +49,7 @@ class Timings:
 
 
 class Connection:
-    """An open connection. Make one with :func:`open_connection`."""
+    """An open connection to one address. Make one with :func:`open_connection`. One request at a time."""
 
     def __init__(self, wire: Wire, address: Address) -> None:
         self._wire = wire
@@ -69,7 +69,13 @@ class Connection:
     ) -> bool:
         """Send a POST and read the answer into ``answer``, at most ``max_body`` bytes of its body.
 
-        Returns whether the connection can be used again. Raises ConnectionStale, AnswerBroken, OSError.
+        Returns whether the connection can be used again. There is no time-out here: the caller cancels, and
+        ``answer.phase`` then says what was not done.
+
+        Raises:
+            ConnectionStale: a kept connection was closed before it answered anything; nothing was handled, dial again.
+            AnswerBroken: the answer is not HTTP/1.1, passes a bound, or the connection was lost.
+            OSError: the connection failed in another way.
         """
         reused, self.used = self.used, True
         request = h11.Request(
@@ -134,9 +140,12 @@ class Connection:
 async def open_connection(
     url: CheckedUrl, addresses: Sequence[Address], context: ssl.SSLContext, answer: ReceiverAnswer, timings: Timings
 ) -> Connection:
-    """Dial the addresses in their order, each with a share of the time, and do TLS with the URL's name.
+    """Dial the addresses in their order and do TLS with the URL's name.
 
-    Raises OSError (ssl.SSLError among them) of the last address, and TimeoutError.
+    At most 8 addresses are tried; where there are several, each has 5 seconds. Only the connection is tried on the next
+    address: a TLS handshake that fails ends the attempt.
+
+    Raises OSError (ssl.SSLError among them) of the last address, TimeoutError included.
     """
     loop = asyncio.get_running_loop()
     answer.phase = CallPhase.CONNECT

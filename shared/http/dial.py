@@ -76,7 +76,9 @@ def refused_call(code: str, message: str) -> CallResult:
 class WebhookCaller:
     """Posts to webhook URLs; keeps a few connections for the next request to the same endpoint.
 
-    ``timeout`` in seconds covers resolution, connection, headers and body together.
+    For one event loop; ``post`` may be called as often at once as the caller likes, who bounds it. Up to 16 connections
+    of an endpoint and 512 in all are kept, for 10 seconds each. ``timeout`` in seconds covers resolution, connection,
+    headers and body together.
     """
 
     def __init__(
@@ -97,7 +99,12 @@ class WebhookCaller:
         self._kept_count = 0
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> CallResult:
-        """Send ``body`` as JSON with ``headers`` and wait for the whole answer, or 64 KiB of it."""
+        """Send ``body`` as JSON with ``headers`` and wait for the whole answer, or 64 KiB of it.
+
+        Raises nothing about the receiver: every failure is a CallResult with a code. Redirects are not followed. A
+        request is made again, at once, only when a kept connection turns out to have been closed before anything was
+        answered.
+        """
         loop = asyncio.get_running_loop()
         started = loop.time()
         answer, timings = ReceiverAnswer(), Timings()

@@ -80,6 +80,7 @@ class AnyAddress(GuardPolicy):
     """Allows every address: for URLs that the operator set, and to read a URL without judging it."""
 
     def allows(self, address: Address) -> bool:
+        """True."""
         return True
 
 
@@ -112,7 +113,8 @@ class CheckedUrl:
 def check_url(url: str, policy: GuardPolicy) -> CheckedUrl:
     """Check what can be said without a resolver; a literal address in any spelling is checked here already.
 
-    Raises WebhookUrlRefused.
+    Pure and quick, so it runs at the request and again before each dial. Raises WebhookUrlRefused with the code of the
+    first rule that is broken.
     """
     if not url or len(url) > MAX_URL_LENGTH or _FORBIDDEN.search(url):
         raise WebhookUrlRefused("invalid_url", "not a URL, or too long, or with characters that a URL cannot have")

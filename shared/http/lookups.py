@@ -28,7 +28,10 @@ def system_look_up(host: str) -> list[str]:
 
 
 class Lookups:
-    """A :data:`shared.http.guard.Resolver`. For one event loop; answers are not kept."""
+    """A :data:`shared.http.guard.Resolver`. For one event loop; answers are not kept.
+
+    At most ``most`` names are looked up at once. There is no time-out here: who asks has one.
+    """
 
     def __init__(self, look_up: Callable[[str], Sequence[str]] = system_look_up, *, most: int = MAX_LOOKUPS) -> None:
         self._look_up = look_up

@@ -14,7 +14,11 @@ _READ_BYTES: Final = 8 * 1024
 
 
 class Wire(asyncio.BufferedProtocol):
-    """A connection's protocol. It begins paused, so that TLS can begin before anything is read."""
+    """A connection's protocol. It begins paused, so that TLS can begin before anything is read.
+
+    The methods that asyncio calls are named by it; the others are the connection's. Reading pauses once 8 KiB are
+    received and not read.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray(_READ_BYTES)
@@ -28,6 +32,7 @@ class Wire(asyncio.BufferedProtocol):
         self._changed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the connection is open. Nothing is read yet."""
         self._raw = self._transport = cast("asyncio.Transport", transport)
         self._raw.pause_reading()
 
@@ -36,9 +41,11 @@ class Wire(asyncio.BufferedProtocol):
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> bytearray:
+        """asyncio: where the next bytes go."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        """asyncio: bytes have come. Without an open request they end the connection."""
         self._received += memoryview(self._buffer)[:nbytes]
         if self._resting:
             # No request is open: these bytes must not be taken for the answer to the next one.
@@ -50,17 +57,19 @@ class Wire(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
+        """asyncio: the other side sends no more."""
         self._ended = True
         self._changed.set()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone; ``read`` gives what came before, then the error."""
         self._ended = True
         self._error = exc
         self._changed.set()
 
     def write(self, data: bytes) -> None:
-        """Hand over bytes to be sent; see :attr:`unsent`."""
+        """Hand over bytes to be sent; see :attr:`unsent`. Raises ConnectionResetError when the connection is closed."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
         self._transport.write(data)

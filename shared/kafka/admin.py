@@ -1,4 +1,7 @@
-"""Topics and groups as an operator sees them: create what is missing, wait for it, measure the lag."""
+"""Topics and groups as an operator sees them: create what is missing, wait for it, measure the lag.
+
+Everything here blocks, and is for provisioning, commands and tests; the services never create a topic.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,10 @@ def ensure_topics(
 ) -> None:
     """Create the topics that are missing and add the partitions that are missing; nothing is ever removed.
 
-    Several processes may do it at once. Raises InfrastructureAway when the broker does not answer, KafkaException
-    when it refuses.
+    A topic that is there keeps its properties, whatever ``specs`` say. Several processes may do it at once, and a
+    second call changes nothing. ``replication``: replicas of a new topic; the broker's default without it.
+
+    Raises InfrastructureAway when the broker does not answer, KafkaException when it refuses.
     """
     wanted = {spec.name: spec for spec in specs}
     admin = AdminClient(common_config(bootstrap_servers, config))

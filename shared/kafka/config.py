@@ -1,4 +1,8 @@
-"""The client properties of every consumer, producer and admin client: one place for what must not differ."""
+"""The client properties of every consumer, producer and admin client: one place for what must not differ.
+
+Values are librdkafka's; those of AUTOS_KAFKA_CONFIG win over all of them (docs/reference/settings.md). The reason for
+each value that is not the library's default stands next to it.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +112,12 @@ def transactional_config(
     *,
     timeout_ms: int = 10_000,
 ) -> dict[str, Any]:
-    """A transactional producer. ``timeout_ms``: how long a dead one's transaction may hold back the readers."""
+    """A transactional producer. ``timeout_ms``: how long a dead one's transaction may hold back the readers, in
+    milliseconds.
+
+    A second producer with the same ``transactional_id`` fences the first (see AUTOS_REPLICA in
+    docs/reference/settings.md).
+    """
     return {
         **producer_config(bootstrap_servers),
         "transactional.id": transactional_id,

@@ -20,6 +20,7 @@ class FirstFailure(logging.Filter):
         self._last: float | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written; lines about anything but connections always are."""
         if not record.getMessage().startswith(_CONNECTION_FAILURES):
             return True
         now, last = self._monotonic(), self._last

@@ -99,9 +99,11 @@ class _Batch:
 
 
 class Producer:
-    """A confluent-kafka producer with a thread that serves its delivery reports.
+    """A confluent-kafka producer with a thread that serves its delivery reports. One for each process.
 
-    ``client`` is for tests. Records with one key keep their order, also over reconnections.
+    ``send`` may be called from coroutines of any event loop and ``send_each`` from any thread, at once. Records with
+    one key keep their order, also over reconnections. An unacknowledged record fails after 120 s (delivery.timeout.ms
+    of config.producer_config). ``client`` is for tests.
     """
 
     def __init__(
@@ -121,8 +123,13 @@ class Producer:
     async def send(self, records: Iterable[OutgoingRecord]) -> None:
         """Write the records and return when every one is acknowledged.
 
-        ``records`` may be a generator of any length: it is read in pieces and never held as a whole.
-        Raises InfrastructureAway (some may have been written), RecordRefused, ProducerFailed.
+        ``records`` may be a generator of any length: it is read in pieces and never held as a whole. Cancelling does
+        not take back what was queued.
+
+        Raises:
+            InfrastructureAway: the broker, or a topic (TopicAway), is away; some records may have been written.
+            RecordRefused: the broker will never take one of them; others may have been written.
+            ProducerFailed: the producer is unusable, the process must start again.
         """
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[None] = loop.create_future()
@@ -164,7 +171,12 @@ class Producer:
     def send_each(self, records: Sequence[OutgoingRecord], timeout: float) -> list[ProcessingError | None]:
         """Write the records in order, from a thread; of each None when it is acknowledged, else why not.
 
-        Raises ProducerFailed, and InfrastructureAway when ``timeout`` (seconds) is over: they may still be written.
+        The failures in the list are RecordRefused, TopicAway or InfrastructureAway; one record's failure does not keep
+        the others from being written.
+
+        Raises:
+            ProducerFailed: the producer is unusable, the process must start again.
+            InfrastructureAway: ``timeout`` (seconds) is over; the records may still be written later.
         """
         deadline = time.monotonic() + timeout
         done: Future[None] = Future()
@@ -197,7 +209,7 @@ class Producer:
         return failures
 
     def topic_problem(self, topic: str, timeout: float) -> ProcessingError | None:
-        """What the broker says of a topic: None, or why it cannot be written to. ``timeout`` in seconds.
+        """What the broker says of a topic: None, or why it cannot be written to. Blocks for up to ``timeout`` seconds.
 
         Raises InfrastructureAway when no broker answers.
         """

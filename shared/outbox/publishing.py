@@ -95,7 +95,15 @@ class Publishing:
         return [topic for topic, at in self._look_at.items() if at > now]
 
     def publish(self, rows: Sequence[OutboxRow]) -> Published:
-        """Publish what can be. Raises ProducerFailed, and InfrastructureAway when nothing is known of any row."""
+        """Publish what can be, and say what became of each row. Blocks the relay's thread.
+
+        The whole batch is sent together. A row that was refused in company is sent once more alone, and a topic that
+        was not seen yet is asked about first.
+
+        Raises:
+            ProducerFailed: the producer is unusable.
+            InfrastructureAway: nothing is known of any row; all of them may have been published.
+        """
         done = Published()
         to_send: list[tuple[OutboxRow, OutgoingRecord]] = []
         for row in rows:

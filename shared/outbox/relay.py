@@ -59,7 +59,7 @@ class RelayLimits:
 
 @dataclass(frozen=True)
 class RelayHooks:
-    """What a service does at the events of its relay; called in the relay's thread."""
+    """What a service does at the events of its relay; called in the relay's thread, so they must not block for long."""
 
     on_set_aside: Callable[[OutboxRow, str], Sequence[OutgoingRecord]] | None = None
     """Makes the records that follow from a row that is set aside, of the row and the reason."""
@@ -73,7 +73,12 @@ _NO_HOOKS: Final = RelayHooks()
 
 
 class OutboxRelay:
-    """Publishes the rows of one outbox table."""
+    """Publishes the rows of one outbox table, from its own thread, until ``stop``.
+
+    Every replica of a service has one; the advisory lock lets one of them work and the others stand by. It takes one
+    connection of ``engine``'s pool, and has another of its own to listen. An outage of the database or the broker is
+    logged once, and tried again every ``poll_seconds``; rows are never lost by it.
+    """
 
     def __init__(
         self,
@@ -118,15 +123,18 @@ class OutboxRelay:
         """How many times the outbox was looked through to its end."""
 
     def start(self) -> None:
+        """Begin to listen and to publish. Call once."""
         self._listener.start()
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at the outbox now: this process has just committed rows."""
+        """Look at the outbox now: this process has just committed rows. From any thread; returns at once."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Publish what is committed already, once more, and end the thread."""
+        """Publish what is committed already, once more, and end the thread. Blocks for ``send_timeout`` + 5 seconds at
+        most.
+        """
         self._stopping.set()
         self._woken.set()
         self._thread.join(timeout=self._send_timeout + 5)

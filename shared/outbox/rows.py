@@ -55,7 +55,7 @@ class Waiting:
 
 
 class OutboxRows:
-    """The statements for one outbox table."""
+    """The statements for one outbox table. The caller commits."""
 
     def __init__(self, outbox: Table) -> None:
         name = outbox.fullname
@@ -87,7 +87,10 @@ class OutboxRows:
         """)  # noqa: S608
 
     def read(self, connection: Connection, most: int, held: Collection[str]) -> list[OutboxRow]:
-        """The oldest rows that wait, at most ``most``, but not those of the topics ``held``."""
+        """The oldest rows that wait, at most ``most`` and BATCH_BYTES of payload, but one at least.
+
+        Those of the topics in ``held`` are left out, in their order, and stand in nobody's way.
+        """
         parameters = {"most": most, "held": list(held), "largest": LARGEST_PAYLOAD, "bytes": BATCH_BYTES}
         return [
             OutboxRow(row.seq, row.aggregatetype, row.aggregateid, row.type, row.payload, row.headers)
@@ -95,11 +98,11 @@ class OutboxRows:
         ]
 
     def mark_published(self, connection: Connection, seqs: Sequence[int], now: datetime) -> None:
-        """The broker has these."""
+        """Record that the broker has acknowledged these."""
         connection.execute(self._mark, {"at": now, "seqs": list(seqs)})
 
     def set_aside(self, connection: Connection, seq: int, reason: str, now: datetime) -> bool:
-        """The broker will never take this one; False when it is published or set aside already."""
+        """Record that the broker will never take this row; False when it is published or set aside already."""
         done = connection.execute(self._set_aside, {"at": now, "reason": reason, "seq": seq})
         return done.rowcount == 1
 

@@ -29,7 +29,9 @@ def _insert(outbox: str) -> TextClause:
 def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecord], *, now: datetime) -> None:
     """Add records (made by :func:`shared.events.envelope.encode`) in their order; the caller commits.
 
-    A record's ``ce_id`` is the row's id, so a consumer can drop what a relay published twice.
+    A record's ``ce_id`` is the row's id, so a consumer can drop what a relay published twice. The table takes a second
+    row with the same id; consumers drop it likewise. After the commit ``OutboxRelay.wake`` saves the wait for the
+    notification.
     """
     if not records:
         return

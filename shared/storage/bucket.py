@@ -22,7 +22,9 @@ _log = logging.getLogger(__name__)
 
 
 def ensure_bucket(settings: StorageSettings) -> None:
-    """Make the bucket unless it is there."""
+    """Make the bucket unless it is there; several processes may do so at once. Raises ClientError when the store
+    refuses.
+    """
     client: Any = make_client(settings)
     try:
         client.head_bucket(Bucket=settings.s3_bucket)

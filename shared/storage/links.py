@@ -51,7 +51,10 @@ class QuickLinks:
         content_type: str | None = None,
         seconds: int = LINK_SECONDS,
     ) -> str:
-        """A link to ``key`` that works for ``seconds``; the answer's headers are part of the signature."""
+        """A link to ``key`` that works for ``seconds``; the answer's headers are part of the signature.
+
+        No request is made, so a link to an object that is not there is made all the same. From any thread.
+        """
         # Threads share this object; what they share of it is replaced as a whole.
         second = self._at(self._clock())
         query = f"{second.query}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host"
@@ -119,7 +122,7 @@ class PresignedLinks:
         content_type: str | None = None,
         seconds: int = LINK_SECONDS,
     ) -> str:
-        """A link to ``key`` that works for ``seconds``; the answer's headers are part of the signature."""
+        """A link to ``key`` that works for ``seconds``, or for as long as the credentials last if that is less."""
         parameters = {"Bucket": self._bucket, "Key": key}
         if content_disposition:
             parameters["ResponseContentDisposition"] = content_disposition

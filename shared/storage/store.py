@@ -1,6 +1,7 @@
 """The object store: the keys of documents, the client for administration (boto3) and the data path (obstore).
 
-One document has one key, so that a repeat overwrites itself (docs/architecture.md, "Object store").
+The first bytes of a document have one key, so that a repeat overwrites itself; later content of it is stored beside
+them, and what is recorded says which object counts (docs/architecture.md, "Object store").
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ KEY_PREFIX: Final = "processes/"
 
 
 def object_key(process_number: str, document_id: str) -> ObjectKey:
-    """``processes/{20 digits}/documents/{document_id}``: nothing personal in it."""
+    """``processes/{20 digits}/documents/{document_id}``: nothing personal in it. Raises InvalidProcessNumber."""
     number = process_number if isinstance(process_number, ProcessNumber) else parse(process_number)
     return ObjectKey(f"{KEY_PREFIX}{number.digits}/documents/{document_id}")
 
 
 def make_client(settings: StorageSettings, *, public: bool = False) -> BaseClient:
-    """A boto3 client; with ``public`` it signs links for the host that clients reach the store by."""
+    """A boto3 client, safe to share between threads; with ``public`` it signs links for the host that clients reach the
+    store by. A request connects within 5 s, reads within 30 s and is tried three times.
+    """
     endpoint = settings.s3_endpoint_url
     if public and settings.s3_public_endpoint_url:
         endpoint = settings.s3_public_endpoint_url
@@ -53,7 +56,7 @@ def make_client(settings: StorageSettings, *, public: bool = False) -> BaseClien
 
 
 def make_store(settings: StorageSettings) -> S3Store:
-    """The data path: an obstore S3 store on the bucket."""
+    """The data path: an obstore S3 store on the bucket. A request connects within 5 s and takes 300 s at most."""
     options: dict[str, Any] = {"region": settings.s3_region}
     if settings.s3_endpoint_url:
         options["endpoint"] = settings.s3_endpoint_url

@@ -23,7 +23,10 @@ def _always(_: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EventType(Generic[F]):
-    """One type. Each has a module of its own in ``shared/webhooks/event_types``."""
+    """One type. Each has a module of its own in ``shared/webhooks/event_types`` (how to add one: CONTRIBUTING.md).
+
+    ``at`` and ``render`` are called for every attempt and must not depend on when that is.
+    """
 
     name: str
     """``type`` of the body, such as ``process.completed``."""
@@ -58,7 +61,10 @@ class WebhookBody(NamedTuple):
 
 
 def fitting_body(kind: EventType[F], facts: F, *, form: BodyForm, most_bytes: int) -> WebhookBody:
-    """The body in ``form`` or, where that takes more than ``most_bytes``, in a smaller one."""
+    """The body in ``form`` or, where that takes more than ``most_bytes``, in a smaller one.
+
+    The smallest form is returned whatever its size; each type keeps it below BARE_BYTES.
+    """
     for smaller in (one for one in BodyForm if one >= form):
         content = kind.body(facts, smaller)
         if len(content) <= most_bytes:

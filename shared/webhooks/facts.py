@@ -1,4 +1,8 @@
-"""What the bodies of webhooks are made of: a job that has ended, documents that are available, a test."""
+"""What the bodies of webhooks are made of: a job that has ended, documents that are available, a test.
+
+A fact is a plain value that was read already; rendering it reads nothing more, but for ``BodyDocuments.make``, which is
+called only where a form has documents.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ class JobEnd:
 
     @classmethod
     def of(cls, completion: Any) -> JobEnd:
-        """Of whatever has the fields."""
+        """The end of a job, from any object that has these fields."""
         return cls(*(getattr(completion, field.name) for field in fields(cls)))
 
 

@@ -44,7 +44,10 @@ class HeaderRefused(ValueError):
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Raises HeaderRefused: too_many_headers, invalid_header, header_not_allowed or headers_too_large."""
+    """Check what a client gives; the bounds are MOST_HEADERS, NAME_LENGTH, VALUE_LENGTH and ALL_BYTES.
+
+    Raises HeaderRefused with the code too_many_headers, invalid_header, header_not_allowed or headers_too_large.
+    """
     if len(headers) > MOST_HEADERS:
         raise HeaderRefused("too_many_headers", f"at most {MOST_HEADERS} headers")
     names = [name.lower() for name in headers]
@@ -72,7 +75,7 @@ def seal_headers(keys: SealingKeys, headers: Mapping[str, str], endpoint_id: str
 
 
 def open_headers(keys: SealingKeys, sealed: bytes | None, endpoint_id: str) -> list[tuple[str, str]]:
-    """The headers to send. Raises NotOpened."""
+    """The headers to send, in the order in which they were given. Raises NotOpened when no key opens them."""
     if sealed is None:
         return []
     opened: dict[str, str] = orjson.loads(keys.open(bytes(sealed), endpoint_id))

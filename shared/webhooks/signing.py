@@ -78,7 +78,10 @@ def signature_headers(
     *,
     private_keys: Sequence[str] = (),
 ) -> dict[str, str]:
-    """The headers of one attempt; one signature for each secret, newest first, and one for each private key.
+    """The headers of one attempt, by lower-case name; ``attempt`` counts from 1.
+
+    One signature for each secret, newest first, and one for each private key, separated by spaces: a receiver takes the
+    message when any of them fits (docs/reference/webhooks.md, "Signatures").
 
     Raises InvalidSecret, and ValueError when there is no secret at all.
     """

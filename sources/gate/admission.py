@@ -34,7 +34,10 @@ def _anybody(_health: CaseHealth, _case: str | None) -> bool:
 
 
 class Admission(Generic[T]):
-    """Not safe for threads. ``T`` is what waits in the queue."""
+    """Decides; never waits. Not safe for threads. ``T`` is what waits in the queue.
+
+    Every admission that :meth:`next` or :meth:`admit` gives must come back once, by :meth:`finish`: places are counted.
+    """
 
     def __init__(self, limit: int, clock: Callable[[], float], policy: SourceBreakerPolicy | None = None) -> None:
         self._policy = policy or SourceBreakerPolicy()

@@ -36,7 +36,10 @@ class _Case:
 
 
 class CaseHealths:
-    """Of the last ten thousand cases; one that was forgotten is new again. ``None`` is nobody's, and always proven."""
+    """The health of the last ten thousand cases; a forgotten case is new again.
+
+    ``None`` stands for requests of no case; it is always proven.
+    """
 
     def __init__(self) -> None:
         self._cases: OrderedDict[str, _Case] = OrderedDict()

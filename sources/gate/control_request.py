@@ -76,7 +76,9 @@ class SourceControlRequest:
             self._given.popitem(last=False)
 
     async def ask(self, failing: frozenset[str | None]) -> tuple[ControlResult, float | None]:
-        """See :class:`Control`. Never raises what the source did."""
+        """See :class:`ControlRequest`. Asks for up to three documents, then for a case; never raises what the source
+        did.
+        """
         try:
             found = await self._ask_documents(failing)
             return await self._ask_case() if found is None else found

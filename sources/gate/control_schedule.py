@@ -22,7 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 class ControlSchedule:
-    """One for each gate. ``probed`` is told the breaker's state before, and the seconds of a pause that begins."""
+    """One for each gate; at most one control request is made at a time.
+
+    ``probed`` is called when one has ended, with the breaker's state before it and the seconds of a pause that it
+    begins.
+    """
 
     def __init__(
         self,

@@ -34,10 +34,11 @@ _log = logging.getLogger(__name__)
 
 
 class SourceGate:
-    """One for each process and source. ``limit`` can be changed at any time (the share of this worker).
+    """One for each process and source, on one event loop.
 
-    ``on_pause`` is called with the seconds of each pause that an answer of the source begins, so that it can be told to
-    the other workers; their pauses come in by :meth:`pause`.
+    ``limit`` can be changed at any time (the share of this worker); what is at the source then ends as it would. Times
+    are seconds. ``on_pause`` is called with the seconds of each pause that an answer of the source begins, so that it
+    can be told to the other workers; their pauses come in by :meth:`pause`.
     """
 
     def __init__(
@@ -96,7 +97,12 @@ class SourceGate:
 
     @asynccontextmanager
     async def slot(self, caller: SourceCaller = NO_CASE, gate_wait: GateWait | None = None) -> AsyncIterator[Slot]:
-        """Wait for a place and hold it for the block; cases have their turns one after the other. Raises WaitEnded."""
+        """Wait for a place and hold it for the block; cases have their turns one after the other.
+
+        The wait has no end of its own: it lasts for as long as the source is away or paused. What ends it is cancelling
+        the caller, or ``gate_wait.leave``, which raises WaitEnded here. The block asks the source once; its exception,
+        or none, is what the gate learns.
+        """
         admitted = await self._enter(caller, gate_wait or GateWait())
         slot = Slot(admitted, self._answered)
         error: BaseException | None = None
@@ -113,7 +119,8 @@ class SourceGate:
     async def judge(self, failure: RequestFailure, gate_wait: GateWait | None = None) -> FailureCause:
         """What a request that found the source away was about; asks the control request when others do not tell.
 
-        Raises WaitEnded.
+        Waits until that is known. OUTAGE: hold the work and count nothing. DOUBT: try again, a few times. DOCUMENT: it
+        costs an attempt. Raises WaitEnded.
         """
         gate_wait = gate_wait or GateWait()
         while True:

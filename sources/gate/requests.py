@@ -61,12 +61,15 @@ class InFlight:
         self._by_case: dict[str | None, int] = {}
 
     def of(self, case: str | None) -> int:
+        """Requests of this case at the source now."""
         return self._by_case.get(case, 0)
 
     def entered(self, admitted: AdmittedRequest) -> None:
+        """A request was admitted."""
         self._count(admitted, 1)
 
     def left(self, admitted: AdmittedRequest) -> None:
+        """A request has ended. Once for each that entered."""
         self._count(admitted, -1)
         if self._by_case[admitted.caller.case] == 0:
             del self._by_case[admitted.caller.case]

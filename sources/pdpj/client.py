@@ -41,11 +41,13 @@ class PortalSource(HttpSource):
     """The portal, ``{base}/api/v2``. It has no change detection."""
 
     async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
+        """See CourtSource. One request."""
         number = cnj.parse(number)
         with closing(await self.metadata(f"/processos/{number}", read_timeout)) as body:
             return _log_unaddressed(await self.reader.read(number, [body]))
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
+        """None: the portal has nothing of the kind."""
         return None
 
 
@@ -53,6 +55,11 @@ class DataLakeSource(HttpSource):
     """The data lake, ``{base}/processo-api/api/v1``: two requests a case, and a HEAD that tells of changes."""
 
     async def fetch_case(self, number: str, *, read_timeout: float | None = None) -> Case:
+        """See CourtSource. Two requests as a rule; a search when the first answers 500 (is the case there at all?), and
+        the list of documents once more when it alone is away.
+
+        When the list cannot be read, the case has the documents that the case's own answer names.
+        """
         number = cnj.parse(number)
         with ExitStack() as held:
             try:
@@ -101,6 +108,9 @@ class DataLakeSource(HttpSource):
             return False
 
     async def last_update(self, number: str, *, within: float | None = None) -> str | None:
+        """See CourtSource. None too for a case that is absent or whose answer is a 401: reading the case
+        tells which.
+        """
         number = cnj.parse(number)
         path = f"/processos/{number}/ultima-atualizacao"
         async with self.admission(number, about_case=True):

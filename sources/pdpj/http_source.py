@@ -74,6 +74,7 @@ class HttpSource:
         )
 
     async def aclose(self) -> None:
+        """Close every connection, then let a renewal of the token end."""
         await self._transport.aclose()
         await self.credentials.aclose()
 
@@ -81,6 +82,10 @@ class HttpSource:
     async def open_document(
         self, source_path: str, listed: Listed = UNLISTED, *, read_timeout: float | None = None
     ) -> AsyncIterator[DocumentStream]:
+        """See CourtSource. The slot of the gate is held until the block ends, so while the bytes are read.
+
+        Raises NoAddress for a path that cannot be a document's: it is never asked for.
+        """
         if not is_source_path(source_path):
             raise NoAddress("this is not the address of a document")
         async with self.admission(source_path.split("/")[2]) as slot:
@@ -113,6 +118,7 @@ class HttpSource:
 
     @asynccontextmanager
     async def admission(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
+        """Wait for a turn at the gate, where there is one, and report how the request ended. None without a gate."""
         admission = _NO_GATE if self._gate is None else self._gate.slot(SourceCaller(case, about_case=about_case))
         try:
             async with admission as slot:
@@ -123,7 +129,11 @@ class HttpSource:
         self._on_end(case, None)
 
     async def ask(self, method: str, path: str, headers: Fields, read_timeout: float | None = None) -> httpx.Response:
-        """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one."""
+        """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one.
+
+        A redirect is followed once, within our origin. Raises NoAccess for a 401 that says so, and what the credentials
+        and the wire raise; any other status is for the caller to judge.
+        """
         credentials = self.credentials
         token = await credentials.token()
         response = await self.send(method, path, headers, token, read_timeout=read_timeout)
@@ -161,6 +171,7 @@ class HttpSource:
         return target.raw_path.decode("ascii")
 
     async def refused(self, response: httpx.Response, wanted: AskedFor) -> SourceError:
+        """The error for an answer that is not the wanted 200; reads up to 64 KiB of its body, for 5 s at most."""
         return refusal(response.status_code, response.headers, await self._error_body(response), wanted)
 
     async def _error_body(self, response: httpx.Response) -> bytes:
@@ -182,6 +193,11 @@ class HttpSource:
         read_timeout: float | None = None,
         below_root: bool = True,
     ) -> httpx.Response:
+        """One request with this token, without a gate and without judging the answer; the caller closes it.
+
+        ``path`` is below the API's root unless ``below_root`` is False. The other options are those of
+        SourceTransport.ask.
+        """
         authorized = [*self._fields[headers], ("authorization", f"Bearer {token.value}")]
         target = self._path + path if below_root else path
         return await self._transport.ask(method, self._root, target, authorized, within, read_timeout)

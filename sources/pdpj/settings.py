@@ -77,7 +77,7 @@ class PdpjSettings(AutosSettings):
     case_max_subjects: int = Field(200, ge=1, le=1_000)
     """The first listed are kept."""
     case_max_representatives: int = Field(50, ge=1, le=1_000)
-    """Of one party; the first listed are kept."""
+    """Representatives of one party; the first listed are kept."""
     case_memory_bytes: int = Field(2 * 1024**3, ge=256 * 1024**2)
     """Bytes of memory for the process that reads a large answer about a case."""
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import httpx
 
-from autos.local.keepsakes import free_port
 from autos.local.pdpj.control import SimulatorControl
+from autos.local.ports_and_secrets import free_port
 from tests.containers.engine import compose_words
 from tests.product import Product, Receiver
 from tests.support import wait_until

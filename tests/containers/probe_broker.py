@@ -39,7 +39,7 @@ def written(topics: list[str]) -> dict[str, str | None]:
 
 
 def read(topics: list[str], group: str) -> dict[str, str | None]:
-    """Of partition 0, from where the group is or the beginning. An error without a topic is one of the group."""
+    """Read partition 0, from where the group is or the beginning. An error without a topic is one of the group."""
     found: dict[str, str | None] = {}
     reader = Consumer(
         {

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from autos.local.keepsakes import free_port
+from autos.local.ports_and_secrets import free_port
 from ops.provision import KEYS_ROLE, ROLES, let_roles_log_in
 from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics

@@ -14,8 +14,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from autos.local.keepsakes import free_port
 from autos.local.pdpj.control import SimulatorControl
+from autos.local.ports_and_secrets import free_port
 from ops.topic_access import rights
 from shared.events.flow import READERS, SERVICES
 from shared.events.topics import TOPICS

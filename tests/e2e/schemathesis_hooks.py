@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from services.api.http import cursors
 from shared.domain.cnj import make
 
-_SECONDS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,20})?", re.ASCII)
 _RECEIVER = os.environ["AUTOS_TEST_RECEIVER_URL"]
 
 _NUMBERS = st.builds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from autos.deep import storage_settings
+from autos.deep_check import storage_settings
 from shared.storage.store import make_client, object_key
 from tests.e2e.journey import ask, autos, check_files
 from tests.product import Product

@@ -1,4 +1,6 @@
-"""``python -m bench [NAME ...] [--quick] [--rounds N]``: runs benchmarks, prints tables, keeps JSON in .autos/bench."""
+"""``python -m tools.bench [NAME ...] [--quick] [--rounds N]``: runs benchmarks, prints tables, keeps JSON in
+.autos/bench.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ _KEPT = Path(".autos") / "bench"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what was asked for; 1 when a benchmark gave no figure."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all of them, or: {', '.join(registry.MODULES)}")
     parser.add_argument("--list", action="store_true", help="what there is, and run nothing")
     parser.add_argument("--quick", action="store_true", help="a short form of each")

@@ -57,7 +57,10 @@ async def _measure(plan: Plan, product: Product) -> list[Figure]:
 
 
 async def steadily(client: httpx.AsyncClient, path: str, rate: float, seconds: float) -> list[float]:
-    """Requests at fixed times; each counts from the time at which it was due, sent late or not."""
+    """Requests at fixed times; each counts from the time at which it was due, sent late or not.
+
+    A status other than 200 ends it with BenchmarkFailed, in an ExceptionGroup.
+    """
     loop = asyncio.get_running_loop()
     began = loop.time()
     found: list[float] = []

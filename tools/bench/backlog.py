@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from shared.concurrency.together import together
+from shared.concurrency.task_groups import run_together
 from tools.bench.delivery import ask, make_cases, wait_for_end
 from tools.bench.figures import Figure, rates_by_part
 from tools.bench.product import Product, case_numbers, running_product
@@ -27,6 +27,7 @@ class Samples:
         self.memory: list[tuple[int, float]] = []
 
     def take(self, available: int) -> None:
+        """Note how many documents are available now."""
         self.done.append((time.perf_counter(), available))
         self.memory.append((available, self._processes.memory().get("downloader", 0.0)))
 
@@ -66,7 +67,7 @@ async def _drain(product: Product, total: int) -> Samples:
                 await ask(client, number)
 
         try:
-            await together(one(number) for number in numbers)
+            await run_together(one(number) for number in numbers)
             await waiting
         finally:
             waiting.cancel()

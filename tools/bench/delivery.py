@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 import psycopg2
 
-from shared.concurrency.together import together
+from shared.concurrency.task_groups import run_together
 from shared.db.channels import PROGRESS
 from tools.bench.figures import difference
 from tools.bench.processes import own
@@ -44,6 +44,7 @@ class Run:
 
     @property
     def documents_per_second(self) -> float:
+        """From the first request to the end of the last case."""
         return self.documents / self.seconds
 
     @property
@@ -90,6 +91,7 @@ class Progress:
         self._connection.notifies.clear()
 
     def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
 
@@ -118,9 +120,10 @@ async def wait_for_end(
     step: float = _STEP_SECONDS,
     ended: bool = True,
 ) -> None:
-    """Until ``documents`` are there, and with ``ended`` every case has completed. ``watch`` hears of each step.
+    """Return when ``documents`` are there, and with ``ended`` every case has completed.
 
-    Raises BenchmarkFailed when a case ends otherwise, or after ``timeout`` seconds.
+    ``watch`` hears of the number of available documents at each step; ``step`` and ``timeout`` are seconds. Raises
+    BenchmarkFailed when a case ends otherwise, or after ``timeout``.
     """
     progress = Progress(product.database_url, numbers)
     deadline = time.monotonic() + timeout
@@ -149,7 +152,10 @@ async def deliver(
     at_once: int = 100,
     timeout: float = 300.0,
 ) -> Run:
-    """Ask for cases that nobody asked for before and wait until they are there. Raises BenchmarkFailed."""
+    """Ask for cases that nobody asked for before, ``at_once`` requests at a time, and wait until they are there.
+
+    CPU is that of the whole run, planning and metadata included. Raises BenchmarkFailed.
+    """
     documents = len(numbers) * documents_each
     places = asyncio.Semaphore(at_once)
     first = 0.0
@@ -166,7 +172,7 @@ async def deliver(
     before = product.processes.cpu()
     began = time.perf_counter()
     async with product.client() as client:
-        answers = await together(one(client, number) for number in numbers)
+        answers = await run_together(one(client, number) for number in numbers)
         await wait_for_end(product, numbers, documents, timeout, watch=note)
     seconds = time.perf_counter() - began
     return Run(documents, seconds, first, difference(product.processes.cpu(), before), tuple(answers))

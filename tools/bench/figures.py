@@ -27,10 +27,12 @@ class Figure:
 
     @property
     def value(self) -> float:
+        """The median of the rounds."""
         return statistics.median(self.rounds)
 
     @property
     def baseline_value(self) -> float | None:
+        """The median of the baseline's rounds; None without a baseline."""
         return statistics.median(self.baseline) if self.baseline else None
 
     @property
@@ -44,6 +46,7 @@ class Figure:
         return self.value / base if base else None
 
     def as_json(self) -> dict[str, Any]:
+        """The figure as it is kept, with every round."""
         return {
             "name": self.name,
             "unit": self.unit,
@@ -57,7 +60,10 @@ class Figure:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least ``share`` (0 to 1) of the values do not exceed (nearest rank)."""
+    """The smallest value that at least ``share`` (0 to 1) of the values do not exceed (nearest rank).
+
+    Raises ValueError for no values, or another share.
+    """
     if not values:
         raise ValueError("a percentile of nothing")
     if not 0 <= share <= 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from autos.local.pdpj.control import SourceSetting
-from shared.concurrency.together import together
+from shared.concurrency.task_groups import run_together
 from tools.bench.delivery import ask, deliver, make_cases, wait_for_end
 from tools.bench.figures import Figure, percentile
 from tools.bench.product import Product, case_numbers, running_product
@@ -61,7 +61,7 @@ async def _ask_into(product: Product, background: list[str], documents: int, num
             await ask(client, number)
         # Not before the downloads run.
         await _some_available(product, background)
-        answers = await together(ask(client, number) for number in numbers)
+        answers = await run_together(ask(client, number) for number in numbers)
     await wait_for_end(
         product,
         [*background, *numbers],

@@ -26,7 +26,7 @@ import httpx
 import psycopg2
 
 from autos.local.pdpj.control import SourceSetting
-from shared.concurrency.together import group, together
+from shared.concurrency.task_groups import run_together, task_group
 from tools.bench import report
 from tools.bench.delivery import Progress, make_cases
 from tools.bench.figures import difference, percentile
@@ -153,7 +153,7 @@ def _burst(product: Product, sink: HookSink, cases: int) -> tuple[dict[str, Any]
 
 async def _ask_at_once(product: Product, tally: Tally, sink: HookSink, numbers: Sequence[str]) -> None:
     async with product.client() as client:
-        await together(tally.ask(client, number, sink.url(_path(number))) for number in numbers)
+        await run_together(tally.ask(client, number, sink.url(_path(number))) for number in numbers)
 
 
 def _path(number: str) -> str:
@@ -262,7 +262,7 @@ async def _ask_steadily(
     """Requests at fixed times, whether the earlier ones are answered or not."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with product.client() as client, group() as running:
+    async with product.client() as client, task_group() as running:
         for index in range(max(1, int(rate * seconds))):
             await asyncio.sleep(max(0.0, began + index / rate - loop.time()))
             (number,) = case_numbers(1)

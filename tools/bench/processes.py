@@ -32,7 +32,7 @@ class StackProcesses:
         return self._added_up(lambda process: float(process.num_fds()))
 
     def pids(self, service: str) -> list[int]:
-        """Of each replica."""
+        """The process ids of each replica of a service."""
         return [entry["pid"] for name, entry in self._entries().items() if name.partition(".")[0] == service]
 
     def _added_up(self, reading: Callable[[psutil.Process], float]) -> dict[str, float]:

@@ -58,6 +58,7 @@ class BenchStack:
 
     @property
     def kafka(self) -> str:
+        """The address of its broker."""
         return str(self.state["kafka"])
 
     @property
@@ -67,10 +68,12 @@ class BenchStack:
 
     @property
     def processes(self) -> StackProcesses:
+        """Its processes, as they are at each look."""
         return StackProcesses(self._entries)
 
     @property
     def storage(self) -> StorageSettings:
+        """Its object store, with the keys of the stack."""
         store = self.state["s3"]
         return StorageSettings(
             s3_endpoint_url=store["endpoint"],
@@ -92,6 +95,7 @@ class Product(BenchStack):
 
     @property
     def api_url(self) -> str:
+        """The address of its first API."""
         return str(self.state["api_url"])
 
     def client(self) -> httpx.AsyncClient:
@@ -108,7 +112,12 @@ class Product(BenchStack):
 
 @contextmanager
 def running_product(plan: Plan, settings: Mapping[str, str] | None = None, *scale: str) -> Iterator[Product]:
-    """The whole stack with ``settings`` (AUTOS_...) and ``scale`` (``downloader=2``). Raises BenchmarkFailed."""
+    """The whole stack with ``settings`` (AUTOS_...) and ``scale`` (``downloader=2``), in a new directory below the
+    plan's.
+
+    The product's own limits are out of the way (_SETTINGS), and so is the developer's environment. It is stopped with
+    the block, and its data removed. Raises BenchmarkFailed when it is not ready in time.
+    """
     arguments = [part for value in scale for part in ("--scale", value)]
     with _running(plan, arguments, {**_SETTINGS, **(settings or {})}) as (data_dir, state):
         words = state["processes"]["pdpj"]["command"].split()

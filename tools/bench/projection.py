@@ -109,6 +109,7 @@ class Counting(BatchWriter):
         self._done = done
 
     def write(self, records: Sequence[Record]) -> Mapping[str, int]:
+        """As BatchWriter's; ``done`` is called once everything that is wanted has been committed."""
         self.first = self.first or (time.perf_counter(), _cpu())
         left = super().write(records)
         self.last = (time.perf_counter(), _cpu())
@@ -155,6 +156,7 @@ def _result(events: int, seconds: float, cpu: float) -> dict[str, float]:
 
 
 def main() -> None:
+    """The command line: one figure of each way, as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--bootstrap-servers", help="measure through Faust too")

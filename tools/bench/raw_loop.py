@@ -19,7 +19,7 @@ import obstore
 import uvloop
 from obstore.store import S3Store
 
-from shared.concurrency.together import together
+from shared.concurrency.task_groups import run_together
 from shared.storage.store import make_store
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.client import build_source
@@ -41,6 +41,7 @@ class RawRun:
 
     @property
     def documents_per_second(self) -> float:
+        """Over the whole run."""
         return self.documents / self.seconds
 
     @property
@@ -60,7 +61,7 @@ def raw_loop(product: Product, numbers: Sequence[str], *, at_once: int, expected
 
 
 def cpu_seconds() -> float:
-    """Of this process, all threads."""
+    """The CPU time of this process and all its threads, in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
@@ -90,7 +91,7 @@ async def _run(product: Product, numbers: Sequence[str], at_once: int) -> RawRun
 
     # The first case is read before, so that no worker finds nothing to do and goes home.
     paths.extend(d.source_path for d in (await source.fetch_case(cases.popleft())).documents if d.source_path)
-    await together(work() for _ in range(at_once))
+    await run_together(work() for _ in range(at_once))
     run = RawRun(done, time.perf_counter() - began, cpu_seconds() - cpu)
     await transport.aclose()
     await source.aclose()

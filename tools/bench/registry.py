@@ -57,7 +57,7 @@ class Benchmark:
 
 
 def find(name: str) -> Benchmark:
-    """Raises KeyError for a name that is none."""
+    """The benchmark of this name, loaded now. Raises KeyError for a name that is none."""
     if name not in MODULES:
         raise KeyError(name)
     found: Benchmark = importlib.import_module(f"tools.bench.{name}").BENCHMARK

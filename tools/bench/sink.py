@@ -61,6 +61,7 @@ class HookSink:
         return found
 
     def close(self) -> None:
+        """Close the client; the sink goes on."""
         self._client.close()
 
 

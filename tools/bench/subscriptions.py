@@ -21,7 +21,10 @@ DOCUMENTS = 3
 
 
 def finished_jobs(product: Product, count: int) -> list[WebhookSubscribed]:
-    """Cases that were delivered without a webhook: for each of their jobs, the subscription to make more of."""
+    """Cases that were delivered without a webhook: for each of their jobs, the subscription to make more of.
+
+    Raises BenchmarkFailed when there is not one job for each case.
+    """
     numbers = case_numbers(count)
     make_cases(product, numbers, DOCUMENTS, 1_000)
     asyncio.run(deliver(product, numbers, DOCUMENTS, at_once=20))

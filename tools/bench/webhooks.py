@@ -13,7 +13,7 @@ import psycopg2
 import uvloop
 
 from shared.clock import utc_now
-from shared.concurrency.together import together
+from shared.concurrency.task_groups import run_together
 from shared.events.webhook_subscribed import WebhookSubscribed
 from shared.http.dial import WebhookCaller
 from shared.http.guard import GuardPolicy
@@ -162,12 +162,12 @@ async def _post_all(sink: HookSink, count: int, size: int, path: str) -> None:
             if not result.succeeded:
                 raise BenchmarkFailed(f"the bare sender failed: {result.error_code or result.status_code}")
 
-    await together(work() for _ in range(_IN_FLIGHT))
+    await run_together(work() for _ in range(_IN_FLIGHT))
     await caller.aclose()
 
 
 def _size(sink: HookSink) -> float:
-    """Of the last webhook that came, in bytes."""
+    """The size of the last webhook that came, in bytes."""
     return sink.arrivals()[-1].size
 
 

@@ -81,7 +81,7 @@ def text() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """1 when ``--check`` finds a difference."""
+    """Write the collection, or with ``--check`` compare it; 1 when it is another one."""
     parser = argparse.ArgumentParser(prog="python -m tools.postman.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when the file is out of date")
     made = text()

@@ -91,6 +91,7 @@ def _script(kind: str, lines: Sequence[str]) -> dict[str, Any]:
 
 
 def status_is(*statuses: int) -> list[str]:
+    """A test script: the answer has one of these statuses."""
     listed = ", ".join(map(str, statuses))
     return [f'pm.test("answers {listed}", () => pm.expect([{listed}]).to.include(pm.response.code));']
 

@@ -6,6 +6,7 @@ from tools.postman.items import NO_KEY, Item, Sent, folder, random_number, reque
 
 
 def refusals() -> Item:
+    """The folder of what is refused; every request in it is tested for its status and code."""
     place = "failures"
     return folder(
         "Failures",

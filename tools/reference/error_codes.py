@@ -11,7 +11,7 @@ from services.api.http.languages import PORTUGUESE_TITLES
 from services.api.http.problems import Problem
 from sources.errors import SourceError, Verdict
 from tools.reference.markdown import prose, table
-from tools.reference.notes import ATTEMPT_CODES, JOB_CODES, PROBLEM_NOTES, URL_CODES, Note
+from tools.reference.notes import ATTEMPT_CODES, JOB_CODES, PROBLEM_NOTES, URL_CODES, ErrorNote
 
 _INTRODUCTION: Final = """\
 # Error codes
@@ -55,7 +55,7 @@ def source_errors() -> dict[str, type[SourceError]]:
 
 
 def complete(codes: Iterable[str], notes: Mapping[str, object], where: str) -> None:
-    """Raise Unexplained when the notes are not exactly those of the codes."""
+    """Raise Unexplained when the notes are not exactly those of the codes: none is missing, none is needless."""
     missing, needless = set(codes) - set(notes), set(notes) - set(codes)
     if missing or needless:
         raise Unexplained(
@@ -82,12 +82,12 @@ def _problem_row(problem: type[Problem]) -> list[str]:
     ]
 
 
-def _noted(notes: Mapping[str, Note]) -> Iterator[list[str]]:
+def _noted(notes: Mapping[str, ErrorNote]) -> Iterator[list[str]]:
     yield from ([f"`{code}`", note.meaning, note.advice] for code, note in sorted(notes.items()))
 
 
 def page() -> str:
-    """The whole page. Raises Unexplained."""
+    """The whole page. Raises Unexplained, so that no code is published without what to do about it."""
     known = problems()
     complete([one.code for one in known], PROBLEM_NOTES, "PROBLEM_NOTES")
     complete([one.code for one in known], PORTUGUESE_TITLES, "PORTUGUESE_TITLES")

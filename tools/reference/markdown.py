@@ -12,7 +12,7 @@ def cell(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with its head; each row has as many cells."""
+    """A table with its head; each row has as many cells. Cells are put on one line and bars escaped."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(
         f"| {' | '.join(cell(one) for one in line)} |\n" if line[0] != "---" else _rule(line) for line in lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 
-class Note(NamedTuple):
+class ErrorNote(NamedTuple):
     """``meaning`` where no class says it; ``where`` and ``again`` (is it tried again?) for jobs and documents."""
 
     advice: str
@@ -63,101 +63,105 @@ PROBLEM_NOTES: Final[dict[str, str]] = {
 }
 
 _BOTH: Final = "job, document"
-JOB_CODES: Final[dict[str, Note]] = {
-    "cancelled": Note("Ask for the case again.", "the client that started the job cancelled it", "job", "no"),
-    "case_too_large": Note("Raise AUTOS_PDPJ_MAX_METADATA_BYTES or AUTOS_CASE_MEMORY_BYTES.", where="job"),
-    "case_unreadable": Note("Ask again later; an operator looks at what the source answers.", where="job"),
-    "credentials_refused": Note(
+JOB_CODES: Final[dict[str, ErrorNote]] = {
+    "cancelled": ErrorNote("Ask for the case again.", "the client that started the job cancelled it", "job", "no"),
+    "case_too_large": ErrorNote("Raise AUTOS_PDPJ_MAX_METADATA_BYTES or AUTOS_CASE_MEMORY_BYTES.", where="job"),
+    "case_unreadable": ErrorNote("Ask again later; an operator looks at what the source answers.", where="job"),
+    "credentials_refused": ErrorNote(
         "An operator renews the credentials of PDPJ; the work goes on by itself.", where="document"
     ),
-    "document_not_found": Note("Nothing, or refresh: the case's next job asks again.", where="document"),
-    "document_too_large": Note(
+    "document_not_found": ErrorNote("Nothing, or refresh: the case's next job asks again.", where="document"),
+    "document_too_large": ErrorNote(
         "Raise AUTOS_PDPJ_MAX_DOCUMENT_BYTES, then ask for the document by its id.", where="document"
     ),
-    "doubtful_content": Note("Nothing: the last attempt keeps what comes, with `warnings`.", where="document"),
-    "empty_body": Note("Ask for the document again later; it may be empty in the court's system.", where="document"),
-    "event_refused": Note(
+    "doubtful_content": ErrorNote("Nothing: the last attempt keeps what comes, with `warnings`.", where="document"),
+    "empty_body": ErrorNote(
+        "Ask for the document again later; it may be empty in the court's system.", where="document"
+    ),
+    "event_refused": ErrorNote(
         "An operator looks at `autos dead list`.",
         "the request's event is one that the broker will never take",
         "job",
         "no",
     ),
-    "internal_error": Note(
+    "internal_error": ErrorNote(
         "An operator finds the cause in the log and in `autos dead list`, and replays it.",
         "a fault of ours: the record could not be handled",
         _BOTH,
         "as often as the record is delivered; then by a replay",
     ),
-    "no_access": Note("Have the PDPJ account given access to the case.", where=_BOTH),
-    "no_address": Note("Refresh later: a new listing may have the address.", where="document"),
-    "not_a_document": Note(
+    "no_access": ErrorNote("Have the PDPJ account given access to the case.", where=_BOTH),
+    "no_address": ErrorNote("Refresh later: a new listing may have the address.", where="document"),
+    "not_a_document": ErrorNote(
         "Ask again later: the source showed a page of its own, of a log-in or of a firewall.", where="document"
     ),
-    "not_ready": Note("Ask again later.", where="document"),
-    "process_not_found": Note("Check the number; ask again if the case is new.", where="job"),
-    "short_body": Note("Ask again later.", where="document"),
-    "source_error": Note(
+    "not_ready": ErrorNote("Ask again later.", where="document"),
+    "process_not_found": ErrorNote("Check the number; ask again if the case is new.", where="job"),
+    "short_body": ErrorNote("Ask again later.", where="document"),
+    "source_error": ErrorNote(
         "Ask again later; for one document it often means that PDPJ lacks it or denies it.", where=_BOTH
     ),
-    "source_route": Note(
+    "source_route": ErrorNote(
         "An operator checks AUTOS_PDPJ_BASE_URL and AUTOS_PDPJ_API (`autos doctor --source`).", where=_BOTH
     ),
-    "source_throttled": Note("Nothing: the work goes on by itself.", where="document"),
-    "source_unavailable": Note("Ask again later, if the source was there for other cases.", where="document"),
-    "store_refused": Note("An operator looks at what the object store says in the log.", where="document"),
-    "unknown_source": Note(
+    "source_throttled": ErrorNote("Nothing: the work goes on by itself.", where="document"),
+    "source_unavailable": ErrorNote("Ask again later, if the source was there for other cases.", where="document"),
+    "store_refused": ErrorNote("An operator looks at what the object store says in the log.", where="document"),
+    "unknown_source": ErrorNote(
         "An operator sets AUTOS_SOURCES so that this source is read from; or reads the case again (refresh).",
         where="document",
     ),
-    "token_rejected": Note("An operator checks what the PDPJ account may read.", where="document"),
-    "unexpected_answer": Note("Ask again later; many of them mean that the source has changed.", where="document"),
+    "token_rejected": ErrorNote("An operator checks what the PDPJ account may read.", where="document"),
+    "unexpected_answer": ErrorNote("Ask again later; many of them mean that the source has changed.", where="document"),
 }
 
-URL_CODES: Final[dict[str, Note]] = {
-    "address_not_public": Note(
+URL_CODES: Final[dict[str, ErrorNote]] = {
+    "address_not_public": ErrorNote(
         "Use a public address; an operator may open a network with AUTOS_WEBHOOK_ALLOWED_NETWORKS.",
         "The host, or an address that its name has, is not a public one.",
     ),
-    "domain_not_allowed": Note(
+    "domain_not_allowed": ErrorNote(
         "Use a host below one of AUTOS_WEBHOOK_ALLOWED_DOMAINS.", "The host is not one that this installation calls."
     ),
-    "https_required": Note("Use https.", "This installation takes https alone (AUTOS_WEBHOOK_REQUIRE_HTTPS)."),
-    "invalid_url": Note(
+    "https_required": ErrorNote("Use https.", "This installation takes https alone (AUTOS_WEBHOOK_REQUIRE_HTTPS)."),
+    "invalid_url": ErrorNote(
         "Correct the URL.", "Not a URL, longer than 2,048 characters, or with characters that no URL has."
     ),
-    "name_not_resolved": Note("Correct the host, or its records.", "The host has no address."),
-    "port_not_allowed": Note("Use 80, 443, or a port from 1024.", "Other services than web servers live on this port."),
-    "scheme_not_allowed": Note("Use https.", "Neither http nor https."),
-    "too_many_addresses": Note("Give the name at most 64 addresses.", "The host has more than 64 addresses."),
-    "userinfo_not_allowed": Note(
+    "name_not_resolved": ErrorNote("Correct the host, or its records.", "The host has no address."),
+    "port_not_allowed": ErrorNote(
+        "Use 80, 443, or a port from 1024.", "Other services than web servers live on this port."
+    ),
+    "scheme_not_allowed": ErrorNote("Use https.", "Neither http nor https."),
+    "too_many_addresses": ErrorNote("Give the name at most 64 addresses.", "The host has more than 64 addresses."),
+    "userinfo_not_allowed": ErrorNote(
         "Put the secret elsewhere: webhooks are signed.", "The URL has a user name or password."
     ),
 }
 
-ATTEMPT_CODES: Final[dict[str, Note]] = {
-    "body_timeout": Note("Answer before you work.", "The answer began and did not end in time."),
-    "body_unavailable": Note("An operator looks at the log.", "The body could not be made."),
-    "connect_timeout": Note("Let the sender through the firewall.", "No address accepted the connection in time."),
-    "connection_failed": Note("See the attempt's message.", "The connection failed in another way."),
-    "connection_refused": Note("Start the receiver, or correct the port.", "Nothing listens at the address."),
-    "connection_reset": Note(
+ATTEMPT_CODES: Final[dict[str, ErrorNote]] = {
+    "body_timeout": ErrorNote("Answer before you work.", "The answer began and did not end in time."),
+    "body_unavailable": ErrorNote("An operator looks at the log.", "The body could not be made."),
+    "connect_timeout": ErrorNote("Let the sender through the firewall.", "No address accepted the connection in time."),
+    "connection_failed": ErrorNote("See the attempt's message.", "The connection failed in another way."),
+    "connection_refused": ErrorNote("Start the receiver, or correct the port.", "Nothing listens at the address."),
+    "connection_reset": ErrorNote(
         "Look at the receiver and at what stands before it.", "The receiver broke the connection."
     ),
-    "dns_error": Note("Correct the host's records.", "The host has no address."),
-    "dns_timeout": Note("Look at the name servers of the host.", "Its name was not resolved in time."),
-    "head_timeout": Note("Answer before you work.", "The request was taken, and no answer began in time."),
-    "headers_not_opened": Note(
+    "dns_error": ErrorNote("Correct the host's records.", "The host has no address."),
+    "dns_timeout": ErrorNote("Look at the name servers of the host.", "Its name was not resolved in time."),
+    "head_timeout": ErrorNote("Answer before you work.", "The request was taken, and no answer began in time."),
+    "headers_not_opened": ErrorNote(
         "Set the headers of the endpoint anew (PATCH).",
         "The endpoint's headers were sealed with a key that is no longer in AUTOS_WEBHOOK_SEALING_KEYS.",
     ),
-    "invalid_answer": Note(
+    "invalid_answer": ErrorNote(
         "Answer with HTTP/1.1 and a small head.", "The answer is not HTTP/1.1, or its head passes a bound."
     ),
-    "invalid_secret": Note("Rotate the secret.", "The client's secret cannot be used to sign."),
-    "send_timeout": Note("Read the whole request.", "The receiver did not take the request in time."),
-    "tls_error": Note(
+    "invalid_secret": ErrorNote("Rotate the secret.", "The client's secret cannot be used to sign."),
+    "send_timeout": ErrorNote("Read the whole request.", "The receiver did not take the request in time."),
+    "tls_error": ErrorNote(
         "Renew the certificate, with its chain.", "The certificate was not accepted, or the handshake failed."
     ),
-    "tls_timeout": Note("Look at what ends TLS for the receiver.", "The handshake did not end in time."),
-    "unreachable": Note("Look at the network.", "There is no route to the address."),
+    "tls_timeout": ErrorNote("Look at what ends TLS for the receiver.", "The handshake did not end in time."),
+    "unreachable": ErrorNote("Look at the network.", "There is no route to the address."),
 }

@@ -46,17 +46,19 @@ class Counters:
 
 
 class RunningStack:
-    """The running local stack."""
+    """The running local stack, as stack.json of its data directory describes it."""
 
     def __init__(self, found: dict[str, Any]) -> None:
         self._found = found
         self._processes = StackProcesses(lambda: self._found["processes"])
 
     def port(self, process: str) -> int:
+        """The port of a process, from its command line."""
         words = self._found["processes"][process]["command"].split()
         return int(words[words.index("--port") + 1])
 
     def read(self) -> Counters:
+        """Read every counter now. Sizes of tables and topics are as the servers have written them so far."""
         engine = make_engine(self._found["database_url"], application_name="autos-footprint", pool_size=1)
         try:
             with engine.connect() as connection:
@@ -76,7 +78,10 @@ def _topic_bytes(directory: Path) -> dict[str, float]:
 
 
 def measure(stack: RunningStack, url: str, key: str, cases: int, documents: int, size: int) -> dict[str, Any]:
-    """Deliver the cases with a webhook each; what that cost, by document. Raises RuntimeError when one fails."""
+    """Deliver the cases with a webhook each; what that cost, by document. Blocks, for ten minutes a case at most.
+
+    ``size`` is bytes of a document. Raises RuntimeError when a case fails, or does not end in time.
+    """
     numbers = [cnj.make(random.randrange(1_000_000, 9_000_000), 2024, 8, 26, 1) for _ in range(cases)]
     with SimulatorControl(f"http://127.0.0.1:{stack.port('pdpj')}") as simulator:
         for number in numbers:

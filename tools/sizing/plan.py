@@ -68,7 +68,9 @@ class Need:
 
 
 def need(rate: float, measured: dict[str, Any], assumed: Assumptions | None = None) -> Need:
-    """What ``rate`` documents a second need. Raises ValueError unless the rate is positive."""
+    """What ``rate`` documents a second need; ``measured`` is what footprint printed. Raises ValueError unless the rate
+    is positive.
+    """
     if rate <= 0:
         raise ValueError("a rate is positive")
     given = assumed or Assumptions()

@@ -143,7 +143,7 @@ class Docket:
     documents: tuple[FiledDocument, ...]
     movements: tuple[Movement, ...]
     distributed_at: datetime
-    """Of the last distribution: a case that comes back to the first degree is distributed there again."""
+    """The time of the last distribution: a case that comes back to the first degree is distributed there again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,10 @@ class _Known:
 
 
 class KeyList:
-    """The hashes of all keys (or tokens) that may be good, as ``read`` finds them."""
+    """The hashes of all keys (or tokens) that may be good, as ``read`` finds them. For one event loop.
+
+    All hashes are in memory: 32 bytes and some overhead for each key of the deployment.
+    """
 
     def __init__(
         self, database: Database, monotonic: Callable[[], float], read: Callable[[Connection], frozenset[bytes]]
@@ -113,7 +116,10 @@ class ApiKeys:
         return len(self._known)
 
     async def identify(self, key: str | None) -> Caller:
-        """The caller of a key. Raises Unauthorized."""
+        """The caller of a key. Asks the database at most once in CACHE_SECONDS for each good key.
+
+        Raises Unauthorized, and InfrastructureAway when the database is away and the key is not remembered.
+        """
         if not key:
             raise Unauthorized("send the key as Authorization: Bearer <api key> or as X-API-Key")
         if len(key) > _MAX_KEY:
@@ -126,7 +132,8 @@ class ApiKeys:
     async def again(self, caller: Caller, scope: Scope) -> Caller:
         """The caller as its key is now, for an answer that goes on long after the request came in.
 
-        Raises Unauthorized when the key is no longer good, and InsufficientScope when it has lost ``scope``.
+        Raises Unauthorized when the key is no longer good, InsufficientScope when it has lost ``scope``, and
+        InfrastructureAway when the database is away.
         """
         known = await self._find(caller.key)
         if known is None:

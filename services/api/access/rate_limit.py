@@ -139,9 +139,10 @@ _BEGIN: Final = (
 
 
 def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -> Allowance:
-    """Take ``cost`` of a client's allowance. Raises RateLimited; nothing is taken then.
+    """Take ``cost`` of a client's allowance, for all replicas. Commits by itself; nothing gives it back.
 
     ``connection`` has no transaction: a hundred requests of one client at once do not wait for one another's commits.
+    Raises RateLimited; nothing is taken then.
     """
     mine = {"client": client_id, "limit": limit.name}
     taking = {**mine, "cost": limit.interval * cost, "window": limit.window}

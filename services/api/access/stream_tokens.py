@@ -90,7 +90,7 @@ class StreamTokens:
         self._list = KeyList(database, monotonic, _live)
 
     async def issue(self, caller: Caller, process_number: str | None) -> StreamToken:
-        """A new token of the caller's key. Raises TooManyTokens."""
+        """A new token of the caller's key, for one case or (None) any. Commits. Raises TooManyTokens."""
         token, now = _PREFIX + secrets.token_urlsafe(_BYTES), self._clock()
         expires_at = now + LIFETIME
         row: dict[str, Any] = {

@@ -110,7 +110,10 @@ class DeliveryService:
         return await self._database.run(lambda connection: _detail(connection, viewer, delivery_id))
 
     async def redeliver(self, viewer: Viewer, delivery_id: str, traceparent: str) -> dict[str, Any]:
-        """Have a delivery sent again in a new round of attempts. Raises DeliveryNotFound."""
+        """Have a delivery sent again in a new round of attempts. Raises DeliveryNotFound.
+
+        Only asks the notifier, by an event in the outbox; the view is as before. Each call asks once more.
+        """
 
         def request(connection: Connection) -> dict[str, Any]:
             detail = _detail(connection, viewer, delivery_id)

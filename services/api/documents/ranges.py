@@ -18,6 +18,7 @@ class ByteRange:
 
     @property
     def length(self) -> int:
+        """Bytes."""
         return self.end - self.start
 
     def content_range(self, size: int) -> str:

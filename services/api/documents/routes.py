@@ -14,7 +14,6 @@ from services.api.documents.filter import ArchiveFilter
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
 from services.api.documents.service import Documents
 from services.api.http.answers import matches, not_modified
-from services.api.http.moments import Since
 from services.api.http.parameters import DocumentId, Number
 from services.api.http.problems import (
     DocumentGone,
@@ -25,6 +24,7 @@ from services.api.http.problems import (
     RangeNotSatisfiable,
     described,
 )
+from services.api.http.timestamps import Since
 from shared.http.disposition import content_disposition
 
 router = APIRouter(prefix="/processes", tags=["documents"])

@@ -67,9 +67,13 @@ class DocumentService:
     async def content(
         self, process_number: str, document: KnownDocument, wanted: ByteRange | None
     ) -> AsyncIterator[bytes]:
-        """The bytes of an available document, or a range of them, once the store has answered.
+        """The bytes of an available document, or a range of them, in pieces, once the store has answered.
 
-        Raises DocumentGone, and ServiceUnavailable when the store is away.
+        What breaks while they are read ends the answer early: its Content-Length tells the client.
+
+        Raises:
+            DocumentGone: the store has no such object, or one of another size.
+            ServiceUnavailable: the store is away.
         """
         state = document.state
         assert state is not None
@@ -83,7 +87,12 @@ class DocumentService:
     async def archive(self, viewer: Viewer, process_number: str, wanted: ArchiveFilter) -> AsyncIterator[bytes]:
         """The bytes of a ZIP with the available documents of a case that are wanted, in the order of the case.
 
-        Raises DocumentGone when one of them is, and ServiceUnavailable when the store is away.
+        The store is asked for all of them before the first byte, and then read one after the other; memory does not
+        grow with the case.
+
+        Raises:
+            DocumentGone: one of them is not in the store as it was stored.
+            ServiceUnavailable: the store is away.
         """
 
         def read(connection: Connection) -> tuple[Sight, list[KnownDocument]]:

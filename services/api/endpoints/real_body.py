@@ -73,6 +73,7 @@ def _last_of(connection: Connection, viewer: Viewer) -> str | None:
 
 
 def _ended(parts: CaseParts, links: LinkCache) -> JobEnded:
+    """The end of a job for the whole case as if it came now and nothing had failed: no such job is stored."""
     case = parts.case
     assert case is not None
     total = parts.documents_total

@@ -36,14 +36,14 @@ def registered_of(connection: Connection, client_id: str) -> Sequence[Row[Any]]:
 
 
 def called_of(connection: Connection, client_id: str) -> Sequence[Row[Any]]:
-    """The endpoints that the URLs of a client's requests made, by URL."""
+    """The endpoints that the URLs of a client's requests made, by URL; at most a thousand."""
     return connection.execute(
         select(health).where(health.c.client_id == client_id, ~health.c.registered).order_by(health.c.url).limit(_MOST)
     ).all()
 
 
 def find_registered(connection: Connection, client_id: str, endpoint_id: str, *, lock: bool = False) -> Row[Any] | None:
-    """An endpoint that this client registered, or None."""
+    """An endpoint that this client registered, or None. ``lock`` holds its row until the caller commits."""
     statement = _registered().where(registered.c.endpoint_id == endpoint_id, registered.c.client_id == client_id)
     if lock:
         statement = statement.with_for_update(of=registered)
@@ -58,7 +58,9 @@ def find_called(connection: Connection, client_id: str, endpoint_id: str) -> Row
 
 
 def count_registered(connection: Connection, client_id: str) -> int:
-    """How many the client has. Holds the client's row, so that two at once are counted one after the other."""
+    """How many the client has. Locks the client's row until the caller commits, so that two at once are counted one by
+    one.
+    """
     connection.execute(
         select(literal(1)).where(clients.c.client_id == client_id).select_from(clients).with_for_update()
     )
@@ -69,12 +71,12 @@ def count_registered(connection: Connection, client_id: str) -> int:
 
 
 def add(connection: Connection, row: dict[str, Any]) -> None:
-    """Register an endpoint."""
+    """Register an endpoint. The caller has asked :func:`count_registered` in the same transaction, and commits."""
     connection.execute(insert(registered).values(row))
 
 
 def change(connection: Connection, endpoint_id: str, values: dict[str, Any]) -> None:
-    """Change an endpoint, which the caller's transaction has locked."""
+    """Change an endpoint, which the caller's transaction has locked. The caller commits."""
     connection.execute(update(registered).where(registered.c.endpoint_id == endpoint_id).values(values))
 
 

@@ -48,7 +48,11 @@ class EndpointLimits:
 
 
 class EndpointService:
-    """The endpoints of one client at a time; those of others do not exist for it."""
+    """The endpoints of one client at a time; those of others do not exist for it.
+
+    Each change is one transaction, with the event that tells the notifier: that is when deliveries follow it. Reading
+    shows the endpoint's health as the notifier last recorded it.
+    """
 
     def __init__(
         self, database: Database, clock: Clock, urls: WebhookUrls, sealing: SealingKeys, limits: EndpointLimits
@@ -62,9 +66,15 @@ class EndpointService:
     async def register(
         self, client_id: str, wanted: Mapping[str, Any], traceparent: str
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The EndpointCreated, and the headers of the client's limit.
+        """Register an endpoint with a new secret: the EndpointCreated, and the headers of the client's limit. Not
+        idempotent.
 
-        Raises InvalidWebhookUrl, InvalidEndpoint, SealingKeyMissing, TooManyEndpoints and RateLimited.
+        Raises:
+            InvalidWebhookUrl, InvalidEndpoint: something that is said of it is not allowed; ``errors[0].code`` says
+                what.
+            SealingKeyMissing: it has headers, and there is no key to keep them with.
+            TooManyEndpoints: the client has AUTOS_WEBHOOK_ENDPOINTS_PER_CLIENT.
+            RateLimited: registering costs as a request that starts a job does.
         """
         endpoint_id, secret, now = str(uuid.uuid4()), new_webhook_secret(), self._clock()
         values = await self._values(endpoint_id, {**wanted, "events": wanted.get("events")})
@@ -83,7 +93,11 @@ class EndpointService:
     async def change(
         self, client_id: str, endpoint_id: str, wanted: Mapping[str, Any], traceparent: str
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The EndpointView after it, and the headers of the client's limit. Raises EndpointNotFound, and as above."""
+        """Change what ``wanted`` names and nothing else: the EndpointView after it, and the headers of the client's
+        limit.
+
+        Only a new URL costs. Raises EndpointNotFound, and as :meth:`register` but for TooManyEndpoints.
+        """
         await self._database.run(lambda connection: _found(connection, client_id, endpoint_id))
         values = await self._values(endpoint_id, wanted)
         limit = await self._spend(client_id) if "url" in values else {}
@@ -97,7 +111,9 @@ class EndpointService:
         return await self._database.run(write), limit
 
     async def remove(self, client_id: str, endpoint_id: str, traceparent: str) -> None:
-        """Forget a registered endpoint; what was still to be sent to it is cancelled. Raises EndpointNotFound."""
+        """Forget a registered endpoint; what was still to be sent to it is cancelled. Raises EndpointNotFound, also a
+        second time.
+        """
 
         def write(connection: Connection) -> None:
             if not repository.remove(connection, client_id, endpoint_id):
@@ -107,7 +123,10 @@ class EndpointService:
         await self._database.run(write)
 
     async def rotate(self, client_id: str, endpoint_id: str) -> dict[str, Any]:
-        """The EndpointCreated with a new secret; the one before signs too for 24 hours. Raises EndpointNotFound."""
+        """The EndpointCreated with a new secret; the one before signs too for 24 hours. Raises EndpointNotFound.
+
+        A second rotation within that time drops the first of the three secrets at once.
+        """
         secret, until = new_webhook_secret(), self._clock() + OVERLAP
 
         def write(connection: Connection) -> dict[str, Any]:
@@ -132,7 +151,10 @@ class EndpointService:
         return await self._database.run(lambda connection: _view(connection, client_id, endpoint_id))
 
     async def enable(self, client_id: str, endpoint_id: str, traceparent: str) -> dict[str, Any]:
-        """Have a disabled endpoint called again, with what was kept for it. Raises EndpointNotFound."""
+        """Ask the notifier to call a disabled endpoint again, with what was kept for it. Raises EndpointNotFound.
+
+        Returns the view as it is before that.
+        """
 
         def request(connection: Connection) -> dict[str, Any]:
             view = _view(connection, client_id, endpoint_id)

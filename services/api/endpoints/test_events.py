@@ -64,7 +64,7 @@ class TestKeys:
 
 
 class TestSender:
-    """Test events of one client at a time."""
+    """Test events of one client at a time: a real, signed request, made by the api and recorded nowhere."""
 
     __test__ = False
 
@@ -87,10 +87,15 @@ class TestSender:
         self._bodies = bodies
 
     async def send(self, viewer: Viewer, target: TestTarget) -> tuple[dict[str, Any], dict[str, str]]:
-        """The TestResult, and the headers of the client's limit.
+        """Send one test event now, and wait for its answer: the TestResult, and the headers of the client's limit.
 
-        Raises InvalidWebhookUrl, InvalidEndpoint, EndpointNotFound, InvalidProcessNumberProblem, ProcessUnknown and
-        RateLimited.
+        A receiver that fails is a result. Nothing is retried, and the endpoint's health does not change.
+
+        Raises:
+            InvalidEndpoint: neither or both of URL and endpoint are given.
+            InvalidWebhookUrl, EndpointNotFound, SealingKeyMissing: there is nowhere to send it, or no way.
+            InvalidProcessNumberProblem, ProcessUnknown: the case whose body is to be measured.
+            RateLimited: a test costs as a request that starts a job does.
         """
         number = case_number(target.process_number, "body.process_number") if target.process_number else None
         checked = await self._urls.check(target.url, "body.url") if target.url is not None else None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.concurrency.together import together
+from shared.concurrency.task_groups import run_together
 
 Check = Callable[[], Awaitable[None]]
 """Returns when the thing answers, raises whatever otherwise."""
@@ -55,10 +55,10 @@ class Readiness:
         self._seen: dict[str, str] = {}
 
     async def look(self) -> Health:
-        """How things stand."""
+        """How things stand, at most a second ago. Never raises: what a check raises is its outcome."""
         async with self._lock:
             if time.monotonic() - self._seen_at >= _KEEP_SECONDS:
-                outcomes = await together(self._run(check) for check in self._checks.values())
+                outcomes = await run_together(self._run(check) for check in self._checks.values())
                 self._seen = dict(zip(self._checks, outcomes, strict=True))
                 self._seen_at = time.monotonic()
             return judge(self._seen, self._needed)

@@ -17,7 +17,7 @@ from shared.db.catalog import jobs
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 from shared.kafka.config import common_config
-from shared.outbox.operating import standings
+from shared.outbox.inspection import outbox_states
 
 _BROKER_SECONDS: Final = 2.0
 
@@ -61,7 +61,7 @@ def _object_store(store: S3Store) -> Check:
 
 def _outboxes(database: Database) -> Check:
     async def ask() -> None:
-        stalled = [one for one in await database.autocommit(standings) if one.stalled]
+        stalled = [one for one in await database.autocommit(outbox_states) if one.stalled]
         if stalled:
             waits = (f"{one.schema}: the oldest event waits for {one.seconds:.0f} s" for one in stalled)
             raise CheckFailed("; ".join(waits))

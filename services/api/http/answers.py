@@ -21,6 +21,7 @@ class Json(JSONResponse):
     """A JSON answer. Its content is made of plain values; timestamps are text already."""
 
     def render(self, content: Any) -> bytes:
+        """The content in UTF-8, decimals as numbers. Raises TypeError for what has no JSON form."""
         return orjson.dumps(content, default=_plain)
 
 

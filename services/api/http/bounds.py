@@ -53,17 +53,22 @@ class RequestBounds:
 
     @property
     def wire_bytes(self) -> int:
-        """Of a body as it travels: its bytes with the chunks' lengths, extensions and trailers."""
+        """The largest size of a body as it travels, in bytes: with the chunks' lengths, extensions and trailers."""
         return self.body_bytes * _WIRE_BYTES_PER_BODY_BYTE + self.head_bytes
 
     def head_too_large(self) -> HeadTooLarge:
+        """The problem of a head that passes a bound."""
         return HeadTooLarge(f"the headers may have {self.head_bytes} bytes in at most {HEADER_FIELDS} fields")
 
     def body_too_large(self) -> BodyTooLarge:
+        """The problem of a body that passes AUTOS_API_MAX_BODY_BYTES."""
         return BodyTooLarge(f"a body may have {self.body_bytes} bytes")
 
     def check_head(self, address: int, query: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Raise the problem of a head that is too large. ``address``: bytes of path and query."""
+        """Check a head that came whole; ``address``: bytes of path and query.
+
+        Raises AddressTooLong, HeadTooLarge, TooManyParameters, or BodyTooLarge for the length that it declares.
+        """
         if address > ADDRESS_BYTES:
             raise address_too_long()
         if len(headers) > HEADER_FIELDS or sum(map(field_bytes, headers)) > self.head_bytes:
@@ -81,6 +86,7 @@ class RequestBounds:
 
 
 def address_too_long() -> AddressTooLong:
+    """The problem of an address of more than ADDRESS_BYTES."""
     return AddressTooLong(f"path and query together may have {ADDRESS_BYTES} bytes")
 
 

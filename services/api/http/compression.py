@@ -27,7 +27,10 @@ _NEVER_WITH: Final = ("content-encoding", "content-range", "accept-ranges", "con
 
 
 class GzipAnswers:
-    """Compresses whole answers of text. ``Vary`` says so to caches, also where an answer was not compressed."""
+    """Compresses whole answers of text. ``Vary`` says so to caches, also where an answer was not compressed.
+
+    An answer is whole when its body comes in one message of SMALLEST_BYTES or more. A strong ETag becomes a weak one.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

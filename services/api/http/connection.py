@@ -40,7 +40,11 @@ class BoundedConfig(uvicorn.Config):
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """One connection; see :class:`RequestBounds`."""
+    """One connection; see :class:`RequestBounds`.
+
+    The public methods are those of uvicorn's protocol, with the same names: each counts, and then does as uvicorn does.
+    Which members of it are used, and what an upgrade must look at, is in docs/adr/0022-private-members-of-libraries.md.
+    """
 
     config: BoundedConfig
 

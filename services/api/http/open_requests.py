@@ -28,7 +28,10 @@ class TooManyWaits(Problem):
 
 
 class OpenRequests:
-    """Counts the open requests of each client; beyond ``limit`` for one client ``problem`` is raised."""
+    """Counts the open requests of each client; beyond ``limit`` for one client ``problem`` is raised.
+
+    For one process: a client may have as many at each replica. For one event loop.
+    """
 
     problem: ClassVar[type[Problem]] = Problem
 
@@ -37,7 +40,10 @@ class OpenRequests:
         self._open: Counter[str] = Counter()
 
     def admit(self, client_id: str) -> OpenRequest:
-        """Count one more request of the client, until it is closed."""
+        """Count one more request of the client, until the answer's OpenRequest is closed.
+
+        Raises ``problem`` (429, with Retry-After) when the client has as many already.
+        """
         if self._open[client_id] >= self._limit:
             raise self.problem(f"a client may have {self._limit} at once", headers={"Retry-After": "5"})
         self._open[client_id] += 1
@@ -45,7 +51,10 @@ class OpenRequests:
 
     @contextmanager
     def admitted(self, client_id: str) -> Iterator[None]:
-        """Count one more request of the client for as long as the block takes."""
+        """Count one more request of the client for as long as the block takes.
+
+        Raises ``problem`` as :meth:`admit` does.
+        """
         request = self.admit(client_id)
         try:
             yield
@@ -65,7 +74,7 @@ class OpenRequest:
         self._client_id = client_id
 
     def close(self) -> None:
-        """Count it no longer."""
+        """Count it no longer. To be called once."""
         self._open[self._client_id] -= 1
         if self._open[self._client_id] <= 0:
             del self._open[self._client_id]

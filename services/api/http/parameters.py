@@ -47,7 +47,10 @@ WithDocuments = Annotated[bool, Query(description="False leaves the documents ou
 
 
 def case_number(text: str, field: str = "numero") -> cnj.ProcessNumber:
-    """``text`` as a CNJ number. Raises the problem ``invalid_process_number``, whose error code says why."""
+    """``text`` as a CNJ number, however it is written.
+
+    Raises InvalidProcessNumberProblem; the code of its error in ``field`` is the reason of InvalidProcessNumber.
+    """
     try:
         return cnj.parse(text)
     except cnj.InvalidProcessNumber as refused:
@@ -59,7 +62,7 @@ def case_number(text: str, field: str = "numero") -> cnj.ProcessNumber:
 def client_reference(text: str | None, field: str = "query.reference") -> str | None:
     """A client's own reference, checked; None when it gives none.
 
-    Raises the problem ``invalid_reference``, whose error code says why.
+    Raises InvalidReferenceProblem; the code of its error in ``field`` is the reason of InvalidReference.
     """
     if text is None:
         return None

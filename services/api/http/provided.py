@@ -13,7 +13,7 @@ from shared.clock import Clock
 P = TypeVar("P")
 
 
-class Parts:
+class ApplicationParts:
     """The objects that one application is made of, one of each type."""
 
     def __init__(self, clock: Clock) -> None:
@@ -34,9 +34,9 @@ class Parts:
         return part
 
 
-def parts_of(app: FastAPI) -> Parts:
+def parts_of(app: FastAPI) -> ApplicationParts:
     """The parts that ``create_app`` made ``app`` of."""
-    parts: Parts = app.state.parts
+    parts: ApplicationParts = app.state.parts
     return parts
 
 

@@ -15,10 +15,11 @@ class LoopTimer:
 
     @property
     def is_set(self) -> bool:
+        """Whether it will call."""
         return self._handle is not None
 
     def set(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call ``call`` in so many seconds, and nothing that was set before."""
+        """Call ``call`` in so many seconds, and nothing that was set before. In the event loop's thread."""
         self.clear()
 
         def ring() -> None:

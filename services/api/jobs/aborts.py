@@ -23,7 +23,10 @@ EVENT_REFUSED: Final = "event_refused"
 
 
 def cancelled(job: CaseJob, now: datetime, traceparent: str) -> OutgoingRecord:
-    """The JobAborted of a job that its client cancels."""
+    """The JobAborted of a job that its client cancels.
+
+    Its id depends on the job alone: cancelled twice, it is one event to whoever reads it.
+    """
     aborted = JobAborted(
         job_id=job.job_id,
         process_number=job.process_number,

@@ -91,6 +91,7 @@ class CaseJob:
         )
 
     def includes(self, document_id: str) -> bool:
+        """Whether the document is one of the job's."""
         return self.scope in (JobScope.WHOLE_CASE, document_id)
 
 

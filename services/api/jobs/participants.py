@@ -69,7 +69,11 @@ class WantedWebhook:
 
 
 def attach_webhook(connection: Connection, job: CaseJob, wanted: WantedWebhook, now: datetime) -> tuple[str, bool]:
-    """Record a URL to be called when the job ends: its subscription's id, and whether it says something new."""
+    """Record a URL to be called when the job ends: its subscription's id, and whether it says something new.
+
+    The same job, client and URL are the same subscription. The caller holds the case, publishes WebhookSubscribed when
+    it is new, and commits.
+    """
     identity = wanted.subscription_of(job)
     row = {
         "subscription_id": identity,
@@ -101,7 +105,10 @@ def has_joined(connection: Connection, job: CaseJob, client_id: str) -> bool:
 
 
 def join(connection: Connection, job: CaseJob, client_id: str, now: datetime) -> None:
-    """Note that a running job is this client's too. The caller holds the case's lock."""
+    """Note that a running job is this client's too; a repeat changes nothing.
+
+    The caller holds the case's lock and commits.
+    """
     if job.client_id != client_id:
         connection.execute(_JOIN, {"job_id": job.job_id, "client_id": client_id, "joined_at": now})
 

@@ -44,7 +44,11 @@ def read_reference(connection: Connection, job_id: str, client_id: str) -> str |
 def give_reference(
     connection: Connection, job_id: str, client_id: str, process_number: str, reference: str, now: datetime
 ) -> None:
-    """The client calls the job this from now on. The caller has recorded that the client asked for the case."""
+    """The client calls the job this from now on. The same reference again changes nothing.
+
+    Another one also counts up ``process_requests.reference_changes``, which is part of the entity tag. The caller has
+    recorded that the client asked for the case, and commits.
+    """
     row = {"job_id": job_id, "client_id": client_id, "reference": reference, "given_at": now}
     if connection.execute(_GIVE, row).rowcount == 1:
         connection.execute(_COUNT, {"its_client": client_id, "number": str(process_number)})

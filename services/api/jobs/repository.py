@@ -163,7 +163,10 @@ def release_ended(connection: Connection, process_number: str) -> None:
 
 
 def count_active(connection: Connection, client_id: str) -> int:
-    """How many jobs of a client have not ended."""
+    """How many of the jobs that a client started have not ended; those that it joined do not count.
+
+    A job that the projection has ended counts no longer, also while its ``active`` has not been cleared.
+    """
     counted: int = _COUNT_ACTIVE.run(connection, {"client_id": client_id}).scalar_one()
     return counted
 
@@ -179,9 +182,10 @@ def create_job(
     webhook_url: str | None,
     now: datetime,
 ) -> CaseJob:
-    """A new active job. The caller holds the case's lock and has released what ended.
+    """A new active job. The caller holds the case's lock, has released what ended, and commits.
 
-    ``retry_failed``: the planner also tries again what failed for good.
+    ``retry_failed``: the planner also tries again what failed for good. A second active job of the same scope is
+    refused by a unique index of the database.
     """
     job_id = str(uuid.uuid4())
     connection.execute(
@@ -201,7 +205,10 @@ def create_job(
 
 
 def cancel(connection: Connection, job_id: str, now: datetime) -> bool:
-    """End an active job; False when it had ended already."""
+    """End an active job; False when it had ended already.
+
+    The caller holds the case's lock, announces the end and commits.
+    """
     result = connection.execute(
         update(jobs).where(jobs.c.job_id == job_id, jobs.c.active).values(active=False, cancelled_at=now)
     )
@@ -209,9 +216,9 @@ def cancel(connection: Connection, job_id: str, now: datetime) -> bool:
 
 
 def release_ended_jobs(connection: Connection, limit: int = 1000) -> int:
-    """Clear ``active`` of jobs of any case that the projection has ended; how many there were.
+    """Clear ``active`` of jobs of any case that the projection has ended; how many there were, at most ``limit``.
 
-    Rows that a request holds are left to that request.
+    Rows that a request holds are left to that request. The caller commits; two at once do no harm.
     """
     ended = (
         select(jobs.c.job_id)

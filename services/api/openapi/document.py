@@ -72,13 +72,19 @@ _LICENSE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 
 
 def operation_id(route: Any) -> str:
-    """The id of a route's operation: its function's name as clients write it, ``getProcess`` for ``get_process``."""
+    """The id of a route's operation: its function's name as clients write it, ``getProcess`` for ``get_process``.
+
+    Generated clients name their methods by it, so a route's function is not renamed lightly.
+    """
     first, *others = str(route.name).split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
 def install(app: FastAPI, public_url: str | None) -> None:
-    """Make ``app.openapi()`` this document, of the API at ``public_url`` (None: where the document is read from)."""
+    """Make ``app.openapi()`` this document, of the API at ``public_url`` (None: where the document is read from).
+
+    It is made at the first call and kept; routes that are added later are not in it.
+    """
     describe_webhooks(app.webhooks)
     made: dict[str, Any] = {}
 

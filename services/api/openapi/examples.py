@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.api.openapi.fields import CURSORS, FIELDS, OF_SHAPE, PARAMETERS, Note
+from services.api.openapi.fields import CURSORS, FIELDS, OF_SHAPE, PARAMETERS, FieldNote
 
 _JSON: Final = "application/json"
 
 
 def fill_in(document: dict[str, Any]) -> None:
-    """Give each field and parameter a description and an example, and each JSON answer and body an example."""
+    """Give each field and parameter a description and an example, and each JSON answer and body an example.
+
+    Changes the document in place. What a definition says itself stays; the rest comes from ``fields``.
+    """
     schemas = document["components"]["schemas"]
     for name, schema in schemas.items():
         _fill_fields(name, schema)
@@ -37,7 +40,7 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    """A value of this shape, made of the examples of its fields."""
+    """A value of this shape, made of the examples of its fields; ``schemas`` are the document's, for references."""
     if schema.get("examples"):
         return schema["examples"][0]
     if "$ref" in schema:
@@ -63,7 +66,7 @@ def _fill_fields(name: str, schema: dict[str, Any]) -> None:
     for field, shape in schema.get("properties", {}).items():
         note = OF_SHAPE.get(f"{name}.{field}", FIELDS.get(field))
         if "const" in shape:
-            note = Note("Always this", shape["const"])
+            note = FieldNote("Always this", shape["const"])
         if note is not None:
             shape.setdefault("description", note.text)
             if "examples" not in shape and not refers(shape) and "properties" not in shape.get("items", {}):
@@ -75,7 +78,7 @@ def _fill_fields(name: str, schema: dict[str, Any]) -> None:
 
 def _fill_parameter(parameter: dict[str, Any]) -> None:
     schema = parameter["schema"]
-    note = PARAMETERS.get(parameter["name"], Note(""))
+    note = PARAMETERS.get(parameter["name"], FieldNote(""))
     parameter.setdefault("description", note.text)
     example = CURSORS.get(schema.get("format", ""), note.example)
     if example is None:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from services.api.openapi.examples import operations
 
 
-class Lead(NamedTuple):
+class OperationLink(NamedTuple):
     """From these operations' answers to another operation, by the parameter and where the answer has it."""
 
     sources: tuple[str, ...]
@@ -18,33 +18,38 @@ class Lead(NamedTuple):
 
 
 _CASE: Final = ("getProcess", "getStatus", "registerDocuments", "downloadDocument", "downloadAll")
+_WITH_JOB: Final = ("getProcess", "downloadDocument", "downloadAll")
 _OF_CASE: Final = "/process_number"
-_LEADS: Final = (
-    Lead(_CASE, "getStatus", "numero", _OF_CASE, "How far the case is"),
-    Lead(_CASE, "getEvents", "numero", _OF_CASE, "The case, live"),
-    Lead(_CASE, "listDocuments", "numero", _OF_CASE, "The documents, a page at a time"),
-    Lead(_CASE, "getFiles", "numero", _OF_CASE, "The available documents"),
-    Lead(_CASE, "getArchive", "numero", _OF_CASE, "The available documents as an archive"),
-    Lead(("getProcess",), "listMovements", "numero", _OF_CASE, "The movements, a page at a time"),
-    Lead(("getProcess",), "listParties", "numero", _OF_CASE, "The parties, a page at a time"),
-    Lead(("getProcess", "downloadDocument", "downloadAll"), "getJob", "job_id", "/job/job_id", "The job"),
-    Lead(("getProcess", "downloadDocument", "downloadAll"), "cancelJob", "job_id", "/job/job_id", "Cancel the job"),
-    Lead(("getStatus",), "getJob", "job_id", "/job_id", "The job"),
-    Lead(("redeliver",), "getDelivery", "delivery_id", "/id", "The delivery, with its new attempts"),
+_LINKS: Final = (
+    OperationLink(_CASE, "getStatus", "numero", _OF_CASE, "How far the case is"),
+    OperationLink(_CASE, "getEvents", "numero", _OF_CASE, "The case, live"),
+    OperationLink(_CASE, "listDocuments", "numero", _OF_CASE, "The documents, a page at a time"),
+    OperationLink(_CASE, "getFiles", "numero", _OF_CASE, "The available documents"),
+    OperationLink(_CASE, "getArchive", "numero", _OF_CASE, "The available documents as an archive"),
+    OperationLink(("getProcess",), "listMovements", "numero", _OF_CASE, "The movements, a page at a time"),
+    OperationLink(("getProcess",), "listParties", "numero", _OF_CASE, "The parties, a page at a time"),
+    OperationLink(_WITH_JOB, "getJob", "job_id", "/job/job_id", "The job"),
+    OperationLink(_WITH_JOB, "cancelJob", "job_id", "/job/job_id", "Cancel the job"),
+    OperationLink(("getStatus",), "getJob", "job_id", "/job_id", "The job"),
+    OperationLink(("redeliver",), "getDelivery", "delivery_id", "/id", "The delivery, with its new attempts"),
 )
 
 
 def add_links(document: dict[str, Any]) -> None:
-    """Put the links into the successful JSON answers of the operations that they lead from."""
+    """Put the links into the successful JSON answers of the operations that they lead from. Changes the document in
+    place.
+
+    Raises KeyError for a link to or from an operation that the document does not have.
+    """
     by_id = {operation["operationId"]: operation for operation in operations(document)}
-    for lead in _LEADS:
-        for source in lead.sources:
-            if source == lead.target:
+    for link in _LINKS:
+        for source in link.sources:
+            if source == link.target:
                 continue
             for status, answer in by_id[source]["responses"].items():
                 if status.startswith("2") and "application/json" in answer.get("content", {}):
-                    answer.setdefault("links", {})[lead.target] = {
-                        "operationId": by_id[lead.target]["operationId"],
-                        "parameters": {lead.parameter: f"$response.body#{lead.place}"},
-                        "description": lead.text,
+                    answer.setdefault("links", {})[link.target] = {
+                        "operationId": by_id[link.target]["operationId"],
+                        "parameters": {link.parameter: f"$response.body#{link.place}"},
+                        "description": link.text,
                     }

@@ -16,7 +16,9 @@ _EXAMPLE: Final = (
 
 
 def add_stream(document: dict[str, Any]) -> None:
-    """Describe the events of ``GET /processes/{numero}/events``."""
+    """Describe the events of ``GET /processes/{numero}/events``. Changes the document in place; JobView
+    must be in it.
+    """
     schemas = document["components"]["schemas"]
     job = {"$ref": "#/components/schemas/StatusEventData"}
     schemas["StatusEventData"] = {

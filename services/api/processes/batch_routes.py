@@ -14,9 +14,9 @@ from services.api.http.error_handlers import problem_document
 from services.api.http.parameters import CursorText, client_reference
 from services.api.http.problems import InvalidCursor, InvalidReferenceProblem, InvalidWebhookUrl, described
 from services.api.http.schemas import JobStatusName
-from services.api.processes.asking import Asking
 from services.api.processes.callback import webhook_callback
 from services.api.processes.request.batch import Batches
+from services.api.processes.request_template import Template
 from services.api.processes.view.case_list import CaseFilter, CaseLists
 from services.api.processes.view.schemas import BatchBody, BatchView, CasePage
 from services.api.webhooks.urls import Urls
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/processes", tags=["processes"])
     summary="Ask for up to 500 cases",
 )
 async def ask_for_many(
-    body: BatchBody, caller: Downloader, asking: Asking, urls: Urls, batches: Batches, request: Request
+    body: BatchBody, caller: Downloader, template: Template, urls: Urls, batches: Batches, request: Request
 ) -> Response:
     """Starts or joins a job for each case; the webhook is called once for each.
 
@@ -45,7 +45,7 @@ async def ask_for_many(
     """
     url = await urls.of_caller(caller, body.webhook_url, "body.webhook_url")
     reference = client_reference(body.reference, "body.reference")
-    template = replace(asking, webhook_url=url, webhook_payload=body.webhook_payload, reference=reference)
+    template = replace(template, webhook_url=url, webhook_payload=body.webhook_payload, reference=reference)
     describe = partial(problem_document, request=request)
     entries, headers = await batches.ask(body.process_numbers, template, describe)
     return Json({"entries": entries}, 202, headers)

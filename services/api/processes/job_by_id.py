@@ -42,10 +42,15 @@ class JobService:
         return await self._links.build(parts.status, len(parts.documents))
 
     async def cancel(self, job_id: str, viewer: Viewer, traceparent: str) -> dict[str, Any]:
-        """End a job; what is being downloaded now may still become available.
+        """End a job at once; what is being downloaded now may still become available. Commits.
 
-        Raises JobNotFound, NotYourJob, JobShared (another client is on it), JobFinished. A job that was cancelled
-        before is shown as it is.
+        A job that was cancelled before is shown as it is, so a repeat is harmless.
+
+        Raises:
+            JobNotFound: there is none, or not for this viewer.
+            NotYourJob: another client started it.
+            JobShared: another client is on it.
+            JobFinished: it has ended already.
         """
         parts = await self._database.run(lambda connection: self._cancel(connection, job_id, viewer, traceparent))
         return await self._links.build(parts.status, len(parts.documents))

@@ -26,11 +26,11 @@ from services.api.http.problems import (
     TooManyActiveJobs,
     described,
 )
-from services.api.processes.asking import Asking, NamedAsking
 from services.api.processes.callback import webhook_callback
 from services.api.processes.follow.follower import Follower
 from services.api.processes.request.answer import OutcomeKind
 from services.api.processes.request.service import Cases
+from services.api.processes.request_template import NamedTemplate, Template
 from services.api.processes.view.objects import Objects
 from services.api.processes.view.pages import Pages
 from services.api.processes.view.schemas import DownloadBody, FilesView, JobAnswer, ProcessView, StatusView
@@ -86,7 +86,7 @@ _KNOWN = described(InvalidProcessNumberProblem, ProcessUnknown)
 async def get_process(
     numero: Number,
     caller: Reader,
-    asking: NamedAsking,
+    template: NamedTemplate,
     urls: Urls,
     cases: Cases,
     webhook_url: WebhookUrl = None,
@@ -105,7 +105,7 @@ async def get_process(
             Scope.DOWNLOAD, "starting a download needs a key with the scope 'download'; or auto_download=false"
         )
     url = await urls.of_caller(caller, webhook_url)
-    wanted = replace(asking, webhook_url=url, download=auto_download, refresh=refresh, documents=documents)
+    wanted = replace(template, webhook_url=url, download=auto_download, refresh=refresh, documents=documents)
     answer = await cases.ask(wanted.of(numero))
     if not answer.outcome.is_stored:
         return Json(answer.view, 202, answer.headers)
@@ -168,10 +168,10 @@ async def get_files(numero: Number, caller: Reader, pages: Pages) -> Response:
     summary="Register a case's metadata only",
 )
 async def register_documents(
-    numero: Number, caller: Downloader, asking: Asking, cases: Cases, documents: WithDocuments = True
+    numero: Number, caller: Downloader, template: Template, cases: Cases, documents: WithDocuments = True
 ) -> Response:
     """Reads the case at the source when it is unknown or its metadata is old; downloads nothing."""
-    answer = await cases.ask(replace(asking, download=False, documents=documents).of(numero))
+    answer = await cases.ask(replace(template, download=False, documents=documents).of(numero))
     return Json(seen_by(caller, answer.view), headers=answer.headers)
 
 
@@ -196,7 +196,7 @@ async def download_document(
     numero: Number,
     document_id: DocumentId,
     caller: Downloader,
-    asking: Asking,
+    template: Template,
     cases: Cases,
     objects: Objects,
     documents: WithDocuments = True,
@@ -205,7 +205,7 @@ async def download_document(
     it is gone from the object store.
     """
     lost = await objects.is_lost(caller.viewer, numero, document_id)
-    wanted = replace(asking, document_id=document_id, lost=lost, documents=documents)
+    wanted = replace(template, document_id=document_id, lost=lost, documents=documents)
     answer = await cases.ask(wanted.of(numero))
     return Json(seen_by(caller, answer.view), 202, answer.headers)
 
@@ -221,7 +221,7 @@ async def download_document(
 async def download_all(
     numero: Number,
     caller: Downloader,
-    asking: Asking,
+    template: Template,
     urls: Urls,
     cases: Cases,
     body: DownloadBody | None = None,
@@ -233,7 +233,7 @@ async def download_all(
     body = body or DownloadBody.model_validate({})
     own = client_reference(body.reference, "body.reference")
     url = await urls.of_caller(caller, body.webhook_url)
-    webhook = replace(asking, webhook_url=url, webhook_payload=body.webhook_payload, reference=own)
+    webhook = replace(template, webhook_url=url, webhook_payload=body.webhook_payload, reference=own)
     wanted = replace(webhook, retry_failed=True, documents=documents)
     answer = await cases.ask(wanted.of(numero))
     return Json(seen_by(caller, answer.view), 202, answer.headers)

@@ -12,10 +12,11 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """Shares the result of ``work(key)`` among the callers of the moment.
+    """Shares the result of ``work(key)`` among the callers of the moment. For one event loop.
 
-    ``keep_seconds`` also gives a result to those who come so soon after, so that a burst is one piece of work even
-    when it lasts longer than the work. A caller that goes away does not end the work for the others.
+    ``keep_seconds`` also gives a result to those who come so soon after, so that a burst is one piece of work even when
+    it lasts longer than the work. A caller that goes away does not end the work for the others. Nothing bounds the
+    number of keys but the number of callers.
     """
 
     def __init__(

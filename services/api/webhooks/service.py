@@ -34,6 +34,7 @@ class Secrets:
         return [self.current]
 
     def view(self, now: datetime) -> dict[str, Any]:
+        """The SecretView."""
         until = self.previous_until if len(self.valid(now)) > 1 else None
         return {"secret": self.current, "previous_secret_until": rfc3339(until) if until is not None else None}
 
@@ -51,7 +52,10 @@ class WebhookService:
         return secrets.view(self._clock())
 
     async def rotate(self, client_id: str) -> dict[str, Any]:
-        """A new secret; the one that held until now signs too for :data:`OVERLAP`."""
+        """A new secret; the one that held until now signs too for :data:`OVERLAP`. Commits.
+
+        A second rotation within that time drops the oldest at once.
+        """
 
         def change(connection: Connection) -> Secrets:
             # The row is locked, so that of two rotations at once neither loses the other's secret silently.

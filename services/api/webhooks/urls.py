@@ -37,7 +37,11 @@ class WebhookUrls:
         return (await self.check(url, field)).url
 
     async def check(self, url: str, field: str = "webhook_url") -> CheckedUrl:
-        """The URL, checked. Raises InvalidWebhookUrl, whose error code is the rule that was broken."""
+        """The URL, checked, with up to ``resolve_seconds`` for its name. Nothing is dialled.
+
+        Raises InvalidWebhookUrl, whose error code is the rule that was broken (docs/reference/webhooks.md, "Which URLs
+        are taken").
+        """
         try:
             checked = check_url(url, self._policy)
         except WebhookUrlRefused as refused:

@@ -78,7 +78,10 @@ def is_refusal(error: Exception) -> bool:
 
 
 class DocumentStore:
-    """Puts documents under their keys. A repeat overwrites itself with the same bytes."""
+    """Puts documents under their keys. A repeat overwrites itself with the same bytes.
+
+    All uploads of a process share a budget of memory (_MEMORY_BYTES); one that does not fit waits for the others.
+    """
 
     def __init__(self, store: S3Store) -> None:
         self._store = store
@@ -125,7 +128,12 @@ class DocumentStore:
     ) -> None:
         """Store a document with its metadata, by its case and id unless ``key`` is given. ``size`` in bytes.
 
-        Raises StoreRefused, and InfrastructureAway.
+        From 8 MiB on in parts of 5 MiB. A multipart upload that breaks off leaves no object; its parts are removed by
+        the rule of storage/bucket.py.
+
+        Raises:
+            StoreRefused: the answer is about this object; it costs an attempt.
+            InfrastructureAway: the store is away, or refuses whatever it gets.
         """
         several_parts = size >= SEVERAL_PARTS_BYTES
         async with self._budget.hold(_COPIES * (PART_BYTES if several_parts else size)):

@@ -67,7 +67,10 @@ class Endings:
         )
 
     def failed(self, task: FetchTask, error: SourceError) -> Done:
-        """The next attempt through a retry topic, or the document's end and its dead letter."""
+        """The next attempt through a retry topic, or the document's end and its dead letter.
+
+        Which of them: ``after_failure`` decides, from the error and the attempt alone.
+        """
         request, traceparent = task.request, task.traceparent
         match after_failure(error, attempt=request.attempt, delays=self._delays):
             case TryAgain(attempt, delay, code):

@@ -27,7 +27,7 @@ from services.downloader.event_records import StoredBytes
 from services.downloader.fetcher.document_store import DocumentStore
 from services.downloader.fetcher.endings import Endings
 from services.downloader.fetcher.task import FetchTask
-from services.downloader.fetcher.transfer import Terms, Transfer
+from services.downloader.fetcher.transfer import Transfer, TransferOptions
 from services.downloader.metrics import DownloaderMetrics
 from shared.db.engine import Database
 from shared.errors import ProcessingError
@@ -87,7 +87,12 @@ class Fetcher:
         ]
 
     async def handle(self, task: FetchTask) -> Done:
-        """Waits while the source is away. Raises InfrastructureAway when the record is to be held."""
+        """The end of one document, or its next attempt. Waits while the source is away, for as long as that takes.
+
+        A cancelled job ends the wait. Safe to repeat: a document that is stored already is not fetched again.
+
+        Raises InfrastructureAway when the database, the object store or the disk is away: the record is held.
+        """
         if not task.checked:
             (early,) = await self.prepare([task])
             if early is not None:
@@ -145,9 +150,9 @@ class Fetcher:
         request = task.request
         if not request.source_path:
             return self._endings.failed(task, NoAddress())
-        terms = Terms(last=self._endings.is_last(request), replaces=task.replaces, source=task.source)
+        options = TransferOptions(last=self._endings.is_last(request), replaces=task.replaces, source=task.source)
         try:
-            stored = await self._transfer.run(request, lambda: self._endings.send_start(task), task.gate_wait, terms)
+            stored = await self._transfer.run(request, lambda: self._endings.send_start(task), task.gate_wait, options)
         except SourceError as error:
             return self._endings.failed(task, error)
         except WaitEnded:

@@ -17,7 +17,7 @@ _LONGEST_HOLD: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class AttemptTries:
     """How one attempt at a document has gone so far."""
 
     again: bool = False
@@ -34,10 +34,10 @@ class Tries:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class OutageWait:
     """Ask again after ``seconds``, as ``tries``; no attempt is counted."""
 
-    tries: Tries
+    tries: AttemptTries
     seconds: float
 
 
@@ -49,12 +49,12 @@ def hit_shortened_timeout(error: SourceAway, read_timeout: float | None) -> bool
     return read_timeout is not None and isinstance(error, SourceTimeout)
 
 
-def after_shortened_timeout(tries: Tries) -> Tries:
+def after_shortened_timeout(tries: AttemptTries) -> AttemptTries:
     """Try again with the full timeout, queued behind the first tries of others."""
     return replace(tries, again=True)
 
 
-def after_away(error: SourceAway, cause: FailureCause, tries: Tries, *, documents: int) -> Wait | None:
+def after_away(error: SourceAway, cause: FailureCause, tries: AttemptTries, *, documents: int) -> OutageWait | None:
     """What follows from a judged failure; None: it costs the attempt.
 
     ``documents`` is how many the source has given this worker by now.
@@ -68,7 +68,7 @@ def after_away(error: SourceAway, cause: FailureCause, tries: Tries, *, document
         case FailureCause.DOUBT:
             if tries.doubts >= len(DOUBT_SECONDS):
                 return None
-            return Wait(replace(tries, again=True, doubts=tries.doubts + 1), DOUBT_SECONDS[tries.doubts])
+            return OutageWait(replace(tries, again=True, doubts=tries.doubts + 1), DOUBT_SECONDS[tries.doubts])
         case FailureCause.OUTAGE:
             seconds = min(_LONGEST_HOLD, _FIRST_HOLD * 2.0 ** min(tries.held, 16))
-            return Wait(replace(tries, again=False, held=tries.held + 1), seconds)
+            return OutageWait(replace(tries, again=False, held=tries.held + 1), seconds)

@@ -74,6 +74,7 @@ class Spool:
         return self._sha256.hexdigest()
 
     def close(self) -> None:
+        """Let go of the bytes and of the file. May be called again."""
         self._file.close()
         self._pending = []
 

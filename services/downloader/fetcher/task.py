@@ -48,5 +48,5 @@ class FetchTask:
 
 
 def decode(record: Record) -> FetchTask:
-    """Raises PoisonRecord."""
+    """The task of a record. Raises PoisonRecord."""
     return FetchTask(_decode(record), traceparent(record))

@@ -13,7 +13,12 @@ from services.downloader.catalog_queries import ProjectedDocument
 from services.downloader.event_records import StoredBytes
 from services.downloader.fetcher.document_store import DocumentStore
 from services.downloader.fetcher.duplicates import Duplicates
-from services.downloader.fetcher.outage_waits import Tries, after_away, after_shortened_timeout, hit_shortened_timeout
+from services.downloader.fetcher.outage_waits import (
+    AttemptTries,
+    after_away,
+    after_shortened_timeout,
+    hit_shortened_timeout,
+)
 from services.downloader.fetcher.spool import Spool
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.connected_sources import ConnectedSource, ConnectedSources
@@ -31,7 +36,7 @@ _STORE_AWAY_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TransferOptions:
     """``last``: there is no further attempt, so a doubtful document is kept.
 
     ``replaces`` is what is stored of an earlier listing; it stays where it is, for whoever has a link to it. ``source``
@@ -46,7 +51,8 @@ class Terms:
 class Transfer:
     """Memory is bounded by what is done at once, not by the size of a document: see Spool and DocumentStore.
 
-    ``stored_at_once``: documents that are stored at once; those being read are the gates' to count.
+    ``stored_at_once``: documents that are stored at once; those being read are the gates' to count. ``run`` may be
+    called for as many documents at once as there are handlers.
     """
 
     def __init__(
@@ -71,15 +77,22 @@ class Transfer:
         self._store_away_until = float("-inf")
 
     async def run(
-        self, request: DocumentRequested, started: Callable[[], None], gate_wait: GateWait, terms: Terms
+        self, request: DocumentRequested, started: Callable[[], None], gate_wait: GateWait, options: TransferOptions
     ) -> StoredBytes:
-        """``started`` is called when the source is about to be asked; ``gate_wait`` can end the waiting.
+        """Bring a document into the store; ``started`` is called when the source is about to be asked, perhaps several
+        times.
 
-        Asks again while the source is away, for as long as that takes. Raises SourceError when the failure is about
-        this document, InfrastructureAway when the store or the disk is away, WaitEnded. Nothing is stored then.
+        Asks again while the source is away, for as long as that takes; ``gate_wait`` can end the waiting.
+
+        Raises:
+            SourceError: the failure is about this document and costs an attempt; nothing is stored. Doubtful is one,
+                while
+            there is another attempt.
+            InfrastructureAway: the store or the disk is away; a repeat overwrites what was stored.
+            WaitEnded: ``gate_wait.leave`` was called.
         """
-        connected = self._sources.named(terms.source)
-        tries = Tries(again=request.last_error == SourceUnavailable.CODE)
+        connected = self._sources.named(options.source)
+        tries = AttemptTries(again=request.last_error == SourceUnavailable.CODE)
         while True:
             await self._require_store(request)
             with Spool(self._spool_dir) as spool:
@@ -89,10 +102,10 @@ class Transfer:
                     tries = await self._again(connected.gate, away, tries, gate_wait)
                     continue
                 try:
-                    if read.doubtful and not terms.last:
+                    if read.doubtful and not options.last:
                         raise Doubtful
                     with self._metrics.in_flight.track_inprogress():
-                        return await self._store(spool, request, read, terms)
+                        return await self._store(spool, request, read, options)
                 finally:
                     self._storing.release()
 
@@ -107,7 +120,7 @@ class Transfer:
                 self._store_away_until = self._clock() + _STORE_AWAY_SECONDS
                 raise
 
-    async def _again(self, gate: SourceGate, away: _Away, tries: Tries, gate_wait: GateWait) -> Tries:
+    async def _again(self, gate: SourceGate, away: _Away, tries: AttemptTries, gate_wait: GateWait) -> AttemptTries:
         """Wait until the document may be asked for again. Raises SourceError when that costs an attempt, WaitEnded."""
         error, slot = away.error, away.slot
         if hit_shortened_timeout(error, slot.read_timeout):
@@ -127,7 +140,7 @@ class Transfer:
         spool: Spool,
         request: DocumentRequested,
         started: Callable[[], None],
-        tries: Tries,
+        tries: AttemptTries,
         gate_wait: GateWait,
     ) -> _Read:
         """The document into the spool. A place to store it is held afterwards, for the caller to let go of."""
@@ -144,13 +157,15 @@ class Transfer:
             assert slot is not None
             raise _Away(error, slot) from error
 
-    async def _store(self, spool: Spool, request: DocumentRequested, read: _Read, terms: Terms) -> StoredBytes:
+    async def _store(
+        self, spool: Spool, request: DocumentRequested, read: _Read, options: TransferOptions
+    ) -> StoredBytes:
         content = await spool.finish()
         begun = self._clock()
         # What is fetched because an object has the wrong bytes must not find just that one.
         key = None if request.refetch else await self._duplicates.find(request, spool.sha256, spool.size)
         stored = StoredBytes(
-            object_key=key or content_key(request, spool.sha256, terms.replaces),
+            object_key=key or content_key(request, spool.sha256, options.replaces),
             sha256=spool.sha256,
             size=spool.size,
             content_type=read.content_type,
@@ -204,7 +219,11 @@ class _Away(Exception):
 
 
 def content_key(request: DocumentRequested, sha256: str, replaces: ProjectedDocument | None) -> str:
-    """Where a document's bytes are stored: under its key, and what takes the place of others beside it, by its hash."""
+    """Where a document's bytes are stored (docs/adr/0018-documents-as-listed.md).
+
+    Under its key at first. What takes the place of other bytes stands beside them, by its hash: whoever has a link to
+    the old ones still reads those.
+    """
     first = object_key(request.process_number, request.document_id)
     if replaces is None or replaces.object_key is None:
         return first

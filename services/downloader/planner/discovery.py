@@ -44,13 +44,17 @@ class Discovery:
         self._clock = clock
 
     async def run(self, process_number: str, *, again: bool = False) -> None:
-        """Read and store the case, unless the source has nothing newer than what is stored.
+        """Read and store the case, unless the source has nothing newer than what is stored. Commits.
 
         A case that turns out to be sealed, and that only clients asked for who may not see it, is as one that the
         source does not know: it is not stored, and nothing of it is downloaded.
 
-        ``again``: the source was not there for it before. Raises SourceError, CaseFails, and InfrastructureAway when
-        the database is away.
+        ``again``: the source was not there for it before.
+
+        Raises:
+            SourceError: what the source says of the case, or that it is away; a closed gate is not waited for.
+            CaseFails: the source was not there for this case, and was for others; it costs an attempt.
+            InfrastructureAway: the database is away.
         """
         self._turn_back_while_away(process_number)
         known = await self._database.autocommit(lambda connection: find_version(connection, process_number))
@@ -88,6 +92,12 @@ class Discovery:
             raise SourceUnavailable("the source is not asked at the moment", paused_for or None)
 
     async def _read(self, process_number: str, stored: str | None, again: bool) -> FreshCase | UnchangedCase:
+        """One reading within the time-out, which the wait for a place at the gate is part of.
+
+        Raises CaseFails when the gate judges that the source fails for this case and not for others; SourceUnavailable
+        when the source is out, or when the reading had no turn or too little time to say anything of the case; and what
+        the source says of the case, as it is.
+        """
         connected = self._sources.for_case(process_number)
         slot: Slot | None = None
         caller = SourceCaller(process_number, again=again, about_case=True)

@@ -58,10 +58,14 @@ class Planner:
         self._metrics = metrics
 
     async def handle(self, task: PlanTask) -> Done:
-        """The records of a plan, of a window, or of the next attempt.
+        """The records of a plan, of a window, or of the next attempt; nothing for a job that is cancelled.
 
-        Raises PoisonRecord for a job of another case, and InfrastructureAway when the database is away, or the object
-        store where it is asked.
+        May read a case at the source, for AUTOS_DISCOVERY_TIMEOUT seconds at most. Safe to repeat: the records of a
+        repeat have the same ids.
+
+        Raises:
+            PoisonRecord: the job is about another case.
+            InfrastructureAway: the database is away, or the object store where it is asked (``verify``).
         """
         request = task.request
         jobs = await self._database.autocommit(lambda connection: find_jobs(connection, [request.job_id]))
@@ -118,6 +122,11 @@ class Planner:
         return Done(records)
 
     def _after(self, task: PlanTask, error: SourceError, *, about_case: bool = False) -> list[OutgoingRecord]:
+        """The records that follow a failed reading: the discovery again, later, or the job's end.
+
+        Where the attempts are used up, a dead letter goes with the end. ``about_case``: the failure counts as an answer
+        about the case, of which there are only so many (``delays``).
+        """
         request, trace = task.request, task.traceparent
         decision = after_discovery_failure(
             error, attempt=request.attempt, answers=task.answers, delays=self._delays, about_case=about_case

@@ -28,9 +28,9 @@ class CatalogDocument(NamedTuple):
     content_type: str | None = None
     rendition: str = "binary"
     revision: int = 1
-    """Of the listing, which grows when that shows another content."""
+    """The revision of the listing; it grows when the listing shows another content."""
     state_revision: int = 1
-    """Of the listing that ``state`` is about."""
+    """The revision of the listing that ``state`` is about."""
 
 
 class DocumentNeed(Enum):
@@ -43,7 +43,7 @@ class DocumentNeed(Enum):
     """It failed in a way that another attempt cannot change, and is not to be tried again: it fails again as it is."""
 
 
-def need(document: CatalogDocument, *, again: bool) -> DocumentNeed:
+def need_of(document: CatalogDocument, *, again: bool) -> DocumentNeed:
     """``again``: the job names its documents, or wants also those tried that failed for good."""
     changed = document.revision > document.state_revision
     if document.state == DocumentStatus.AVAILABLE and not (changed and document.source_path):
@@ -54,7 +54,7 @@ def need(document: CatalogDocument, *, again: bool) -> DocumentNeed:
 
 
 @dataclass(slots=True)
-class Needs:
+class JobNeeds:
     """What a job needs in all; of the first window the documents, of the others only their ids."""
 
     total: int = 0
@@ -65,16 +65,16 @@ class Needs:
     rest: list[str] = field(default_factory=list)
 
 
-def sort_out(documents: Iterable[CatalogDocument], *, again: bool, window: int) -> Needs:
+def needs_of_job(documents: Iterable[CatalogDocument], *, again: bool, window: int) -> JobNeeds:
     """Every document counts in ``total`` and has an end of its own (available already, reminded of, requested).
 
     ``window`` is how many are requested at once.
     """
-    needs = Needs()
+    needs = JobNeeds()
     for document in documents:
         needs.total += 1
         needs.lost += document.state == LOST
-        match need(document, again=again):
+        match need_of(document, again=again):
             case DocumentNeed.NOTHING:
                 needs.available += 1
             case DocumentNeed.REMINDER:

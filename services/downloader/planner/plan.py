@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from services.downloader.catalog_queries import DocumentKey, StoredJob, find_documents
 from services.downloader.event_records import EventRecords
 from services.downloader.planner import plan_rows as plans
-from services.downloader.planner.needed_documents import LOST, CatalogDocument, sort_out
+from services.downloader.planner.needed_documents import LOST, CatalogDocument, needs_of_job
 from services.downloader.planner.plan_events import KnownFailure, planned, reminder, requests, vanished
 from services.downloader.planner.windows import WindowPlace
 from shared.db.case_store import iterate_documents
@@ -63,7 +63,7 @@ def decide(
     request = asked.request
     ids, again = wanted(request, job)
     rows = iterate_documents(connection, request.process_number, document_ids=ids)
-    needs = sort_out((_catalog_document(row, sizes) for row in rows), again=again, window=window)
+    needs = needs_of_job((_catalog_document(row, sizes) for row in rows), again=again, window=window)
     if not needs.rest:
         return DecidedPlan(needs.total, needs.available, needs.reminded, needs.first, lost=needs.lost)
     place = WindowPlace(asked.plan_id, 0, more=True)
@@ -130,6 +130,10 @@ class PlanRecords:
 
 
 def _catalog_document(row: Any, sizes: Mapping[str, int] | None) -> CatalogDocument:
+    """A row as the planner decides by it. ``sizes``: what the object store has of the case, None when nobody looked.
+
+    A document that is recorded as available and is not there in that size counts as LOST.
+    """
     lost = (
         sizes is not None
         and row.state == DocumentStatus.AVAILABLE

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from services.downloader.planner.needed_documents import CatalogDocument, Needs
+from services.downloader.planner.needed_documents import CatalogDocument, JobNeeds
 from services.downloader.planner.windows import WindowPlace, may_release, windows
 from shared.db.source import plan_windows
 from shared.db.visibility import travelling_name
@@ -91,9 +91,11 @@ class Stalled(NamedTuple):
 
 
 def store_plan(
-    connection: Connection, plan_id: str, job_id: str, process_number: str, needs: Needs, window: int
+    connection: Connection, plan_id: str, job_id: str, process_number: str, needs: JobNeeds, window: int
 ) -> bool:
-    """Keep what a large job needs; False when this plan is there already, and stays as it was decided."""
+    """Keep what a large job needs; False when this plan is there already, and stays as it was decided. The caller
+    commits.
+    """
     row = {
         "plan": plan_id,
         "job": job_id,
@@ -127,7 +129,10 @@ def stored_plan(connection: Connection, plan_id: str) -> StoredPlan:
 def claim_window(
     connection: Connection, place: WindowPlace, job_id: str, process_number: str, by: str
 ) -> Window | None:
-    """The window at ``place``, claimed for the record ``by``; None when there is none, or another has released it."""
+    """The window at ``place``, claimed for the record ``by``; None when there is none, or another has released it.
+
+    Locks the window's row until the caller commits. The same record gets its claim again (windows.may_release).
+    """
     asked = {"plan": place.plan_id, "number": place.number, "job": job_id}
     row = connection.execute(_WINDOW, asked).one_or_none()
     if row is None:

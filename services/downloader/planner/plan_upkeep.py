@@ -45,7 +45,12 @@ class PlanUpkeep:
                 _log.info("The clean-up of plans is postponed", extra={"error": type(error).__name__})
 
     async def once(self) -> int:
-        """How many windows were asked for again. Raises InfrastructureAway."""
+        """Ask again for the windows that nobody asks for, and forget the plans of jobs that have ended; how many were
+        asked for.
+
+        A window asked for twice is released once, so two workers that find the same plan do no harm. Raises
+        InfrastructureAway.
+        """
 
         def look(connection: Connection) -> list[Stalled]:
             forget_ended(connection, KEPT)

@@ -50,7 +50,7 @@ def group_of(task: PlanTask, source_of: Callable[[str], str]) -> str:
 
 
 def decode(record: Record) -> PlanTask:
-    """Raises PoisonRecord."""
+    """The task of a record. Raises PoisonRecord."""
     answers = header(record.headers, ANSWERS_HEADER) or ""
     return PlanTask(
         _decode(record),

@@ -106,7 +106,10 @@ class TransactionalSink:
         self._worker = asyncio.get_running_loop().create_task(self._work(ledger))
 
     async def deliver(self, entry: Entry, done: Done, *, at_once: bool) -> None:
-        """Return when the transaction with this answer is committed. Each transaction begins at once."""
+        """See Sink. Returns when the transaction with this answer is committed; each transaction begins at once.
+
+        Raises also whatever reading the answer raised, to the one whose answer it is.
+        """
         if self._worker is None or self._worker.done():
             raise ProducerFailed("the transactional sink is not open")
         delivery = _Delivery(entry, done, asyncio.get_running_loop().create_future())
@@ -130,6 +133,10 @@ class TransactionalSink:
         self._client.close()
 
     async def _work(self, ledger: OffsetLedger) -> None:
+        """Write what waits, at most _GROUP answers a transaction, until cancelled or the producer has failed for good.
+
+        A failure is handed to every delivery that waits: whoever waits for one ends the runtime.
+        """
         try:
             while True:
                 await self._woken.wait()

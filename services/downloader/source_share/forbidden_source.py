@@ -22,7 +22,7 @@ _CASES = 2
 """So many different ones."""
 
 
-class Heard(Enum):
+class ForbiddenEvidence(Enum):
     """What the end of one request says of this."""
 
     FORBIDDEN = auto()
@@ -31,18 +31,20 @@ class Heard(Enum):
     NOTHING = auto()
 
 
-def heard(error: SourceError | None) -> Heard:
-    """What an error stands for; None: what was asked for came."""
+def evidence_of(error: SourceError | None) -> ForbiddenEvidence:
+    """What a request's end says of this; None: what was asked for came."""
     if isinstance(error, SourceForbidden):
-        return Heard.FORBIDDEN
+        return ForbiddenEvidence.FORBIDDEN
     # Away, throttled, refused, a page, an unknown route: a gateway can say all of that.
     if isinstance(error, SourceAway | NotADocument | MalformedAnswer | SourceRoute | TokenRejected):
-        return Heard.NOTHING
-    return Heard.ANSWERED
+        return ForbiddenEvidence.NOTHING
+    return ForbiddenEvidence.ANSWERED
 
 
 class ForbiddenSource:
-    """Collects what requests end with. ``seconds`` of nothing but 403 are needed."""
+    """Collects how requests end; pure. ``seconds`` of nothing but 403, of two cases at least, make the source
+    forbidden.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -58,16 +60,16 @@ class ForbiddenSource:
         certain = len(self._cases) >= _CASES and self._since is not None
         return self._since if certain and self._latest - (self._since or 0.0) >= self._seconds else None
 
-    def hear(self, case: str, error: SourceError | None, at: float) -> None:
-        """A request about ``case`` ended."""
-        match heard(error):
-            case Heard.FORBIDDEN:
+    def record(self, case: str, error: SourceError | None, at: float) -> None:
+        """A request about ``case`` ended at ``at`` (monotonic seconds)."""
+        match evidence_of(error):
+            case ForbiddenEvidence.FORBIDDEN:
                 if self._since is None:
                     self._since = at
                 self._latest = max(self._latest, at)
                 if len(self._cases) < _CASES:
                     self._cases.add(case)
-            case Heard.ANSWERED:
+            case ForbiddenEvidence.ANSWERED:
                 self.answered_at = at
                 self.answered(at)
 

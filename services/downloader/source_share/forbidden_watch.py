@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 class Alarm(Protocol):
     """Sends alerts, at its own interval."""
 
-    def refused(self) -> None: ...
+    def refused(self) -> None:
+        """The source refuses us, once more. Returns at once."""
 
 
 class ForbiddenWatch:
@@ -48,9 +49,9 @@ class ForbiddenWatch:
         self._state = ForbiddenSource(seconds)
         self._forbidding = False
 
-    def heard(self, case: str, error: SourceError | None) -> None:
-        """A request about ``case`` ended. From the event loop."""
-        self._state.hear(case, error, self._clock())
+    def request_ended(self, case: str, error: SourceError | None) -> None:
+        """Take note of how a request about ``case`` ended. From the event loop."""
+        self._state.record(case, error, self._clock())
 
     async def run(self) -> None:
         """Run until cancelled. When the database is away the next round tries again."""
@@ -64,7 +65,7 @@ class ForbiddenWatch:
                 )
 
     async def once(self) -> None:
-        """One round. Raises InfrastructureAway."""
+        """One round: tell the others what this worker saw, and learn what they did. Raises InfrastructureAway."""
         state, identity, source = self._state, self._row_id, self._source
         elsewhere = await self._database.run(
             lambda connection: source_forbidden.answered_elsewhere(connection, identity, source)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.request_share import BEAT_SECONDS, DEAD_SECONDS, share
-from services.downloader.source_share.worker_rows import Beat, beat, leave, write_pause
+from services.downloader.source_share.worker_rows import Heartbeat, leave, write_heartbeat, write_pause
 from shared.concurrency.outage import Outage
 from shared.db.engine import Database
 from shared.domain.case import PDPJ
@@ -91,7 +91,11 @@ class WorkerHeartbeat:
                 _log.info("The worker's row could not be removed; the others count it out after its last heartbeat")
 
     async def beat(self) -> bool:
-        """One heartbeat; False when the database is away (the share is then taken back after a while)."""
+        """One heartbeat; False when the database is away.
+
+        Without a heartbeat for CUT_OFF_SECONDS this worker goes down to one request at the source: the others count it
+        as dead soon after. Commits.
+        """
         self._paused.clear()
         begun = self._clock()
         pause_until = self._pause_until
@@ -138,7 +142,7 @@ class WorkerHeartbeat:
         self._metrics.note_source(self._source, _BREAKER[found.breaker], found.limit)
 
 
-def _beat(connection: Connection, worker_id: str, source: str, pause: float) -> Beat:
+def _beat(connection: Connection, worker_id: str, source: str, pause: float) -> Heartbeat:
     if pause > 0:
         write_pause(connection, pause, source)
-    return beat(connection, worker_id, source)
+    return write_heartbeat(connection, worker_id, source)

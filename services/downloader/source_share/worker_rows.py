@@ -25,15 +25,17 @@ def pause_name(source: str) -> str:
     return "source" if source == PDPJ else f"source {source}"
 
 
-class Beat(NamedTuple):
+class Heartbeat(NamedTuple):
     """What a heartbeat learns: workers alive with this one, and seconds of pause left (0: none)."""
 
     live: int
     pause: float
 
 
-def beat(connection: Connection, worker_id: str, source: str = PDPJ) -> Beat:
-    """Write this worker's heartbeat for a source and read the others'. Times are the database's own."""
+def write_heartbeat(connection: Connection, worker_id: str, source: str = PDPJ) -> Heartbeat:
+    """Write this worker's heartbeat for a source and read the others'. Times are the database's own. The caller
+    commits.
+    """
     identity = row_id(worker_id, source)
     statement = insert(workers).values(worker_id=identity, source=source, seen_at=func.now())
     connection.execute(statement.on_conflict_do_update(index_elements=["worker_id"], set_={"seen_at": func.now()}))
@@ -45,11 +47,11 @@ def beat(connection: Connection, worker_id: str, source: str = PDPJ) -> Beat:
     left = connection.execute(
         select(func.extract("epoch", pauses.c.until - func.now())).where(pauses.c.name == pause_name(source))
     ).scalar()
-    return Beat(int(live), max(0.0, float(left or 0.0)))
+    return Heartbeat(int(live), max(0.0, float(left or 0.0)))
 
 
 def leave(connection: Connection, worker_id: str, source: str = PDPJ) -> None:
-    """Take this worker's row for a source away, and those of workers long dead."""
+    """Take this worker's row for a source away, and those of workers long dead. The caller commits."""
     connection.execute(
         delete(workers).where(
             (workers.c.worker_id == row_id(worker_id, source))

@@ -24,7 +24,7 @@ from shared.concurrency.waiting import wait_for_any
 from shared.db.delivery import outbox_alerts
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
-from shared.outbox.operating import Standing, standings
+from shared.outbox.inspection import OutboxState, outbox_states
 
 _LOOK_EVERY: Final = 15.0
 _LEASE: Final = timedelta(minutes=5)
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class OutboxAlert:
     """How one outbox stands."""
 
-    standing: Standing
+    standing: OutboxState
     at: datetime
 
     @property
@@ -93,7 +93,7 @@ class OutboxAlerter:
     async def send_due(self) -> int:
         """Send the alerts that are due; how many were sent. Raises InfrastructureAway."""
         sent = 0
-        for standing in await self._database.autocommit(standings):
+        for standing in await self._database.autocommit(outbox_states):
             if not standing.stalled and not standing.set_aside:
                 continue
             now = self._clock()
@@ -110,7 +110,7 @@ class OutboxAlerter:
         return sent
 
 
-def claim(connection: Connection, standing: Standing, now: datetime) -> bool:
+def claim(connection: Connection, standing: OutboxState, now: datetime) -> bool:
     """Whether this process sends the alert: it is due, and nobody else has claimed it."""
     mine = insert(outbox_alerts).values(outbox=standing.schema, due_at=now + _LEASE)
     due = mine.on_conflict_do_update(
@@ -119,6 +119,6 @@ def claim(connection: Connection, standing: Standing, now: datetime) -> bool:
     return connection.execute(due).rowcount == 1
 
 
-def _put_off(connection: Connection, standing: Standing, claimed: datetime, due: datetime) -> None:
+def _put_off(connection: Connection, standing: OutboxState, claimed: datetime, due: datetime) -> None:
     mine = (outbox_alerts.c.outbox == standing.schema, outbox_alerts.c.due_at == claimed + _LEASE)
     connection.execute(update(outbox_alerts).where(*mine).values(due_at=due))

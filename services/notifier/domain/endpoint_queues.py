@@ -50,7 +50,11 @@ class _EndpointQueue:
 
 
 class EndpointQueues:
-    """The queues of one process. Times are monotonic seconds."""
+    """The queues of one process, on one event loop. Times are monotonic seconds.
+
+    Whatever is taken must come back by ``ended``, ``abandoned`` or ``put_back``, and every delivery by ``forget``:
+    slots are counted, and a delivery that is known is not offered again.
+    """
 
     def __init__(self, policy: QueuePolicy) -> None:
         self._policy = policy

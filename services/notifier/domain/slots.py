@@ -45,7 +45,10 @@ class EndpointSlots:
 
 
 class Slots:
-    """The slots of one process. Its caller keeps an EndpointSlots for each endpoint and passes it in."""
+    """The slots of one process. Its caller keeps an EndpointSlots for each endpoint and passes it in.
+
+    Every :meth:`take` needs one :meth:`release`. Each replica counts for itself.
+    """
 
     def __init__(self, limits: SlotLimits) -> None:
         self._limits = limits

@@ -18,7 +18,11 @@ _log = logging.getLogger(__name__)
 
 
 class DocumentAnnouncer:
-    """Makes the deliveries of ``document.available``. ``every`` is in seconds; what comes meanwhile is one event."""
+    """Makes the deliveries of ``document.available``. Every replica has one; a job is looked at by one of them at a
+    time.
+
+    ``every`` is in seconds (AUTOS_WEBHOOK_DOCUMENTS_SECONDS); what comes meanwhile is one event.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class DocumentAnnouncer:
     async def look(self) -> bool:
         """Tell of what is new; whether there is more. Raises InfrastructureAway."""
         more = False
-        for job_id in await self._database.autocommit(document_batches.jobs_to_look_at):
+        for job_id in await self._database.autocommit(document_batches.jobs_to_announce):
             try:
                 more = await self._tell(job_id) or more
             except InfrastructureAway:
@@ -66,7 +70,7 @@ class DocumentAnnouncer:
 
     async def _tell(self, job_id: str) -> bool:
         told = await self._database.run(
-            lambda connection: document_batches.tell_of_documents(connection, job_id, self._clock())
+            lambda connection: document_batches.announce_documents(connection, job_id, self._clock())
         )
         if told.created:
             self._metrics.created.inc(told.created)

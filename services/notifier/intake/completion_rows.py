@@ -81,7 +81,10 @@ def delivery_id(subscription_id: str) -> str:
 
 
 def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Lock the jobs until the transaction ends."""
+    """Lock the jobs until the transaction ends, in one order, so that two transactions do not lock each other out.
+
+    Who adds a completion, a subscription or a delivery of a job holds its lock.
+    """
     connection.execute(_LOCK_JOBS, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
 
 
@@ -140,7 +143,11 @@ def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscr
 
 
 def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[DueDelivery]]:
-    """Create the deliveries of jobs that have ended: how many, and those that can be sent now."""
+    """Create the deliveries of jobs that have ended: how many, and those that can be sent now. The caller holds the
+    jobs.
+
+    Again, it creates nothing: a delivery's id follows from its subscription.
+    """
     missing = connection.execute(_MISSING, {"jobs": list(set(job_ids))}).all()
     return add_deliveries(connection, missing, now)
 

@@ -54,11 +54,11 @@ _ADD_BATCH: Final = text("""
 INSERT INTO delivery.document_batches (job_id, part, process_number, document_ids, made_at)
 VALUES (:job, :part, :number, CAST(:documents AS uuid[]), :now)
 """)
-_TOLD: Final = text("DELETE FROM delivery.ended_jobs_to_tell WHERE job_id = :job")
+_ANNOUNCED: Final = text("DELETE FROM delivery.ended_jobs_to_tell WHERE job_id = :job")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DocumentAnnouncement:
     """What one look at a job made: how many deliveries, and those that can be sent now. ``more``: look again soon."""
 
     created: int
@@ -66,14 +66,18 @@ class Told:
     more: bool
 
 
-def jobs_to_look_at(connection: Connection) -> list[str]:
+def jobs_to_announce(connection: Connection) -> list[str]:
     """Jobs that may have documents to tell of, at most JOBS_AT_ONCE."""
     types = [kind.name for kind in made_of(DocumentsStored)]
     return list(connection.execute(_JOBS, {"types": types, "most": JOBS_AT_ONCE}).scalars())
 
 
-def tell_of_documents(connection: Connection, job_id: str, now: datetime) -> Told:
-    """Make the batches of a job's new documents and their deliveries."""
+def announce_documents(connection: Connection, job_id: str, now: datetime) -> DocumentAnnouncement:
+    """Make the batches of a job's new documents and their deliveries; at most BATCHES_AT_ONCE of them. The caller
+    commits.
+
+    A document is in one batch of its job and no other, also when two processes look at once: the job is locked.
+    """
     lock_jobs(connection, [job_id])
     interested = [
         (row, kind.name)
@@ -84,8 +88,8 @@ def tell_of_documents(connection: Connection, job_id: str, now: datetime) -> Tol
     most = BATCHES_AT_ONCE * DOCUMENTS_TOGETHER
     found = connection.execute(_NEW, {"job": job_id, "most": most}).all() if interested else []
     if not found:
-        connection.execute(_TOLD, {"job": job_id})
-        return Told(0, (), more=False)
+        connection.execute(_ANNOUNCED, {"job": job_id})
+        return DocumentAnnouncement(0, (), more=False)
     part: int = connection.execute(_NEXT_PART, {"job": job_id}).scalar_one()
     subscribed: list[Any] = []
     for at in range(0, len(found), DOCUMENTS_TOGETHER):
@@ -97,4 +101,4 @@ def tell_of_documents(connection: Connection, job_id: str, now: datetime) -> Tol
         subscribed += [SimpleNamespace(**made, rate=row.rate) for row, made in rows]
         part += 1
     created, due = add_deliveries(connection, subscribed, now)
-    return Told(created, due, more=len(found) == most)
+    return DocumentAnnouncement(created, due, more=len(found) == most)

@@ -61,11 +61,17 @@ class Intake:
         self._wakes: Batcher[WebhookRetry, None] = Batcher(self._wake)
 
     async def handle(self, event: Event) -> None:
-        """A completion, a subscription, or what a client asks. Raises InfrastructureAway."""
+        """A completion, a subscription, or what a client asks. Returns when the database has it.
+
+        Completions and subscriptions that come again change nothing. Events of a moment share a transaction. What is
+        due by it is offered to the dispatcher at once, without waiting for the sweeper. Raises InfrastructureAway.
+        """
         await self._events.submit(event)
 
     async def wake(self, event: WebhookRetry) -> None:
-        """A delivery is due. Raises InfrastructureAway."""
+        """A delivery is due: offer it, unless its attempt was made meanwhile. Writes nothing. Raises
+        InfrastructureAway.
+        """
         await self._wakes.submit(event)
 
     async def _take(self, events: Sequence[Event]) -> Sequence[None]:

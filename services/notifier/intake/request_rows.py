@@ -28,9 +28,10 @@ _OPEN: Final = [status.value for status in CLAIMABLE]
 def ask_again(
     connection: Connection, asked: Sequence[RedeliveryRequested], now: datetime, policy: RetryPolicy
 ) -> list[DueDelivery]:
-    """Start a new round for deliveries of these clients; returns those that can be sent now.
+    """Start a new round for deliveries of these clients; returns those that can be sent now. The caller commits.
 
-    A delivery that is not there, or is another client's, is left alone: the API has checked it already.
+    A delivery that is not there, or is another client's, is left alone: the API has checked it already. So is one that
+    is being sent.
     """
     if not asked:
         return []
@@ -52,7 +53,9 @@ def ask_again(
 
 
 def enable_endpoints(connection: Connection, asked: Sequence[EndpointEnableRequested], now: datetime) -> int:
-    """Enable endpoints of these clients and make the deliveries kept for them due; how many became due."""
+    """Enable endpoints of these clients and make the deliveries kept for them due; how many became due. The caller
+    commits.
+    """
     released = 0
     for event in sorted(asked, key=lambda event: event.endpoint_id):
         found = connection.execute(

@@ -1,1 +1,5 @@
-"""A delivery from its claim to its recorded attempt."""
+"""A delivery from its claim to its recorded attempt.
+
+Begin at ``dispatcher``, whose docstring has the phases in order. Files that end in ``_rows`` have the SQL. Between
+claim and record nothing is held but the lease.
+"""

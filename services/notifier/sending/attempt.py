@@ -35,7 +35,7 @@ class Attempt:
     retry_after: float | None
     draw: float
     form: BodyForm = BodyForm.BARE
-    """Of the body that was sent; BARE where none was."""
+    """The form of the body that was sent; BARE where none was."""
 
     @property
     def shrinks(self) -> bool:

@@ -35,14 +35,17 @@ _disposition: Final = lru_cache(maxsize=4096)(content_disposition)
 
 
 class Links(Protocol):
-    """What makes links (:class:`shared.storage.store.PresignedLinks`)."""
+    """What makes links (shared/storage/links.py)."""
 
     def make(self, key: str, *, content_disposition: str | None = None, content_type: str | None = None) -> str:
         """A link to ``key`` that works for LINK_SECONDS."""
 
 
 class WebhookBodies:
-    """Renders bodies in the caller's thread; none has more than ``most_bytes``."""
+    """Renders bodies in the caller's thread; none has more than ``most_bytes``.
+
+    Nothing sealed is ever in a body, whoever it is for. Links are made anew for each attempt, without a request.
+    """
 
     def __init__(self, links: Links, clock: Clock, *, most_bytes: int = 1024**2, public_url: str | None = None) -> None:
         self._links = links

@@ -9,7 +9,9 @@ from shared.webhooks.facts import PROCESS_COMPLETED
 
 
 class BodyKey(NamedTuple):
-    """Of a job, in the form that its endpoint takes, for a client with the scope ``sealed`` or without."""
+    """Names a body: that of a job, in the form that its endpoint takes, for a client with the scope ``sealed`` or
+    without.
+    """
 
     job_id: str
     form: BodyForm = BodyForm.FULL

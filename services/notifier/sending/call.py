@@ -20,7 +20,9 @@ class ReceiverCall:
         self._metrics = metrics
 
     async def make(self, request: PreparedRequest) -> Attempt:
-        """Make the request, unless its preparation refused it, and wait for the whole answer."""
+        """Make the request, unless its preparation refused it, and wait for the whole answer, within the caller's
+        time-out.
+        """
         result = request.refused
         if result is None:
             result = await self._caller.post(request.claimed.url, request.headers, request.content)

@@ -53,7 +53,11 @@ class Claims:
         self._clock = clock
 
     async def claim(self, deliveries: Sequence[DueDelivery]) -> ClaimResult:
-        """Claim a batch in one transaction; each apart when one of them breaks it. Raises InfrastructureAway."""
+        """Claim a batch in one transaction; each apart when one of them breaks it. Raises InfrastructureAway.
+
+        A claim is a lease for RetryPolicy.lease seconds. What is claimed must be recorded or released; else it expires,
+        and the same attempt is made again.
+        """
         try:
             claimed, bodies = await self._claim_with_bodies(deliveries)
         except InfrastructureAway:

@@ -101,7 +101,7 @@ def due(
 
 
 def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[DueDelivery, int]]:
-    """Of these, the deliveries that wait to be sent, with the number of attempts made so far."""
+    """The deliveries among these that wait to be sent, by id, with the number of attempts made so far."""
     rows = connection.execute(_FIND, {"ids": list(delivery_ids)})
     return {row.delivery_id: (_due_delivery(row), row.attempts) for row in rows}
 
@@ -117,7 +117,11 @@ def claim(
     policy: RetryPolicy,
     new_token: Callable[[], str],
 ) -> list[ClaimedDelivery]:
-    """Claim what is due, or whose lease has expired, where neither endpoint nor client is disabled."""
+    """Claim what is due, or whose lease has expired, where neither endpoint nor client is disabled. The caller commits.
+
+    Rows that another transaction holds are passed over. What nobody is left to call for is cancelled on the way, and
+    what belongs to a disabled endpoint is kept and no longer due.
+    """
     wanted = {due.delivery_id: due for due in deliveries}
     claimed: list[ClaimedDelivery] = []
     writes: list[DeliveryRow] = []

@@ -74,7 +74,11 @@ class DeliveryDispatcher:
     # Offer: a delivery is due.
 
     def offer(self, deliveries: Sequence[DueDelivery]) -> int:
-        """Queue deliveries that are due; how many were taken in. Those refused stay in the database."""
+        """Queue deliveries that are due; how many were taken in. From the event loop; returns at once.
+
+        Those refused (known already, or their endpoint's queue is full) stay in the database, where the sweeper finds
+        them.
+        """
         taken = sum(self._queues.offer(due) for due in deliveries)
         if taken:
             self._woken.set()

@@ -34,7 +34,11 @@ class Recorder:
         self._batcher: Batcher[Attempt, Effect] = Batcher(self._write, pause=_GATHER_SECONDS)
 
     async def record(self, attempt: Attempt) -> Effect | None:
-        """What the attempt did to its delivery; NONE when another process has it; None when it cannot be recorded."""
+        """What the attempt did to its delivery. Commits; waits for as long as the database is away.
+
+        NONE: another process has the delivery by now, nothing is recorded. None: it cannot be recorded at all, and is
+        sent again when its lease expires.
+        """
         wait = _AWAY_SECONDS
         while True:
             try:

@@ -80,9 +80,11 @@ def record(
     *,
     disable_after: timedelta,
 ) -> list[Effect]:
-    """Record attempts: their rows, the next states, the endpoints' health and the events, all or nothing.
+    """Record attempts: their rows, the next states, the endpoints' health and the events, all or nothing. The caller
+    commits.
 
-    The effect of each; NONE for an attempt without the lease: another process has the delivery, nothing is written.
+    The effect of each, in their order; NONE for an attempt without the lease: another process has the delivery, nothing
+    is written of it.
     """
     batch = _lock(connection, attempts)
     effects = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
@@ -174,7 +176,7 @@ def _health_of(row: Any) -> EndpointHealth:
 
 
 def purge_attempts(connection: Connection, before: datetime, *, most: int) -> int:
-    """Delete at most ``most`` attempts that began before a moment; how many were deleted."""
+    """Delete at most ``most`` attempts that began before a moment; how many were deleted. The caller commits."""
     old = (
         select(attempts_table.c.id)
         .where(attempts_table.c.started_at < before)

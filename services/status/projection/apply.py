@@ -119,7 +119,10 @@ def left_of(jobs: Iterable[JobRow]) -> dict[str, int]:
 def announce(
     connection: Connection, completions: Sequence[ProcessCompleted], now: datetime, public_url: str | None
 ) -> None:
-    """Put the ends into the outbox; the id of each is a function of the job, so that a repeat is recognised."""
+    """Put the ends into the outbox; the id of each is a function of the job, so that a repeat is recognised.
+
+    The caller commits, together with the rows that say that the jobs have ended.
+    """
     if not completions:
         return
     found = connection.exec_driver_sql(sql.REFERENCES, {"jobs": [completion.job_id for completion in completions]})

@@ -36,7 +36,11 @@ CANCELLED_CODE: Final = "cancelled"
 
 
 def project(state: KnownRows, occurrences: Iterable[Occurrence]) -> RowChanges:
-    """What these events, in this order, change in ``state``."""
+    """What these events, in this order, change in ``state``, which is not changed itself.
+
+    ``state`` must hold every job and document that the events name, where it is known. Raises TypeError for an event
+    that has no rule.
+    """
     changes = RowChanges()
     for occurrence in occurrences:
         _step(state, changes, occurrence)

@@ -56,7 +56,7 @@ class RemainingDocuments:
 
 
 def _documents_to_come(value: bytes) -> int:
-    """Of a JobPlanned; 0 for what is none, so that it is looked at at once."""
+    """The number of documents that a JobPlanned announces; 0 for what is none, so that it is looked at at once."""
     try:
         plan = orjson.loads(value)
         return int(plan["total_documents"]) - int(plan["already_available"])

@@ -28,6 +28,7 @@ class Position:
 
     @property
     def key(self) -> Key:
+        """Topic and partition."""
         return (self.topic, self.partition)
 
 
@@ -59,7 +60,10 @@ class AssignedPartition:
         self.changed = self.touched = True
 
     def position(self, also: Iterable[int] = ()) -> Position | None:
-        """What can be committed now, or could if the offsets in ``also`` were finished too."""
+        """What can be committed now, or could if the offsets in ``also`` were finished too. None: nothing is known yet.
+
+        Asking with ``also`` changes nothing; it is what a transaction commits together with what it writes.
+        """
         offsets = self.offsets
         if also:
             offsets = offsets.copy()

@@ -38,9 +38,11 @@ class Attempts(Generic[T]):
         self._on_answered = on_answered
 
     async def make(self, entry: Entry) -> str:
-        """Return how the entry is counted, once it is written. Raises what the hooks, the handler and the sink raise.
+        """Go one try further with an entry, and return the label that it is counted by once it is written.
 
-        What is done by then is kept in ``entry.work``: another try goes on from there.
+        What is done by then is kept in ``entry.work``: after a failure another try goes on from there, and a handler
+        that has answered is not called again unless its answer can be read only once. Raises what the hooks, the
+        handler and the sink raise.
         """
         if isinstance(entry.work, ToPrepare):
             await self._prepare(entry)

@@ -33,19 +33,37 @@ CommitCallback = Callable[[KafkaError | None, list[TopicPartition]], None]
 
 
 class ConsumerClient(Protocol):
-    """What is used of confluent_kafka.Consumer."""
+    """What is used of confluent_kafka.Consumer. Times are seconds. Only the poll thread calls it.
 
-    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None: ...
-    def poll(self, timeout: float) -> Any: ...
+    Methods raise KafkaException. The in-memory client of the tests implements the same interface.
+    """
+
+    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None:
+        """Join the group; the callbacks run inside ``poll`` and ``close``."""
+
+    def poll(self, timeout: float) -> Any:
+        """Return the next message, an error as a message, or None after ``timeout``."""
+
     def pause(self, partitions: list[TopicPartition]) -> None: ...
     def resume(self, partitions: list[TopicPartition]) -> None: ...
-    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
-    def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]: ...
-    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any: ...
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """Return the group's committed positions. The broker makes this wait while a transaction with them is open."""
+
+    def decided(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """Return the committed positions as they were before any transaction that is still open."""
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any:
+        """Commit positions; with ``asynchronous`` the answer comes to the factory's callback."""
+
     def incremental_assign(self, partitions: list[TopicPartition]) -> None: ...
-    def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> Any: ...
-    def consumer_group_metadata(self) -> Any: ...
-    def close(self) -> None: ...
+    def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> Any:
+        """Return the first and the next offset of a partition; ``cached``: as last heard, without a request."""
+
+    def consumer_group_metadata(self) -> Any:
+        """Return the group's generation, which fences a transaction of a member that was put out."""
+
+    def close(self) -> None:
+        """Leave the group, after the callbacks for the partitions that are given up."""
 
 
 ConsumerFactory = Callable[[CommitCallback], ConsumerClient]
@@ -120,4 +138,5 @@ def record_of(message: Any) -> Record:
 
 
 def to_commit(position: Position) -> TopicPartition:
+    """The position as the client commits it: offset and metadata."""
     return TopicPartition(position.topic, position.partition, position.offset, metadata=position.metadata)

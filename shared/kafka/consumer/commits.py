@@ -11,7 +11,11 @@ from shared.kafka.consumer.client import ConsumerClient, to_commit
 
 
 class AsyncCommits:
-    """``assigned``: the partitions of this member now. ``answered`` gets the refused ones and the error's name."""
+    """Commits that are not waited for. Used in the poll thread alone.
+
+    ``assigned`` are the partitions of this member now. ``answered`` gets the refused partitions and the error's name,
+    or an empty list and None. A refused commit is not repeated here: the runtime takes the positions again.
+    """
 
     def __init__(self, assigned: Collection[Key], answered: Callable[[Sequence[Key], str | None], None]) -> None:
         self._assigned = assigned

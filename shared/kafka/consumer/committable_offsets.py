@@ -22,7 +22,10 @@ class OffsetsWentBack(Exception):
 
 
 class PartitionOffsets:
-    """The offsets of one partition, from its assignment to its end. Not thread-safe."""
+    """The offsets of one partition, from its assignment to its end. Not thread-safe.
+
+    ``begin`` must be called in the order of the offsets; ``finish`` may be called in any order and more than once.
+    """
 
     def __init__(self) -> None:
         self._begun: deque[int] = deque()
@@ -35,7 +38,10 @@ class PartitionOffsets:
         self._any_begun = False
 
     def restore(self, offset: int, metadata: str | None) -> None:
-        """Start from what is committed. Metadata that is not ours, or not of this offset, counts as none."""
+        """Start from what is committed. Metadata that is not ours, or not of this offset, counts as none.
+
+        An ``offset`` below 0 means that nothing is committed yet: the partition then begins at its first record.
+        """
         if offset < 0:
             return
         self._next = offset
@@ -94,7 +100,11 @@ class PartitionOffsets:
         return 0 if not self._begun else self._begun[-1] - self._begun[0] + 1
 
     def position(self) -> tuple[int, str] | None:
-        """The offset to commit and its metadata; None when nothing is known yet."""
+        """The watermark to commit and its metadata; None when nothing is known yet.
+
+        Everything below the watermark is finished. The metadata names what is finished above it, as far as it fits
+        (offset_metadata.MAX_METADATA_BYTES); what does not fit is handled again after a crash.
+        """
         if self._next is None:
             return None
         watermark = self._begun[0] if self._begun else self._next

@@ -1,4 +1,9 @@
-"""Dead letters: a record as it came, with what was wrong with it in its headers."""
+"""Dead letters: a record as it came, with what was wrong with it in its headers.
+
+Key, value and headers are the record's own; the names of our headers begin with ``autos_``. When the topic refuses the
+letter for its size it is written again without the value, and then without the record's headers. An operator reads and
+replays dead letters with ``autos dead`` (ops/dead_letters.py).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +40,10 @@ def reason_of(error: Exception) -> str:
 
 
 def to_topic(topic: str) -> Callable[[Record, Exception], OutgoingRecord]:
-    """Makes dead letters for a topic: key, value and headers as they came, and ``autos_*`` headers."""
+    """Return what makes dead letters for ``topic``.
+
+    They have key, value and headers as they came, and the ``autos_*`` headers.
+    """
 
     def letter(record: Record, error: Exception) -> OutgoingRecord:
         detail = error.detail if isinstance(error, PoisonRecord) else type(error).__name__

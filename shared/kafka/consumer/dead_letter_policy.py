@@ -23,7 +23,11 @@ REPEATS: Final = 3
 
 
 class DeadLetterPolicy(Generic[T]):
-    """Decides which failures give a record up, and makes what is written then."""
+    """Decides which failures give a record up, and makes what is written then.
+
+    A record that is given up ends in two places: its dead letter, for operators, and what ``on_given_up`` makes, so
+    that its job or delivery ends too. Both are one answer, which the sink writes together.
+    """
 
     def __init__(self, name: str, handling: Handling[T], metrics: KafkaMetrics) -> None:
         self._name = name

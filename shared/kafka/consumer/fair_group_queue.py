@@ -69,7 +69,7 @@ class FairQueue(Generic[T]):
         return item
 
     def done(self, group: str) -> None:
-        """One item of the group is no longer in flight."""
+        """One item of the group is no longer in flight. Raises ValueError for a group of which nothing is."""
         state = self._groups.get(group)
         if state is None or state.in_flight == 0:
             raise ValueError("done without a pop")

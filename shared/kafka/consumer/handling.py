@@ -46,9 +46,14 @@ class Handling(Generic[T]):
     """The service's side of the contract with the runtime.
 
     The runtime decodes a record into an item, queues it in its group, waits for its due time, asks ``prepare``, calls
-    ``handler`` and writes what it answers. A handler may raise PoisonRecord (the record goes to the dead topic),
-    InfrastructureAway (the record is held and tried again for as long as it takes) or anything else (tried three
-    times more, then to the dead topic).
+    ``handler`` and writes what it answers. All of these run on the event loop. A handler must be safe to repeat: after
+    a crash, a rebalance or a failed write the record comes again.
+
+    What a handler, or ``on_given_up``, may raise:
+
+    - InfrastructureAway: the record is held and tried again for as long as it takes; no try is counted.
+    - PoisonRecord: the record goes to the dead topic at once.
+    - anything else: tried three times more (dead_letter_policy.REPEATS), then the record goes to the dead topic.
     """
 
     decode: Callable[[Record], T]

@@ -16,10 +16,18 @@ class Inbox(Protocol):
         """Partitions were assigned, with what is committed for them."""
 
     def read(self, records: Sequence[Record], group_metadata: Any) -> None:
-        """Records were read. Raises OffsetsWentBack."""
+        """Take records in the order of their offsets, perhaps none; a report also shows that the loop answers.
+
+        ``group_metadata`` is the group's generation as of this poll, or None when the sink does not need it. Raises
+        OffsetsWentBack.
+        """
 
     async def ending(self, keys: Sequence[Key], *, lost: bool) -> Sequence[Position]:
-        """Partitions were revoked or lost: end what is in flight of them. Answers what to commit before they go."""
+        """End what is in flight of partitions that were revoked or lost, and answer what to commit before they go.
+
+        Bounded by ``drain_seconds`` of the runtime's limits: handlers that outlast it are cancelled. Lost partitions
+        may have another owner already, so their handlers are cancelled at once and nothing is committed.
+        """
 
     def commit_answered(self, refused: Sequence[Key], error: str | None) -> None:
         """A commit was taken, or refused for these partitions."""

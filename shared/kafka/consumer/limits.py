@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeLimits:
-    """The numbers of one runtime. Times are in seconds."""
+    """The numbers of one runtime. Times are in seconds.
+
+    Memory is bounded by the buffered records of all assigned partitions; ``max_in_flight`` bounds what runs at once.
+    The services set what an operator may change (docs/reference/settings.md); the rest are these defaults.
+    """
 
     max_in_flight: int = 32
     """Handlers at once. A few times as many answers may wait for the broker."""

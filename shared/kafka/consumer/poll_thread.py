@@ -34,9 +34,12 @@ _CLOSE_COMMIT_SECONDS: Final = 2.0
 class PollThread:
     """Runs a consumer until ``stop``. ``ended`` resolves on the event loop when the consumer is closed.
 
-    The runtime gives orders (pause, resume, commit) through a queue; the thread obeys them before each poll and
-    reports to the inbox. ``report_generation``: whether the inbox gets the group's metadata as of each poll, which
-    costs a question to the client's own thread. Create it on the event loop.
+    The runtime gives orders (pause, resume, commit) through a queue; the thread obeys them before each poll and reports
+    to the inbox. An order for a partition that is gone is dropped. ``ended`` carries what ended the thread early:
+    ConsumerFailed, LoopGone, OffsetsWentBack.
+
+    ``report_generation``: whether the inbox gets the group's metadata as of each poll, which costs a question to the
+    client's own thread. Create it on the event loop.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class PollThread:
     # Orders, from the event loop.
 
     def start(self) -> None:
+        """Begin to read. Call once."""
         self._thread.start()
 
     def stop(self, last: Sequence[Position] = ()) -> None:
@@ -96,9 +100,13 @@ class PollThread:
         return time.monotonic() - self._alive_at
 
     def pause(self, keys: Sequence[Key]) -> None:
+        """Order: read nothing more of these partitions. What was prefetched of them is thrown away and read again
+        later.
+        """
         self._order(keys, lambda consumer, partitions: consumer.pause(partitions))
 
     def resume(self, keys: Sequence[Key]) -> None:
+        """Order: read these partitions again."""
         self._order(keys, lambda consumer, partitions: consumer.resume(partitions))
 
     def commit(self, positions: Sequence[Position]) -> None:

@@ -25,8 +25,8 @@ Prepare = Callable[[Sequence[Any]], Awaitable[Sequence[Done | None]]]
 class Preparation:
     """Gives batches of entries to the ``prepare`` hook, one batch at a time, and then to ``ready`` in their order.
 
-    While the hook works the next batch gathers. An outage is waited for; a hook that fails leaves its batch to the
-    handler. ``failed`` gets an error that must end the runtime.
+    While the hook works the next batch gathers, up to 1,000 entries. An outage is waited for; a hook that fails leaves
+    its batch to the handler, since it is only a short cut. ``failed`` gets an error that must end the runtime.
     """
 
     def __init__(

@@ -47,7 +47,9 @@ class Gate:
 
 
 class ProducerSink:
-    """Writes with a producer that stays open when the sink is closed.
+    """Writes with a producer that stays open when the sink is closed. Its offsets are committed by the runtime
+    afterwards, so a crash in between writes an answer twice: readers must take repeats
+    (docs/adr/0004-consumer-runtime.md).
 
     With ``gather_seconds`` an answer waits that long for others, so that they share requests to the broker. One that
     goes ``at_once`` does not wait, and takes along those that do.
@@ -61,9 +63,13 @@ class ProducerSink:
         self._ledger: OffsetLedger | None = None
 
     async def open(self, ledger: OffsetLedger) -> None:
+        """Keep the ledger; the producer is open already."""
         self._ledger = ledger
 
     async def deliver(self, entry: Entry, done: Done, *, at_once: bool) -> None:
+        """See Sink. An asynchronous generator is sent in chunks of 1,000 records as it is read; EmitUsedUp is never
+        raised.
+        """
         emit: Emit = done.emit
         if isinstance(emit, AsyncIterable):
             emit = await self._send_all_but_the_last(emit)
@@ -93,4 +99,5 @@ class ProducerSink:
             await gate.wait()
 
     async def close(self) -> None:
+        """Forget the ledger: what is acknowledged from now on is handled again."""
         self._ledger = None

@@ -106,8 +106,10 @@ class Rebalance:
         """What the group has committed, asked until there is an answer: without it finished records would repeat.
 
         The broker makes the question wait while a transaction with these offsets is open. None stays open for longer
-        than ``transaction_seconds``, but a broker that was killed can forget to tell its group coordinator that one
-        has ended, and then the question waits for ever: what was decided before is the truth in that case.
+        than ``transaction_seconds``, but a broker that was killed can forget to tell its group coordinator that one has
+        ended, and then the question waits for ever: what was decided before is the truth in that case.
+
+        Raises ConsumerFailed for a fatal error, or when the group is not ours to read.
         """
         patience = time.monotonic() + self._transaction_seconds
         logged = False

@@ -34,7 +34,8 @@ _ANSWERS_PER_HANDLER: Final = 4
 
 
 class RecordDispatcher(Generic[T]):
-    """Moves entries through their stages (entry.py). ``failed`` gets an error that must end the runtime.
+    """Moves entries through their stages (entry.py). Used on one event loop. ``failed`` gets an error that must end the
+    runtime; ``on_finished`` gets the partition of each entry that has left.
 
     At most ``max_in_flight`` handlers run; a few times as many answers wait for the broker. When ``max_in_flight``
     entries are held nothing fresh is begun, so that an outage is probed by a few records instead of all.
@@ -105,7 +106,11 @@ class RecordDispatcher(Generic[T]):
         self._start_handlers()
 
     async def drain(self, partitions: Collection[AssignedPartition], seconds: float) -> None:
-        """Finish what is in flight of these (ended) partitions; after ``seconds`` cancel it. Drop the rest."""
+        """Finish what is in flight of these (ended) partitions, drop what waits, and return when nothing of them runs.
+
+        After ``seconds`` the handlers that still run are cancelled; those that have begun nothing (``cancel_at_once``)
+        are cancelled at the beginning. What was not finished is read again by the partitions' next owner.
+        """
         self._drop(lambda entry: entry.partition in partitions)
         tasks = [task for task, entry in self._tasks.items() if entry.partition in partitions]
         if (cancel_at_once := self._handling.cancel_at_once) is not None:

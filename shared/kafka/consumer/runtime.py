@@ -100,7 +100,17 @@ class ConsumerRuntime(Generic[T]):
         self._dispatcher.stop_taking()
 
     async def run(self) -> None:
-        """Read and handle until ``stop``; once. Raises what makes going on impossible, after an orderly release."""
+        """Read and handle until ``stop``; once.
+
+        After ``stop`` handlers have ``shutdown_seconds`` to end; then what is finished is committed and the group is
+        left. Cancelling ends it at once, but orderly too.
+
+        Raises:
+            ConsumerFailed: a fatal error of the client, or the group or a topic is forbidden.
+            OffsetsWentBack: a topic was made anew under our feet.
+            ProducerFailed: the producer was fenced, or its sequence is broken.
+            LoopGone: the event loop did not answer the poll thread for ``loop_seconds``.
+        """
         loop = asyncio.get_running_loop()
         self._failed = loop.create_future()
         stopping = loop.create_task(self._stop.wait())
@@ -217,10 +227,12 @@ class ConsumerRuntime(Generic[T]):
         return [position for position in positions if position is not None]
 
     def finish(self, entries: Sequence[Entry]) -> None:
+        """Mark entries as finished; the next commit may include them."""
         for entry in entries:
             entry.partition.finish(entry.record.offset)
 
     def group_metadata(self) -> Any:
+        """The group's generation as of the last poll; None before the first."""
         return self._group_metadata
 
     # Commits.

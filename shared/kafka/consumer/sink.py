@@ -36,16 +36,32 @@ class OffsetLedger(Protocol):
 class Sink(Protocol):
     """Writes answers.
 
-    ``deliver`` raises InfrastructureAway (the runtime holds the entry), EmitUsedUp (it calls the handler again),
-    RecordRefused (it gives the record up) or ProducerFailed (it ends). When ``deliver`` is cancelled it returns only
-    when the fate of what it has begun is decided. ``at_once``: nobody else's answer is worth waiting for.
+    ``deliver`` runs for many entries at once. When it is cancelled it returns only when the fate of what it has begun
+    is decided, so that the entry is either finished or surely handled again.
     """
 
     commits_offsets: bool
     """Whether the sink commits the group's offsets itself."""
 
-    async def open(self, ledger: OffsetLedger) -> None: ...
+    async def open(self, ledger: OffsetLedger) -> None:
+        """Make ready to write, once, before anything is read. May wait for the broker; the runtime can be stopped
+        meanwhile.
+        """
 
-    async def deliver(self, entry: Entry, done: Done, *, at_once: bool) -> None: ...
+    async def deliver(self, entry: Entry, done: Done, *, at_once: bool) -> None:
+        """Write an answer, wait for the broker, mark the entry as finished.
 
-    async def close(self) -> None: ...
+        ``at_once``: nobody else's answer is worth waiting for.
+
+        Raises:
+            InfrastructureAway: the broker is away; the runtime holds the entry and delivers again.
+            EmitUsedUp: what the generator gave was rolled back; the runtime calls the handler again.
+            RecordRefused: the broker will never take a record of the answer; the runtime gives the entry's record up.
+            ProducerFailed: the producer is unusable; the runtime ends.
+        """
+
+    async def close(self) -> None:
+        """End, once, also when ``open`` did not return.
+
+        What is not acknowledged is not finished, so it is read again.
+        """

@@ -25,7 +25,11 @@ _READ_AGAIN_SECONDS: Final = 2.0
 
 
 class Credentials(Protocol):
-    """What the client needs of them. Each method may raise CredentialsRefused, and SourceAway when a log-in fails."""
+    """What the client needs of them. On one event loop; may be called from many requests at once.
+
+    Each method may raise CredentialsRefused, with the seconds in which nobody should try again, and SourceAway when a
+    log-in fails.
+    """
 
     async def token(self) -> Token:
         """The token to use now."""
@@ -54,12 +58,15 @@ class FixedToken:
         self._acceptance = Acceptance(seconds)
 
     async def token(self) -> Token:
+        """The configured token, whether or not it still works."""
         return self._token
 
     async def renewed(self, rejected: Token) -> Token:
+        """Raises TokenRejected or CredentialsRefused, always: there is nothing to renew it with."""
         raise await self.refuse(rejected)
 
     async def refuse(self, rejected: Token) -> SourceError:
+        """TokenRejected while the source took the token in the last 20 s, else CredentialsRefused for a minute."""
         if self._acceptance.recent:
             return TokenRejected()
         _log.error("the source refuses the configured access token")
@@ -67,10 +74,11 @@ class FixedToken:
         return CredentialsRefused("the source refuses the configured access token", _FIXED_WAIT_SECONDS)
 
     def accepted(self) -> None:
+        """Remember that the token works."""
         self._acceptance.note()
 
     async def aclose(self) -> None:
-        return None
+        """Nothing to close."""
 
 
 class SharedToken:
@@ -82,25 +90,30 @@ class SharedToken:
         self._clock = clock
 
     async def token(self) -> Token:
+        """The token that is kept, read at each call. Raises CredentialsRefused (for 2 s) while there is
+        no valid one.
+        """
         kept = await self._store.load(self._name)
         if (token := usable(kept, self._clock())) is None:
             raise CredentialsRefused("no valid token is kept; the downloader gets one", _READ_AGAIN_SECONDS)
         return token
 
     async def renewed(self, rejected: Token) -> Token:
+        """The kept token, when it is newer than the rejected one. Raises CredentialsRefused when it is not."""
         token = await self.token()
         if token.generation <= rejected.generation:
             raise await self.refuse(rejected)
         return token
 
     async def refuse(self, rejected: Token) -> SourceError:
+        """CredentialsRefused for 2 s; the process that renews counts the refusals."""
         return CredentialsRefused("the source refuses the kept token", _READ_AGAIN_SECONDS)
 
     def accepted(self) -> None:
-        return None
+        """Nothing: what this process sees is not counted."""
 
     async def aclose(self) -> None:
-        return None
+        """Nothing to close."""
 
 
 def build_credentials(
@@ -117,6 +130,8 @@ def build_credentials(
     ``read_only`` is for a process that may not write the store: a refresh token, which works once, is then left to
     those that may, and their access token is used. Other log-ins it makes for itself. ``on_refused`` hears of each time
     that the source refuses us, ``on_reason`` of each OAuth 2 error code that a log-in is refused with.
+
+    Nothing is asked yet. Raises ValueError for a refresh token with ``read_only`` and no store.
     """
     grant = settings.pdpj_grant
     if grant is TokenGrant.FIXED:

@@ -71,11 +71,23 @@ class RenewedToken:
         self._renewal: asyncio.Task[Credential] | None = None
 
     async def token(self) -> Token:
+        """A token that has not ended; renews it first where needed. A log-in has 30 seconds.
+
+        Raises:
+            CredentialsRefused: log-ins are paused after a refusal.
+            SourceAway: the log-in server is away (SourceTimeout: it did not answer in time).
+            InfrastructureAway: the database that keeps the token is away.
+        """
         now = self._clock()
         raise_while_refused(self._held, now)
         return usable(self._held, now) or await self._renew()
 
     async def renewed(self, rejected: Token) -> Token:
+        """Another token after a 401: one that came meanwhile, or a new one.
+
+        Raises as :meth:`token`, and TokenRejected when this was forced three times within a minute although the source
+        takes our tokens elsewhere: the request is to blame.
+        """
         if self._held.generation <= rejected.generation and self._renewal is None:
             # A case whose every document gets a 401 must not become a storm of log-ins.
             now = self._seconds()
@@ -87,6 +99,7 @@ class RenewedToken:
         return await self._renew()
 
     async def refuse(self, rejected: Token) -> SourceError:
+        """The error for a fresh token that got a 401. A refusal is counted in the store, for all processes."""
         if self._acceptance.recent:
             return TokenRejected()
 
@@ -100,6 +113,7 @@ class RenewedToken:
         return CredentialsRefused(retry_after=refused_for(self._held, self._clock()) or None)
 
     def accepted(self) -> None:
+        """Remember that the source takes our tokens: a 401 soon after is about the one request."""
         self._acceptance.note()
 
     async def aclose(self) -> None:

@@ -41,7 +41,10 @@ class LogInRefused(Exception):
 
 
 class TokenEndpoint:
-    """Asks for tokens. Every failure but a refusal is SourceAway: an endpoint that is down is a source that is down."""
+    """Asks for tokens; one request a call, nothing is retried.
+
+    Every failure but a refusal is SourceAway: an endpoint that is down is a source that is down.
+    """
 
     def __init__(self, transport: SourceTransport, url: str, client_id: str, client_secret: str | None) -> None:
         self._transport = transport

@@ -66,9 +66,11 @@ class MemoryCredentialStore:
         self._lock = asyncio.Lock()
 
     async def load(self, name: str) -> Credential:
+        """What is kept in this process."""
         return self._kept.get(name, Credential())
 
     async def change(self, name: str, change: Change) -> Credential:
+        """As the protocol says, for the callers of this process."""
         async with self._lock:
             changed = await change(self._kept.get(name, Credential()))
             self._kept[name] = changed
@@ -83,10 +85,14 @@ class PostgresCredentialStore:
         self._clock = clock
 
     async def load(self, name: str) -> Credential:
+        """What is kept, in a short transaction of its own."""
         return await self._database.run(lambda connection: _read(connection, name))
 
     async def change(self, name: str, change: Change) -> Credential:
-        """As the protocol says. The transaction, and with it the lock, ends before this returns."""
+        """As the protocol says. The transaction, and with it the lock, ends before this returns.
+
+        ``change`` runs on the event loop while a thread and a connection of the pool wait for it; it has 60 seconds.
+        """
         loop = asyncio.get_running_loop()
 
         def under_lock(connection: Connection) -> Credential:

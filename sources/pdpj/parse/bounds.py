@@ -29,7 +29,7 @@ class CaseLimits:
     parties: int = 5_000
     subjects: int = 200
     representatives: int = 50
-    """Of one party."""
+    """Representatives of one party."""
 
 
 DEFAULT_LIMITS: Final = CaseLimits()

@@ -18,8 +18,8 @@ from sources.pdpj.parse.bounds import DEFAULT_LIMITS, MOVEMENT_TEXT, NAME_TEXT, 
 from sources.pdpj.parse.documents import Listing, read_documents
 from sources.pdpj.parse.elements import elements_of, is_whole, list_of_documents
 from sources.pdpj.parse.fields import as_dict, as_list, first, money, text
-from sources.pdpj.parse.moments import moment
 from sources.pdpj.parse.secrecy import strictest
+from sources.pdpj.parse.timestamps import timestamp
 
 Json = dict[str, Any]
 _T = TypeVar("_T")
@@ -56,7 +56,9 @@ def _dockets_of(element: Json) -> list[Json]:
 
 
 def _distributed_at(docket: Json) -> datetime:
-    return moment(docket.get("dataHoraUltimaDistribuicao")) or moment(docket.get("dataHoraAjuizamento")) or _LONG_AGO
+    return (
+        timestamp(docket.get("dataHoraUltimaDistribuicao")) or timestamp(docket.get("dataHoraAjuizamento")) or _LONG_AGO
+    )
 
 
 def _case(elements: Sequence[Json], process_number: str, apart: Listing, limits: CaseLimits, *, unlisted: bool) -> Case:
@@ -73,7 +75,7 @@ def _case(elements: Sequence[Json], process_number: str, apart: Listing, limits:
         class_=_first(_named(first(docket.get("classe")), SHORT_TEXT) for docket in objects),
         subjects=_subjects(objects, limits, left_out),
         parties=_parties(objects, limits, left_out),
-        filed_at=_first(moment(docket.get("dataHoraAjuizamento")) for docket in objects),
+        filed_at=_first(timestamp(docket.get("dataHoraAjuizamento")) for docket in objects),
         claim_value=next((found for docket in objects if (found := money(docket.get("valorAcao"))) is not None), None),
         secrecy_level=strictest(docket.get("nivelSigilo") for docket in objects),
         movements=_movements([*dockets, *elements], limits, left_out),
@@ -108,7 +110,7 @@ def _listings(elements: Sequence[Json], apart: Listing) -> Iterator[Listing]:
 
 
 def court_of(element: Json, docket: Json) -> str | None:
-    """Of a docket where it says so, else of the case."""
+    """The court that the docket names, else the case's."""
     return (
         _short(as_dict(docket.get("tribunal")).get("sigla"))
         or _short(docket.get("siglaTribunal"))
@@ -201,9 +203,9 @@ def _said_by_one(dockets: Sequence[Json], name: str) -> list[Any]:
 
 
 def _movements(dockets: Sequence[Json], limits: CaseLimits, left_out: LeftOutCounts) -> list[Json]:
-    """Of every degree, newest first; those without a time last. Of too many only the newest are made into views."""
+    """The movements of every degree, newest first; those without a time last. Too many are cut to the newest."""
     found = [
-        (moment(movement.get("dataHora")), movement)
+        (timestamp(movement.get("dataHora")), movement)
         for docket in dockets
         for movement in as_list(docket.get("movimentos"))
         if isinstance(movement, dict)

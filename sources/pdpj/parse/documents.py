@@ -16,8 +16,8 @@ from typing import Any, Final
 from shared.domain.case import CaseDocument, Rendition
 from shared.domain.secrecy import listed_level
 from sources.pdpj.parse.fields import as_dict, byte_count, count, integer, text
-from sources.pdpj.parse.moments import moment
 from sources.pdpj.parse.secrecy import stricter, word_of
+from sources.pdpj.parse.timestamps import timestamp
 from sources.pdpj.wire.addresses import DocumentAddress, address_of, content_path, derived_id, is_source_path, our_id
 
 __all__ = ["Listing", "binary_path", "is_source_path", "listed_in", "read_documents"]
@@ -104,7 +104,7 @@ def _document(item: Json, listing: Listing, process_number: str, unnamed: Counte
         type=text(kind.get("nome")) or text(item.get("tipo")),
         type_code=text(kind.get("codigo")),
         sequence=integer(item.get("sequencia")),
-        filed_at=moment(item.get("dataHoraJuntada")),
+        filed_at=timestamp(item.get("dataHoraJuntada")),
         pages=count(file.get("quantidadePaginas")),
         size=byte_count(file.get("tamanho")) or None,
         content_type=_file_type(file.get("tipo")),

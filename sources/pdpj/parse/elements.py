@@ -95,5 +95,5 @@ def _says_not_found(value: Any) -> bool:
 
 
 def _digits(number: str) -> str:
-    """Of a number that came without its leading zeros, too."""
+    """The twenty digits of a number, also of one that came without its leading zeros."""
     return re.sub(r"[^0-9]", "", number[:64]).zfill(20)

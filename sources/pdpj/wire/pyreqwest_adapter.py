@@ -56,7 +56,7 @@ check_version()
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """Of one pool of connections, in seconds. ``idle``: connections that are kept for the next request."""
+    """Settings of one pool of connections. Times are seconds; ``idle`` connections are kept for the next request."""
 
     connect_timeout: float
     read_timeout: float

@@ -38,7 +38,11 @@ class Received:
 
 
 async def receive(pieces: AsyncIterable[bytes], limit: int, directory: Path) -> Received:
-    """Everything that comes. Raises CaseTooLarge beyond ``limit`` bytes, before more is read; and as the wire does."""
+    """Everything that comes: in memory up to MEMORY_BYTES, then in a nameless file in ``directory``.
+
+    Raises CaseTooLarge beyond ``limit`` bytes, before more is read; SourceUnavailable when the disk has no room; and as
+    the wire does.
+    """
     held: list[bytes] = []
     size = written = 0
     head: bytes | None = None

@@ -21,7 +21,12 @@ from sources.pdpj.wire.request_headers import default_user_agent
 
 
 class SourceTransport:
-    """Sends requests and turns what goes wrong on the wire into SourceUnavailable, SourceTimeout or ShortBody."""
+    """Sends requests and turns what goes wrong on the wire into SourceUnavailable, SourceTimeout or ShortBody.
+
+    For one event loop. Time-outs are AUTOS_PDPJ_CONNECT_TIMEOUT and AUTOS_PDPJ_READ_TIMEOUT (for each piece); a
+    document has no time limit in all, but must come at AUTOS_PDPJ_MIN_BYTES_PER_SECOND. After ``aclose`` a request
+    raises RuntimeError.
+    """
 
     def __init__(self, settings: PdpjSettings) -> None:
         read = settings.pdpj_read_timeout

@@ -35,7 +35,7 @@ class Load:
     path: str
 
     def arrived(self) -> int:
-        """Of how many cases the receiver knows the end."""
+        """The number of cases whose end has reached the receiver."""
         return len({call.path for call in self.product.receiver.received(f"{self.path}/")})
 
     def wait_for_end(self, timeout: float) -> None:

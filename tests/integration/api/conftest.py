@@ -17,7 +17,16 @@ from services.api.app import create_app
 from services.api.http.provided import parts_of
 from services.api.settings import ApiSettings
 from shared.db.engine import Database, make_engine
-from tests.integration.api.scripted import MakeApp, MakeKey, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    ApiTools,
+    MakeApp,
+    MakeKey,
+    MakeNumber,
+    Progress,
+    ScriptedSource,
+    Stored,
+    client_of,
+)
 from tests.support import Servers
 
 
@@ -80,6 +89,18 @@ async def make_app(servers: Servers, source: ScriptedSource) -> AsyncIterator[Ma
     yield make
     for app in made:
         parts_of(app).get(Database).close()
+
+
+@pytest.fixture
+def tools(
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    process_number: MakeNumber,
+    owner: Engine,
+) -> ApiTools:
+    return ApiTools(make_app, new_key, source, progress, process_number, owner)
 
 
 @pytest.fixture

@@ -180,8 +180,20 @@ class Stored:
         return {row.headers["traceparent"].split("-")[1] for row in rows if number in row.payload}
 
 
+@dataclass(frozen=True)
+class ApiTools:
+    """What most tests of the api work with, as one fixture: each of these is a fixture of its own, too."""
+
+    make_app: MakeApp
+    new_key: MakeKey
+    source: ScriptedSource
+    progress: Progress
+    process_number: MakeNumber
+    owner: Engine
+
+
 def openapi_document() -> dict[str, Any]:
-    """Of an application that connects to nothing."""
+    """The OpenAPI document of an application that connects to nothing."""
     settings = ApiSettings(
         _env_file=None,
         database_url="postgresql://nobody@127.0.0.1:9/none",

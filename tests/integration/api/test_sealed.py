@@ -31,10 +31,9 @@ from shared.domain.cnj import ProcessNumber
 from shared.domain.secrecy import is_public_document
 from sources.errors import SourceUnavailable
 from tests.integration.api.scripted import (
-    MakeApp,
+    ApiTools,
     MakeKey,
     MakeNumber,
-    Progress,
     ScriptedSource,
     Stored,
     client_of,
@@ -138,30 +137,23 @@ MakeWorld = Callable[..., Any]
 
 
 @pytest.fixture
-def make_world(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    owner: Engine,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-) -> MakeWorld:
+def make_world(tools: ApiTools) -> MakeWorld:
     async def make(**secrecy: Any) -> World:
-        number = process_number()
-        sealed_id = seal(source, number, **secrecy)
+        number = tools.process_number()
+        sealed_id = seal(tools.source, number, **secrecy)
         holder, other = f"holder-{uuid.uuid4().hex}", f"other-{uuid.uuid4().hex}"
         keys = {
-            "holder": new_key(holder, scopes=ALL),
-            "holder:plain": new_key(holder, scopes=PLAIN),
-            "other": new_key(other, scopes=PLAIN),
-            "other:sealed": new_key(other, scopes=ALL),
+            "holder": tools.new_key(holder, scopes=ALL),
+            "holder:plain": tools.new_key(holder, scopes=PLAIN),
+            "other": tools.new_key(other, scopes=PLAIN),
+            "other:sealed": tools.new_key(other, scopes=ALL),
         }
-        app = make_app()
+        app = tools.make_app()
         async with client_of(app, keys["holder"]) as api:
             view = (await api.get(f"/processes/{number}")).json()
-        await put(parts_of(app).get(S3Store), view, progress)
+        await put(parts_of(app).get(S3Store), view, tools.progress)
         deliveries = {
-            who: add_delivery(owner, who_is, number, status="delivered")
+            who: add_delivery(tools.owner, who_is, number, status="delivered")
             for who, who_is in (("holder", holder), ("other", other))
         }
         return World(app, number, sealed_id, view, keys, deliveries)
@@ -279,27 +271,28 @@ async def test_a_sealed_document_is_left_out_everywhere_and_never_counted(
         assert listed["job"]["total_documents"] == 3
 
 
-async def test_a_job_is_told_by_the_documents_that_are_seen(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
-) -> None:
-    number, client = process_number(), f"client-{uuid.uuid4().hex}"
-    sealed_id = seal(source, number)
-    app = make_app()
-    async with client_of(app, new_key(client, scopes=PLAIN)) as plain, client_of(app, new_key(scopes=ALL)) as full:
+async def test_a_job_is_told_by_the_documents_that_are_seen(tools: ApiTools) -> None:
+    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
+    sealed_id = seal(tools.source, number)
+    app = tools.make_app()
+    async with (
+        client_of(app, tools.new_key(client, scopes=PLAIN)) as plain,
+        client_of(app, tools.new_key(scopes=ALL)) as full,
+    ):
         view = (await plain.get(f"/processes/{number}")).json()
         assert view["job"]["total_documents"] == 2
         whole = (await full.get(f"/processes/{number}")).json()
         assert whole["job"]["job_id"] == view["job"]["job_id"] and whole["job"]["total_documents"] == 3
-        progress.plan(view, 3)
-        progress.available(view, view["documents"][0]["id"])
+        tools.progress.plan(view, 3)
+        tools.progress.available(view, view["documents"][0]["id"])
         status = (await plain.get(f"/processes/{number}/status")).json()
         assert (status["status"], status["completed_documents"], status["progress_percentage"]) == (
             "processing",
             1,
             50.0,
         )
-        progress.available(view, view["documents"][1]["id"])
-        progress.failed(view, sealed_id)
+        tools.progress.available(view, view["documents"][1]["id"])
+        tools.progress.failed(view, sealed_id)
         for api, told, counts in ((plain, "completed", (2, 2, 0)), (full, "partial", (3, 2, 1))):
             status = (await api.get(f"/processes/{number}/status")).json()
             assert status["status"] == told
@@ -382,19 +375,14 @@ async def test_a_case_that_becomes_sealed_is_gone_and_one_that_is_opened_is_ther
 
 
 async def test_nothing_is_kept_of_a_sealed_case_that_nobody_asked_for_who_may_see_it(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    owner: Engine,
-    stored: Stored,
-    process_number: MakeNumber,
+    stored: Stored, tools: ApiTools
 ) -> None:
-    number = process_number()
-    seal(source, number, level=3)
-    async with client_of(make_app(), new_key(scopes=PLAIN)) as api:
+    number = tools.process_number()
+    seal(tools.source, number, level=3)
+    async with client_of(tools.make_app(), tools.new_key(scopes=PLAIN)) as api:
         assert_problem(await api.get(f"/processes/{number}", params={"webhook_url": HOOK}), 404, "process_not_found")
     assert stored.jobs(number) == [] and stored.events(number, "autos.webhook.subscribed") == []
-    with owner.connect() as connection:
+    with tools.owner.connect() as connection:
         for table in (catalog.processes, catalog.documents, catalog.process_requests):
             counted = select(func.count()).select_from(table).where(table.c.process_number == number)
             assert connection.execute(counted).scalar_one() == 0
@@ -410,21 +398,18 @@ async def test_a_webhook_knows_with_which_key_it_was_asked_for(make_world: MakeW
 
 
 async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_sealed(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tools: ApiTools
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
-    number, client = process_number(), f"client-{uuid.uuid4().hex}"
-    seal(source, number)
-    app = make_app()
+    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
+    seal(tools.source, number)
+    app = tools.make_app()
     parts_of(app).get(CaseChanges).start()
     try:
-        async with client_of(app, new_key(client, scopes=ALL)) as full, client_of(app, new_key(scopes=PLAIN)) as plain:
+        async with (
+            client_of(app, tools.new_key(client, scopes=ALL)) as full,
+            client_of(app, tools.new_key(scopes=PLAIN)) as plain,
+        ):
             view = (await full.get(f"/processes/{number}")).json()
             await plain.get(f"/processes/{number}")
             tag = (await plain.get(f"/processes/{number}/status")).headers["etag"]
@@ -436,12 +421,12 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
             ]
             changes = parts_of(app).get(CaseChanges)
             await wait_until_async(lambda: changes.waiting(number) == 3)
-            with owner.begin() as connection:
+            with tools.owner.begin() as connection:
                 keys = catalog.api_keys
                 connection.execute(update(keys).where(keys.c.client_id == client).values(scopes=list(PLAIN)))
                 cases = catalog.processes
                 connection.execute(update(cases).where(cases.c.process_number == number).values(secrecy_level=1))
-            await asyncio.to_thread(progress.finish, view)
+            await asyncio.to_thread(tools.progress.finish, view)
             async with asyncio.timeout(15):
                 answers = await asyncio.gather(*streams)
                 [polled] = await asyncio.gather(*polls)
@@ -453,29 +438,23 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
 
 
 async def test_a_key_that_lost_the_scope_ends_its_stream_of_a_public_case(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tools: ApiTools
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
-    number, client = process_number(), f"client-{uuid.uuid4().hex}"
-    sealed_id = seal(source, number)
-    app = make_app()
+    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
+    sealed_id = seal(tools.source, number)
+    app = tools.make_app()
     parts_of(app).get(CaseChanges).start()
     try:
-        async with client_of(app, new_key(client, scopes=ALL)) as api:
+        async with client_of(app, tools.new_key(client, scopes=ALL)) as api:
             view = (await api.get(f"/processes/{number}")).json()
             streaming = asyncio.create_task(api.get(f"/processes/{number}/events"))
             changes = parts_of(app).get(CaseChanges)
             await wait_until_async(lambda: changes.waiting(number) == 1)
-            with owner.begin() as connection:
+            with tools.owner.begin() as connection:
                 keys = catalog.api_keys
                 connection.execute(update(keys).where(keys.c.client_id == client).values(scopes=list(PLAIN)))
-            await asyncio.to_thread(progress.finish, view)
+            await asyncio.to_thread(tools.progress.finish, view)
             async with asyncio.timeout(15):
                 answer = await streaming
         assert "available" not in answer.text and sealed_id not in answer.text.partition("event: progress")[2]

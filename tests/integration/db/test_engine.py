@@ -44,7 +44,7 @@ def table(owner: Engine) -> Iterator[None]:
 
 
 def pids(database: Database) -> set[int]:
-    """Of every connection of the pool, opened all at once."""
+    """The server processes of every connection of the pool, opened all at once."""
     held = [database.engine.connect() for _ in range(3)]
     found = {connection.execute(_PID).scalar_one() for connection in held}
     for connection in held:

@@ -23,7 +23,7 @@ from shared.errors import InfrastructureAway, ProcessingError
 from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
 from shared.kafka.producer import Producer, ProducerFailed, RecordRefused, TopicAway
-from shared.outbox import operating
+from shared.outbox import inspection
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.relay import OutboxRelay, RelayHooks, RelayLimits
 from shared.outbox.rows import LARGEST_PAYLOAD, OutboxRow, OutboxRows, Waiting
@@ -407,14 +407,14 @@ def test_what_is_set_aside_is_listed_and_can_be_replayed(engine: Engine, databas
     wait_until(lambda: len(set_aside_rows(engine)) == 1)
     owner = make_engine(database.owner_url, application_name="test-owner", pool_size=1)
     with owner.begin() as connection:
-        (found,) = operating.set_aside(connection, "progress")
+        (found,) = inspection.set_aside(connection, "progress")
         assert (found.topic, found.reason, found.bytes) == ("some.topic", "too_large", 3)
-        (standing,) = [one for one in operating.standings(connection) if one.schema == "progress"]
+        (standing,) = [one for one in inspection.outbox_states(connection) if one.schema == "progress"]
         assert (standing.set_aside, standing.seconds, standing.stalled) == (1, 0.0, False)
     recorder.answers.clear()
     with owner.begin() as connection:
-        assert operating.replay(connection, "progress", [found.seq]) == 1
-        assert operating.replay(connection, "progress", [found.seq]) == 0
+        assert inspection.replay(connection, "progress", [found.seq]) == 1
+        assert inspection.replay(connection, "progress", [found.seq]) == 0
     owner.dispose()
     wait_until(lambda: recorder.values == ["bad"], 10)
     assert set_aside_rows(engine) == []
@@ -427,7 +427,7 @@ def test_an_outbox_that_stands_still_says_since_when(engine: Engine, database: F
         assert 119 < standing_of(connection).seconds < 200
     owner = make_engine(database.owner_url, application_name="test-owner", pool_size=1)
     with owner.begin() as connection:
-        assert [one.schema for one in operating.standings(connection) if one.stalled] == ["progress"]
+        assert [one.schema for one in inspection.outbox_states(connection) if one.stalled] == ["progress"]
     owner.dispose()
 
 

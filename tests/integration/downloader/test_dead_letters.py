@@ -9,7 +9,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from autos.dead import app
+from autos.dead_letters import app
 from autos.local.pdpj.control import Failure, FailureKind
 from ops.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
 from shared.events import topics

@@ -30,7 +30,7 @@ class Member:
         """Two cases, for as long as it takes."""
         for case, at in (("a", 0.0), ("b", 601.0)):
             self.now = 10_000.0 + at
-            self.watch.heard(case, SourceForbidden())
+            self.watch.request_ended(case, SourceForbidden())
         await self.watch.once()
 
 
@@ -52,7 +52,7 @@ async def test_the_api_sees_it_until_the_source_answers_anybody(servers: Servers
     assert seen is not None
     assert 600 < seen < 660
     assert one.alarms == 1
-    two.watch.heard("c", None)
+    two.watch.request_ended("c", None)
     await two.watch.once()
     assert await api.run(source_forbidden.forbidden_for) is None
     await one.watch.once()
@@ -63,7 +63,7 @@ async def test_the_api_sees_it_until_the_source_answers_anybody(servers: Servers
 async def test_one_case_and_a_dead_worker_say_nothing(database: Database, bench: Workers) -> None:
     one, two = Member("one", database), Member("two", database)
     for _ in range(3):
-        one.watch.heard("a", SourceForbidden())
+        one.watch.request_ended("a", SourceForbidden())
         one.now += 600
     await one.watch.once()
     assert (one.alarms, await database.run(source_forbidden.forbidden_for)) == (0, None)

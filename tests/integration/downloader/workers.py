@@ -291,8 +291,19 @@ class Workers:
 
     def _skip_to_end(self, group: str) -> None:
         consumer = confluent_kafka.Consumer({**common_config(self.servers.bootstrap_servers), "group.id": group})
+
+        def committed() -> bool:
+            try:
+                consumer.commit(offsets=self.ends(INPUTS), asynchronous=False)
+            except KafkaException as error:
+                # A broker that has just started names a coordinator before it is one.
+                if not error.args[0].retriable() and error.args[0].name() != "NOT_COORDINATOR":
+                    raise
+                return False
+            return True
+
         try:
-            consumer.commit(offsets=self.ends(INPUTS), asynchronous=False)
+            wait_until(committed, 20, f"the first offsets of {group}")
         finally:
             consumer.close()
 

@@ -87,7 +87,7 @@ def history(servers: Servers, deliveries: int) -> Iterator[Engine]:
 
 
 def plans(engine: Engine, deliveries: int) -> list[Plan]:
-    """Of every statement that reads the history."""
+    """The plan of every statement that reads the history."""
     found: list[Plan] = []
     for name, ask in _questions(deliveries).items():
         # Twice: the second one is what a server that has the pages in memory does.

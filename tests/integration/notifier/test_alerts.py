@@ -24,7 +24,7 @@ from shared.alerts.channel import AlertFailed
 from shared.alerts.mail import Mail
 from shared.alerts.sender import AlertSender, channels_of
 from shared.db.engine import Database
-from shared.outbox.operating import Standing
+from shared.outbox.inspection import OutboxState
 from shared.settings import AlertSettings
 from tests.integration.db.fresh import fresh_database
 from tests.integration.notifier.test_dial import certificate
@@ -140,7 +140,7 @@ async def test_an_alert_about_an_outbox_is_sent_once_by_whichever_replica(server
             now += timedelta(hours=1)
             # Who claims it and dies before it is told keeps it from the others for minutes, not for an hour.
             with database.transaction() as connection:
-                assert outbox_alerts.claim(connection, Standing("catalog", 0.0, 1), now)
+                assert outbox_alerts.claim(connection, OutboxState("catalog", 0.0, 1), now)
             assert await second.send_due() == 0
             now += timedelta(minutes=6)
             assert await second.send_due() == 1

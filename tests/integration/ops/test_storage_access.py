@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from autos.local.keepsakes import Keepsakes
+from autos.local.ports_and_secrets import PortsAndSecrets
 from autos.local.s3 import S3
 from autos.local.server import start
 from ops.storage_access import OBJECT_ACTIONS
@@ -28,7 +28,7 @@ from tests.support import wait_until
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageSettings]:
     """A store whose users can be changed, which SeaweedFS forbids unless it is told."""
     folder = tmp_path_factory.mktemp("store")
-    server = S3(folder, Keepsakes(folder), "autos")
+    server = S3(folder, PortsAndSecrets(folder), "autos")
     server.prepare()
     command = server.command()
     process = start(replace(command, argv=(*command.argv, "-s3.iam.readOnly=false")))

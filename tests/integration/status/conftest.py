@@ -16,7 +16,7 @@ import httpx
 import psycopg2
 import pytest
 
-from autos.local.keepsakes import free_port
+from autos.local.ports_and_secrets import free_port
 from shared.kafka.admin import ensure_topics
 from shared.records import TopicSpec
 from tests.integration.db.fresh import FreshDatabase, fresh_database

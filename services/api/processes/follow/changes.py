@@ -35,7 +35,11 @@ class CaseWatch:
 
 
 class CaseChanges:
-    """Hands the notifications of a channel to the waiters of this process: those of ``autos_progress``, by case."""
+    """Hands the notifications of a channel to the waiters of this process: those of ``autos_progress``, by case.
+
+    One thread listens; everything else is for the event loop of the waiters. After a lost connection everybody is
+    woken, since something may have been missed.
+    """
 
     def __init__(self, url: str, channel: str = PROGRESS) -> None:
         self._listener = Listener(url, channel, self._on_notify)

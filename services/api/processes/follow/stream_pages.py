@@ -74,6 +74,7 @@ class CaseState:
 
     @property
     def version(self) -> int:
+        """The version of the shown job; 0 while there is none."""
         return self.job.progress.version if self.job is not None and self.job.progress is not None else 0
 
 
@@ -95,7 +96,11 @@ class ChangePage:
 
 
 class StreamPages:
-    """The states and pages of all cases that are followed live."""
+    """The states and pages of all cases that are followed live.
+
+    Streams that see the same of a case share one reading, for up to _KEEP_SECONDS after it. However many streams there
+    are, at most _AT_ONCE states and pages are read at a time. For one event loop.
+    """
 
     def __init__(self, database: Database, changes: CaseChanges, links: LinkCache) -> None:
         self._database = database
@@ -139,6 +144,11 @@ class StreamPages:
             return await self._database.snapshot(lambda connection: self._read_page(connection, *key))
 
     def _read_page(self, connection: Connection, view: _View, place: SweepPosition) -> ChangePage:
+        """The documents that changed, at most PAGE_DOCUMENTS of them, with those left out that the listener does not
+        see.
+
+        So a page can be empty and yet not be the last one: only ``after`` says whether the sweep goes on.
+        """
         number, sight = view.number, view.sight
         job = shown_job(connection, number, sight)
         if job is None or job.job_id != place.job_id:
@@ -169,6 +179,7 @@ def _change(document: KnownDocument, view: dict[str, Any]) -> DocumentChange:
 
 
 def _read_state(connection: Connection, view: _View) -> CaseState:
+    """The shown job, and the newest change of any document. To be called in one snapshot."""
     number, sight = view.number, view.sight
     wanted = {"number": str(number)}
     newest = connection.execute(_NEWEST, wanted).scalar_one() or BEGINNING

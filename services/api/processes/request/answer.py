@@ -13,7 +13,7 @@ from services.api.access import rate_limit as ratelimit
 from services.api.http.problems import Problem
 from services.api.jobs.model import CaseJob
 from services.api.jobs.references import read_reference
-from services.api.processes.request.ask import Ask
+from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.view.case_parts import CaseParts, read_case
 from services.api.processes.view.version import CaseVersion
 from services.api.processes.view.webhook import Webhook, webhooks_of
@@ -79,31 +79,33 @@ def show_nothing(_connection: Connection, _outcome: RequestOutcome) -> None:
     """For a request whose answer has no case in it."""
 
 
-def show_case(connection: Connection, outcome: RequestOutcome, ask: Ask) -> CaseParts:
+def show_case(connection: Connection, outcome: RequestOutcome, request: CaseRequest) -> CaseParts:
     """What the ProcessView of an outcome is made of."""
-    has_webhook, webhook = _webhooks(connection, outcome, ask)
+    has_webhook, webhook = _webhooks(connection, outcome, request)
     job = outcome.job
     # One that is given with the request has been written, where there is a job that it can be the reference of.
-    known = read_reference(connection, job.job_id, ask.client_id) if job is not None and not ask.reference else None
+    known = (
+        read_reference(connection, job.job_id, request.client_id) if job is not None and not request.reference else None
+    )
     return read_case(
         connection,
-        ask.number,
-        with_left_out(connection, ask.number, outcome.sight),
+        request.number,
+        with_left_out(connection, request.number, outcome.sight),
         outcome.job,
         webhook,
         has_webhook=has_webhook,
         stale=outcome.is_stale and outcome.is_stored,
-        reference=ask.reference or known,
-        documents=ask.documents,
+        reference=request.reference or known,
+        documents=request.documents,
     )
 
 
-def _webhooks(connection: Connection, outcome: RequestOutcome, ask: Ask) -> tuple[bool, Webhook | None]:
+def _webhooks(connection: Connection, outcome: RequestOutcome, request: CaseRequest) -> tuple[bool, Webhook | None]:
     if outcome.job is None:
         return False, None
     if outcome.kind is not OutcomeKind.ACCEPTED:
-        return webhooks_of(connection, outcome.job.job_id, ask.client_id, outcome.subscription_id)
+        return webhooks_of(connection, outcome.job.job_id, request.client_id, outcome.subscription_id)
     # A job of this very request: nobody else can have a webhook on it yet.
-    if ask.webhook_url is None or outcome.subscription_id is None:
+    if request.webhook_url is None or outcome.subscription_id is None:
         return False, None
-    return True, Webhook(ask.webhook_url, outcome.subscription_id, None)
+    return True, Webhook(request.webhook_url, outcome.subscription_id, None)

@@ -14,9 +14,9 @@ from services.api.http.parameters import case_number
 from services.api.http.problems import InvalidProcessNumberProblem, Problem
 from services.api.http.provided import provided
 from services.api.processes.request.answer import OutcomeKind, RequestRefusal
-from services.api.processes.request.ask import AskTemplate
+from services.api.processes.request.case_request import CaseRequestTemplate
 from services.api.processes.request.service import CaseService
-from shared.concurrency.together import group
+from shared.concurrency.task_groups import task_group
 
 _AT_ONCE: Final = 4
 _NUMBER_SHOWN: Final = 64
@@ -40,7 +40,7 @@ class BatchService:
         self._cases = cases
 
     async def ask(
-        self, numbers: Sequence[str], template: AskTemplate, describe: DescribeProblem
+        self, numbers: Sequence[str], template: CaseRequestTemplate, describe: DescribeProblem
     ) -> tuple[list[dict[str, Any]], dict[str, str]]:
         """An entry for each number, in order, and the headers that say how the client's limit stands after them.
 
@@ -57,7 +57,7 @@ class BatchService:
                 return await self._one(text, deferred, describe)
 
         made = []
-        async with group() as tasks:
+        async with task_group() as tasks:
             for text in numbers:
                 key = _digits(text)
                 before[key] = tasks.create_task(one(text, before.get(key)))
@@ -66,7 +66,7 @@ class BatchService:
         allowance = ratelimit.tightest(one.allowance for one in entries if one.allowance is not None)
         return [entry.view for entry in entries], self._cases.limit_headers(allowance)
 
-    async def _one(self, text: str, template: AskTemplate, describe: DescribeProblem) -> _Entry:
+    async def _one(self, text: str, template: CaseRequestTemplate, describe: DescribeProblem) -> _Entry:
         try:
             number = case_number(text, "process_numbers")
         except InvalidProcessNumberProblem as problem:

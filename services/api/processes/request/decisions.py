@@ -7,13 +7,18 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from services.api.jobs.model import CaseJob
-from services.api.processes.request.ask import Ask
+from services.api.processes.request.case_request import CaseRequest
 from shared.domain.secrecy import Viewer, is_public_case
 
 
 @dataclass(frozen=True)
 class StoredCase:
-    """What is stored of the case: when the source was read, the newest jobs, and the document asked for."""
+    """What is stored of the case: when the source was read, the newest jobs, and the document asked for.
+
+    ``fetched_at`` None: nothing of the case is stored. ``case_job`` is the newest job for the whole case;
+    ``document_job`` the newest for the document asked for, or of any scope where no document and no download is asked
+    for.
+    """
 
     fetched_at: datetime | None
     case_job: CaseJob | None
@@ -77,56 +82,56 @@ def needs_own_reading(stored: StoredCase, *, share: bool) -> bool:
     return not share and not stored.asked_before and stored.fetched_at is not None
 
 
-def must_read(ask: Ask, stored: StoredCase, ttl_seconds: float, *, share: bool = True) -> bool:
+def must_read(request: CaseRequest, stored: StoredCase, ttl_seconds: float, *, share: bool = True) -> bool:
     """Whether the source has to be read before the request can be decided.
 
     Not while a job runs that the request joins: the job's documents are fixed, and where the job reads the case itself
     the source was away a moment ago. A case that is stored and hidden from the client is read as one that was never
     stored: that costs the same and takes as long, and a case that was unsealed meanwhile is found.
     """
-    if stored.hides_from(ask.viewer) or needs_own_reading(stored, share=share):
+    if stored.hides_from(request.viewer) or needs_own_reading(stored, share=share):
         return True
     if stored.running is not None:
         return False
-    if ask.document_id is not None and stored.document_known:
+    if request.document_id is not None and stored.document_known:
         return False
-    return stored.fetched_at is None or ask.refresh or is_stale(stored.fetched_at, ask.asked_at, ttl_seconds)
+    return stored.fetched_at is None or request.refresh or is_stale(stored.fetched_at, request.asked_at, ttl_seconds)
 
 
-def decide(ask: Ask, stored: StoredCase, *, was_due: bool) -> RequestDecision:
+def decide(request: CaseRequest, stored: StoredCase, *, was_due: bool) -> RequestDecision:
     """What the request leads to, once the source was read if that was due (``was_due``).
 
     A job created after the request came in answers it, so that a burst of equal requests is one job however fast
     that job ends.
     """
-    if not ask.download:
+    if not request.download:
         return RequestDecision(RequestStep.ANSWER, stored.running or stored.last)
     if stored.running is not None:
         return RequestDecision(RequestStep.ANSWER, stored.running)
-    if ask.document_id is not None:
-        return _decide_document(ask, stored)
+    if request.document_id is not None:
+        return _decide_document(request, stored)
     last = stored.case_job
     if last is None:
         return RequestDecision(RequestStep.START)
-    if last.created_at >= ask.asked_at:
+    if last.created_at >= request.asked_at:
         return RequestDecision(RequestStep.ANSWER, last)
-    if was_due or ask.refresh or ask.retry_failed:
+    if was_due or request.refresh or request.retry_failed:
         return RequestDecision(RequestStep.START)
     return RequestDecision(RequestStep.ANSWER, last)
 
 
-def _decide_document(ask: Ask, stored: StoredCase) -> RequestDecision:
+def _decide_document(request: CaseRequest, stored: StoredCase) -> RequestDecision:
     if stored.fetched_at is not None and not stored.document_known:
         return RequestDecision(RequestStep.UNKNOWN_DOCUMENT)
     last = stored.last
-    if last is not None and ((stored.document_available and not ask.lost) or last.created_at >= ask.asked_at):
+    if last is not None and ((stored.document_available and not request.lost) or last.created_at >= request.asked_at):
         return RequestDecision(RequestStep.ANSWER, last)
     return RequestDecision(RequestStep.START)
 
 
-def must_verify(ask: Ask, stored: StoredCase) -> bool:
+def must_verify(request: CaseRequest, stored: StoredCase) -> bool:
     """Whether a new job looks up in the object store what is recorded as available.
 
     Not the first job of a case, which finds nothing there. A client that asks again may have found something missing.
     """
-    return ask.refresh or ask.retry_failed or ask.document_id is not None or stored.last is not None
+    return request.refresh or request.retry_failed or request.document_id is not None or stored.last is not None

@@ -34,6 +34,10 @@ def is_noted(noted_at: datetime | None, now: datetime) -> bool:
 
 
 def record_request(connection: Connection, viewer: Viewer, process_number: str, now: datetime) -> None:
-    """Record that a client asked for a case, and whether it ever did with a key of the scope ``sealed``."""
+    """Record that a client asked for a case, and whether it ever did with a key of the scope ``sealed``.
+
+    What is recorded decides which cases the client may list and follow. The caller commits; a repeat moves the time,
+    and can add the scope.
+    """
     wanted = {"client_id": viewer.client_id, "number": str(process_number), "now": now, "sealed": viewer.sealed}
     connection.execute(_RECORD, wanted)

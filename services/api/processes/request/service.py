@@ -23,13 +23,13 @@ from services.api.processes.request.answer import (
     show_case,
     show_nothing,
 )
-from services.api.processes.request.ask import Ask
-from services.api.processes.request.payment import Payment
+from services.api.processes.request.case_request import CaseRequest
+from services.api.processes.request.rate_limit_charge import RateLimitCharge
 from services.api.processes.request.request_log import record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.source_problems import not_found, refuse
 from services.api.processes.request.source_reader import CaseUnread, SourceAnswer, SourceReader
-from services.api.processes.request.transactions import Hidden, Looked, ReadPlan, RequestTransactions
+from services.api.processes.request.transactions import AnsweredFromStore, CaseHidden, ReadPlan, RequestTransactions
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
 from shared.clock import Clock
@@ -39,7 +39,12 @@ _ROUNDS: Final = 4
 
 
 class CaseService:
-    """Turns a client's request into metadata, a job and a subscription."""
+    """Turns a client's request into metadata, a job and a subscription. For any number of requests at once.
+
+    A request looks at the case in a read-only snapshot, which is enough for most; reads the source when it must,
+    outside of any transaction; and commits in one transaction that holds the case. When the case changed meanwhile it
+    begins anew.
+    """
 
     def __init__(
         self,
@@ -58,17 +63,21 @@ class CaseService:
         self._limit = rules.limit
         self._metrics = metrics
 
-    async def ask(self, ask: Ask) -> CaseAnswer:
-        """Carry out a request and show the case.
+    async def ask(self, request: CaseRequest) -> CaseAnswer:
+        """Carry out a request and show the case. Commits.
 
-        Raises the problems ProcessNotFoundProblem, NoAccessProblem, DocumentNotFoundProblem, RateLimited and
-        TooManyActiveJobs, and SourceUnavailableProblem when only metadata is wanted, nothing is stored and the source
-        cannot be read.
+        Raises:
+            ProcessNotFoundProblem, NoAccessProblem: what the source says of the case; also of one that the client may
+                not see.
+            DocumentNotFoundProblem: the case has no such document.
+            RateLimited, TooManyActiveJobs: a limit of the client.
+            SourceUnavailableProblem: only metadata is wanted, nothing is stored and the source cannot be read.
+            ServiceUnavailable: the case keeps changing; try again.
         """
-        outcome, parts = await self._carry_out(ask, partial(show_case, ask=ask), Payment())
+        outcome, parts = await self._carry_out(request, partial(show_case, request=request), RateLimitCharge())
         view = await self._links.build(parts.process, len(parts.documents))
         tag = self._tags.of(
-            outcome.version, outcome.sight, view["webhook"], view["stale"], ask.documents, view["reference"]
+            outcome.version, outcome.sight, view["webhook"], view["stale"], request.documents, view["reference"]
         )
         return CaseAnswer(view, outcome, tag, self.limit_headers(outcome.allowance))
 
@@ -76,54 +85,62 @@ class CaseService:
         """The headers that say how the client's limit stands."""
         return ratelimit.headers(self._limit, allowance) if allowance is not None else {}
 
-    async def accept(self, ask: Ask) -> RequestOutcome | RequestRefusal:
+    async def accept(self, request: CaseRequest) -> RequestOutcome | RequestRefusal:
         """Carry out a request without showing the case, or say why not: no problem is raised."""
-        payment = Payment()
+        charge = RateLimitCharge()
         try:
-            return (await self._carry_out(ask, show_nothing, payment))[0]
+            return (await self._carry_out(request, show_nothing, charge))[0]
         except RateLimited as problem:
             return RequestRefusal(problem, problem.allowance)
         except Problem as problem:
-            return RequestRefusal(problem, payment.allowance)
+            return RequestRefusal(problem, charge.allowance)
 
-    async def _carry_out(self, ask: Ask, show: Show[Shown], payment: Payment) -> tuple[RequestOutcome, Shown]:
+    async def _carry_out(
+        self, request: CaseRequest, show: Show[Shown], charge: RateLimitCharge
+    ) -> tuple[RequestOutcome, Shown]:
+        """Look, read where the look says so, and commit, until the case holds still between the look and the commit.
+
+        Raises what ``refuse`` and ``commit`` raise, and ServiceUnavailable after _ROUNDS rounds.
+        """
         for _ in range(_ROUNDS):
-            plan = await self._database.snapshot(partial(self._transactions.look, ask=ask, show=show))
-            if isinstance(plan, Looked):
-                await self._note(ask, plan.noted_at)
+            plan = await self._database.snapshot(partial(self._transactions.look, request=request, show=show))
+            if isinstance(plan, AnsweredFromStore):
+                await self._note(request, plan.noted_at)
                 return plan.outcome, plan.shown
             reading: SourceAnswer | None = None
             if plan.read:
                 # Outside of any transaction: the source may take its whole deadline.
-                reading = await self._read(ask, plan, payment)
-            headers = self.limit_headers(payment.allowance)
-            refuse(ask, reading, headers)
-            commit = partial(self._transactions.commit, ask=ask, reading=reading, payment=payment, show=show)
+                reading = await self._read(request, plan, charge)
+            headers = self.limit_headers(charge.allowance)
+            refuse(request, reading, headers)
+            commit = partial(self._transactions.commit, request=request, reading=reading, charge=charge, show=show)
             done = await self._database.run(commit)
-            if isinstance(done, Hidden):
-                raise not_found(ask, headers)
+            if isinstance(done, CaseHidden):
+                raise not_found(request, headers)
             if done is not None:
                 if done[0].kind is OutcomeKind.ACCEPTED:
-                    self._metrics.jobs_started.labels("all" if ask.document_id is None else "document").inc()
+                    self._metrics.jobs_started.labels("all" if request.document_id is None else "document").inc()
                 return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})
 
-    async def _note(self, ask: Ask, noted_at: datetime | None) -> None:
+    async def _note(self, request: CaseRequest, noted_at: datetime | None) -> None:
         if noted_at is not None:
-            note = partial(record_request, viewer=ask.viewer, process_number=ask.number, now=noted_at)
+            note = partial(record_request, viewer=request.viewer, process_number=request.number, now=noted_at)
             await self._database.autocommit(note)
 
-    async def _read(self, ask: Ask, plan: ReadPlan, payment: Payment) -> SourceAnswer:
+    async def _read(self, request: CaseRequest, plan: ReadPlan, charge: RateLimitCharge) -> SourceAnswer:
         if plan.defer:
             return CaseUnread("deferred")
 
-        async def pay() -> None:
-            if payment.allowance is None:
-                spend = partial(ratelimit.spend, limit=self._limit, client_id=ask.client_id)
-                payment.allowance = await self._database.autocommit(spend)
+        async def charge_once() -> None:
+            if charge.allowance is None:
+                spend = partial(ratelimit.spend, limit=self._limit, client_id=request.client_id)
+                charge.allowance = await self._database.autocommit(spend)
 
-        read = await self._reader.read(ask.number, ask.client_id, pay, again=plan.again, stored=plan.version)
-        payment.has_job = payment.has_job or read.client_id == ask.client_id
+        read = await self._reader.read(
+            request.number, request.client_id, charge_once, again=plan.again, stored=plan.version
+        )
+        charge.covers_job = charge.covers_job or read.client_id == request.client_id
         return read.reading
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from services.api.access import rate_limit as ratelimit
 from services.api.jobs.repository import LAST_OF_CASE, LAST_OF_SCOPE, job_of, prefixed
-from services.api.processes.request.ask import Ask
+from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.request.decisions import StoredCase
 from services.api.processes.request.source_reader import CaseFound, CaseUnchanged
 from services.api.processes.view.version import JOBS_OF_CASE, CaseVersion, version_of
@@ -49,7 +49,7 @@ class CaseSnapshot:
     now: datetime
     """The client's theoretical arrival time (:mod:`services.api.access.rate_limit`), and the database's clock."""
 
-    def after_storing(self, reading: CaseFound | CaseUnchanged, ask: Ask) -> CaseSnapshot:
+    def after_storing(self, reading: CaseFound | CaseUnchanged, request: CaseRequest) -> CaseSnapshot:
         """The snapshot once ``reading`` is stored: the case's row is new, and some of its documents may be."""
         stored = replace(self.stored, fetched_at=reading.fetched_at, source_version=reading.version)
         sealed = self.has_sealed_documents
@@ -57,9 +57,9 @@ class CaseSnapshot:
             case = reading.case
             shown = {one.document_id for one in case.documents if is_public_document(one.secrecy_level)}
             hidden = {one.document_id for one in case.documents} - shown
-            listed = ask.document_id in shown or (ask.viewer.sealed and ask.document_id in hidden)
+            listed = request.document_id in shown or (request.viewer.sealed and request.document_id in hidden)
             # Where its level is new, that decides whether the document is known.
-            was_known = stored.document_known and ask.document_id not in hidden
+            was_known = stored.document_known and request.document_id not in hidden
             stored = replace(stored, secrecy_level=case.secrecy_level, document_known=listed or was_known)
             # A sealed document that is no longer listed stays in the case.
             sealed = sealed or bool(hidden)
@@ -70,17 +70,17 @@ class CaseSnapshot:
             has_sealed_documents=sealed,
         )
 
-    def sight(self, ask: Ask) -> Sight | None:
+    def sight(self, request: CaseRequest) -> Sight | None:
         """What the client sees of the case once its request is noted."""
         stored = self.stored
         knowledge = Knowledge(
             asked=True,
-            asked_sealed=self.asked_sealed or ask.viewer.sealed,
+            asked_sealed=self.asked_sealed or request.viewer.sealed,
             stored=stored.fetched_at is not None,
             level=stored.secrecy_level,
             has_sealed_documents=self.has_sealed_documents,
         )
-        return knowledge.sight(ask.viewer)
+        return knowledge.sight(request.viewer)
 
 
 _CASE_JOB: Final = "case_job_"
@@ -143,20 +143,23 @@ _DOCUMENT: Final = Prepared(
 )
 
 
-def read_snapshot(connection: Connection, ask: Ask, limit: str) -> CaseSnapshot:
-    """When the source was read, the jobs and the document that concern the request, and what the client did before."""
+def read_snapshot(connection: Connection, request: CaseRequest, limit: str) -> CaseSnapshot:
+    """When the source was read, the jobs and the document that concern the request, and what the client did before.
+
+    One statement, chosen by what is asked for: a request costs one look at the database, whatever it finds.
+    """
     wanted: dict[str, Any] = {
-        "number": str(ask.number),
-        "client_id": ask.client_id,
+        "number": str(request.number),
+        "client_id": request.client_id,
         "limit": limit,
         "scope": JobScope.WHOLE_CASE,
         # With a key of the scope `sealed` this very request is the one that the client asked with.
-        "sealed": ask.viewer.sealed,
+        "sealed": request.viewer.sealed,
     }
-    statement = _CASE if ask.download else _ANY_JOB
-    if ask.document_id is not None:
+    statement = _CASE if request.download else _ANY_JOB
+    if request.document_id is not None:
         statement = _DOCUMENT
-        wanted |= {"document_id": ask.document_id, "document_scope": ask.document_id}
+        wanted |= {"document_id": request.document_id, "document_scope": request.document_id}
     row = statement.run(connection, wanted).one()
     document_known = statement is _DOCUMENT and bool(row.document_known)
     stored = StoredCase(

@@ -73,7 +73,7 @@ _RESULTS: Final[dict[type[SourceAnswer], str]] = {
 
 @dataclass(frozen=True)
 class SourceRead:
-    """The result of a read, and the client that began it and paid for it."""
+    """The result of a read, and the client that began it and was charged for it."""
 
     reading: SourceAnswer
     client_id: str
@@ -85,7 +85,10 @@ class _Wanted(NamedTuple):
 
 
 class SourceReader:
-    """Reads cases for the requests of this process. What goes wrong at the source is a result, not an exception."""
+    """Reads cases for the requests of this process, one reading for all who ask for a case at once.
+
+    What goes wrong at the source is a result, not an exception. A reading has AUTOS_SOURCE_DEADLINE_SECONDS.
+    """
 
     def __init__(self, source: TellsChanges, clock: Clock, deadline_seconds: float, metrics: ApiMetrics) -> None:
         self._source = source
@@ -99,7 +102,7 @@ class SourceReader:
         self,
         number: ProcessNumber,
         client_id: str,
-        pay: Callable[[], Awaitable[None]],
+        charge: Callable[[], Awaitable[None]],
         *,
         again: bool = False,
         stored: str | None = None,
@@ -107,7 +110,7 @@ class SourceReader:
         """The case, read now or by a request of the same moment; ``again``: not by one that has ended already.
 
         ``stored`` is the source's version of what is stored: when the source still has it, the case is not read.
-        ``pay`` is called first when this request is the one that reads; what it raises is raised.
+        ``charge`` is called first when this request is the one that reads; what it raises is raised.
         """
         wanted = _Wanted(number, stored)
         while True:
@@ -116,7 +119,7 @@ class SourceReader:
             async def begin() -> SourceRead:
                 nonlocal is_mine
                 is_mine = True
-                await pay()
+                await charge()
                 return SourceRead(await self._read(wanted), client_id)
 
             try:
@@ -124,9 +127,10 @@ class SourceReader:
             except RateLimited:
                 if is_mine:
                     raise
-                # Another client began the read and could not pay: this one tries by itself.
+                # Another client began the read and its limit refused it: this one tries by itself.
 
     async def aclose(self) -> None:
+        """End what is being read."""
         await self._flights.aclose()
 
     async def _read(self, wanted: _Wanted) -> SourceAnswer:

@@ -25,7 +25,7 @@ from services.api.outbox import publish
 from services.api.processes.follow.changes import announce
 from services.api.processes.request import events
 from services.api.processes.request.answer import OutcomeKind, RequestOutcome, Show, Shown
-from services.api.processes.request.ask import Ask
+from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.request.decisions import (
     RequestDecision,
     RequestStep,
@@ -36,7 +36,7 @@ from services.api.processes.request.decisions import (
     needs_own_reading,
 )
 from services.api.processes.request.job_start import start_job
-from services.api.processes.request.payment import Payment
+from services.api.processes.request.rate_limit_charge import RateLimitCharge
 from services.api.processes.request.request_log import is_noted, record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.snapshot import CaseSnapshot, read_snapshot, store_reading
@@ -67,7 +67,7 @@ class ReadPlan:
 
 
 @dataclass(frozen=True)
-class Looked(Generic[Shown]):
+class AnsweredFromStore(Generic[Shown]):
     """The answer to a request that changes nothing but the record that it was made."""
 
     outcome: RequestOutcome
@@ -77,7 +77,7 @@ class Looked(Generic[Shown]):
 
 
 @dataclass(frozen=True)
-class Hidden:
+class CaseHidden:
     """The case does not exist for the client: what was read of it is stored, where it was stored before."""
 
 
@@ -98,113 +98,129 @@ class RequestTransactions:
         self._clock = clock
         self._aside = aside
 
-    def look(self, connection: Connection, ask: Ask, show: Show[Shown]) -> ReadPlan | Looked[Shown]:
+    def look(
+        self, connection: Connection, request: CaseRequest, show: Show[Shown]
+    ) -> ReadPlan | AnsweredFromStore[Shown]:
         """What is to be done; most requests find what they want, change nothing and end here. Writes nothing.
 
         Raises RateLimited where no read will do so.
         """
-        snapshot = read_snapshot(connection, ask, self._rules.limit.name)
+        snapshot = read_snapshot(connection, request, self._rules.limit.name)
         stored = snapshot.stored
-        if must_read(ask, stored, self._rules.ttl_seconds, share=self._rules.share):
-            return self._plan(ask, snapshot)
-        decision = _decide(ask, stored, None)
-        sight = snapshot.sight(ask)
-        if sight is None or not _changes_nothing(connection, ask, decision):
+        if must_read(request, stored, self._rules.ttl_seconds, share=self._rules.share):
+            return self._plan(request, snapshot)
+        decision = _decide(request, stored, None)
+        sight = snapshot.sight(request)
+        if sight is None or not _changes_nothing(connection, request, decision):
             return ReadPlan(read=False)
-        if _is_news(connection, ask, snapshot, decision.job):
+        if _is_news(connection, request, snapshot, decision.job):
             return ReadPlan(read=False)
         now = self._clock()
-        outcome = self._outcome(ask, snapshot, sight, decision.job, None, now)
-        if decision.job is not None and ask.webhook_url is not None:
-            identity = subscription_id(decision.job.job_id, ask.client_id, ask.webhook_url)
+        outcome = self._outcome(request, snapshot, sight, decision.job, None, now)
+        if decision.job is not None and request.webhook_url is not None:
+            identity = subscription_id(decision.job.job_id, request.client_id, request.webhook_url)
             outcome = replace(outcome, subscription_id=identity)
-        noted_at = now if _must_note(ask, snapshot, now) else None
-        return Looked(outcome, show(connection, outcome), noted_at)
+        noted_at = now if _must_note(request, snapshot, now) else None
+        return AnsweredFromStore(outcome, show(connection, outcome), noted_at)
 
     def commit(
-        self, connection: Connection, ask: Ask, reading: SourceAnswer | None, payment: Payment, show: Show[Shown]
-    ) -> tuple[RequestOutcome, Shown] | Hidden | None:
-        """Decide and write, holding the case. None: the case changed meanwhile and has to be looked at again.
+        self,
+        connection: Connection,
+        request: CaseRequest,
+        reading: SourceAnswer | None,
+        charge: RateLimitCharge,
+        show: Show[Shown],
+    ) -> tuple[RequestOutcome, Shown] | CaseHidden | None:
+        """Decide and write, holding the case; the caller commits. None: the case changed meanwhile, look at it again.
 
-        What is still to be paid is taken last, beside the transaction: whatever is refused before has cost nothing
-        but a read, and the client's other requests do not wait for this one's commit.
+        What is still to be charged is charged last, beside the transaction: what is refused before has cost nothing but
+        a read, and the client's other requests do not wait for this one's commit. Raises RateLimited,
+        TooManyActiveJobs, DocumentNotFoundProblem and SourceUnavailableProblem, which undo everything but the charge
+        for a read.
         """
-        lock_case(connection, ask.number)
-        snapshot = read_snapshot(connection, ask, self._rules.limit.name)
-        if isinstance(reading, CaseFound) and snapshot.stored.fetched_at is None and is_hidden(reading.case, ask):
+        lock_case(connection, request.number)
+        snapshot = read_snapshot(connection, request, self._rules.limit.name)
+        if isinstance(reading, CaseFound) and snapshot.stored.fetched_at is None and is_hidden(reading.case, request):
             # Nobody who may see the case has asked for it: nothing of it is kept.
-            return Hidden()
+            return CaseHidden()
         if isinstance(reading, CaseFound | CaseUnchanged) and store_reading(connection, reading, snapshot.stored):
-            snapshot = snapshot.after_storing(reading, ask)
-        if reading is None and must_read(ask, snapshot.stored, self._rules.ttl_seconds, share=self._rules.share):
+            snapshot = snapshot.after_storing(reading, request)
+        if reading is None and must_read(request, snapshot.stored, self._rules.ttl_seconds, share=self._rules.share):
             return None
-        sight = snapshot.sight(ask)
+        sight = snapshot.sight(request)
         if sight is None:
-            return Hidden()
+            return CaseHidden()
         if isinstance(reading, CaseUnread) and needs_own_reading(snapshot.stored, share=self._rules.share):
             raise SourceUnavailableProblem(headers={"Retry-After": "30"})
-        changed = self._change(connection, ask, snapshot, sight, reading)
+        changed = self._change(connection, request, snapshot, sight, reading)
         outcome = changed.outcome
         shown = show(connection, outcome)
-        if payment.is_due(starts=outcome.kind is OutcomeKind.ACCEPTED, attaches=changed.attaches):
+        if charge.is_due(starts=outcome.kind is OutcomeKind.ACCEPTED, attaches=changed.attaches):
             with self._aside() as aside:
-                return replace(outcome, allowance=ratelimit.spend(aside, self._rules.limit, ask.client_id)), shown
-        return replace(outcome, allowance=payment.allowance or outcome.allowance), shown
+                return replace(outcome, allowance=ratelimit.spend(aside, self._rules.limit, request.client_id)), shown
+        return replace(outcome, allowance=charge.allowance or outcome.allowance), shown
 
-    def _plan(self, ask: Ask, snapshot: CaseSnapshot) -> ReadPlan:
+    def _plan(self, request: CaseRequest, snapshot: CaseSnapshot) -> ReadPlan:
         stored = snapshot.stored
-        if ask.defer:
+        if request.defer:
             allowance = ratelimit.decide(self._rules.limit, snapshot.tat, snapshot.now, cost=1)
             if not allowance.allowed:
                 raise ratelimit.refusal(self._rules.limit, allowance)
-        if stored.hides_from(ask.viewer):
+        if stored.hides_from(request.viewer):
             # As what was never stored.
-            return ReadPlan(read=True, defer=ask.defer)
+            return ReadPlan(read=True, defer=request.defer)
         own = needs_own_reading(stored, share=self._rules.share)
         version = None if own else stored.source_version
-        return ReadPlan(read=True, again=stored.fetched_at is not None, version=version, defer=ask.defer and not own)
+        return ReadPlan(
+            read=True, again=stored.fetched_at is not None, version=version, defer=request.defer and not own
+        )
 
     def _change(
-        self, connection: Connection, ask: Ask, snapshot: CaseSnapshot, sight: Sight, reading: SourceAnswer | None
+        self,
+        connection: Connection,
+        request: CaseRequest,
+        snapshot: CaseSnapshot,
+        sight: Sight,
+        reading: SourceAnswer | None,
     ) -> _Changed:
         """Start the job or join it, attach the webhook, and publish what happened."""
         stored = snapshot.stored
-        decision = _decide(ask, stored, reading)
+        decision = _decide(request, stored, reading)
         now = self._clock()
-        if _must_note(ask, snapshot, now):
-            record_request(connection, ask.viewer, ask.number, now)
-        outcome = self._outcome(ask, snapshot, sight, decision.job, reading, now)
+        if _must_note(request, snapshot, now):
+            record_request(connection, request.viewer, request.number, now)
+        outcome = self._outcome(request, snapshot, sight, decision.job, reading, now)
         records: list[OutgoingRecord] = []
-        if decision.step is RequestStep.ANSWER and _is_news(connection, ask, snapshot, decision.job):
+        if decision.step is RequestStep.ANSWER and _is_news(connection, request, snapshot, decision.job):
             assert decision.job is not None
-            records.append(events.case_asked(ask, decision.job, now))
+            records.append(events.case_asked(request, decision.job, now))
         attaches = False
         if decision.step is RequestStep.START:
             away = isinstance(reading, CaseUnread)
-            job, requested = start_job(connection, ask, stored, self._rules, away=away, now=now)
+            job, requested = start_job(connection, request, stored, self._rules, away=away, now=now)
             version = snapshot.version.after(stored.fetched_at, job)
             outcome = replace(outcome, kind=OutcomeKind.ACCEPTED, job=job, version=version)
             records.append(requested)
-        elif ask.download and decision.job is not None and not decision.job.ended:
-            participants.join(connection, decision.job, ask.client_id, now)
-        if ask.webhook_url is not None and outcome.job is not None:
+        elif request.download and decision.job is not None and not decision.job.ended:
+            participants.join(connection, decision.job, request.client_id, now)
+        if request.webhook_url is not None and outcome.job is not None:
             job = outcome.job
-            wanted = _wanted_webhook(ask, ask.webhook_url)
+            wanted = _wanted_webhook(request, request.webhook_url)
             identity, attaches = participants.attach_webhook(connection, job, wanted, now)
             outcome = replace(outcome, subscription_id=identity)
             if attaches:
-                records.append(events.webhook_subscribed(ask, job, identity, ask.webhook_url, now))
-        if ask.reference is not None and outcome.job is not None:
+                records.append(events.webhook_subscribed(request, job, identity, request.webhook_url, now))
+        if request.reference is not None and outcome.job is not None:
             job_id = outcome.job.job_id
-            give_reference(connection, job_id, ask.client_id, ask.number, ask.reference, now)
+            give_reference(connection, job_id, request.client_id, request.number, request.reference, now)
         if records:
             publish(connection, records, now)
-            announce(connection, ask.number)
+            announce(connection, request.number)
         return _Changed(outcome, records, attaches)
 
     def _outcome(
         self,
-        ask: Ask,
+        request: CaseRequest,
         snapshot: CaseSnapshot,
         sight: Sight,
         job: CaseJob | None,
@@ -224,30 +240,30 @@ class RequestTransactions:
         )
 
 
-def _decide(ask: Ask, stored: StoredCase, reading: SourceAnswer | None) -> RequestDecision:
-    decision = decide(ask, stored, was_due=reading is not None)
+def _decide(request: CaseRequest, stored: StoredCase, reading: SourceAnswer | None) -> RequestDecision:
+    decision = decide(request, stored, was_due=reading is not None)
     if decision.step is RequestStep.UNKNOWN_DOCUMENT:
         raise DocumentNotFoundProblem
-    if stored.fetched_at is None and not ask.download and stored.running is None:
+    if stored.fetched_at is None and not request.download and stored.running is None:
         if isinstance(reading, CaseUnread) and (refusal := _ANSWERS.get(reading.code)) is not None:
             raise refusal
         raise SourceUnavailableProblem(headers={"Retry-After": "30"})
     return decision
 
 
-def _must_note(ask: Ask, snapshot: CaseSnapshot, now: datetime) -> bool:
+def _must_note(request: CaseRequest, snapshot: CaseSnapshot, now: datetime) -> bool:
     """Whether it has to be recorded that the client asked for the case."""
-    gains = ask.viewer.sealed and not snapshot.asked_sealed
+    gains = request.viewer.sealed and not snapshot.asked_sealed
     return gains or not is_noted(snapshot.noted_at, now)
 
 
-def _is_news(connection: Connection, ask: Ask, snapshot: CaseSnapshot, job: CaseJob | None) -> bool:
+def _is_news(connection: Connection, request: CaseRequest, snapshot: CaseSnapshot, job: CaseJob | None) -> bool:
     """Whether the client's endpoints are to hear now of a job that ended before the client asked for its case."""
     first = snapshot.noted_at is None and job is not None and job.ended
-    return first and has_endpoints(connection, ask.client_id)
+    return first and has_endpoints(connection, request.client_id)
 
 
-def _changes_nothing(connection: Connection, ask: Ask, decision: RequestDecision) -> bool:
+def _changes_nothing(connection: Connection, request: CaseRequest, decision: RequestDecision) -> bool:
     """Whether the request changes nothing: no job to start or to join, no webhook to attach.
 
     Then it need not hold the case.
@@ -257,14 +273,14 @@ def _changes_nothing(connection: Connection, ask: Ask, decision: RequestDecision
     job = decision.job
     if job is None:
         return True
-    if ask.download and not job.ended and not participants.has_joined(connection, job, ask.client_id):
+    if request.download and not job.ended and not participants.has_joined(connection, job, request.client_id):
         return False
-    if ask.reference is not None and ask.reference != read_reference(connection, job.job_id, ask.client_id):
+    if request.reference is not None and request.reference != read_reference(connection, job.job_id, request.client_id):
         return False
-    if ask.webhook_url is None:
+    if request.webhook_url is None:
         return True
-    return participants.is_attached(connection, job, _wanted_webhook(ask, ask.webhook_url))
+    return participants.is_attached(connection, job, _wanted_webhook(request, request.webhook_url))
 
 
-def _wanted_webhook(ask: Ask, url: str) -> WantedWebhook:
-    return WantedWebhook(ask.client_id, url, ask.viewer.sealed, ask.reference, ask.webhook_payload)
+def _wanted_webhook(request: CaseRequest, url: str) -> WantedWebhook:
+    return WantedWebhook(request.client_id, url, request.viewer.sealed, request.reference, request.webhook_payload)

@@ -62,7 +62,10 @@ class CaseList:
         self._database = database
 
     async def page(self, viewer: Viewer, wanted: CaseFilter) -> dict[str, Any]:
-        """The CasePage. Raises InvalidCursor."""
+        """The CasePage, latest request first. Raises InvalidCursor.
+
+        A case that is asked for again meanwhile moves to the front, and is not on a later page.
+        """
         before = cursors.decode(wanted.cursor) if wanted.cursor is not None else None
 
         def read(connection: Connection) -> dict[str, Any]:
@@ -81,6 +84,11 @@ CaseLists = Annotated[CaseList, Depends(provided(CaseList))]
 
 
 def _statement(viewer: Viewer, wanted: CaseFilter, before: tuple[datetime, str] | None) -> Select[Any]:
+    """The page of cases in one statement: each with its newest shown job, and counts without what the viewer does not
+    see.
+
+    Reads one case more than is asked for: that one says whether there is another page.
+    """
     asked, known = process_requests.c, progress.jobs
     sees_sealed = and_(literal(viewer.sealed), asked.sealed)
     newest = (

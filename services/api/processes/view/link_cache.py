@@ -49,7 +49,7 @@ class Signer(Protocol):
 
 
 class LinkCache:
-    """Links by object, name and type. Safe to use from several threads."""
+    """Links by object, name and type, at most 200,000 of them. Safe to use from several threads."""
 
     def __init__(self, signer: Signer, clock: Clock, public_url: str | None = None) -> None:
         self.public_url = public_url

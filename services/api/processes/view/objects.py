@@ -36,7 +36,10 @@ class DocumentObjects:
         return document is not None and await self.is_gone(document)
 
     async def is_gone(self, document: KnownDocument) -> bool:
-        """Whether the store says that it has no such object, or one of another size; False while the store is away."""
+        """Whether the store says that it has no such object, or one of another size; False while the store is away.
+
+        One request to the store for each call. Logs what it finds, once a call.
+        """
         assert document.state is not None
         try:
             size = await self._sizes.one(document.state.object_key)

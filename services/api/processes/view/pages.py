@@ -67,7 +67,11 @@ class _Found:
 
 
 class CasePages:
-    """Reads pages of a case, as the viewer sees it."""
+    """Reads pages of a case, as the viewer sees it. Each page is read in one snapshot.
+
+    A page has at most ``limit`` items, and fewer where their texts are long (ANSWER_BYTES): ``next_cursor`` then goes
+    on behind the last one shown.
+    """
 
     def __init__(self, database: Database, links: LinkCache) -> None:
         self._database = database
@@ -145,6 +149,10 @@ def _page(kind: str, part: Part | None) -> dict[str, Any]:
 def _documents(
     connection: Connection, sight: Sight, process_number: str, wanted: DocumentFilter, after: tuple[int, str] | None
 ) -> _Found:
+    """One page, the total of what the filters leave, and the job whose state the documents have.
+
+    Reads one document more than is asked for: that one says whether there is another page.
+    """
     job = shown_job(connection, process_number, sight)
     is_called = job is not None and not job.ended and has_webhook(connection, job.job_id)
     rules = [documents.c.process_number == str(process_number), *_filters(wanted, job, is_called=is_called)]

@@ -92,13 +92,18 @@ _SOME_LISTED: Final = _LISTING.where(documents.c.document_id.in_(bindparam("ids"
 
 @dataclass(frozen=True)
 class KnownDocument:
-    """A document as the source lists it, and what the projection says of it (None: nothing yet)."""
+    """A document as the source lists it, and what the projection says of it (None: nothing yet).
+
+    The projection is behind the events by a moment: ``available`` is what it has heard, not a look into the object
+    store.
+    """
 
     listed: Row[Any]
     state: Row[Any] | None
 
     @property
     def available(self) -> bool:
+        """Whether its bytes are in the object store, as far as the projection says."""
         return (
             self.state is not None
             and self.state.status == DocumentStatus.AVAILABLE
@@ -107,12 +112,12 @@ class KnownDocument:
 
     @property
     def object_key(self) -> str | None:
-        """Of an available document."""
+        """The key of an available document's object in the store; None otherwise."""
         return self.state.object_key if self.state is not None and self.available else None
 
     @property
     def sha256(self) -> str | None:
-        """Of an available document."""
+        """The SHA-256 of an available document, in hexadecimal; None otherwise."""
         return self.state.sha256 if self.state is not None and self.available else None
 
 
@@ -124,7 +129,10 @@ def documents_of(
     document_id: str | None = None,
     available_only: bool = False,
 ) -> list[KnownDocument]:
-    """The documents of a case that are seen, in the source's order; all, or the one, or the available ones."""
+    """The documents of a case that are seen, in the source's order; all, or the one, or the available ones.
+
+    All of them means up to AUTOS_CASE_MAX_DOCUMENTS rows in memory; :func:`first_documents_of` reads a bounded number.
+    """
     wanted: dict[str, str] = {"number": str(process_number)}
     listed, states = _ALL_LISTED, _ALL_STATES
     if document_id is not None:
@@ -139,7 +147,10 @@ def documents_of(
 def find_available(
     connection: Connection, viewer: Viewer, process_number: str, document_id: str
 ) -> KnownDocument | None:
-    """The document of a case that the viewer asks for with this request, when it is available."""
+    """The document of a case that the viewer asks for with this request, when it is available.
+
+    Whether the viewer may see the case is not looked at here.
+    """
     sight = Sight(viewer.sealed)
     found = documents_of(connection, process_number, sight, document_id=document_id, available_only=True)
     return next(iter(found), None)
@@ -154,7 +165,10 @@ def states_since(
     *,
     document_id: str | None = None,
 ) -> list[Row[Any]]:
-    """What the projection says of at most so many documents that changed from ``since`` on, by id, behind ``after``."""
+    """What the projection says of documents that changed from ``since`` on: at most ``most``, by id, behind ``after``.
+
+    ``document_id``: of this one alone. Who may see them is not looked at here.
+    """
     wanted: dict[str, Any] = {"number": str(process_number), "since": since, "after": after, "most": most}
     if document_id is not None:
         wanted["document_id"] = document_id

@@ -16,7 +16,12 @@ from shared.db.prepared import Prepared
 
 @dataclass(frozen=True)
 class CaseVersion:
-    """Changes when anything that a client can see of a case changes; cheap to read."""
+    """Changes when anything that a client can see of a case changes; cheap to read.
+
+    What a view shows beside the case (the webhook, the reference, what is left out for the viewer) is not in it: the
+    entity tag adds that (tags.py). ``jobs`` and ``cancelled`` are counts, ``versions`` is the sum of the jobs'
+    versions.
+    """
 
     fetched_at: datetime | None
     jobs: int

@@ -43,7 +43,11 @@ def default_document_status(job: CaseJob | None, document_id: str, *, has_webhoo
 def documents_view(
     documents: Iterable[KnownDocument], job: CaseJob | None, links: LinkCache, sight: Sight, *, has_webhook: bool
 ) -> list[dict[str, Any]]:
-    """A DocumentView for each document, with a link where it is available: ``sight`` has left out what is not seen."""
+    """A DocumentView for each document, with a link where it is available.
+
+    Which documents are seen has been decided by whoever read them; ``sight`` says which of them get the short link of a
+    sealed document, and moves the positions so that nothing tells of those left out.
+    """
     shown = []
     documents = list(documents)
     same = duplicates((one.listed.document_id, one.sha256, one.object_key) for one in documents)
@@ -101,7 +105,10 @@ def process_view(
     reference: str | None = None,
     public_url: str | None = None,
 ) -> dict[str, Any]:
-    """The ProcessView. Without a stored case its fields are null and its lists empty."""
+    """The ProcessView. Without a stored case its fields are null and its lists empty. Pure.
+
+    Documents are shown as far as the answer stays within ANSWER_BYTES; ``documents_total`` says how many there are.
+    """
     known = case_view(case, public_url) if case is not None else unknown_case_view(process_number, public_url)
     rest = {
         **known,

@@ -46,6 +46,7 @@ class Webhook:
     delivery_status: str | None
 
     def view(self) -> dict[str, Any]:
+        """The WebhookView."""
         return {
             "url": self.url,
             "subscription_id": self.subscription_id,

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from ops import clients
 from services.api.access import stream_tokens
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
+from tests.integration.api.scripted import ApiTools, Progress, ScriptedSource, client_of
 from tests.integration.api.test_http import assert_problem
 from tests.support import Servers, wait_until_async
 
@@ -30,17 +30,12 @@ async def events(api: httpx.AsyncClient, number: str, token: str) -> httpx.Respo
 
 
 async def test_a_token_opens_the_stream_of_its_case_and_nothing_else(
-    api: httpx.AsyncClient,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-    owner: Engine,
-    caplog: pytest.LogCaptureFixture,
+    api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, tools: ApiTools
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    number, other = process_number(), process_number()
+    number, other = tools.process_number(), tools.process_number()
     for one in (number, other):
-        await ended_case(api, source, progress, one)
+        await ended_case(api, tools.source, tools.progress, one)
     made = await api.post("/tokens/stream", json={"process_number": number.digits})
     assert made.status_code == 201 and made.json()["process_number"] == number
     left = datetime.fromisoformat(made.json()["expires_at"]) - datetime.now(UTC)
@@ -56,7 +51,7 @@ async def test_a_token_opens_the_stream_of_its_case_and_nothing_else(
     assert_problem(await api.get(f"/processes/{number}/status", params={"token": token}), 401, "unauthorized")
     as_key = await api.get(f"/processes/{number}/status", headers={"Authorization": f"Bearer {token}"})
     assert_problem(as_key, 401, "unauthorized")
-    with owner.begin() as connection:
+    with tools.owner.begin() as connection:
         rows = str(connection.execute(text("SELECT * FROM catalog.stream_tokens")).all())
     # The client of this test logs its own requests.
     ours = [record for record in caplog.records if record.name not in {"httpx", "httpcore.http11"}]
@@ -64,41 +59,26 @@ async def test_a_token_opens_the_stream_of_its_case_and_nothing_else(
     assert token not in answer.text and token not in str(answer.headers)
 
 
-async def test_a_token_without_a_case_is_for_every_case_of_its_client(
-    api: httpx.AsyncClient,
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-) -> None:
-    number = process_number()
-    await ended_case(api, source, progress, number)
+async def test_a_token_without_a_case_is_for_every_case_of_its_client(api: httpx.AsyncClient, tools: ApiTools) -> None:
+    number = tools.process_number()
+    await ended_case(api, tools.source, tools.progress, number)
     token = (await api.post("/tokens/stream")).json()["token"]
     # Any replica knows it.
-    async with client_of(make_app(), new_key()) as replica:
+    async with client_of(tools.make_app(), tools.new_key()) as replica:
         assert (await events(replica, number, token)).status_code == 200
         stranger = (await replica.post("/tokens/stream", json={})).json()["token"]
     assert_problem(await events(api, number, stranger), 404, "process_unknown")
     assert_problem(await api.post("/tokens/stream", json={"process_number": "1"}), 422, "invalid_process_number")
 
 
-async def test_a_token_ends_with_its_time_and_with_its_key(
-    servers: Servers,
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-    owner: Engine,
-) -> None:
-    number, key = process_number(), new_key()
-    async with client_of(make_app(), key) as api:
-        await ended_case(api, source, progress, number)
+async def test_a_token_ends_with_its_time_and_with_its_key(servers: Servers, tools: ApiTools) -> None:
+    number, key = tools.process_number(), tools.new_key()
+    async with client_of(tools.make_app(), key) as api:
+        await ended_case(api, tools.source, tools.progress, number)
         short, token = [(await api.post("/tokens/stream")).json()["token"] for _ in range(2)]
         for made_up in ("", "autos_st_made_up", "x" * 5_000):
             assert_problem(await events(api, number, made_up), 401, "unauthorized")
-        with owner.begin() as connection:
+        with tools.owner.begin() as connection:
             connection.execute(
                 text("UPDATE catalog.stream_tokens SET expires_at = now() WHERE token_hash = sha256(:token)"),
                 {"token": short.encode()},

@@ -15,7 +15,7 @@ from shared.db import catalog, delivery
 from shared.db.webhook_endpoints import webhook_endpoints
 from shared.webhooks.headers import open_headers
 from shared.webhooks.sealing import SealingKeys
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
+from tests.integration.api.scripted import ApiTools, MakeApp, MakeKey, client_of
 from tests.integration.api.test_contract import conforms
 from tests.integration.notifier.world import always, receiving
 
@@ -151,19 +151,17 @@ async def test_urls_of_requests_are_listed_behind_what_is_registered(
         problem(await api.get(f"{PATH}/{gone['endpoint_id']}"), 404, "endpoint_not_found")
 
 
-async def test_a_test_event_goes_to_an_endpoint_and_says_how_large_bodies_are(
-    hooks: Any, new_key: MakeKey, source: ScriptedSource, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 30)
-    async with receiving(always(200)) as receiver, client_of(hooks, new_key()) as api:
+async def test_a_test_event_goes_to_an_endpoint_and_says_how_large_bodies_are(hooks: Any, tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 30)
+    async with receiving(always(200)) as receiver, client_of(hooks, tools.new_key()) as api:
         made = (await api.post(PATH, json={"url": receiver.url, "headers": OWN, "payload": "thin"})).json()
         first = (await api.post("/webhooks/test", json={"endpoint_id": made["id"]})).json()
         assert (first["succeeded"], first["real_body"]) == (True, None)
         await api.get(f"/processes/{number}")
         thin = (await api.post("/webhooks/test", json={"endpoint_id": made["id"]})).json()["real_body"]
         full = (await api.post("/webhooks/test", json={"url": receiver.url, "process_number": number})).json()
-        answer = await api.post("/webhooks/test", json={"url": receiver.url, "process_number": process_number()})
+        answer = await api.post("/webhooks/test", json={"url": receiver.url, "process_number": tools.process_number()})
         problem(answer, 404, "process_unknown")
         for wrong in ({}, {"url": receiver.url, "endpoint_id": made["id"]}):
             problem(await api.post("/webhooks/test", json=wrong), 422, "invalid_endpoint", "url_or_endpoint_id")
@@ -179,39 +177,30 @@ async def test_a_test_event_goes_to_an_endpoint_and_says_how_large_bodies_are(
     assert thin["body_bytes"] < real["body_bytes"] == real["full_body_bytes"] and real["body_bytes"] > 30 * 500
 
 
-async def test_a_first_request_for_a_case_that_has_ended_is_told_to_the_notifier_once(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-    owner: Engine,
-) -> None:
-    number, app = process_number(), make_app()
-    source.add(number, 1)
+async def test_a_first_request_for_a_case_that_has_ended_is_told_to_the_notifier_once(tools: ApiTools) -> None:
+    number, app = tools.process_number(), tools.make_app()
+    tools.source.add(number, 1)
     clients = [f"client-{uuid.uuid4().hex}" for _ in range(3)]
-    first, hooked, plain = (client_of(app, new_key(client)) for client in clients)
+    first, hooked, plain = (client_of(app, tools.new_key(client)) for client in clients)
     async with first, hooked, plain:
         view = (await first.get(f"/processes/{number}")).json()
-        progress.finish(view)
+        tools.progress.finish(view)
         await hooked.post(PATH, json={"url": "http://127.0.0.1:8099/"})
         for one in (hooked, plain, hooked):
             assert (await one.get(f"/processes/{number}")).json()["job"]["job_id"] == view["job"]["job_id"]
     table = catalog.outbox
-    with owner.connect() as connection:
+    with tools.owner.connect() as connection:
         query = select(table.c.payload).where(table.c.type == "autos.webhook.case_asked")
         told = [row for row in connection.execute(query).scalars() if number in row]
     assert len(told) == 1 and clients[1] in told[0]
 
 
-async def test_a_thin_payload_is_asked_for_with_the_request(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, process_number: MakeNumber, owner: Engine
-) -> None:
-    number, batched = process_number(), process_number()
+async def test_a_thin_payload_is_asked_for_with_the_request(tools: ApiTools) -> None:
+    number, batched = tools.process_number(), tools.process_number()
     for one in (number, batched):
-        source.add(one, 1)
+        tools.source.add(one, 1)
     hook = "http://127.0.0.1:8099/x"
-    async with client_of(make_app(), new_key()) as api:
+    async with client_of(tools.make_app(), tools.new_key()) as api:
         job = (await api.get(f"/processes/{number}", params={"webhook_url": hook})).json()["job"]["job_id"]
         for payload in ("thin", "thin", "full", "huge"):
             answer = await api.get(f"/processes/{number}", params={"webhook_url": hook, "webhook_payload": payload})
@@ -221,7 +210,7 @@ async def test_a_thin_payload_is_asked_for_with_the_request(
         body = {"webhook_url": f"{hook}/2", "webhook_payload": "thin"}
         await api.post(f"/processes/{number}/download-all-documents", json=body)
     table = catalog.outbox
-    with owner.connect() as connection:
+    with tools.owner.connect() as connection:
         query = select(table.c.aggregateid, table.c.payload).where(table.c.type == "autos.webhook.subscribed")
         rows = connection.execute(query.where(table.c.aggregateid.in_([job, entry["job_id"]])).order_by(table.c.seq))
         told = [(row.aggregateid == job, '"thin"' in row.payload, '"full"' in row.payload) for row in rows]

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from autos.local.keepsakes import free_port
+from autos.local.ports_and_secrets import free_port
 from autos.local.server import Command, start
 from tests.support import wait_until
 

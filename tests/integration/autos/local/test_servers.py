@@ -63,7 +63,7 @@ def test_a_kill_loses_no_committed_row(servers: Servers) -> None:
 
 @pytest.fixture
 def client(servers: Servers) -> Iterator[Any]:
-    """Of the object store."""
+    """A client of the object store."""
     settings = StorageSettings.model_validate(
         {
             "s3_endpoint_url": servers.s3_endpoint_url,

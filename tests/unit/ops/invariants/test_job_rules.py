@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.invariants.findings import Patience, Rule
-from ops.invariants.jobs import Announced, Counted, JobFacts, judge
+from ops.invariants.jobs import AnnouncedEnd, JobCounts, JobFacts, judge
 from services.status.projection.project import completion, project
 from services.status.projection.rows import STATUS, DocumentRow, JobRow, KnownRows, Occurrence, Rank
 from shared.events.document_events import DocumentAvailable, DocumentFailed, DocumentStarted, JobAborted, JobPlanned
@@ -20,9 +20,9 @@ NUMBER = "1000145-91.2023.8.26.0597"
 JOB = "00000000-0000-4000-8000-00000000000a"
 T0 = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = T0 + timedelta(hours=1)
-TOLD = Announced(frozenset({"e"}), frozenset({"completed"}), 1)
+TOLD = AnnouncedEnd(frozenset({"e"}), frozenset({"completed"}), 1)
 
-RIGHT = Counted(
+RIGHT = JobCounts(
     status="completed",
     total=5,
     completed=5,
@@ -41,7 +41,7 @@ JOB_RIGHT = JobFacts(JOB, NUMBER, T0, None, RIGHT, 1, 0, None, True)
 
 
 def found(
-    progress: Counted | None = RIGHT, *, alive: bool | None = False, told: Announced | None = TOLD, **facts: object
+    progress: JobCounts | None = RIGHT, *, alive: bool | None = False, told: AnnouncedEnd | None = TOLD, **facts: object
 ) -> list[Rule]:
     job = replace(JOB_RIGHT, progress=progress, **facts)  # type: ignore[arg-type]
     return [mismatch.rule for mismatch in judge(job, LATER, Patience(), alive=alive, announced=told)]
@@ -66,7 +66,7 @@ def test_a_job_that_ended_right_is_right() -> None:
         (replace(RIGHT, status="cancelled"), Rule.JOB_STATUS),
     ],
 )
-def test_wrong_counts_and_statuses_are_found(wrong: Counted, rule: Rule) -> None:
+def test_wrong_counts_and_statuses_are_found(wrong: JobCounts, rule: Rule) -> None:
     assert rule in found(wrong, told=None)
 
 
@@ -87,7 +87,7 @@ def test_a_running_job_is_stuck_only_when_nothing_is_on_its_way() -> None:
 
 @pytest.mark.parametrize("ids", [frozenset[str](), frozenset({"one", "two"})])
 def test_an_end_is_announced_by_one_event(ids: frozenset[str]) -> None:
-    assert found(told=Announced(ids, frozenset({"completed"}), 2)) == [Rule.JOB_ANNOUNCEMENT]
+    assert found(told=AnnouncedEnd(ids, frozenset({"completed"}), 2)) == [Rule.JOB_ANNOUNCEMENT]
 
 
 def test_an_event_that_came_twice_is_no_mismatch_and_one_with_another_status_is() -> None:
@@ -100,7 +100,7 @@ def test_an_end_without_completion_or_delivery_is_found_when_it_has_had_its_time
     assert found(undelivered=1, youngest_undelivered=T0) == [Rule.DELIVERY_MISSING]
     assert found(undelivered=1, youngest_undelivered=LATER) == []
     fresh = replace(RIGHT, completed_at=LATER - timedelta(seconds=1))
-    assert found(fresh, completion_recorded=False, undelivered=1, youngest_undelivered=T0, told=Announced()) == []
+    assert found(fresh, completion_recorded=False, undelivered=1, youngest_undelivered=T0, told=AnnouncedEnd()) == []
 
 
 # ---- the projection's own results -----------------------------------------------------------------------------------
@@ -140,19 +140,19 @@ def test_whatever_the_projection_makes_of_events_matches(story: list[Occurrence]
     announced = None
     if job.completed_at is not None:
         (told,) = changes.completions
-        announced = Announced(frozenset({told.job_id}), frozenset({told.status.value}), 1)
+        announced = AnnouncedEnd(frozenset({told.job_id}), frozenset({told.status.value}), 1)
         assert told == completion(job) or told.failed_documents > job.failed_documents
     documents = {key[1]: document for key, document in changes.documents.items()}
     facts = replace(JOB_RIGHT, progress=counted(job, {k[1]: r for k, r in changes.job_documents.items()}, documents))
     assert list(judge(facts, LATER, Patience(), alive=True, announced=announced)) == []
 
 
-def counted(job: JobRow, ranks: dict[str, Rank], documents: dict[str, DocumentRow]) -> Counted:
+def counted(job: JobRow, ranks: dict[str, Rank], documents: dict[str, DocumentRow]) -> JobCounts:
     """What the reader's SQL adds up."""
     by_rank = Counter(ranks.values())
     available = [documents[name] for name, rank in ranks.items() if rank is Rank.AVAILABLE]
     end = job.completed_at
-    return Counted(
+    return JobCounts(
         job.status,
         job.total_documents,
         job.completed_documents,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ops.invariants import deliveries, groups, objects
-from ops.invariants.deliveries import OpenDelivery, Unpublished
+from ops.invariants.deliveries import OpenDelivery, UnpublishedEvents
 from ops.invariants.findings import Findings, Mismatch, Patience, Rule
 from ops.invariants.groups import Backlog
 from ops.invariants.objects import StoredDocument
@@ -55,7 +55,7 @@ def test_a_lease_that_nobody_took_up_is_found(lease: datetime | None) -> None:
 
 @pytest.mark.parametrize(("seconds", "count"), [(9, 0), (11, 1)])
 def test_an_outbox_row_of_more_than_ten_seconds_is_found(seconds: int, count: int) -> None:
-    outbox = Unpublished("catalog", 4, NOW - timedelta(seconds=seconds))
+    outbox = UnpublishedEvents("catalog", 4, NOW - timedelta(seconds=seconds))
     assert len(list(deliveries.judge_outbox(outbox, NOW, Patience()))) == count
 
 

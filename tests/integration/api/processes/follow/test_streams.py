@@ -19,7 +19,7 @@ from services.api.processes.follow.stream_pages import PAGE_DOCUMENTS
 from shared.db.engine import Database
 from shared.domain.secrecy import Viewer
 from tests.integration.api.processes.follow.test_waiting import serving
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
+from tests.integration.api.scripted import ApiTools, client_of
 from tests.integration.api.test_http import assert_problem
 from tests.support import wait_until_async
 
@@ -53,20 +53,13 @@ def listener(client_id: str) -> Callable[[], Awaitable[Viewer]]:
     return always
 
 
-async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_changed(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-    owner: Engine,
-) -> None:
-    number = process_number()
-    source.add(number, 1)
-    parts = parts_of(app := make_app())
-    async with client_of(app, new_key(client := f"client-{uuid.uuid4().hex[:8]}")) as api:
+async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_changed(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    parts = parts_of(app := tools.make_app())
+    async with client_of(app, tools.new_key(client := f"client-{uuid.uuid4().hex[:8]}")) as api:
         view = (await api.get(f"/processes/{number}")).json()
-    await asyncio.to_thread(seed, owner, number, view["job"]["job_id"])
+    await asyncio.to_thread(seed, tools.owner, number, view["job"]["job_id"])
     read: list[int] = []
     event.listen(parts.get(Database).engine, "after_cursor_execute", lambda *given: read.append(given[1].rowcount))
     received = [bytearray() for _ in range(STREAMS)]
@@ -86,7 +79,7 @@ async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_ch
         for into in received:
             into.clear()
         read.clear()
-        await asyncio.to_thread(progress.failed, view, view["documents"][0]["id"])
+        await asyncio.to_thread(tools.progress.failed, view, view["documents"][0]["id"])
         await wait_until_async(lambda: all(b"event: progress" in into for into in received))
         # What changed, and nothing else.
         assert {into.count(b"event: document") for into in received} == {1}
@@ -100,17 +93,15 @@ async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_ch
         await asyncio.to_thread(parts.get(CaseChanges).stop)
 
 
-async def test_a_stream_goes_on_where_it_was_and_tells_a_change_behind_its_cursor(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    case = source.add(number, PAGE_DOCUMENTS + 50)
-    parts = parts_of(app := make_app())
-    async with client_of(app, new_key(client := f"client-{uuid.uuid4().hex[:8]}")) as api:
+async def test_a_stream_goes_on_where_it_was_and_tells_a_change_behind_its_cursor(tools: ApiTools) -> None:
+    number = tools.process_number()
+    case = tools.source.add(number, PAGE_DOCUMENTS + 50)
+    parts = parts_of(app := tools.make_app())
+    async with client_of(app, tools.new_key(client := f"client-{uuid.uuid4().hex[:8]}")) as api:
         view = (await api.get(f"/processes/{number}")).json()
     identities = sorted(document.document_id for document in case.documents)
-    progress.plan(view, len(identities) + 1)
-    progress.failed(view, *identities)
+    tools.progress.plan(view, len(identities) + 1)
+    tools.progress.failed(view, *identities)
     parts.get(CaseChanges).start()
     try:
         stream = parts.get(CaseFollower).events(number, None, listener(client))
@@ -118,7 +109,7 @@ async def test_a_stream_goes_on_where_it_was_and_tells_a_change_behind_its_curso
         first = await anext(stream)
         assert first.count(b"event: document") == PAGE_DOCUMENTS
         # A document of the first page changes before the second one is read.
-        progress.available(view, identities[0])
+        tools.progress.available(view, identities[0])
         second = await anext(stream)
         assert second.count(b"event: document") == 50
         last = await anext(stream)
@@ -143,12 +134,10 @@ async def listening(client: httpx.AsyncClient, number: str) -> AsyncIterator[htt
         yield answer
 
 
-async def test_a_client_has_so_many_streams_and_leaves_their_places(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, process_number: MakeNumber, unused_tcp_port: int
-) -> None:
-    number = process_number()
-    source.add(number, 1)
-    app = make_app(api_port=unused_tcp_port, streams_per_client=2, waits_per_client=1)
+async def test_a_client_has_so_many_streams_and_leaves_their_places(unused_tcp_port: int, tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    app = tools.make_app(api_port=unused_tcp_port, streams_per_client=2, waits_per_client=1)
     streams, waits = parts_of(app).get(OpenStreams), parts_of(app).get(OpenWaits)
     mine, other = f"client-{uuid.uuid4().hex[:8]}", f"client-{uuid.uuid4().hex[:8]}"
 
@@ -162,9 +151,9 @@ async def test_a_client_has_so_many_streams_and_leaves_their_places(
 
     async with (
         serving(app),
-        client(new_key(mine)) as api,
-        client(new_key(mine)) as again,
-        client(new_key(other)) as they,
+        client(tools.new_key(mine)) as api,
+        client(tools.new_key(mine)) as again,
+        client(tools.new_key(other)) as they,
     ):
         for one in (api, they):
             await one.get(f"/processes/{number}")

@@ -19,7 +19,7 @@ from services.downloader.fetcher.endings import Endings
 from services.downloader.fetcher.handler import Fetcher
 from services.downloader.fetcher.start_events import GATHER_SECONDS, StartEvents
 from services.downloader.fetcher.task import FetchTask
-from services.downloader.fetcher.transfer import Terms, Transfer
+from services.downloader.fetcher.transfer import Transfer, TransferOptions
 from services.downloader.metrics import DownloaderMetrics
 from shared.db.engine import Database
 from shared.domain.statuses import DocumentStatus
@@ -48,9 +48,9 @@ class FakeTransfer:
         self.waiting: asyncio.Event | None = None
 
     async def run(
-        self, request: DocumentRequested, started: Callable[[], None], gate_wait: GateWait, terms: Terms
+        self, request: DocumentRequested, started: Callable[[], None], gate_wait: GateWait, options: TransferOptions
     ) -> StoredBytes:
-        self.last = terms.last
+        self.last = options.last
         if self.turned is not None:
             await gate_wait.wait(self.turned)
         started()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.planner.needed_documents import CatalogDocument, DocumentNeed, need, sort_out
+from services.downloader.planner.needed_documents import CatalogDocument, DocumentNeed, need_of, needs_of_job
 from services.downloader.planner.plan_events import KnownFailure, planned, reminder, requests
 from services.downloader.planner.windows import WindowPlace, marks, windows
 from shared.events.document_events import DocumentFailed, JobPlanned
@@ -58,8 +58,8 @@ def test_a_new_document_is_requested_with_its_address_and_key() -> None:
 
 def test_what_failed_for_good_fails_again_unless_it_is_to_be_tried() -> None:
     refused = document("failed", "no_access")
-    assert sort_out([refused], again=False, window=9).reminded == [refused.document_id]
-    assert sort_out([refused], again=True, window=9).first == [refused]
+    assert needs_of_job([refused], again=False, window=9).reminded == [refused.document_id]
+    assert needs_of_job([refused], again=True, window=9).first == [refused]
     assert reminder(REQUEST, refused.document_id, KnownFailure("no_access", "no standing", 0)) == DocumentFailed(
         job_id=REQUEST.job_id,
         process_number=NUMBER,
@@ -73,34 +73,34 @@ def test_what_failed_for_good_fails_again_unless_it_is_to_be_tried() -> None:
 
 def test_what_the_source_did_not_have_is_asked_for_again() -> None:
     for code in ("document_not_found", "not_a_document", "no_address", "source_route"):
-        assert need(document("failed", code), again=False) is DocumentNeed.DOWNLOAD
+        assert need_of(document("failed", code), again=False) is DocumentNeed.DOWNLOAD
 
 
 def test_a_document_without_an_address_is_requested_without_one() -> None:
     unaddressed = document()._replace(source_path=None)
-    assert need(unaddressed, again=False) is DocumentNeed.DOWNLOAD
+    assert need_of(unaddressed, again=False) is DocumentNeed.DOWNLOAD
     assert [asked.source_path for asked in requests(REQUEST, [unaddressed])] == [""]
 
 
 def test_a_changed_listing_asks_again_whatever_the_last_verdict_was() -> None:
     for state, code in (("available", None), ("failed", "no_access"), ("failed", "document_too_large")):
         changed = document(state, code, revision=2)
-        assert need(changed, again=False) is DocumentNeed.DOWNLOAD
-        assert need(changed._replace(state_revision=2), again=False) is not DocumentNeed.DOWNLOAD
+        assert need_of(changed, again=False) is DocumentNeed.DOWNLOAD
+        assert need_of(changed._replace(state_revision=2), again=False) is not DocumentNeed.DOWNLOAD
     gone = document("available", revision=2)._replace(source_path=None)
-    assert need(gone, again=False) is DocumentNeed.NOTHING, "the bytes of before are better than none"
+    assert need_of(gone, again=False) is DocumentNeed.NOTHING, "the bytes of before are better than none"
 
 
 def test_what_failed_in_passing_or_is_under_way_elsewhere_is_requested() -> None:
-    assert need(document("failed", "source_error"), again=False) is DocumentNeed.DOWNLOAD
-    assert need(document("processing"), again=False) is DocumentNeed.DOWNLOAD
+    assert need_of(document("failed", "source_error"), again=False) is DocumentNeed.DOWNLOAD
+    assert need_of(document("processing"), again=False) is DocumentNeed.DOWNLOAD
 
 
 @given(documents, st.booleans(), st.integers(1, 8))
 def test_every_document_has_one_end_and_the_counts_add_up(
     found: list[CatalogDocument], again: bool, window: int
 ) -> None:
-    needs = sort_out(found, again=again, window=window)
+    needs = needs_of_job(found, again=again, window=window)
     assert needs.total == len(found)
     assert needs.available == sum(each.state == "available" for each in found)
     wanted = [each.document_id for each in needs.first] + needs.rest

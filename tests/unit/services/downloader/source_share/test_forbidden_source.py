@@ -22,7 +22,7 @@ from sources.errors import (
 def after(*facts: tuple[float, str, SourceError | None]) -> float | None:
     state = ForbiddenSource(600.0)
     for at, case, error in facts:
-        state.hear(case, error, at)
+        state.record(case, error, at)
     return state.since
 
 
@@ -51,7 +51,7 @@ def test_what_a_gateway_can_say_too_changes_nothing(error: SourceError) -> None:
 def test_an_answer_to_another_worker_begins_anew_and_an_older_one_does_not() -> None:
     state = ForbiddenSource(600.0)
     for at, case in ((100.0, "a"), (700.0, "b")):
-        state.hear(case, SourceForbidden(), at)
+        state.record(case, SourceForbidden(), at)
     state.answered(99.0)
     assert state.since == 100
     state.answered(650.0)

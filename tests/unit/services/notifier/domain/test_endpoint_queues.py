@@ -319,7 +319,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.starts()
 
     def _nothing_is_kept(self) -> None:
-        """Of endpoints with nothing to do, once each has answered."""
+        """Nothing is kept of endpoints with nothing to do, once each has answered."""
         for endpoint in "abcd":
             self.offers(endpoint, 1)
         while self.inside or self.taken:

@@ -10,7 +10,7 @@ import pytest
 
 from services.api.jobs.model import CaseJob, JobProgress
 from services.api.processes.request import decisions
-from services.api.processes.request.ask import Ask
+from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.request.decisions import RequestDecision, RequestStep, decide, is_stale, must_read
 from shared.domain.cnj import parse
 from shared.domain.secrecy import Viewer
@@ -19,7 +19,7 @@ from shared.domain.statuses import JobScope
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 DAY = 86400.0
 StoredCase = partial(decisions.StoredCase, secrecy_level=0)
-ASK = Ask(
+REQUEST = CaseRequest(
     number=parse("1000145-91.2023.8.26.0597"),
     viewer=Viewer("client", sealed=False),
     asked_at=NOW,
@@ -31,7 +31,7 @@ ENDED = JobProgress("completed", 1, 1, 0, None, NOW, None, None, 3)
 
 def job(*, scope: str = JobScope.WHOLE_CASE, ended: bool = False, age: float = 60) -> CaseJob:
     created = NOW - timedelta(seconds=age)
-    return CaseJob("job", ASK.number, "client", scope, False, True, created, None, ENDED if ended else None)
+    return CaseJob("job", REQUEST.number, "client", scope, False, True, created, None, ENDED if ended else None)
 
 
 FRESH = NOW - timedelta(hours=1)
@@ -39,39 +39,39 @@ OLD = NOW - timedelta(days=2)
 
 
 @pytest.mark.parametrize(
-    ("ask", "known", "due"),
+    ("wanted", "known", "due"),
     [
-        (ASK, StoredCase(None, None), True),
-        (ASK, StoredCase(FRESH, None), False),
-        (ASK, StoredCase(OLD, None), True),
-        (replace(ASK, refresh=True), StoredCase(FRESH, job(ended=True)), True),
-        (replace(ASK, refresh=True), StoredCase(FRESH, job()), False),
-        (ASK, StoredCase(None, job()), False),
-        (ASK, StoredCase(OLD, job()), False),
-        (replace(ASK, document_id=DOCUMENT), StoredCase(OLD, None, document_known=True), False),
-        (replace(ASK, document_id=DOCUMENT), StoredCase(FRESH, None), False),
-        (replace(ASK, document_id=DOCUMENT), StoredCase(OLD, None), True),
+        (REQUEST, StoredCase(None, None), True),
+        (REQUEST, StoredCase(FRESH, None), False),
+        (REQUEST, StoredCase(OLD, None), True),
+        (replace(REQUEST, refresh=True), StoredCase(FRESH, job(ended=True)), True),
+        (replace(REQUEST, refresh=True), StoredCase(FRESH, job()), False),
+        (REQUEST, StoredCase(None, job()), False),
+        (REQUEST, StoredCase(OLD, job()), False),
+        (replace(REQUEST, document_id=DOCUMENT), StoredCase(OLD, None, document_known=True), False),
+        (replace(REQUEST, document_id=DOCUMENT), StoredCase(FRESH, None), False),
+        (replace(REQUEST, document_id=DOCUMENT), StoredCase(OLD, None), True),
     ],
 )
-def test_when_the_source_is_read(ask: Ask, known: decisions.StoredCase, due: bool) -> None:
-    assert must_read(ask, known, DAY) is due
+def test_when_the_source_is_read(wanted: CaseRequest, known: decisions.StoredCase, due: bool) -> None:
+    assert must_read(wanted, known, DAY) is due
 
 
 @pytest.mark.parametrize("level", [1, 5, None])
 def test_what_is_hidden_is_read_as_what_was_never_stored(level: int | None) -> None:
     """A case that is stored and sealed costs a key without the scope what an absent one costs: a reading."""
     for known in (StoredCase(FRESH, None, secrecy_level=level), StoredCase(FRESH, job(), secrecy_level=level)):
-        assert must_read(ASK, known, DAY)
-        assert must_read(replace(ASK, document_id=DOCUMENT), replace(known, document_known=True), DAY)
-        assert not must_read(replace(ASK, viewer=Viewer("client", sealed=True)), known, DAY)
+        assert must_read(REQUEST, known, DAY)
+        assert must_read(replace(REQUEST, document_id=DOCUMENT), replace(known, document_known=True), DAY)
+        assert not must_read(replace(REQUEST, viewer=Viewer("client", sealed=True)), known, DAY)
 
 
 def test_without_sharing_the_first_request_of_a_client_reads_the_source() -> None:
     new, old = StoredCase(FRESH, job(), asked_before=False), StoredCase(FRESH, job())
-    assert must_read(ASK, new, DAY, share=False) and not must_read(ASK, new, DAY)
-    assert not must_read(ASK, old, DAY, share=False)
+    assert must_read(REQUEST, new, DAY, share=False) and not must_read(REQUEST, new, DAY)
+    assert not must_read(REQUEST, old, DAY, share=False)
     # The job that runs reads it anyway.
-    assert not must_read(ASK, StoredCase(None, job(), asked_before=False), DAY, share=False)
+    assert not must_read(REQUEST, StoredCase(None, job(), asked_before=False), DAY, share=False)
 
 
 def test_nothing_stored_is_not_stale() -> None:
@@ -81,45 +81,50 @@ def test_nothing_stored_is_not_stale() -> None:
 
 def test_a_request_joins_the_running_job_whatever_it_wants() -> None:
     running = job()
-    for ask in (ASK, replace(ASK, refresh=True), replace(ASK, retry_failed=True), replace(ASK, document_id=DOCUMENT)):
+    for wanted in (
+        REQUEST,
+        replace(REQUEST, refresh=True),
+        replace(REQUEST, retry_failed=True),
+        replace(REQUEST, document_id=DOCUMENT),
+    ):
         known = StoredCase(FRESH, running, document_known=True)
-        assert decide(ask, known, was_due=False) == RequestDecision(RequestStep.ANSWER, running)
+        assert decide(wanted, known, was_due=False) == RequestDecision(RequestStep.ANSWER, running)
 
 
 def test_a_finished_case_is_answered_unless_news_or_a_retry_is_wanted() -> None:
     done = job(ended=True)
     known = StoredCase(FRESH, done)
-    assert decide(ASK, known, was_due=False) == RequestDecision(RequestStep.ANSWER, done)
-    assert decide(ASK, known, was_due=True).step is RequestStep.START
-    assert decide(replace(ASK, refresh=True), known, was_due=True).step is RequestStep.START
-    assert decide(replace(ASK, retry_failed=True), known, was_due=False).step is RequestStep.START
+    assert decide(REQUEST, known, was_due=False) == RequestDecision(RequestStep.ANSWER, done)
+    assert decide(REQUEST, known, was_due=True).step is RequestStep.START
+    assert decide(replace(REQUEST, refresh=True), known, was_due=True).step is RequestStep.START
+    assert decide(replace(REQUEST, retry_failed=True), known, was_due=False).step is RequestStep.START
 
 
 def test_a_job_made_since_the_request_came_in_answers_it() -> None:
     just_made = job(ended=True, age=-1)
-    ask = replace(ASK, refresh=True)
-    assert decide(ask, StoredCase(FRESH, just_made), was_due=True) == RequestDecision(RequestStep.ANSWER, just_made)
+    wanted = replace(REQUEST, refresh=True)
+    assert decide(wanted, StoredCase(FRESH, just_made), was_due=True) == RequestDecision(RequestStep.ANSWER, just_made)
 
 
 def test_without_download_no_job_is_made() -> None:
-    ask = replace(ASK, download=False)
-    assert decide(ask, StoredCase(FRESH, None), was_due=True) == RequestDecision(RequestStep.ANSWER, None)
+    wanted = replace(REQUEST, download=False)
+    assert decide(wanted, StoredCase(FRESH, None), was_due=True) == RequestDecision(RequestStep.ANSWER, None)
 
 
 def test_one_document_needs_to_be_known_and_is_not_fetched_twice() -> None:
-    ask = replace(ASK, document_id=DOCUMENT)
-    assert decide(ask, StoredCase(FRESH, None), was_due=False).step is RequestStep.UNKNOWN_DOCUMENT
-    assert decide(ask, StoredCase(FRESH, None, document_known=True), was_due=False).step is RequestStep.START
+    wanted = replace(REQUEST, document_id=DOCUMENT)
+    assert decide(wanted, StoredCase(FRESH, None), was_due=False).step is RequestStep.UNKNOWN_DOCUMENT
+    assert decide(wanted, StoredCase(FRESH, None, document_known=True), was_due=False).step is RequestStep.START
     # The source could not be read: the job finds out.
-    assert decide(ask, StoredCase(None, None), was_due=True).step is RequestStep.START
+    assert decide(wanted, StoredCase(None, None), was_due=True).step is RequestStep.START
     mine = job(scope=DOCUMENT)
     running = StoredCase(FRESH, job(ended=True), mine, document_known=True)
-    assert decide(ask, running, was_due=False) == RequestDecision(RequestStep.ANSWER, mine)
+    assert decide(wanted, running, was_due=False) == RequestDecision(RequestStep.ANSWER, mine)
     had = StoredCase(FRESH, job(ended=True), document_known=True, document_available=True)
-    assert decide(ask, had, was_due=False).step is RequestStep.ANSWER
+    assert decide(wanted, had, was_due=False).step is RequestStep.ANSWER
     failed = StoredCase(FRESH, job(ended=True), document_known=True)
-    assert decide(ask, failed, was_due=False).step is RequestStep.START
+    assert decide(wanted, failed, was_due=False).step is RequestStep.START
 
 
 def test_a_whole_case_does_not_join_the_job_of_one_document() -> None:
-    assert decide(ASK, StoredCase(FRESH, None), was_due=False).step is RequestStep.START
+    assert decide(REQUEST, StoredCase(FRESH, None), was_due=False).step is RequestStep.START

@@ -11,7 +11,7 @@ from shared.domain.statuses import JobScope
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskTemplate:
+class CaseRequestTemplate:
     """What a client wants, without the case that it wants it of. ``document_id`` None means the whole case."""
 
     viewer: Viewer
@@ -33,12 +33,15 @@ class AskTemplate:
     defer: bool = False
     """Leave reading the source to the job: for many cases at once."""
 
-    def of(self, number: ProcessNumber) -> Ask:
+    def of(self, number: ProcessNumber) -> CaseRequest:
         """The same of this case."""
-        return Ask(number=number, **{field.name: getattr(self, field.name) for field in fields(AskTemplate)})
+        return CaseRequest(
+            number=number, **{field.name: getattr(self, field.name) for field in fields(CaseRequestTemplate)}
+        )
 
     @property
     def client_id(self) -> str:
+        """The client that asks."""
         return self.viewer.client_id
 
     @property
@@ -48,7 +51,7 @@ class AskTemplate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask(AskTemplate):
+class CaseRequest(CaseRequestTemplate):
     """What a client wants of one case."""
 
     number: ProcessNumber

@@ -1,4 +1,7 @@
-"""The outboxes as an operator sees them: how they stand, what is set aside, and the way back. Used by the commands."""
+"""The outboxes as an operator sees them: how they stand, what is set aside, and the way back.
+
+For the commands (``autos doctor``, ``autos dead``), the readiness probe and the notifier's alerts.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ STALLED_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class OutboxState:
     """How one outbox stands. ``seconds``: since when its oldest event waits, 0.0 without one."""
 
     schema: str
@@ -30,6 +33,7 @@ class Standing:
 
     @property
     def stalled(self) -> bool:
+        """Whether its oldest event has waited for longer than STALLED_SECONDS."""
         return self.seconds > STALLED_SECONDS
 
 
@@ -48,10 +52,11 @@ class SetAside:
 
     @property
     def id(self) -> str:
+        """``outbox/{schema}/{seq}``."""
         return f"outbox/{self.schema}/{self.seq}"
 
 
-def standings(connection: Connection) -> list[Standing]:
+def outbox_states(connection: Connection) -> list[OutboxState]:
     """How every outbox stands."""
     parts = []
     for schema, table in OUTBOXES.items():
@@ -66,7 +71,7 @@ def standings(connection: Connection) -> list[Standing]:
         age = func.coalesce(func.extract("epoch", func.clock_timestamp() - oldest), 0)
         parts.append(select(literal(schema).label("schema"), age.label("seconds"), aside.label("set_aside")))
     rows = connection.execute(union_all(*parts)).all()
-    return [Standing(row.schema, max(0.0, float(row.seconds)), row.set_aside) for row in rows]
+    return [OutboxState(row.schema, max(0.0, float(row.seconds)), row.set_aside) for row in rows]
 
 
 def set_aside(connection: Connection, schema: str, seq: int | None = None) -> list[SetAside]:
@@ -94,10 +99,10 @@ def set_aside(connection: Connection, schema: str, seq: int | None = None) -> li
 
 
 def replay(connection: Connection, schema: str, seqs: Sequence[int]) -> int:
-    """Let the relay publish these again, as they are; how many there were. The caller commits.
+    """Let the relay publish these again, as they are; returns how many there were. The caller commits.
 
-    The row keeps its place. Its job may have ended when it was set aside: that end stays, and what the
-    event brings now counts for the case's documents.
+    Only rows that are set aside now are taken, so a second call changes nothing. The row keeps its place. Its job may
+    have ended when it was set aside: that end stays, and what the event brings now counts for the case's documents.
     """
     table = OUTBOXES[schema]
     done = connection.execute(

@@ -10,7 +10,7 @@ from fastapi import Query
 from pydantic import BeforeValidator
 
 
-def moment_of(value: object) -> object:
+def timestamp_of(value: object) -> object:
     """The moment of a date, or of a date and time, in UTC: PostgreSQL takes no offset of 16 hours or more.
 
     A date begins at midnight UTC. Raises ValueError, also for numbers, which would count as seconds since 1970.
@@ -30,7 +30,7 @@ def moment_of(value: object) -> object:
 
 Since = Annotated[
     datetime | date | None,
-    BeforeValidator(moment_of),
+    BeforeValidator(timestamp_of),
     Query(description="Only those filed then or later; a date begins at midnight UTC"),
 ]
 """The beginning of what is wanted; always a datetime in UTC once it is checked."""

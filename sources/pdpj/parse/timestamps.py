@@ -27,7 +27,7 @@ _MILLISECONDS_FROM: Final = 10**11
 _SECONDS_FROM: Final = 10**8
 
 
-def moment(value: Any) -> datetime | None:
+def timestamp(value: Any) -> datetime | None:
     """The time, or None where it is none."""
     try:
         return _read(value)

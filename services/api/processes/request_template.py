@@ -11,16 +11,16 @@ from services.api.access.caller import Caller
 from services.api.http.parameters import ReferenceText, client_reference
 from services.api.http.provided import Now, Trace
 from services.api.http.schemas import PayloadName
-from services.api.processes.request.ask import AskTemplate
+from services.api.processes.request.case_request import CaseRequestTemplate
 
 
-async def _asking(request: Request, now: Now, trace: Trace) -> AskTemplate:
+async def _template(request: Request, now: Now, trace: Trace) -> CaseRequestTemplate:
     # `authenticated` has found it: every route with a caller stands behind it (services/api/app.py).
     caller: Caller = request.state.caller
-    return AskTemplate(viewer=caller.viewer, asked_at=now, traceparent=trace)
+    return CaseRequestTemplate(viewer=caller.viewer, asked_at=now, traceparent=trace)
 
 
-Asking = Annotated[AskTemplate, Depends(_asking)]
+Template = Annotated[CaseRequestTemplate, Depends(_template)]
 """The request as it came in; the route adds what it wants (``dataclasses.replace``) and of which case (``of``)."""
 
 
@@ -31,14 +31,14 @@ WebhookPayload = Annotated[
 
 
 async def _named(
-    asking: Asking,
+    template: Template,
     reference: Annotated[
         ReferenceText | None, Query(description="Your own name for it: comes back in views, webhooks and events")
     ] = None,
     webhook_payload: WebhookPayload = None,
-) -> AskTemplate:
-    return replace(asking, reference=client_reference(reference), webhook_payload=webhook_payload)
+) -> CaseRequestTemplate:
+    return replace(template, reference=client_reference(reference), webhook_payload=webhook_payload)
 
 
-NamedAsking = Annotated[AskTemplate, Depends(_named)]
+NamedTemplate = Annotated[CaseRequestTemplate, Depends(_named)]
 """The same, with the client's own reference and the payload of its webhook. Raises InvalidReferenceProblem."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared.concurrency.together import group, together
+from shared.concurrency.task_groups import run_together, task_group
 
 
 async def test_results_come_in_the_order_of_the_work() -> None:
@@ -15,8 +15,8 @@ async def test_results_come_in_the_order_of_the_work() -> None:
             await asyncio.sleep(0)
         return number
 
-    assert await together(one(number) for number in range(3)) == [0, 1, 2]
-    assert await together([]) == []
+    assert await run_together(one(number) for number in range(3)) == [0, 1, 2]
+    assert await run_together([]) == []
 
 
 async def test_the_first_failure_is_raised_when_the_others_have_ended() -> None:
@@ -32,13 +32,13 @@ async def test_the_first_failure_is_raised_when_the_others_have_ended() -> None:
         raise LookupError("broken")
 
     with pytest.raises(LookupError, match="broken"):
-        await together([long(), broken()])
+        await run_together([long(), broken()])
     assert ended == ["long"]
 
     async def nested() -> None:
-        async with group() as tasks:
+        async with task_group() as tasks:
             tasks.create_task(long())
-            async with group() as inner:
+            async with task_group() as inner:
                 inner.create_task(broken())
 
     with pytest.raises(LookupError, match="broken"):
@@ -55,7 +55,7 @@ async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
         finally:
             ended.set()
 
-    task = asyncio.ensure_future(together([long()]))
+    task = asyncio.ensure_future(run_together([long()]))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.pdpj.parse.fields import money
-from sources.pdpj.parse.moments import moment
 from sources.pdpj.parse.secrecy import level_of, strictest, word_of
+from sources.pdpj.parse.timestamps import timestamp
 
 AT = datetime(2024, 7, 25, 20, 5, 54, tzinfo=UTC)
 
@@ -42,22 +42,22 @@ AT = datetime(2024, 7, 25, 20, 5, 54, tzinfo=UTC)
     ],
 )
 def test_a_time_is_read_in_every_form(written: Any) -> None:
-    assert moment(written) == AT
+    assert timestamp(written) == AT
 
 
 def test_a_date_alone_is_the_days_beginning_in_sao_paulo() -> None:
     for written in ("25/07/2024", "2024-07-25", "20240725", [2024, 7, 25]):
-        assert moment(written) == datetime(2024, 7, 25, 3, tzinfo=UTC)
+        assert timestamp(written) == datetime(2024, 7, 25, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("written", [None, True, 5, "", "x", "31/02/2024", "99/99/9999", [2024], ["x"], float("nan")])
 def test_what_is_no_time_is_none(written: Any) -> None:
-    assert moment(written) is None
+    assert timestamp(written) is None
 
 
 @given(st.none() | st.integers() | st.floats() | st.text(max_size=40) | st.lists(st.integers() | st.text(), max_size=8))
 def test_any_value_is_a_time_or_none(value: Any) -> None:
-    found = moment(value)
+    found = timestamp(value)
     assert found is None or found.tzinfo is UTC
     money(value)
 

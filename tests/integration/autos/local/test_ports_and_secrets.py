@@ -6,28 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from autos.local.keepsakes import Keepsakes, read_json, write_json
+from autos.local.ports_and_secrets import PortsAndSecrets, read_json, write_json
 
 
 def test_ports_and_secrets_stay_the_same(tmp_path: Path) -> None:
-    first, second = Keepsakes(tmp_path), Keepsakes(tmp_path)
+    first, second = PortsAndSecrets(tmp_path), PortsAndSecrets(tmp_path)
     assert first.ports(["a", "b"]) == second.ports(["a", "b"])
     assert first.secret("password") == second.secret("password")
     assert len(set(first.ports(["a", "b", "c"]).values())) == 3
 
 
 def test_a_port_that_is_taken_is_chosen_anew(tmp_path: Path) -> None:
-    keepsakes = Keepsakes(tmp_path)
-    port = keepsakes.ports(["a"])["a"]
+    saved = PortsAndSecrets(tmp_path)
+    port = saved.ports(["a"])["a"]
     with socket.create_server(("127.0.0.1", port)):
-        other = keepsakes.ports(["a"])["a"]
+        other = saved.ports(["a"])["a"]
     assert other != port
-    assert keepsakes.ports(["a"])["a"] == other
+    assert saved.ports(["a"])["a"] == other
 
 
 def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:
-    keepsakes = Keepsakes(tmp_path)
-    key = keepsakes.secret("api_key", prefix="autos_sk_")
+    saved = PortsAndSecrets(tmp_path)
+    key = saved.secret("api_key", prefix="autos_sk_")
     assert key.startswith("autos_sk_")
     assert len(key) >= 50
     assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
@@ -37,7 +37,7 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
     path = tmp_path / "ports.json"
     path.write_text('{"a": 1')
     assert read_json(path) == {}
-    assert Keepsakes(tmp_path).ports(["a"])["a"] > 0
+    assert PortsAndSecrets(tmp_path).ports(["a"])["a"] > 0
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def group() -> AsyncIterator[asyncio.TaskGroup]:
+async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
     """A TaskGroup that raises its first failure itself, so that whoever knows that failure can handle it."""
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -20,12 +20,13 @@ async def group() -> AsyncIterator[asyncio.TaskGroup]:
         raise _first(failures) from None
 
 
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results, in the order of ``work``. The first failure cancels the others, and is raised when they have ended.
+async def run_together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run the coroutines at once and return their results in the order of ``work``.
 
-    Unlike ``asyncio.gather``, which leaves the others running.
+    The first failure cancels the others and is raised when they have ended, unlike ``asyncio.gather``, which leaves
+    them running. Nothing bounds how many run: the caller does.
     """
-    async with group() as tasks:
+    async with task_group() as tasks:
         begun = [tasks.create_task(each) for each in work]
     return [task.result() for task in begun]
 

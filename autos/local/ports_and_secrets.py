@@ -64,8 +64,8 @@ def free_port(taken: Iterable[int] = ()) -> int:
             return port
 
 
-class Keepsakes:
-    """The small files of one data directory."""
+class PortsAndSecrets:
+    """The ports and secrets of one data directory. Each is chosen once and kept; may be called from several threads."""
 
     def __init__(self, data_dir: Path) -> None:
         self._ports_file = data_dir / "ports.json"

@@ -16,15 +16,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from prometheus_client import REGISTRY, CollectorRegistry, Gauge, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 
+from shared.metrics import MetricFamilies
 from shared.settings import AutosSettings, WrongSettings, load
 from shared.telemetry import configure_logging
 
 S = TypeVar("S", bound=AutosSettings)
 
-# Seconds since the event loop last went round; more than a second or two when something blocks it.
-HEARTBEAT: Final = "autos_event_loop_heartbeat_age_seconds"
 _HEARTBEAT_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
@@ -65,9 +64,6 @@ async def _until_signalled(settings: S, main: Callable[[S, asyncio.Event], Await
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if settings.metrics_port is None:
-        await main(settings, stop)
-        return
     beating = asyncio.create_task(beat(REGISTRY))
     try:
         await main(settings, stop)
@@ -75,10 +71,22 @@ async def _until_signalled(settings: S, main: Callable[[S, asyncio.Event], Await
         beating.cancel()
 
 
+class ProcessMetrics:
+    """The metrics that every service has."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.families = families = MetricFamilies(registry)
+        self.heartbeat = families.gauge(
+            "autos_event_loop_heartbeat_age_seconds",
+            "seconds",
+            "Since the event loop last went round; more than a second or two when something blocks it",
+        )
+
+
 async def beat(registry: CollectorRegistry) -> None:
     """Show in the metrics, for as long as this runs, how long ago the event loop last went round."""
     at = time.monotonic()
-    gauge = Gauge(HEARTBEAT, "Seconds since the event loop went round.", registry=registry)
+    gauge = ProcessMetrics(registry).heartbeat
     gauge.set_function(lambda: time.monotonic() - at)
     try:
         while True:

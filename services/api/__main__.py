@@ -14,7 +14,8 @@ from shared.db.engine import Database
 from shared.kafka.producer import Producer
 from shared.service import run_service
 from sources.base import SourceContext
-from sources.registry import SOURCES
+from sources.metrics import SourceMetrics
+from sources.registry import SOURCES, Courts
 
 
 async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
@@ -22,11 +23,15 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
     allow_files(settings.api_max_connections)
     # The api may only read the schema `source`: the downloader renews a token that is shared.
     shared_tokens = Database.connect(settings.database_url, application_name="autos-api-source", pool_size=1)
+    answers = SourceMetrics(REGISTRY)
+    for name in SOURCES.in_use(settings):
+        answers.begin(name)
+    heard = answers.counting(Courts(settings.sources).source_of)
     producer = Producer(settings.kafka_bootstrap_servers, settings.kafka_config)
     try:
         app = create_app(
             settings,
-            source=SOURCES.connect_all(settings, SourceContext(shared_tokens, read_only=True)),
+            source=SOURCES.connect_all(settings, SourceContext(shared_tokens, read_only=True, on_end=heard)),
             publisher=producer,
             registry=REGISTRY,
         )

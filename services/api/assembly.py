@@ -18,6 +18,7 @@ from services.api.feed.service import FeedService
 from services.api.health.checks import Readiness
 from services.api.health.probes import probes
 from services.api.http.open_requests import OpenStreams, OpenWaits
+from services.api.http.problems import problem_codes
 from services.api.http.provided import ApplicationParts
 from services.api.metrics import ApiMetrics
 from services.api.processes.follow.changes import CaseChanges
@@ -59,7 +60,7 @@ def make_parts(
     """Every part of an application with these settings."""
     parts = ApplicationParts(clock)
     parts.add(settings)
-    parts.add(ApiMetrics(registry))
+    parts.add(ApiMetrics(registry, problem_codes()))
     database = parts.add(
         Database.connect(
             settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size, beside=True

@@ -2,53 +2,89 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from typing import Final
 
-_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from shared.alerts.sender import CHANNELS, OUTCOMES
+from shared.metrics import Label, MetricFamilies
+from sources.errors import Verdict
+from sources.metrics import SourceMetrics, codes
+
+_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_DOCUMENT_ENDS: Final = ("available", "already_available", "failed", "cancelled", "refused", "lost")
 
 
 class DownloaderMetrics:
     """Counters of one downloader process."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        # From asking the source for a document to its last byte in the spool.
-        self.fetch_seconds = Histogram(
-            "autos_downloader_fetch_seconds", "Seconds to read a document", registry=registry, buckets=_SECONDS
+        self.answers = SourceMetrics(registry)
+        self.families = families = MetricFamilies(registry)
+        self.fetch_seconds = families.histogram(
+            "autos_downloader_fetch_seconds",
+            "From asking the source for a document to its last byte in the spool",
+            buckets=_SECONDS,
         )
-        # From the spool to the store's answer.
-        self.store_seconds = Histogram(
-            "autos_downloader_store_seconds", "Seconds to store a document", registry=registry, buckets=_SECONDS
+        self.store_seconds = families.histogram(
+            "autos_downloader_store_seconds", "From the spool to the store's answer", buckets=_SECONDS
         )
-        # Bytes of documents that are in the store.
-        self.bytes = Counter("autos_downloader_bytes_total", "Bytes stored", registry=registry)
-        # Documents being read or stored at this moment.
-        self.in_flight = Gauge("autos_downloader_in_flight", "Documents being handled", registry=registry)
-        # How documents ended: available, already_available, failed, cancelled.
-        self.documents = Counter(
-            "autos_downloader_documents_total", "Documents by outcome", labelnames=["outcome"], registry=registry
+        self.bytes = families.counter("autos_downloader_bytes", "bytes", "Bytes of documents that are in the store")
+        self.in_flight = families.gauge(
+            "autos_downloader_in_flight", "documents", "Documents being read or stored at this moment"
         )
-        # Attempts that go through the retry topics, by error code.
-        self.retries = Counter(
-            "autos_downloader_retries_total", "Attempts put off", labelnames=["reason"], registry=registry
+        self.documents = families.counter(
+            "autos_downloader_documents",
+            "documents",
+            "How documents ended; refused: nobody's request, lost: its object was gone and is fetched again",
+            Label("outcome", _DOCUMENT_ENDS),
         )
-        # Records held because the source was away, by error code; no attempt is counted for them.
-        self.holds = Counter("autos_downloader_holds_total", "Documents held", labelnames=["reason"], registry=registry)
-        # Times that the source refused our log-in, or a token that was fresh.
-        self.refusals = Counter("autos_downloader_refusals_total", "Credentials refused", registry=registry)
-        # Alerts about that by way: smtp, webhook; and by whether they got out.
-        self.alerts = Counter(
-            "autos_downloader_alerts_total", "Alerts sent", labelnames=["way", "outcome"], registry=registry
+        self.retries = families.counter(
+            "autos_downloader_retries",
+            "attempts",
+            "Attempts that go through the retry topics, by error code",
+            Label("reason", codes(Verdict.RETRY, Verdict.SOURCE_AWAY)),
         )
-        # Jobs planned, aborted and put off.
-        self.jobs = Counter("autos_downloader_jobs_total", "Jobs by outcome", labelnames=["outcome"], registry=registry)
-        # Windows of large jobs: released, or asked for again after they were.
-        self.windows = Counter(
-            "autos_downloader_windows_total", "Windows of large jobs", labelnames=["outcome"], registry=registry
+        self.holds = families.counter(
+            "autos_downloader_holds",
+            "holds",
+            "Times that a document waited since the source was away, by error code; no attempt is counted for them",
+            Label("reason", codes(Verdict.SOURCE_AWAY)),
         )
-        # 0 closed, 1 half-open (probing), 2 open: the circuit breaker of the source that is worst.
-        self.breaker_state = Gauge("autos_downloader_breaker_state", "0 closed, 1 half-open, 2 open", registry=registry)
-        # Requests that this worker may have open, at all sources together.
-        self.source_limit = Gauge("autos_downloader_source_limit", "Requests allowed at once", registry=registry)
+        self.refusals = families.counter(
+            "autos_downloader_refusals",
+            "refusals",
+            "Times that the source refused our log-in, or a token that was fresh",
+        )
+        self.alerts = families.counter(
+            "autos_downloader_alerts",
+            "alerts",
+            "Alerts to operators by channel, and whether they got out",
+            Label("way", CHANNELS),
+            Label("outcome", OUTCOMES),
+        )
+        self.jobs = families.counter(
+            "autos_downloader_jobs",
+            "jobs",
+            "Jobs that the planner handled",
+            Label("outcome", ("planned", "aborted", "put_off", "cancelled")),
+        )
+        self.windows = families.counter(
+            "autos_downloader_windows",
+            "windows",
+            "Windows of large jobs: released, or asked for again after they were",
+            Label("outcome", ("released", "repeated")),
+        )
+        self.breaker_state = families.gauge(
+            "autos_downloader_breaker_state",
+            "state",
+            "0 closed, 1 half-open (probing), 2 open: the circuit breaker of the source that is worst",
+        )
+        self.source_limit = families.gauge(
+            "autos_downloader_source_limit",
+            "requests",
+            "Requests that this worker may have open, at all sources together",
+        )
         self._sources: dict[str, tuple[int, int]] = {}
 
     def note_source(self, source: str, breaker_state: int, limit: int) -> None:

@@ -26,6 +26,7 @@ from services.notifier.sending.dispatcher import DeliveryDispatcher
 from services.notifier.sending.policy import SendingPolicy
 from services.notifier.sending.prepare import RequestPreparation
 from services.notifier.sending.record import Recorder
+from services.notifier.sending.standing import DeliveryStanding
 from services.notifier.sending.sweeper import Sweeper, SweepPolicy
 from services.notifier.settings import NotifierSettings
 from shared.alerts.sender import AlertSender, channels_of
@@ -104,6 +105,7 @@ class Notifier:
             clock=clock,
             metrics=metrics,
         )
+        self._standing = DeliveryStanding(self.database, metrics)
         self._feed_upkeep = FeedUpkeep(self.database, clock, retention=timedelta(days=settings.event_retention_days))
         self._announcer = DocumentAnnouncer(
             database=self.database,
@@ -205,6 +207,7 @@ class Notifier:
             *(runtime.run() for runtime in self._runtimes),
             self.dispatcher.run(),
             self._sweeper.run(ending),
+            self._standing.run(ending),
             self._feed_upkeep.run(ending),
             self._announcer.run(ending),
             self._endpoint_alerter.run(ending, self.dispatcher.alert_due),

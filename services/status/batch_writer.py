@@ -156,6 +156,8 @@ class BatchWriter:
         self._metrics.seconds.observe(seconds)
         for completion in applied.completions:
             self._metrics.completions.labels(completion.status.value).inc()
+            waited = (completion.completed_at - completion.created_at).total_seconds()
+            self._metrics.job_seconds.observe(max(0.0, waited))
         for refused in rejected:
             self._metrics.dead_letters.labels(refused.reason).inc()
         age = self._clock().timestamp() - records[-1].timestamp_ms / 1000

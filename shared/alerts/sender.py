@@ -14,6 +14,10 @@ from shared.settings import AlertSettings
 _TRIES: Final = 3
 _PAUSE: Final = 1.0
 
+CHANNELS: Final = ("smtp", "webhook")
+"""The names of the channels (mail.py, post.py)."""
+OUTCOMES: Final = ("sent", "failed")
+
 _log = logging.getLogger(__name__)
 
 

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from typing import Final
 
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from shared.metrics import Label, MetricFamilies, begin
 from shared.outbox.publishing import REASONS
 from shared.outbox.rows import Waiting
+
+_SCHEMA: Final = Label("schema", ("catalog", "progress", "delivery"), later=True)
 
 
 class OutboxMetrics:
     """The metrics of one process's outbox; all are there from the start, with 0."""
 
     def __init__(self, schema: str, registry: CollectorRegistry = REGISTRY) -> None:
-        # Events that this process's relay set aside, by reason.
-        self.set_aside = Counter(
-            "autos_outbox_set_aside_total", "Events set aside by the relay", ["schema", "reason"], registry=registry
+        self.families = families = MetricFamilies(registry)
+        self.set_aside = families.counter(
+            "autos_outbox_set_aside",
+            "events",
+            "Events that this process's relay set aside: the broker will never take them",
+            _SCHEMA,
+            Label("reason", REASONS),
         )
-        # Events that are set aside now and wait for a replay.
-        self.set_aside_now = Gauge("autos_outbox_set_aside_rows", "Events set aside", ["schema"], registry=registry)
-        # Events that wait to be published.
-        self.waiting = Gauge("autos_outbox_waiting", "Events that wait", ["schema"], registry=registry)
-        # Age of the oldest event that waits.
-        self.seconds = Gauge("autos_outbox_waiting_seconds", "Age of the oldest", ["schema"], registry=registry)
-        for reason in REASONS:
-            self.set_aside.labels(schema, reason)
+        self.set_aside_now = families.gauge(
+            "autos_outbox_set_aside_rows", "events", "Events that are set aside now and wait for a replay", _SCHEMA
+        )
+        self.waiting = families.gauge("autos_outbox_waiting", "events", "Events that wait to be published", _SCHEMA)
+        self.seconds = families.gauge(
+            "autos_outbox_waiting_seconds", "seconds", "Age of the oldest event that waits, 0 without one", _SCHEMA
+        )
+        begin(self.set_aside, [schema], REASONS)
         self.show(schema, Waiting(0, 0.0, 0))
 
     def show(self, schema: str, waiting: Waiting) -> None:

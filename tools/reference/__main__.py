@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.reference import error_codes, events, settings, simulator
+from tools.reference import error_codes, events, metrics, settings, simulator
 
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "reference"
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -16,6 +16,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "error-codes.md": error_codes.page,
     "events.md": events.page,
     "simulator.md": simulator.page,
+    "metrics.md": metrics.page,
 }
 _SHOWN_LINES: Final = 20
 

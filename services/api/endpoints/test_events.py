@@ -17,6 +17,7 @@ from services.api.endpoints.rules import InvalidEndpoint, SealingKeyMissing
 from services.api.http.parameters import case_number
 from services.api.http.problems import EndpointNotFound, FieldError
 from services.api.http.provided import provided
+from services.api.http.waits import waiting_for_others
 from services.api.processes.view.case_parts import CaseParts
 from services.api.webhooks.service import Secrets, secrets_of
 from services.api.webhooks.urls import WebhookUrls
@@ -114,7 +115,8 @@ class TestSender:
         headers = signature_headers(
             receiver.secrets.valid(now), webhook_id, now, body, 1, private_keys=self._keys.signing
         )
-        result = await self._caller.post(url, [*headers.items(), *receiver.headers], body)
+        with waiting_for_others():
+            result = await self._caller.post(url, [*headers.items(), *receiver.headers], body)
         real = await self._bodies.measured(parts, receiver.payload)
         return {**_result_view(webhook_id, result), "body_bytes": len(body), "real_body": real}
 

@@ -14,6 +14,7 @@ from services.api.feed.changes import FeedChanges
 from services.api.feed.rows import FeedFilter, read_ends, read_events, read_facts
 from services.api.http import cursors
 from services.api.http.provided import provided
+from services.api.http.waits import waiting_for_others
 from shared.clock import rfc3339
 from shared.db.engine import Database
 from shared.db.feed import feed_event_id
@@ -69,7 +70,9 @@ class FeedService:
                 after = page["next_cursor"]
             while not page["events"]:
                 left = deadline - time.monotonic()
-                if left <= 0 or not await watch.wait(left):
+                with waiting_for_others():
+                    changed = left > 0 and await watch.wait(left)
+                if not changed:
                     break
                 page = await self.page(await viewer(), after, wanted)
         return page

@@ -7,19 +7,15 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
-from sqlalchemy import Connection
 
+from services.api.health.backlog import backlog
 from services.api.health.checks import Readiness
 from services.api.http.answers import Json
 from services.api.http.problems import Responses, UnknownParameter, described
 from services.api.http.provided import provided
 from services.api.metrics import ApiMetrics
-from shared.db.catalog import outbox
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
-from shared.outbox.rows import OutboxRows
-
-_ROWS: Final = OutboxRows(outbox)
 
 router = APIRouter(tags=["health"])
 _OPEN: Final[Responses] = {422: described(UnknownParameter, guarded=False)[422]}
@@ -87,16 +83,9 @@ async def metrics(
     found: Annotated[ApiMetrics, Depends(provided(ApiMetrics))],
     database: Annotated[Database, Depends(provided(Database))],
 ) -> Response:
-    """Prometheus metrics of this process, with the outbox's backlog as it is now."""
+    """Prometheus metrics of this process, with what waits in the database as it is now."""
     try:
-        backlog, lag = await database.run(_outbox)
+        found.show(await database.autocommit(backlog))
     except InfrastructureAway:
-        backlog, lag = float("nan"), float("nan")
-    found.outbox_backlog.set(backlog)
-    found.outbox_lag.set(lag)
+        found.show(None)
     return Response(generate_latest(found.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-def _outbox(connection: Connection) -> tuple[float, float]:
-    waiting = _ROWS.waiting(connection)
-    return float(waiting.rows), waiting.seconds

@@ -42,6 +42,7 @@ def install(app: FastAPI) -> None:
 
 def answer(problem: Problem, request: Request) -> Response:
     """The answer for a problem."""
+    request.state.problem = problem.code
     language = getattr(request.state, "language", ENGLISH)
     document = problem_document(problem, request)
     headers = {**problem.headers, "Content-Language": language, "Vary": "Accept-Language"}

@@ -15,7 +15,8 @@ from services.api.http.languages import preferred
 from services.api.http.problems import MEDIA_TYPE, InternalError, NotStorable, Problem, ServiceUnavailable
 from services.api.http.refusals import SECURITY
 from services.api.http.tracing import request_id, traceparent
-from services.api.metrics import ApiMetrics
+from services.api.http.waits import waits_of_request
+from services.api.metrics import METHODS, OTHER_METHOD, ApiMetrics, result_of
 from shared.db.errors import DatabaseRefused
 from shared.errors import InfrastructureAway
 
@@ -66,6 +67,7 @@ class RequestEdge:
                     headers.setdefault(name, value)
             await send(message)
 
+        waited = waits_of_request()
         self._metrics.in_flight.inc()
         try:
             query = scope["query_string"]
@@ -88,9 +90,16 @@ class RequestEdge:
             await _answer(problem, scope, identity, sending)
         finally:
             self._metrics.in_flight.dec()
-            self._metrics.request_seconds.labels(
-                scope["method"], _template(scope), str(status) if status is not None else "none"
-            ).observe((answered or time.perf_counter()) - began)
+            self._count(scope, status, (answered or time.perf_counter()) - began, waited.seconds)
+
+    def _count(self, scope: Scope, status: int | None, seconds: float, waited: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+        self._metrics.request_seconds.labels(
+            method, _template(scope), "none" if status is None else str(status)
+        ).observe(seconds)
+        self._metrics.answer_seconds.labels(result_of(status)).observe(max(0.0, seconds - waited))
+        if (code := scope["state"].get("problem")) is not None:
+            self._metrics.problems.labels(code).inc()
 
 
 async def _whole_body(receive: Receive, bounds: RequestBounds) -> Receive:
@@ -134,6 +143,7 @@ def _template(scope: Scope) -> str:
 
 
 async def _answer(problem: Problem, scope: Scope, identity: str, send: Send) -> None:
+    scope["state"]["problem"] = problem.code
     language = scope["state"]["language"]
     body = orjson.dumps(problem.document(instance=scope["path"], request_id=identity, language=language))
     headers = [

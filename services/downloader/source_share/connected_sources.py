@@ -64,7 +64,9 @@ class ConnectedSource:
         self._watch = ForbiddenWatch(
             database, worker_id, self._forbidden_alarm, seconds=settings.pdpj_forbidden_seconds, source=name
         )
-        context = SourceContext(database, clock=clock, on_end=self._watch.request_ended, on_refused=self._on_refused)
+        metrics.answers.begin(name)
+        heard = metrics.answers.counting(lambda _case: name, then=self._watch.request_ended)
+        context = SourceContext(database, clock=clock, on_end=heard, on_refused=self._on_refused)
         self.source = registry.connect(name, settings, context)
         # Without it nothing tells an outage from a few bad cases.
         self.control = SourceControlRequest(self.source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from services.notifier.domain.delivery import Effect
@@ -22,6 +23,15 @@ SMALLER_FOR: Final = timedelta(days=30)
 """How long it is remembered that an endpoint refused a body as too large; then a full one is tried again."""
 EXHAUSTED: Final = "exhausted"
 DISABLED: Final = "disabled"
+
+
+class EndpointState(StrEnum):
+    """How an endpoint is, in one word: a label of the metrics."""
+
+    HEALTHY = "healthy"
+    FAILING = "failing"
+    """Its last attempt failed."""
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,13 @@ class EndpointHealth:
     def disabled(self) -> bool:
         """Whether its deliveries are kept until the client enables it."""
         return self.disabled_at is not None
+
+    @property
+    def state(self) -> EndpointState:
+        """In one word."""
+        if self.disabled:
+            return EndpointState.DISABLED
+        return EndpointState.HEALTHY if self.failing_since is None else EndpointState.FAILING
 
 
 def form_now(form: int, since: datetime | None, now: datetime) -> BodyForm:

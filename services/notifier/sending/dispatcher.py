@@ -212,8 +212,9 @@ class DeliveryDispatcher:
         self._woken.set()
 
     async def _record(self, attempt: Attempt) -> None:
-        effect = await self._recorder.record(attempt)
-        if effect is not None:
-            self._metrics.attempts.labels(effect.value).inc()
-        if effect in {Effect.EXHAUSTED, Effect.GONE}:
+        recorded = await self._recorder.record(attempt)
+        if recorded is None:
+            return
+        self._metrics.recorded(recorded.effect, recorded.state, recorded.seconds)
+        if recorded.effect in {Effect.EXHAUSTED, Effect.GONE}:
             self.alert_due.set()

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from services.notifier.domain.delivery import Effect
 from services.notifier.sending import record_rows
 from services.notifier.sending.attempt import Attempt
 from services.notifier.sending.policy import SendingPolicy
+from services.notifier.sending.record_rows import RecordedAttempt
 from shared.clock import Clock
 from shared.concurrency.batcher import Batcher
 from shared.db.engine import Database
@@ -31,9 +31,9 @@ class Recorder:
         self._database = database
         self._policy = policy
         self._clock = clock
-        self._batcher: Batcher[Attempt, Effect] = Batcher(self._write, pause=_GATHER_SECONDS)
+        self._batcher: Batcher[Attempt, RecordedAttempt] = Batcher(self._write, pause=_GATHER_SECONDS)
 
-    async def record(self, attempt: Attempt) -> Effect | None:
+    async def record(self, attempt: Attempt) -> RecordedAttempt | None:
         """What the attempt did to its delivery. Commits; waits for as long as the database is away.
 
         NONE: another process has the delivery by now, nothing is recorded. None: it cannot be recorded at all, and is
@@ -57,7 +57,7 @@ class Recorder:
                     return None
                 attempt = attempt.bare()
 
-    async def _write(self, attempts: Sequence[Attempt]) -> Sequence[Effect]:
+    async def _write(self, attempts: Sequence[Attempt]) -> Sequence[RecordedAttempt]:
         return await self._database.run(
             lambda connection: record_rows.record(
                 connection, attempts, self._clock(), self._policy.retry, disable_after=self._policy.disable_after

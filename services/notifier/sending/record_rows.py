@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, select, text
 
 from services.notifier.domain.delivery import Effect, Result, decide
-from services.notifier.domain.endpoint_health import EndpointHealth, judge, refused_as_too_large
+from services.notifier.domain.endpoint_health import EndpointHealth, EndpointState, judge, refused_as_too_large
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.sending import events
 from services.notifier.sending.attempt import Attempt
@@ -30,7 +30,7 @@ from shared.records import OutgoingRecord
 from shared.webhooks.body_form import BodyForm
 
 _LOCK: Final = text(f"""
-SELECT {COLUMNS} FROM delivery.deliveries d
+SELECT {COLUMNS}, d.created_at FROM delivery.deliveries d
  WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) ORDER BY d.delivery_id FOR UPDATE
 """)  # noqa: S608
 _LOCK_ENDPOINTS: Final = text("""
@@ -58,6 +58,21 @@ SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r (delivery_id uuid, att
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedAttempt:
+    """What an attempt did to its delivery, and the state of the endpoint before it.
+
+    ``seconds`` from the delivery's creation until it was delivered; None when it was not, or was asked for again.
+    """
+
+    effect: Effect
+    state: EndpointState = EndpointState.HEALTHY
+    seconds: float | None = None
+
+
+_NOTHING: Final = RecordedAttempt(Effect.NONE)
+
+
 @dataclass
 class _Batch:
     """What a batch of attempts changes; filled attempt by attempt, then written at once."""
@@ -79,21 +94,21 @@ def record(
     policy: RetryPolicy,
     *,
     disable_after: timedelta,
-) -> list[Effect]:
+) -> list[RecordedAttempt]:
     """Record attempts: their rows, the next states, the endpoints' health and the events, all or nothing. The caller
     commits.
 
-    The effect of each, in their order; NONE for an attempt without the lease: another process has the delivery, nothing
+    What became of each, in order; NONE for an attempt without the lease: another process has the delivery, nothing
     is written of it.
     """
     batch = _lock(connection, attempts)
-    effects = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
+    recorded = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
     if batch.attempts:
         connection.execute(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})
     write_deliveries(connection, list(batch.writes.values()))
     _write_endpoints(connection, batch)
     write(connection, outbox, batch.events, now=now)
-    return effects
+    return recorded
 
 
 def _lock(connection: Connection, attempts: Sequence[Attempt]) -> _Batch:
@@ -104,11 +119,13 @@ def _lock(connection: Connection, attempts: Sequence[Attempt]) -> _Batch:
     return _Batch(deliveries, endpoints, {name: _health_of(row) for name, row in endpoints.items()})
 
 
-def _add(batch: _Batch, attempt: Attempt, now: datetime, policy: RetryPolicy, disable_after: timedelta) -> Effect:
+def _add(
+    batch: _Batch, attempt: Attempt, now: datetime, policy: RetryPolicy, disable_after: timedelta
+) -> RecordedAttempt:
     row = batch.deliveries.get(attempt.delivery_id)
     # A token is used once, so two attempts at one delivery in a batch cannot both be its holder's.
     if row is None or attempt.delivery_id in batch.writes:
-        return Effect.NONE
+        return _NOTHING
     fact = Result(
         attempt.token,
         attempt.status_code,
@@ -119,7 +136,7 @@ def _add(batch: _Batch, attempt: Attempt, now: datetime, policy: RetryPolicy, di
     )
     decision = decide(delivery_from(row), fact, now, policy)
     if not decision.changed:
-        return Effect.NONE
+        return _NOTHING
     before = batch.health[row.endpoint_id]
     after = judge(before, decision.effect, now, disable_after=disable_after)
     if decision.effect is Effect.SHRINK:
@@ -131,7 +148,10 @@ def _add(batch: _Batch, attempt: Attempt, now: datetime, policy: RetryPolicy, di
     batch.events += events.of_attempt(row, delivery, decision.effect, attempt, now)
     if after.disabled and not before.disabled:
         batch.events.append(events.of_disabled(batch.endpoints[row.endpoint_id], row, after, now))
-    return decision.effect
+    first_round = delivery.attempts == delivery.round_attempts
+    delivered = decision.effect is Effect.DELIVERED and first_round
+    seconds = (now - row.created_at).total_seconds() if delivered else None
+    return RecordedAttempt(decision.effect, before.state, seconds)
 
 
 def _write_endpoints(connection: Connection, batch: _Batch) -> None:

@@ -70,6 +70,7 @@ class ConsumerRuntime(Generic[T]):
         self._sink = sink
         self._limits = limits or RuntimeLimits()
         self._metrics = metrics or KafkaMetrics()
+        self._metrics.begin(name, topics)
         self._partitions = AssignedPartitions(self._limits.max_buffered_per_partition)
         self._dispatcher = RecordDispatcher(
             name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -331,6 +332,47 @@ async def test_an_outbox_that_stands_still_is_degraded_and_says_since_when(make_
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert re.fullmatch(r"catalog: the oldest event waits for 1[2-9]\d s", answer.json()["checks"]["outbox"])
     assert re.search(r"^autos_api_outbox_lag_seconds 1[2-9]\d\.", backlog, re.M)
+
+
+async def test_the_oldest_job_that_has_not_ended_is_in_the_metrics(
+    make_app: MakeApp, owner: Engine, process_number: MakeNumber
+) -> None:
+    job_id, number = str(uuid.uuid4()), process_number()
+
+    async def shown() -> list[float]:
+        async with client_of(make_app(), "") as client:
+            text_of = (await client.get("/metrics")).text
+        return [float(value) for value in re.findall(r"^autos_api_oldest_unfinished_\w+_seconds (\S+)$", text_of, re.M)]
+
+    with owner.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO catalog.jobs (job_id, process_number, client_id, scope, discover, created_at)"
+                " SELECT :job, :number, client_id, 'all', false, now() - interval '400 days'"
+                " FROM catalog.clients LIMIT 1"
+            ),
+            {"job": job_id, "number": number},
+        )
+    year = 365 * 86_400
+    try:
+        job, document = await shown()
+        assert job > year > document
+        planned = (
+            "INSERT INTO progress.jobs (job_id, process_number, status, total_documents, planned_at)"
+            " VALUES (:job, :number, 'processing', 2, now() - interval '399 days')"
+        )
+        with owner.begin() as connection:
+            connection.execute(text(planned), {"job": job_id, "number": number})
+        job, document = await shown()
+        assert job > document > year
+        with owner.begin() as connection:
+            ended = "UPDATE progress.jobs SET completed_at = now(), completed_documents = 2 WHERE job_id = :job"
+            connection.execute(text(ended), {"job": job_id})
+        assert all(value < year for value in await shown())
+    finally:
+        with owner.begin() as connection:
+            for table in ("progress.jobs", "catalog.jobs"):
+                connection.execute(text(f"DELETE FROM {table} WHERE job_id = :job"), {"job": job_id})
 
 
 async def test_a_source_that_forbids_everything_is_degraded_with_its_reason(make_app: MakeApp, owner: Engine) -> None:

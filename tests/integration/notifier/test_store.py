@@ -76,7 +76,8 @@ def result(claimed: ClaimedDelivery, status_code: int = 200) -> Attempt:
 
 def record(database: Database, *attempts: Attempt, now: datetime = NOW) -> list[Effect]:
     with database.transaction() as connection:
-        return record_rows.record(connection, attempts, now, POLICY, disable_after=timedelta(days=5))
+        recorded = record_rows.record(connection, attempts, now, POLICY, disable_after=timedelta(days=5))
+    return [each.effect for each in recorded]
 
 
 def test_a_delivery_has_one_holder_while_the_lease_lasts(world: World, database: Database) -> None:

@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 import typer
-from prometheus_client import CollectorRegistry
 
 from autos.main import app
-from services.api.metrics import ApiMetrics
-from services.downloader.metrics import DownloaderMetrics
-from services.notifier.metrics import NotifierMetrics
-from services.status.metrics import StatusMetrics
-from shared.kafka.metrics import KafkaMetrics
+from tools.reference.metrics import by_metric, families, series
 
 ROOT = Path(__file__).parents[3]
 PAGES = (
@@ -52,18 +47,7 @@ def test_every_file_that_is_named_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_metric_that_is_named_exists(name: str) -> None:
-    # The projection's lag has the name that the other consumers' has.
-    registry, projection = CollectorRegistry(), CollectorRegistry()
-    ApiMetrics(registry)
-    DownloaderMetrics(registry)
-    StatusMetrics(projection)
-    NotifierMetrics(registry)
-    KafkaMetrics(registry)
-    families = {family.name: family.type for one in (registry, projection) for family in one.collect()}
-    exposed = {name + "_total" if kind == "counter" else name for name, kind in families.items()}
-    exposed |= {
-        name + suffix for name, kind in families.items() if kind == "histogram" for suffix in ("_bucket", "_count")
-    }
+    exposed = {one for metric, _ in by_metric(families()).values() for one in (metric.name, *series(metric))}
     named = set(re.findall(r"\b(autos_(?:api|downloader|status|webhook|consumer)_\w+)", page(name)))
     assert named <= exposed
 

@@ -10,7 +10,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from shared.kafka.metrics import KafkaMetrics
 from shared.probe import main, silent
-from shared.service import HEARTBEAT, beat
+from shared.service import beat
+
+HEARTBEAT = "autos_event_loop_heartbeat_age_seconds"
 
 
 def metrics_with(**ages: float) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from services.api.http.answers import candidates
 from services.api.http.problems import ProcessUnknown
 from services.api.http.provided import provided
+from services.api.http.waits import waiting_for_others
 from services.api.jobs.model import CaseJob
 from services.api.jobs.repository import shown_job
 from services.api.processes.follow.changes import CaseChanges
@@ -75,7 +76,9 @@ class CaseFollower:
                 held = {version.text()}
             while version.text() in held:
                 left = deadline - time.monotonic()
-                if left <= 0 or not await watch.wait(left):
+                with waiting_for_others():
+                    changed = left > 0 and await watch.wait(left)
+                if not changed:
                     break
                 version = await self.version(process_number)
         return version

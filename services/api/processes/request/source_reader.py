@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.api.access.rate_limit import RateLimited
+from services.api.http.waits import waiting_for_others
 from services.api.metrics import ApiMetrics
 from services.api.processes.single_flight import SingleFlight
 from shared.clock import Clock
@@ -123,7 +124,8 @@ class SourceReader:
                 return SourceRead(await self._read(wanted), client_id)
 
             try:
-                return await self._flights.get(wanted, again=again, work=begin)
+                with waiting_for_others():
+                    return await self._flights.get(wanted, again=again, work=begin)
             except RateLimited:
                 if is_mine:
                     raise

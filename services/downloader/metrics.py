@@ -20,7 +20,13 @@ class DownloaderMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.answers = SourceMetrics(registry)
-        self.families = families = MetricFamilies(registry)
+        self.families = MetricFamilies(registry)
+        self._sources: dict[str, tuple[int, int]] = {}
+        self._declare_fetcher(self.families)
+        self._declare_planner(self.families)
+        self._declare_source(self.families)
+
+    def _declare_fetcher(self, families: MetricFamilies) -> None:
         self.fetch_seconds = families.histogram(
             "autos_downloader_fetch_seconds",
             "From asking the source for a document to its last byte in the spool",
@@ -51,18 +57,8 @@ class DownloaderMetrics:
             "Times that a document waited since the source was away, by error code; no attempt is counted for them",
             Label("reason", codes(Verdict.SOURCE_AWAY)),
         )
-        self.refusals = families.counter(
-            "autos_downloader_refusals",
-            "refusals",
-            "Times that the source refused our log-in, or a token that was fresh",
-        )
-        self.alerts = families.counter(
-            "autos_downloader_alerts",
-            "alerts",
-            "Alerts to operators by channel, and whether they got out",
-            Label("way", CHANNELS),
-            Label("outcome", OUTCOMES),
-        )
+
+    def _declare_planner(self, families: MetricFamilies) -> None:
         self.jobs = families.counter(
             "autos_downloader_jobs",
             "jobs",
@@ -75,6 +71,20 @@ class DownloaderMetrics:
             "Windows of large jobs: released, or asked for again after they were",
             Label("outcome", ("released", "repeated")),
         )
+
+    def _declare_source(self, families: MetricFamilies) -> None:
+        self.refusals = families.counter(
+            "autos_downloader_refusals",
+            "refusals",
+            "Times that the source refused our log-in, or a token that was fresh",
+        )
+        self.alerts = families.counter(
+            "autos_downloader_alerts",
+            "alerts",
+            "Alerts to operators by channel, and whether they got out",
+            Label("way", CHANNELS),
+            Label("outcome", OUTCOMES),
+        )
         self.breaker_state = families.gauge(
             "autos_downloader_breaker_state",
             "state",
@@ -85,7 +95,6 @@ class DownloaderMetrics:
             "requests",
             "Requests that this worker may have open, at all sources together",
         )
-        self._sources: dict[str, tuple[int, int]] = {}
 
     def note_source(self, source: str, breaker_state: int, limit: int) -> None:
         """How one source stands: its breaker, and the requests that this worker may have open there."""

@@ -99,8 +99,9 @@ def tools(
     progress: Progress,
     process_number: MakeNumber,
     owner: Engine,
+    stored: Stored,
 ) -> ApiTools:
-    return ApiTools(make_app, new_key, source, progress, process_number, owner)
+    return ApiTools(make_app, new_key, source, progress, process_number, owner, stored)
 
 
 @pytest.fixture

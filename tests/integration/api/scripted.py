@@ -190,6 +190,7 @@ class ApiTools:
     progress: Progress
     process_number: MakeNumber
     owner: Engine
+    stored: Stored
 
 
 def openapi_document() -> dict[str, Any]:

@@ -11,9 +11,8 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
 
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
+from tests.integration.api.scripted import ApiTools, MakeApp, MakeKey, client_of
 from tests.integration.api.test_documents_and_jobs import add_delivery
 
 
@@ -32,19 +31,12 @@ def conforms(document: dict[str, Any], answer: httpx.Response, path: str, verb: 
         validator.validate(answer.json())
 
 
-async def test_answers_have_the_documented_shapes(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    owner: Engine,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-) -> None:
-    number, client = process_number(), f"client-{uuid.uuid4().hex}"
-    source.add(number, 3)
-    app = make_app()
+async def test_answers_have_the_documented_shapes(tools: ApiTools) -> None:
+    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
+    tools.source.add(number, 3)
+    app = tools.make_app()
     document = app.openapi()
-    async with client_of(app, new_key(client)) as api:
+    async with client_of(app, tools.new_key(client)) as api:
 
         async def get(path: str, template: str, **parameters: Any) -> None:
             conforms(document, await api.get(path, params=parameters), template)
@@ -53,13 +45,13 @@ async def test_answers_have_the_documented_shapes(
         conforms(document, first, "/processes/{numero}")
         view = first.json()
         ids = [one["id"] for one in view["documents"]]
-        progress.plan(view, 3)
-        progress.available(view, ids[0])
-        progress.failed(view, ids[1])
+        tools.progress.plan(view, 3)
+        tools.progress.available(view, ids[0])
+        tools.progress.failed(view, ids[1])
         await get(f"/processes/{number}", "/processes/{numero}")
         await get("/processes/1", "/processes/{numero}")
         await get(f"/processes/{number}/status", "/processes/{numero}/status")
-        await get(f"/processes/{process_number()}/status", "/processes/{numero}/status")
+        await get(f"/processes/{tools.process_number()}/status", "/processes/{numero}/status")
         await get(f"/processes/{number}/files", "/processes/{numero}/files")
         content = "/processes/{numero}/documents/{document_id}/content"
         await get(f"/processes/{number}/documents/{ids[0]}/content", content)
@@ -67,7 +59,7 @@ async def test_answers_have_the_documented_shapes(
         await get(f"/jobs/{view['job']['job_id']}", "/jobs/{job_id}")
         await get(f"/jobs/{uuid.uuid4()}", "/jobs/{job_id}")
         await get("/processes", "/processes")
-        delivery = add_delivery(owner, client, number, status="waiting")
+        delivery = add_delivery(tools.owner, client, number, status="waiting")
         await get("/webhooks/deliveries", "/webhooks/deliveries", limit=1)
         await get(f"/webhooks/deliveries/{delivery}", "/webhooks/deliveries/{delivery_id}")
         await get("/webhooks/endpoints", "/webhooks/endpoints")

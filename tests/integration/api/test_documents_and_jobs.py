@@ -19,12 +19,8 @@ from shared.db import delivery
 from shared.events.document_events import DocumentAvailable
 from shared.storage.store import object_key
 from tests.integration.api.scripted import (
-    MakeApp,
-    MakeKey,
-    MakeNumber,
+    ApiTools,
     Progress,
-    ScriptedSource,
-    Stored,
     client_of,
     openapi_document,
 )
@@ -55,17 +51,15 @@ async def put(app_store: object, view: dict[str, Any], progress: Progress, body:
     return identities
 
 
-async def test_content_comes_by_link_or_through_the_api(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 2)
-    app = make_app()
-    async with client_of(app, new_key()) as api:
+async def test_content_comes_by_link_or_through_the_api(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 2)
+    app = tools.make_app()
+    async with client_of(app, tools.new_key()) as api:
         view = (await api.get(f"/processes/{number}")).json()
         path = f"/processes/{number}/documents/{view['documents'][0]['id']}/content"
         assert_problem(await api.get(path), 404, "document_not_available")
-        await put(parts_of(app).get(S3Store), view, progress)
+        await put(parts_of(app).get(S3Store), view, tools.progress)
 
         redirect = await api.get(path)
         assert redirect.status_code == 307
@@ -94,17 +88,15 @@ async def test_content_comes_by_link_or_through_the_api(
         assert len(files["documents"]) == 2 and all(one["download_url"] for one in files["documents"])
 
 
-async def test_the_archive_has_every_available_document(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 3)
-    app = make_app()
-    async with client_of(app, new_key()) as api:
+async def test_the_archive_has_every_available_document(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 3)
+    app = tools.make_app()
+    async with client_of(app, tools.new_key()) as api:
         assert_problem(await api.get(f"/processes/{number}/documents.zip"), 404, "process_unknown")
         assert_problem(await api.get(f"/processes/{number}/files"), 404, "process_unknown")
         view = (await api.get(f"/processes/{number}")).json()
-        await put(parts_of(app).get(S3Store), view, progress)
+        await put(parts_of(app).get(S3Store), view, tools.progress)
         answer = await api.get(f"/processes/{number}/documents.zip")
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -114,40 +106,35 @@ async def test_the_archive_has_every_available_document(
 
 
 async def test_a_cancelled_job_is_told_to_the_projection(
+    tools: ApiTools,
     api: httpx.AsyncClient,
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    stored: Stored,
-    progress: Progress,
-    process_number: MakeNumber,
 ) -> None:
-    number = process_number()
-    source.add(number, 2)
+    number = tools.process_number()
+    tools.source.add(number, 2)
     view = (await api.get(f"/processes/{number}", params={"webhook_url": HOOK})).json()
     job_id = view["job"]["job_id"]
-    async with client_of(make_app(), new_key()) as other:
+    async with client_of(tools.make_app(), tools.new_key()) as other:
         assert_problem(await other.post(f"/jobs/{job_id}/cancel"), 404, "job_not_found")
         await other.get(f"/processes/{number}", params={"webhook_url": HOOK, "auto_download": False})
         assert_problem(await other.post(f"/jobs/{job_id}/cancel"), 403, "not_your_job")
     assert_problem(await api.post(f"/jobs/{job_id}/cancel"), 409, "job_shared")
 
-    number = process_number()
-    source.add(number, 2)
+    number = tools.process_number()
+    tools.source.add(number, 2)
     view = (await api.get(f"/processes/{number}")).json()
     job_id = view["job"]["job_id"]
     cancelled = await api.post(f"/jobs/{job_id}/cancel")
     assert cancelled.status_code == 200 and cancelled.json()["status"] == "cancelled"
     assert (await api.post(f"/jobs/{job_id}/cancel")).json()["status"] == "cancelled"
-    [aborted] = stored.events(number, "autos.job.aborted")
+    [aborted] = tools.stored.events(number, "autos.job.aborted")
     assert aborted["job_id"] == job_id and aborted["error_code"] == "cancelled"
-    [job] = stored.jobs(number)
+    [job] = tools.stored.jobs(number)
     assert not job.active and job.cancelled_at is not None
     # The answer is the stored one until a new job is wanted explicitly.
     assert (await api.get(f"/processes/{number}")).json()["job"]["job_id"] == job_id
     anew = (await api.post(f"/processes/{number}/download-all-documents")).json()
     assert anew["job"]["job_id"] != job_id
-    progress.finish(anew)
+    tools.progress.finish(anew)
     assert_problem(await api.post(f"/jobs/{anew['job']['job_id']}/cancel"), 409, "job_finished")
 
 
@@ -186,14 +173,12 @@ def add_delivery(owner: Engine, client_id: str, number: str, *, status: str, age
     return identity
 
 
-async def test_a_client_sees_its_own_deliveries_only(
-    make_app: MakeApp, new_key: MakeKey, owner: Engine, stored: Stored, process_number: MakeNumber
-) -> None:
-    number, client = process_number(), f"client-{uuid.uuid4().hex}"
-    mine = [add_delivery(owner, client, number, status="exhausted", age=age) for age in range(5)]
-    theirs = add_delivery(owner, "somebody else", number, status="exhausted")
-    app = make_app()
-    async with client_of(app, new_key(client)) as api:
+async def test_a_client_sees_its_own_deliveries_only(tools: ApiTools) -> None:
+    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
+    mine = [add_delivery(tools.owner, client, number, status="exhausted", age=age) for age in range(5)]
+    theirs = add_delivery(tools.owner, "somebody else", number, status="exhausted")
+    app = tools.make_app()
+    async with client_of(app, tools.new_key(client)) as api:
         seen: list[str] = []
         cursor = None
         while True:
@@ -216,7 +201,7 @@ async def test_a_client_sees_its_own_deliveries_only(
         assert_problem(await api.get(f"/webhooks/deliveries/{theirs}"), 404, "delivery_not_found")
         assert_problem(await api.post(f"/webhooks/deliveries/{theirs}/redeliver"), 404, "delivery_not_found")
         assert (await api.post(f"/webhooks/deliveries/{mine[0]}/redeliver")).status_code == 202
-    [requested] = stored.events(number, "autos.webhook.redelivery_requested")
+    [requested] = tools.stored.events(number, "autos.webhook.redelivery_requested")
     assert requested["delivery_id"] == mine[0] and requested["client_id"] == client
 
 
@@ -238,20 +223,16 @@ async def test_a_test_event_tells_what_came_back(api: httpx.AsyncClient, unused_
 
 
 async def test_ended_jobs_are_released_without_a_request(
+    tools: ApiTools,
     api: httpx.AsyncClient,
-    make_app: MakeApp,
-    source: ScriptedSource,
-    stored: Stored,
-    progress: Progress,
-    process_number: MakeNumber,
 ) -> None:
-    number = process_number()
-    source.add(number, 1)
-    progress.finish((await api.get(f"/processes/{number}")).json())
-    assert stored.jobs(number)[0].active
-    app = make_app()
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    tools.progress.finish((await api.get(f"/processes/{number}")).json())
+    assert tools.stored.jobs(number)[0].active
+    app = tools.make_app()
     async with app.router.lifespan_context(app):
-        await wait_until_async(lambda: not stored.jobs(number)[0].active, 10)
+        await wait_until_async(lambda: not tools.stored.jobs(number)[0].active, 10)
 
 
 def test_the_openapi_document_has_every_route_with_its_problems() -> None:
@@ -279,21 +260,14 @@ def unused_tcp_port() -> int:
     return port
 
 
-async def test_a_document_whose_object_is_gone_or_cut_says_what_to_do_and_that_is_true(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    stored: Stored,
-    process_number: MakeNumber,
-) -> None:
-    number = process_number()
-    source.add(number, 3)
-    app = make_app()
+async def test_a_document_whose_object_is_gone_or_cut_says_what_to_do_and_that_is_true(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 3)
+    app = tools.make_app()
     store = parts_of(app).get(S3Store)
-    async with client_of(app, new_key()) as api:
+    async with client_of(app, tools.new_key()) as api:
         view = (await api.get(f"/processes/{number}")).json()
-        gone, cut, whole = await put(store, view, progress)
+        gone, cut, whole = await put(store, view, tools.progress)
         first = view["job"]["job_id"]
         untouched = await api.post(f"/processes/{number}/download-document/{gone}")
         assert untouched.json()["job"]["job_id"] == first, "it is there: nothing is to be done"
@@ -319,32 +293,28 @@ async def test_a_document_whose_object_is_gone_or_cut_says_what_to_do_and_that_i
         assert again.json()["job"]["job_id"] == started.json()["job"]["job_id"]
         everything = await api.post(f"/processes/{number}/download-all-documents")
         refreshed = await api.get(f"/processes/{number}", params={"refresh": "true"})
-    asked = {event["job_id"]: event["verify"] for event in stored.events(number, "autos.process.requested")}
+    asked = {event["job_id"]: event["verify"] for event in tools.stored.events(number, "autos.process.requested")}
     jobs = {answer.json()["job"]["job_id"] for answer in (started, everything, refreshed)}
     assert asked == {first: False, **dict.fromkeys(jobs, True)}
 
 
 async def test_a_store_that_is_away_does_not_make_a_document_gone(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
+    tools: ApiTools,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    number = process_number()
-    source.add(number, 1)
-    key = new_key()
-    app = make_app()
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    key = tools.new_key()
+    app = tools.make_app()
     async with client_of(app, key) as api:
         view = (await api.get(f"/processes/{number}")).json()
-        (document,) = await put(parts_of(app).get(S3Store), view, progress)
+        (document,) = await put(parts_of(app).get(S3Store), view, tools.progress)
     # Nobody listens there; tried once, or each answer would take the seconds of ten tries.
     away = S3Store(
         "b", endpoint="http://127.0.0.1:9", client_options={"allow_http": True}, retry_config={"max_retries": 0}
     )
     monkeypatch.setattr("services.api.assembly.make_store", lambda settings: away)
-    async with client_of(make_app(), key) as api:
+    async with client_of(tools.make_app(), key) as api:
         path = f"/processes/{number}/documents/{document}/content"
         assert (await api.get(path)).status_code == 307
         assert_problem(await api.get(path, params={"proxy": "true"}), 503, "service_unavailable")

@@ -15,7 +15,16 @@ from sqlalchemy import Engine, text
 from ops import clients
 from services.api.http.provided import parts_of
 from services.api.processes.follow.changes import CaseChanges
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    ApiTools,
+    MakeApp,
+    MakeKey,
+    MakeNumber,
+    Progress,
+    ScriptedSource,
+    Stored,
+    client_of,
+)
 from tests.support import Servers, wait_until_async
 
 HOOK = "http://127.0.0.1:8099/hook"
@@ -148,42 +157,38 @@ async def test_requests_of_another_shape_are_refused(api: httpx.AsyncClient, pro
     assert_problem(chunked, 413, "body_too_large")
 
 
-async def test_starting_downloads_is_limited_and_repeating_is_free(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
-) -> None:
-    numbers = [process_number() for _ in range(3)]
+async def test_starting_downloads_is_limited_and_repeating_is_free(tools: ApiTools) -> None:
+    numbers = [tools.process_number() for _ in range(3)]
     for number in numbers:
-        source.add(number, 1)
-    app = make_app(rate_limit_bulk="1/hour", rate_limit_burst=2)
-    async with client_of(app, new_key()) as client:
+        tools.source.add(number, 1)
+    app = tools.make_app(rate_limit_bulk="1/hour", rate_limit_burst=2)
+    async with client_of(app, tools.new_key()) as client:
         first = await client.get(f"/processes/{numbers[0]}")
         assert first.headers["ratelimit-policy"] == '"bulk";q=2;w=7200'
         assert first.headers["ratelimit"].startswith('"bulk";r=1;t=')
         for _ in range(5):
             assert (await client.get(f"/processes/{numbers[0]}")).status_code == 200
-        progress.finish(first.json())
+        tools.progress.finish(first.json())
         assert (await client.get(f"/processes/{numbers[0]}")).status_code == 200
         assert (await client.get(f"/processes/{numbers[1]}")).status_code == 200
         refused = await client.get(f"/processes/{numbers[2]}")
         assert_problem(refused, 429, "rate_limited")
         assert 3500 < int(refused.headers["retry-after"]) <= 3600
         assert refused.headers["ratelimit"].startswith('"bulk";r=0;t=')
-        assert numbers[2] not in source.reads
+        assert numbers[2] not in tools.source.reads
         assert (await client.get(f"/processes/{numbers[1]}")).status_code == 200
-    async with client_of(app, new_key()) as other:
+    async with client_of(app, tools.new_key()) as other:
         assert (await other.get(f"/processes/{numbers[2]}")).status_code == 200
 
 
-async def test_a_client_has_so_many_active_jobs_and_no_more(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
-) -> None:
-    numbers = [process_number() for _ in range(2)]
+async def test_a_client_has_so_many_active_jobs_and_no_more(tools: ApiTools) -> None:
+    numbers = [tools.process_number() for _ in range(2)]
     for number in numbers:
-        source.add(number, 1)
-    async with client_of(make_app(max_active_jobs=1), new_key()) as client:
+        tools.source.add(number, 1)
+    async with client_of(tools.make_app(max_active_jobs=1), tools.new_key()) as client:
         first = await client.get(f"/processes/{numbers[0]}")
         assert_problem(await client.get(f"/processes/{numbers[1]}"), 429, "too_many_active_jobs")
-        progress.finish(first.json())
+        tools.progress.finish(first.json())
         assert (await client.get(f"/processes/{numbers[1]}")).status_code == 200
 
 
@@ -203,15 +208,13 @@ async def test_an_unchanged_status_is_a_304_and_a_changed_one_is_not(
     assert changed.headers["etag"] != tag
 
 
-async def test_a_long_poll_ends_with_the_change(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, progress: Progress, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 2)
-    app = make_app()
+async def test_a_long_poll_ends_with_the_change(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 2)
+    app = tools.make_app()
     parts_of(app).get(CaseChanges).start()
     try:
-        async with client_of(app, new_key()) as api:
+        async with client_of(app, tools.new_key()) as api:
             view = (await api.get(f"/processes/{number}")).json()
             tag = (await api.get(f"/processes/{number}/status")).headers["etag"]
             timed_out = await api.get(
@@ -223,11 +226,11 @@ async def test_a_long_poll_ends_with_the_change(
             )
             changes = parts_of(app).get(CaseChanges)
             await wait_until_async(lambda: changes.waiting(number) > 0)
-            await asyncio.to_thread(progress.plan, view, 2)
+            await asyncio.to_thread(tools.progress.plan, view, 2)
             async with asyncio.timeout(5):
                 answer = await waiting
             assert answer.status_code == 200 and answer.json()["status"] == "processing"
-            await asyncio.to_thread(progress.finish, view)
+            await asyncio.to_thread(tools.progress.finish, view)
             async with asyncio.timeout(5):
                 ended = await api.get(f"/processes/{number}/status", params={"wait": 60})
             assert ended.json()["status"] == "completed"
@@ -272,15 +275,12 @@ async def test_ids_and_security_headers_go_with_every_answer(
 
 
 async def test_a_fault_of_ours_is_a_problem_without_its_text(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    process_number: MakeNumber,
+    tools: ApiTools,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    source.failing = RuntimeError("Maria da Silva")
-    async with client_of(make_app(), new_key()) as client:
-        answer = await client.get(f"/processes/{process_number()}")
+    tools.source.failing = RuntimeError("Maria da Silva")
+    async with client_of(tools.make_app(), tools.new_key()) as client:
+        answer = await client.get(f"/processes/{tools.process_number()}")
     assert_problem(answer, 500, "internal_error")
     assert "Maria" not in answer.text
     assert "Maria" not in caplog.text
@@ -390,16 +390,14 @@ async def test_a_source_that_forbids_everything_is_degraded_with_its_reason(make
     assert answer.json()["checks"]["source"].startswith("source_forbidden: ")
 
 
-async def test_requests_are_accepted_while_the_broker_is_away(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, stored: Stored, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 1)
-    async with client_of(make_app(kafka_bootstrap_servers="127.0.0.1:9"), new_key()) as client:
+async def test_requests_are_accepted_while_the_broker_is_away(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    async with client_of(tools.make_app(kafka_bootstrap_servers="127.0.0.1:9"), tools.new_key()) as client:
         answer = await client.get(f"/processes/{number}", params={"webhook_url": HOOK})
     assert answer.status_code == 200 and answer.json()["job"]["status"] == "pending"
-    assert len(stored.events(number, "autos.process.requested")) == 1
-    assert len(stored.events(number, "autos.webhook.subscribed")) == 1
+    assert len(tools.stored.events(number, "autos.process.requested")) == 1
+    assert len(tools.stored.events(number, "autos.webhook.subscribed")) == 1
 
 
 async def test_database_away_is_a_503_that_says_when_to_come_again(

@@ -11,7 +11,7 @@ from obstore.store import S3Store
 
 from ops.clients import SCOPES
 from services.api.http.provided import parts_of
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
+from tests.integration.api.scripted import ApiTools, MakeApp, MakeKey, MakeNumber, ScriptedSource, client_of
 from tests.integration.api.test_documents_and_jobs import put
 from tests.integration.api.test_http import HOOK, assert_problem
 
@@ -80,22 +80,18 @@ def test_the_table_has_every_route_that_needs_a_key(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_a_scope_alone_opens_what_the_table_says(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
+    tools: ApiTools,
     scope: str,
 ) -> None:
-    number, client_id = process_number(), f"client-{uuid.uuid4().hex[:8]}"
-    source.add(number, 1)
-    app = make_app()
-    async with client_of(app, new_key(client_id)) as owner:
+    number, client_id = tools.process_number(), f"client-{uuid.uuid4().hex[:8]}"
+    tools.source.add(number, 1)
+    app = tools.make_app()
+    async with client_of(app, tools.new_key(client_id)) as owner:
         view = (await owner.get(f"/processes/{number}")).json()
-    await put(parts_of(app).get(S3Store), view, progress)
+    await put(parts_of(app).get(S3Store), view, tools.progress)
     names = {"numero": number, "document_id": view["documents"][0]["id"], "job_id": view["job"]["job_id"]}
     names |= {"delivery_id": ANY, "endpoint_id": ANY}
-    async with client_of(app, new_key(client_id, scopes=(scope,))) as client:
+    async with client_of(app, tools.new_key(client_id, scopes=(scope,))) as client:
         for one in ROUTES:
             body = (
                 {**one.body, **({"process_numbers": [number]} if "process_numbers" in one.body else {})}

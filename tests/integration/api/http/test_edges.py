@@ -14,7 +14,16 @@ from ops import clients
 from services.api.access import keys as auth
 from services.api.http.provided import parts_of
 from services.api.processes.follow.changes import CaseChanges
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    ApiTools,
+    MakeApp,
+    MakeKey,
+    MakeNumber,
+    Progress,
+    ScriptedSource,
+    Stored,
+    client_of,
+)
 from tests.integration.api.test_documents_and_jobs import BODY, put
 from tests.integration.api.test_http import HOOK, assert_problem
 from tests.support import Servers, wait_until_async
@@ -166,22 +175,18 @@ async def test_the_list_of_cases_goes_on_where_its_page_ended(
     ],
 )
 async def test_a_range_through_the_api_is_what_the_standard_says(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
+    tools: ApiTools,
     asked: str,
     status: int,
     content: bytes | None,
     content_range: str | None,
 ) -> None:
-    number = process_number()
-    source.add(number, 1)
-    app = make_app()
-    async with client_of(app, new_key()) as api:
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    app = tools.make_app()
+    async with client_of(app, tools.new_key()) as api:
         view = (await api.get(f"/processes/{number}")).json()
-        await put(parts_of(app).get(S3Store), view, progress)
+        await put(parts_of(app).get(S3Store), view, tools.progress)
         path = f"/processes/{number}/documents/{view['documents'][0]['id']}/content"
         answer = await api.get(path, params={"proxy": "true"}, headers={"Range": asked})
         assert answer.status_code == status and answer.headers.get("content-range") == content_range
@@ -196,19 +201,15 @@ async def test_a_range_through_the_api_is_what_the_standard_says(
 
 
 async def test_what_waits_ends_when_the_key_is_revoked(
+    tools: ApiTools,
     servers: Servers,
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
-    number, client = process_number(), "client-of-two-keys"
-    source.add(number, 2)
-    key = new_key(client)
-    app = make_app()
+    number, client = tools.process_number(), "client-of-two-keys"
+    tools.source.add(number, 2)
+    key = tools.new_key(client)
+    app = tools.make_app()
     parts_of(app).get(CaseChanges).start()
     try:
         async with client_of(app, key) as api:
@@ -222,7 +223,7 @@ async def test_what_waits_ends_when_the_key_is_revoked(
             await wait_until_async(lambda: changes.waiting(number) == 2)
             [known] = [one for one in clients.list_keys(servers.owner_url) if key.startswith(one.prefix)]
             clients.revoke_key(servers.owner_url, known.key_id)
-            await asyncio.to_thread(progress.finish, view)
+            await asyncio.to_thread(tools.progress.finish, view)
             async with asyncio.timeout(10):
                 polled, streamed = await asyncio.gather(waiting, listening)
         assert_problem(polled, 401, "unauthorized")

@@ -19,7 +19,7 @@ from services.api.processes.follow.changes import CaseChanges
 from services.api.server import serve
 from services.api.settings import ApiSettings
 from shared.db.engine import Database
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
+from tests.integration.api.scripted import ApiTools, client_of
 from tests.support import wait_until_async
 
 _CASES = 20
@@ -79,17 +79,12 @@ async def listen(port: int, waiter: Waiter, head: str) -> None:
 
 
 async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    process_number: MakeNumber,
-    owner: Engine,
+    tools: ApiTools,
     unused_tcp_port: int,
     many_files: None,
 ) -> None:
-    key = new_key()
-    app = make_app(api_port=unused_tcp_port, rate_limit_burst=100, streams_per_client=_CASES * _STREAMS_EACH)
+    key = tools.new_key()
+    app = tools.make_app(api_port=unused_tcp_port, rate_limit_burst=100, streams_per_client=_CASES * _STREAMS_EACH)
     statements: list[str] = []
     event.listen(
         parts_of(app).get(Database).engine, "before_cursor_execute", lambda *given: statements.append(given[2])
@@ -98,8 +93,8 @@ async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own
     async with serving(app), client_of(app, key) as api:
         views = []
         for _ in range(_CASES):
-            number = process_number()
-            source.add(number)
+            number = tools.process_number()
+            tools.source.add(number)
             views.append((await api.get(f"/processes/{number}")).json())
         polls, streams, tasks = await _open(api, views, key, unused_tcp_port)
         changes = parts_of(app).get(CaseChanges)
@@ -108,7 +103,7 @@ async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own
         # Every stream has told its beginning, so that nothing of that is looked up any more.
         await wait_until_async(lambda: all(b"event: progress" in stream.received for stream in streams))
 
-        before, heard = len(statements), _commits(owner)
+        before, heard = len(statements), _commits(tools.owner)
         answered, _ = await asyncio.wait(tasks, timeout=_WATCHED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         assert not answered
         asked = len(statements) - before
@@ -116,10 +111,10 @@ async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own
         # In three seconds: a look for ended jobs, and the tests' own two questions.
         assert asked <= 2, statements[before:]
         # A backend may report what it did up to ten seconds later; a question by each waiter would be a thousand.
-        assert _commits(owner) - heard < total // 2
+        assert _commits(tools.owner) - heard < total // 2
 
         before = len(statements)
-        progress.plan(views[7], total=3)
+        tools.progress.plan(views[7], total=3)
         concerned = [poll for poll in polls if poll.number == views[7]["process_number"]]
         told = [stream for stream in streams if stream.number == views[7]["process_number"]]
         await wait_until_async(lambda: all(poll.received.startswith(b"HTTP/1.1 200") for poll in concerned))

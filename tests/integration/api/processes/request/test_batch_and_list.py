@@ -5,25 +5,24 @@ from __future__ import annotations
 import httpx
 
 from sources.errors import SourceUnavailable
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    ApiTools,
+    MakeNumber,
+    Progress,
+    ScriptedSource,
+    client_of,
+)
 from tests.integration.api.test_http import HOOK, assert_problem
 
 
-async def test_a_batch_has_an_outcome_for_each_number(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    stored: Stored,
-    progress: Progress,
-    process_number: MakeNumber,
-) -> None:
-    done, running, new, over = (process_number() for _ in range(4))
+async def test_a_batch_has_an_outcome_for_each_number(tools: ApiTools) -> None:
+    done, running, new, over = (tools.process_number() for _ in range(4))
     for number in (done, running):
-        source.add(number, 1)
-    async with client_of(make_app(rate_limit_bulk="1/hour", rate_limit_burst=3), new_key()) as api:
+        tools.source.add(number, 1)
+    async with client_of(tools.make_app(rate_limit_bulk="1/hour", rate_limit_burst=3), tools.new_key()) as api:
         # A webhook that comes with the job costs nothing more, and its repetition in the batch nothing at all.
         with_hook = {"webhook_url": HOOK}
-        progress.finish((await api.get(f"/processes/{done}", params=with_hook)).json())
+        tools.progress.finish((await api.get(f"/processes/{done}", params=with_hook)).json())
         await api.get(f"/processes/{running}", params=with_hook)
         numbers = [done.digits, "123", running, new, new, over]
         answer = await api.post("/processes/batch", json={"process_numbers": numbers, "webhook_url": HOOK})
@@ -44,9 +43,9 @@ async def test_a_batch_has_an_outcome_for_each_number(
     assert sorted(outcomes[3:]) in (["accepted", "joined", "refused"], ["accepted", "refused", "refused"])
     assert entries[1]["problem"]["code"] == "invalid_process_number"
     assert {one["problem"]["code"] for one in entries[3:] if one["problem"]} == {"rate_limited"}
-    assert source.reads.get(new) is None
+    assert tools.source.reads.get(new) is None
     for number in (done, running):
-        assert len(stored.events(number, "autos.webhook.subscribed")) == 1
+        assert len(tools.stored.events(number, "autos.webhook.subscribed")) == 1
 
 
 async def test_a_batch_of_another_shape_is_refused(api: httpx.AsyncClient, process_number: MakeNumber) -> None:

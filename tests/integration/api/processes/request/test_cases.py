@@ -11,7 +11,16 @@ from obstore.store import S3Store
 from services.api.http.provided import parts_of
 from shared.storage.store import object_key
 from sources.errors import NoAccess, ProcessNotFound, SourceThrottled, SourceUnavailable
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    ApiTools,
+    MakeApp,
+    MakeKey,
+    MakeNumber,
+    Progress,
+    ScriptedSource,
+    Stored,
+    client_of,
+)
 
 HOOK = "http://127.0.0.1:8099/hook"
 
@@ -53,30 +62,26 @@ async def test_documents_are_pending_when_a_webhook_will_tell(
     assert subscribed["job_id"] == view["job"]["job_id"] and subscribed["url"] == HOOK
 
 
-async def test_twenty_simultaneous_first_requests_make_one_job_and_one_read(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, stored: Stored, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number)
-    source.delay = 0.05
+async def test_twenty_simultaneous_first_requests_make_one_job_and_one_read(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number)
+    tools.source.delay = 0.05
     # Two replicas, as in a deployment.
-    async with client_of(make_app(), key := new_key()) as one, client_of(make_app(), key) as other:
+    async with client_of(tools.make_app(), key := tools.new_key()) as one, client_of(tools.make_app(), key) as other:
         answers = await asyncio.gather(
             *(client.get(f"/processes/{number}") for client in (one, other) for _ in range(10))
         )
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["job"]["job_id"] for answer in answers}) == 1
-    assert len(stored.jobs(number)) == 1
-    assert len(stored.events(number, "autos.process.requested")) == 1
-    assert source.reads[number] <= 2
+    assert len(tools.stored.jobs(number)) == 1
+    assert len(tools.stored.events(number, "autos.process.requested")) == 1
+    assert tools.source.reads[number] <= 2
 
 
-async def test_two_webhooks_share_one_job(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, stored: Stored, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number)
-    async with client_of(app := make_app(), new_key()) as one, client_of(app, new_key()) as other:
+async def test_two_webhooks_share_one_job(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number)
+    async with client_of(app := tools.make_app(), tools.new_key()) as one, client_of(app, tools.new_key()) as other:
         first = (await one.get(f"/processes/{number}", params={"webhook_url": HOOK})).json()
         second = (await other.get(f"/processes/{number}", params={"webhook_url": HOOK + "2"})).json()
         again = (await other.get(f"/processes/{number}", params={"webhook_url": HOOK + "2"})).json()
@@ -84,45 +89,41 @@ async def test_two_webhooks_share_one_job(
     assert first["job"]["job_id"] == second["job"]["job_id"] == again["job"]["job_id"]
     assert second["webhook"] == again["webhook"]
     assert second["webhook"]["url"] == HOOK + "2"
-    assert len(stored.events(number, "autos.webhook.subscribed")) == 2
+    assert len(tools.stored.events(number, "autos.webhook.subscribed")) == 2
 
 
-async def test_a_finished_case_is_answered_from_the_store(
-    api: httpx.AsyncClient, source: ScriptedSource, stored: Stored, progress: Progress, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 2)
+async def test_a_finished_case_is_answered_from_the_store(tools: ApiTools, api: httpx.AsyncClient) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 2)
     first = (await api.get(f"/processes/{number}")).json()
-    progress.finish(first)
+    tools.progress.finish(first)
     view = (await api.get(f"/processes/{number}")).json()
     assert view["job"]["status"] == "completed" and view["job"]["progress_percentage"] == 100.0
     assert view["job"]["job_id"] == first["job"]["job_id"]
     for document in view["documents"]:
         assert document["status"] == "available" and document["size"] == 10
         assert document["download_url"] and document["download_url_expires_at"]
-    assert source.reads[number] == 1 and len(stored.jobs(number)) == 1
+    assert tools.source.reads[number] == 1 and len(tools.stored.jobs(number)) == 1
 
     late = (await api.get(f"/processes/{number}", params={"webhook_url": HOOK})).json()
     assert late["job"]["job_id"] == first["job"]["job_id"]
-    [subscribed] = stored.events(number, "autos.webhook.subscribed")
+    [subscribed] = tools.stored.events(number, "autos.webhook.subscribed")
     assert subscribed["job_id"] == first["job"]["job_id"]
 
 
-async def test_refresh_reads_again_and_starts_a_new_job(
-    api: httpx.AsyncClient, source: ScriptedSource, stored: Stored, progress: Progress, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 1)
+async def test_refresh_reads_again_and_starts_a_new_job(tools: ApiTools, api: httpx.AsyncClient) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 1)
     first = (await api.get(f"/processes/{number}")).json()
-    progress.finish(first)
-    source.add(number, 2)
+    tools.progress.finish(first)
+    tools.source.add(number, 2)
     second = (await api.get(f"/processes/{number}", params={"refresh": "true"})).json()
-    assert source.reads[number] == 2
+    assert tools.source.reads[number] == 2
     assert second["job"]["job_id"] != first["job"]["job_id"]
     assert [document["status"] for document in second["documents"]] == ["available", "processing"]
     joined = (await api.get(f"/processes/{number}", params={"refresh": "true"})).json()
     assert joined["job"]["job_id"] == second["job"]["job_id"]
-    assert [job.active for job in stored.jobs(number)] == [False, True]
+    assert [job.active for job in tools.stored.jobs(number)] == [False, True]
 
 
 async def test_an_unknown_case_is_a_404_without_a_job(
@@ -174,25 +175,18 @@ async def test_a_slow_source_is_away_after_the_deadline(
         assert (await api.get(f"/processes/{number}")).status_code == 202
 
 
-async def test_stale_copy_is_served_while_the_source_is_away(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    stored: Stored,
-    progress: Progress,
-    process_number: MakeNumber,
-) -> None:
-    number = process_number()
-    source.add(number, 1)
-    async with client_of(make_app(process_ttl_seconds=0), new_key()) as api:
+async def test_stale_copy_is_served_while_the_source_is_away(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    async with client_of(tools.make_app(process_ttl_seconds=0), tools.new_key()) as api:
         first = (await api.get(f"/processes/{number}")).json()
-        progress.finish(first)
-        source.failing = SourceUnavailable()
+        tools.progress.finish(first)
+        tools.source.failing = SourceUnavailable()
         answer = await api.get(f"/processes/{number}")
         view = answer.json()
     assert answer.status_code == 200 and view["stale"] is True
     assert len(view["documents"]) == 1 and view["job"]["job_id"] != first["job"]["job_id"]
-    assert stored.events(number, "autos.process.requested")[-1]["discover"] is True
+    assert tools.stored.events(number, "autos.process.requested")[-1]["discover"] is True
 
 
 async def test_without_auto_download_only_metadata_is_kept(
@@ -226,29 +220,25 @@ async def test_registering_downloads_nothing(
 
 
 async def test_one_document_gets_a_job_of_its_own_or_joins(
+    tools: ApiTools,
     api: httpx.AsyncClient,
-    make_app: MakeApp,
-    source: ScriptedSource,
-    stored: Stored,
-    progress: Progress,
-    process_number: MakeNumber,
 ) -> None:
-    number = process_number()
-    documents = source.add(number).documents
+    number = tools.process_number()
+    documents = tools.source.add(number).documents
     answer = await api.post(f"/processes/{number}/download-document/{documents[1].document_id}")
     view = answer.json()
     assert answer.status_code == 202 and view["job"]["total_documents"] == 1
     assert [document["status"] for document in view["documents"]] == ["pending", "processing", "pending"]
-    [requested] = stored.events(number, "autos.process.requested")
+    [requested] = tools.stored.events(number, "autos.process.requested")
     assert requested["document_ids"] == [documents[1].document_id]
     again = await api.post(f"/processes/{number}/download-document/{documents[1].document_id.upper()}")
     assert again.json()["job"]["job_id"] == view["job"]["job_id"]
     job = (await api.get(f"/jobs/{view['job']['job_id']}")).json()
     assert [document["id"] for document in job["documents"]] == [documents[1].document_id]
 
-    progress.plan(view, 1)
-    progress.available(view, documents[1].document_id)
-    await parts_of(make_app()).get(S3Store).put_async(object_key(number, documents[1].document_id), b"0123456789")
+    tools.progress.plan(view, 1)
+    tools.progress.available(view, documents[1].document_id)
+    await parts_of(tools.make_app()).get(S3Store).put_async(object_key(number, documents[1].document_id), b"0123456789")
     stored_answer = await api.post(f"/processes/{number}/download-document/{documents[1].document_id}")
     assert stored_answer.status_code == 202 and stored_answer.json()["job"]["job_id"] == view["job"]["job_id"]
 
@@ -273,25 +263,27 @@ async def test_an_unknown_document_is_a_404(
 
 
 async def test_download_all_says_in_the_jobs_row_that_what_failed_for_good_is_tried_again(
-    api: httpx.AsyncClient, source: ScriptedSource, stored: Stored, progress: Progress, process_number: MakeNumber
+    tools: ApiTools, api: httpx.AsyncClient
 ) -> None:
-    number = process_number()
-    documents = [document.document_id for document in source.add(number).documents]
+    number = tools.process_number()
+    documents = [document.document_id for document in tools.source.add(number).documents]
     first = await api.post(f"/processes/{number}/download-all-documents", json={"webhook_url": HOOK})
     assert first.status_code == 202
     view = first.json()
-    progress.plan(view, 3)
-    progress.available(view, documents[0])
-    progress.failed(view, documents[1], code="no_access")
-    progress.failed(view, documents[2])
+    tools.progress.plan(view, 3)
+    tools.progress.available(view, documents[0])
+    tools.progress.failed(view, documents[1], code="no_access")
+    tools.progress.failed(view, documents[2])
     partial = (await api.get(f"/processes/{number}/status")).json()
     assert partial["status"] == "partial" and partial["failed_documents"] == 2
     assert partial["documents"][1]["error_code"] == "no_access" and partial["documents"][1]["attempts"] == 4
     again = await api.post(f"/processes/{number}/download-all-documents")
     assert again.json()["job"]["job_id"] != view["job"]["job_id"]
-    assert stored.events(number, "autos.process.requested")[-1]["document_ids"] is None, "no event grows with a case"
-    assert [job.retry_failed for job in stored.jobs(number)] == [True, True]
-    assert source.reads[number] == 1
+    assert tools.stored.events(number, "autos.process.requested")[-1]["document_ids"] is None, (
+        "no event grows with a case"
+    )
+    assert [job.retry_failed for job in tools.stored.jobs(number)] == [True, True]
+    assert tools.source.reads[number] == 1
 
 
 async def test_an_empty_case_is_whole_when_its_job_has_ended(

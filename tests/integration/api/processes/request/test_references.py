@@ -7,10 +7,16 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from shared.db import progress as projected
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, Stored, client_of
+from tests.integration.api.scripted import (
+    ApiTools,
+    MakeNumber,
+    ScriptedSource,
+    Stored,
+    client_of,
+)
 
 HOOK = "http://127.0.0.1:8099/hook"
 
@@ -32,19 +38,15 @@ async def views(client: httpx.AsyncClient, number: str, job_id: str) -> list[Any
     ]
 
 
-async def test_each_client_sees_its_own_reference_of_a_shared_job(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    stored: Stored,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
-) -> None:
-    number = process_number()
-    source.add(number, 2)
-    app = make_app()
-    async with client_of(app, new_key()) as one, client_of(app, new_key()) as two, client_of(app, new_key()) as none:
+async def test_each_client_sees_its_own_reference_of_a_shared_job(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 2)
+    app = tools.make_app()
+    async with (
+        client_of(app, tools.new_key()) as one,
+        client_of(app, tools.new_key()) as two,
+        client_of(app, tools.new_key()) as none,
+    ):
         view = (await one.get(f"/processes/{number}", params={"reference": "Ação 1/2026", "webhook_url": HOOK})).json()
         job_id = view["job"]["job_id"]
         joined = (await two.get(f"/processes/{number}", params={"reference": "matter-2"})).json()
@@ -54,14 +56,14 @@ async def test_each_client_sees_its_own_reference_of_a_shared_job(
         assert await views(one, number, job_id) == ["Ação 1/2026"] * 5
         assert await views(two, number, job_id) == ["matter-2"] * 5
         assert await views(none, number, job_id) == [None] * 5
-        progress.finish(view)
+        tools.progress.finish(view)
         # After the end too.
         assert await views(two, number, job_id) == ["matter-2"] * 5
-    (subscribed,) = stored.events(number, "autos.webhook.subscribed")
+    (subscribed,) = tools.stored.events(number, "autos.webhook.subscribed")
     assert subscribed["reference"] == "Ação 1/2026"
-    (requested,) = stored.events(number, "autos.process.requested")
+    (requested,) = tools.stored.events(number, "autos.process.requested")
     assert "Ação" not in orjson.dumps(requested).decode()
-    with owner.connect() as connection:
+    with tools.owner.connect() as connection:
         rows = connection.execute(select(projected.outbox.c.payload).where(projected.outbox.c.aggregateid == number))
         (completed,) = [orjson.loads(row.payload) for row in rows]
     # Of the client that started the job.
@@ -69,26 +71,24 @@ async def test_each_client_sees_its_own_reference_of_a_shared_job(
     assert completed["documents_url"] == f"/processes/{number}/documents"
 
 
-async def test_the_reference_given_last_is_shown_and_makes_another_entity_tag(
-    make_app: MakeApp, new_key: MakeKey, source: ScriptedSource, stored: Stored, process_number: MakeNumber
-) -> None:
-    number = process_number()
-    source.add(number, 1)
-    async with client_of(make_app(), new_key()) as api:
+async def test_the_reference_given_last_is_shown_and_makes_another_entity_tag(tools: ApiTools) -> None:
+    number = tools.process_number()
+    tools.source.add(number, 1)
+    async with client_of(tools.make_app(), tools.new_key()) as api:
         first = await api.get(f"/processes/{number}", params={"reference": "a", "webhook_url": HOOK})
         status = await api.get(f"/processes/{number}/status")
         held = {"If-None-Match": status.headers["ETag"]}
         assert (await api.get(f"/processes/{number}/status", headers=held)).status_code == 304
         # Nothing is given: what was given stays.
         same = await api.get(f"/processes/{number}", params={"webhook_url": HOOK})
-        assert same.json()["reference"] == "a" and len(stored.events(number, "autos.webhook.subscribed")) == 1
+        assert same.json()["reference"] == "a" and len(tools.stored.events(number, "autos.webhook.subscribed")) == 1
         again = await api.get(f"/processes/{number}", params={"reference": "b", "webhook_url": HOOK})
         assert again.json()["reference"] == again.json()["job"]["reference"] == "b"
         assert again.headers["ETag"] != first.headers["ETag"]
         changed = await api.get(f"/processes/{number}/status", headers=held)
         assert changed.status_code == 200 and changed.json()["reference"] == "b"
     # The webhook of the same URL is told of it too.
-    events = stored.events(number, "autos.webhook.subscribed")
+    events = tools.stored.events(number, "autos.webhook.subscribed")
     assert [event["reference"] for event in events] == ["a", "b"]
     assert len({event["subscription_id"] for event in events}) == 1
 

@@ -16,7 +16,7 @@ from sources.base import CourtSource
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.client import build_source
 from sources.pdpj.settings import Api, PdpjSettings
-from tests.integration.api.scripted import MakeNumber, Progress, Stored
+from tests.integration.api.scripted import ApiTools, MakeNumber, Progress
 
 TOKEN = "a-token-of-the-tests"
 
@@ -65,22 +65,19 @@ def make_old(owner: Engine, number: str) -> None:
 
 @pytest.mark.parametrize("why", ["refresh", "age"])
 async def test_an_unchanged_case_is_read_again_only_where_there_is_no_version(
+    tools: ApiTools,
     api: httpx.AsyncClient,
     pdpj: SimulatorControl,
     interface: Api,
-    owner: Engine,
-    stored: Stored,
-    progress: Progress,
-    process_number: MakeNumber,
     why: str,
 ) -> None:
-    number = process_number()
+    number = tools.process_number()
     pdpj.put_case(number, documents=2)
     first = (await api.get(f"/processes/{number}")).json()
-    progress.finish(first)
+    tools.progress.finish(first)
     assert pdpj.case_metrics(number).case_requests == 1
     if why == "age":
-        make_old(owner, number)
+        make_old(tools.owner, number)
     second = (await api.get(f"/processes/{number}", params={"refresh": str(why == "refresh").lower()})).json()
     assert pdpj.case_metrics(number).case_requests == (2 if interface is Api.PORTAL else 1)
     assert second["job"]["job_id"] != first["job"]["job_id"], "it makes a job all the same"
@@ -92,7 +89,7 @@ async def test_an_unchanged_case_is_read_again_only_where_there_is_no_version(
         "documents": [],
     }
     assert [document["status"] for document in second["documents"]] == ["available"] * 2
-    assert len(stored.events(number, "autos.process.requested")) == 2
+    assert len(tools.stored.events(number, "autos.process.requested")) == 2
 
 
 async def test_a_changed_case_is_read(

@@ -52,7 +52,10 @@ class DeclaredMetric:
 
 
 class MetricFamilies:
-    """Makes the families of one class of metrics in a registry, and remembers what was declared."""
+    """Makes the families of one class of metrics in a registry, and remembers what was declared.
+
+    A name that the registry has already raises ValueError.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

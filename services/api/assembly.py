@@ -18,7 +18,7 @@ from services.api.feed.service import FeedService
 from services.api.health.checks import Readiness
 from services.api.health.probes import probes
 from services.api.http.open_requests import OpenStreams, OpenWaits
-from services.api.http.problems import problem_codes
+from services.api.http.problem_codes import problem_codes
 from services.api.http.provided import ApplicationParts
 from services.api.metrics import ApiMetrics
 from services.api.processes.follow.changes import CaseChanges

@@ -50,7 +50,10 @@ _UNKNOWN: Final = Backlog(math.nan, math.nan, math.nan, math.nan)
 
 
 class ApiMetrics:
-    """The metrics of one application, in the registry given; ``problems`` are the codes that it may answer."""
+    """The metrics of one application, in the registry given; ``problems`` are the codes that it may answer.
+
+    A registry takes one of these: a second raises ValueError, since the names are taken.
+    """
 
     def __init__(self, registry: CollectorRegistry, problems: Sequence[str] = ()) -> None:
         self.registry = registry
@@ -86,6 +89,11 @@ class ApiMetrics:
             " new one",
             Label("code", (*problems, EVICTED), bound=f"{_CODES}, and `{EVICTED}`"),
         )
+        self._declare_work(families)
+        self._declare_backlog(families)
+
+    def _declare_work(self, families: MetricFamilies) -> None:
+        """What requests lead to: jobs, and readings of the source. In seconds where it is a time."""
         self.jobs_started = families.counter(
             "autos_api_jobs_started", "jobs", "Jobs accepted: of a whole case, or of one document", _SCOPE
         )
@@ -97,6 +105,9 @@ class ApiMetrics:
             "A reading of a case at the source while a client waits",
             buckets=_SOURCE_SECONDS,
         )
+
+    def _declare_backlog(self, families: MetricFamilies) -> None:
+        """What :meth:`show` sets, each time that the metrics are asked for."""
         self.outbox_backlog = families.gauge(
             "autos_api_outbox_backlog", "events", "Events of the api's outbox that are not published, looked up now"
         )

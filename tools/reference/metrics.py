@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 import services.api.app
 import services.downloader.worker  # noqa: F401 - so that every code of an error is known
-from services.api.http.problems import problem_codes
+from services.api.http.problem_codes import problem_codes
 from services.api.metrics import ApiMetrics
 from services.downloader.metrics import DownloaderMetrics
 from services.notifier.metrics import NotifierMetrics

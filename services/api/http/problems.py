@@ -73,18 +73,6 @@ class Problem(Exception):
         return body
 
 
-def problem_codes() -> tuple[str, ...]:
-    """The code of every problem of the service that is loaded."""
-    found: set[str] = set()
-    left: list[type[Problem]] = [Problem]
-    while left:
-        problem = left.pop()
-        if problem.__module__.startswith("services."):
-            found.add(problem.code)
-        left += problem.__subclasses__()
-    return tuple(sorted(found))
-
-
 def _shown(text: str, limit: int = _TEXT_SHOWN) -> str:
     """``text`` cut, with a question mark for what is no character (JSON can name half of a surrogate pair)."""
     return text[:limit].encode(errors="replace").decode()

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from services.api.http.problems import problem_codes
+from services.api.http.problem_codes import problem_codes
 from services.api.metrics import ApiMetrics, result_of
 from services.downloader.metrics import DownloaderMetrics
 from services.notifier.domain.delivery import Effect

@@ -12,6 +12,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from services.api.feed.changes import FeedChanges
 from services.api.http.bounds import RequestBounds
 from services.api.http.connection import BoundedConfig
 from services.api.http.provided import parts_of
@@ -63,6 +64,7 @@ async def serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> Non
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
         parts.get(CaseChanges).close()
+        parts.get(FeedChanges).close()
         server.should_exit = True
     stopping.cancel()
     await running

@@ -205,6 +205,12 @@ def find_process(connection: Connection, process_number: str) -> Row[Any] | None
     return connection.execute(_FIND, {"number": str(process_number)}).one_or_none()
 
 
+def find_processes(connection: Connection, process_numbers: Sequence[str]) -> dict[str, Row[Any]]:
+    """The stored ones of these cases, by number."""
+    wanted = select(processes).where(processes.c.process_number.in_(list(process_numbers)))
+    return {row.process_number: row for row in connection.execute(wanted)}
+
+
 def iterate_documents(
     connection: Connection, process_number: str, *, document_ids: Sequence[str] | None = None
 ) -> Iterator[Row[Any]]:

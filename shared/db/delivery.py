@@ -161,12 +161,12 @@ document_batches = Table(
     schema=SCHEMA,
 )
 
-ended_jobs_to_tell = Table(
-    "ended_jobs_to_tell",
+endpoint_starts = Table(
+    "endpoint_starts",
     METADATA,
-    # Jobs that have ended and whose last documents have not been told of yet.
-    identifier("job_id", primary_key=True),
-    Column("process_number", Text, nullable=False),
+    # Of an endpoint with a rate: when the next delivery to it may start, whichever replica sends it.
+    identifier("endpoint_id", primary_key=True),
+    moment("next_start_at", nullable=False),
     schema=SCHEMA,
 )
 

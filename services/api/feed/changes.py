@@ -1,13 +1,13 @@
-"""Waits for new events of clients."""
+"""Waits for new events of clients, by client."""
 
 from __future__ import annotations
 
-from services.api.processes.follow.changes import CaseChanges
+from services.api.http.changes import Changes
 from shared.db.channels import FEED
 
 
-class FeedChanges(CaseChanges):
-    """The same for the channel ``autos_feed``: by client, not by case."""
+class FeedChanges(Changes):
+    """The changes of feeds."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, FEED)

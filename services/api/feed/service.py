@@ -11,7 +11,8 @@ from fastapi import Depends
 from sqlalchemy import Connection
 
 from services.api.feed.changes import FeedChanges
-from services.api.feed.rows import FeedFilter, read_ends, read_events, read_facts
+from services.api.feed.facts import read_facts
+from services.api.feed.rows import FeedFilter, read_ends, read_events
 from services.api.http import cursors
 from services.api.http.provided import provided
 from services.api.http.waits import waiting_for_others
@@ -80,10 +81,10 @@ class FeedService:
     def _read(self, connection: Connection, viewer: Viewer, wanted: FeedFilter, after: str | None) -> dict[str, Any]:
         ends = read_ends(connection, viewer.client_id)
         rows = read_events(connection, viewer, wanted)
+        listed = rows[: wanted.limit]
         views, positions = [], []
-        for row in rows[: wanted.limit]:
+        for row, facts in zip(listed, read_facts(connection, viewer, listed, self._public_url), strict=True):
             kind = EVENT_TYPES[row.event_type]
-            facts = read_facts(connection, viewer, row, self._public_url)
             if facts is not None:
                 identity = feed_event_id(viewer.client_id, row.event_type, row.job_id, row.part)
                 data = kind.render(facts, BodyForm.THIN)

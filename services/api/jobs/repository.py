@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Label, Row, Text, and_, bindparam, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Label, Row, Text, and_, bindparam, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.api.jobs.model import CaseJob, JobProgress, SeenCounts
@@ -151,6 +151,17 @@ def as_seen(connection: Connection, job: CaseJob, sight: Sight) -> CaseJob:
         return job
     row = _COUNTS.run(connection, {"number": str(job.process_number), "scope": job.scope}).one()
     return job.as_counted(SeenCounts(row.total, row.available, row.failed))
+
+
+def seen_counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, SeenCounts]:
+    """Of each of these jobs, the documents that everybody may count."""
+    counts = public_counts(jobs.c.process_number, jobs.c.scope).correlate(jobs).lateral("counts")
+    wanted = (
+        select(jobs.c.job_id, counts.c.total, counts.c.available, counts.c.failed)
+        .select_from(jobs.join(counts, true()))
+        .where(jobs.c.job_id.in_(list(job_ids)))
+    )
+    return {row.job_id: SeenCounts(row.total, row.available, row.failed) for row in connection.execute(wanted)}
 
 
 def _one(row: Row[*tuple[Any, ...]] | None) -> CaseJob | None:

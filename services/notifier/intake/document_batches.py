@@ -1,7 +1,8 @@
 """SQL of ``document.available``: documents of a job that became available are told of together, each once.
 
-A batch of documents is a row, and a part of its job's events: its deliveries are made with it. The rows say which
-documents have been told of, so that a kill between two looks tells of none twice and of none never.
+A batch of documents is a row, and a part of its job's events: its deliveries are made with it, and the feeds refer to
+it. The rows say which documents have been told of, so that a kill between two looks tells of none twice and of none
+never. Once the end of a job is recorded it gets no batch any more: whoever records it makes the last one before.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from services.notifier.domain.due_delivery import DueDelivery
+from services.notifier.intake import feed_rows
 from services.notifier.intake.completion_rows import add_deliveries, lock_jobs
 from services.notifier.intake.registered_rows import INTERESTED, subscribe, subscription_row
 from shared.db.visibility import public_text
@@ -23,82 +25,101 @@ from shared.domain.statuses import DocumentStatus
 from shared.webhooks.facts import DOCUMENTS_TOGETHER, DocumentsStored
 from shared.webhooks.registry import made_of
 
-BATCHES_AT_ONCE: Final = 10
-"""Of one job in one transaction."""
-JOBS_AT_ONCE: Final = 200
-# Jobs of clients with an endpoint that wants it, while they run and once after their end; in any order, so that each
-# has its turn where there are more.
-_JOBS: Final = text("""
-SELECT job_id::text FROM (
-    SELECT j.job_id FROM catalog.webhook_endpoints AS w
-      JOIN catalog.process_requests AS r ON r.client_id = w.client_id
-      JOIN catalog.jobs AS j ON j.process_number = r.process_number AND j.active
-     WHERE w.events && CAST(:types AS text[])
-    UNION
-    SELECT job_id FROM delivery.ended_jobs_to_tell) AS wanted
+DOCUMENTS_AT_ONCE: Final = 10 * DOCUMENTS_TOGETHER
+"""In one transaction."""
+_JOBS_LISTED: Final = 5_000
+# Jobs that run and have a document. Not one whose case has a job that ended before, as long as that end is not
+# recorded: its events come first.
+_RUNNING: Final = text("""
+SELECT j.job_id::text, p.version FROM catalog.jobs AS j JOIN progress.jobs AS p USING (job_id)
+ WHERE j.active AND p.completed_at IS NULL AND p.completed_documents > 0
+   AND NOT EXISTS (
+       SELECT FROM catalog.jobs AS earlier JOIN progress.jobs AS its USING (job_id)
+        WHERE earlier.process_number = j.process_number AND earlier.created_at < j.created_at
+          AND its.completed_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM delivery.completions AS c WHERE c.job_id = earlier.job_id))
  ORDER BY random() LIMIT :most
 """)
-# What this job has brought; what was there before it is no news. Nothing sealed is told of.
-_NEW: Final = text(f"""
-SELECT s.document_id::text, s.process_number
-  FROM catalog.jobs AS j
-  JOIN catalog.processes AS p ON p.process_number = j.process_number AND p.secrecy_level = {PUBLIC_LEVEL}
-  JOIN progress.documents AS s ON s.process_number = j.process_number AND s.job_id = j.job_id
-  JOIN catalog.documents AS d ON d.process_number = s.process_number AND d.document_id = s.document_id
- WHERE j.job_id = :job AND s.status = '{DocumentStatus.AVAILABLE}' AND {public_text("d")}
-   AND s.document_id NOT IN (SELECT unnest(document_ids) FROM delivery.document_batches WHERE job_id = :job)
- ORDER BY d.position, d.document_id LIMIT :most
-""")  # noqa: S608
-_NEXT_PART: Final = text("SELECT COALESCE(max(part) + 1, 0) FROM delivery.document_batches WHERE job_id = :job")
-_ADD_BATCH: Final = text("""
+# What these jobs have brought; what was there before a job is no news. Nothing sealed is told of, and nobody is told of
+# what only an operator asked for.
+_ADD: Final = text(f"""
+WITH told (job_id, document_id) AS (
+    SELECT job_id, unnest(document_ids) FROM delivery.document_batches WHERE job_id = ANY (CAST(:jobs AS uuid[]))),
+new AS (
+    SELECT w.turn, w.job_id, s.process_number, s.document_id, d.position
+      FROM unnest(CAST(:jobs AS uuid[])) WITH ORDINALITY AS w (job_id, turn)
+      JOIN catalog.jobs AS j USING (job_id)
+      JOIN catalog.processes AS p ON p.process_number = j.process_number AND p.secrecy_level = {PUBLIC_LEVEL}
+      JOIN progress.documents AS s ON s.process_number = j.process_number AND s.job_id = w.job_id
+      JOIN catalog.documents AS d ON d.process_number = s.process_number AND d.document_id = s.document_id
+      LEFT JOIN told AS t ON t.job_id = w.job_id AND t.document_id = s.document_id
+     WHERE s.status = '{DocumentStatus.AVAILABLE}' AND {public_text("d")} AND t.document_id IS NULL
+       AND NOT EXISTS (SELECT FROM delivery.completions AS c WHERE c.job_id = w.job_id)
+       AND EXISTS (SELECT FROM catalog.process_requests AS r WHERE r.process_number = j.process_number)
+     ORDER BY w.turn, d.position, s.document_id LIMIT :most),
+numbered AS (
+    SELECT new.*, (row_number() OVER (PARTITION BY job_id ORDER BY position, document_id) - 1)::int AS place FROM new)
 INSERT INTO delivery.document_batches (job_id, part, process_number, document_ids, made_at)
-VALUES (:job, :part, :number, CAST(:documents AS uuid[]), :now)
-""")
-_ANNOUNCED: Final = text("DELETE FROM delivery.ended_jobs_to_tell WHERE job_id = :job")
+SELECT n.job_id, n.place / {DOCUMENTS_TOGETHER} + (
+           SELECT COALESCE(max(b.part) + 1, 0) FROM delivery.document_batches AS b WHERE b.job_id = n.job_id),
+       n.process_number, array_agg(n.document_id ORDER BY n.place), :now
+  FROM numbered AS n GROUP BY n.job_id, n.process_number, n.place / {DOCUMENTS_TOGETHER}
+RETURNING job_id::text, part, process_number, cardinality(document_ids) AS documents
+""")  # noqa: S608
+_PARTS: Final = text("SELECT job_id::text, part FROM delivery.document_batches WHERE job_id = :job ORDER BY part")
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentAnnouncement:
-    """What one look at a job made: how many deliveries, and those that can be sent now. ``more``: look again soon."""
+class Told:
+    """What one look at jobs made: how many deliveries, and those that can be sent now. ``more``: look again soon."""
 
     created: int
     due: Sequence[DueDelivery]
     more: bool
 
 
-def jobs_to_announce(connection: Connection) -> list[str]:
-    """Jobs that may have documents to tell of, at most JOBS_AT_ONCE."""
-    types = [kind.name for kind in made_of(DocumentsStored)]
-    return list(connection.execute(_JOBS, {"types": types, "most": JOBS_AT_ONCE}).scalars())
+def running_jobs(connection: Connection) -> dict[str, int]:
+    """Jobs that may have documents to tell of, in any order, each with its version: it grows with every change."""
+    return {row.job_id: row.version for row in connection.execute(_RUNNING, {"most": _JOBS_LISTED})}
 
 
-def announce_documents(connection: Connection, job_id: str, now: datetime) -> DocumentAnnouncement:
-    """Make the batches of a job's new documents and their deliveries; at most BATCHES_AT_ONCE of them. The caller
-    commits.
+def tell_of_documents(connection: Connection, job_ids: Sequence[str], now: datetime) -> Told:
+    """Tell of the new documents of jobs that run, of at most DOCUMENTS_AT_ONCE."""
+    lock_jobs(connection, job_ids)
+    told = make_batches(connection, job_ids, now, most=DOCUMENTS_AT_ONCE)
+    # The last: the clients' feeds are locked from here to the commit.
+    feed_rows.append(connection, job_ids, now)
+    return told
 
-    A document is in one batch of its job and no other, also when two processes look at once: the job is locked.
+
+def make_batches(connection: Connection, job_ids: Sequence[str], now: datetime, *, most: int | None = None) -> Told:
+    """The batches of these jobs' new documents and their deliveries; all of them, or ``most`` documents.
+
+    The caller has locked the jobs, and adds to the feeds.
     """
-    lock_jobs(connection, [job_id])
-    interested = [
-        (row, kind.name)
-        for row in connection.execute(INTERESTED, {"jobs": [job_id], "client": None})
-        for kind in made_of(DocumentsStored)
-        if kind.name in row.events
-    ]
-    most = BATCHES_AT_ONCE * DOCUMENTS_TOGETHER
-    found = connection.execute(_NEW, {"job": job_id, "most": most}).all() if interested else []
-    if not found:
-        connection.execute(_ANNOUNCED, {"job": job_id})
-        return DocumentAnnouncement(0, (), more=False)
-    part: int = connection.execute(_NEXT_PART, {"job": job_id}).scalar_one()
-    subscribed: list[Any] = []
-    for at in range(0, len(found), DOCUMENTS_TOGETHER):
-        documents = [row.document_id for row in found[at : at + DOCUMENTS_TOGETHER]]
-        wanted = {"job": job_id, "part": part, "number": found[0].process_number, "documents": documents, "now": now}
-        connection.execute(_ADD_BATCH, wanted)
-        rows = [(row, subscription_row(row, name, part)) for row, name in interested]
-        subscribe(connection, [made for _, made in rows], now)
-        subscribed += [SimpleNamespace(**made, rate=row.rate) for row, made in rows]
-        part += 1
-    created, due = add_deliveries(connection, subscribed, now)
-    return DocumentAnnouncement(created, due, more=len(found) == most)
+    made = connection.execute(_ADD, {"jobs": list(job_ids), "most": most, "now": now}).all()
+    if not made:
+        return Told(0, (), more=False)
+    parts: dict[str, list[int]] = {}
+    for row in sorted(made, key=lambda row: row.part):
+        parts.setdefault(row.job_id, []).append(row.part)
+    created, due = add_deliveries(connection, _subscribe(connection, parts, None, now), now)
+    return Told(created, due, more=most is not None and sum(row.documents for row in made) == most)
+
+
+def subscribe_client_to_batches(connection: Connection, job_id: str, client_id: str, now: datetime) -> None:
+    """Subscribe a client's endpoints to what a job has told of before the client asked for its case."""
+    parts = [row.part for row in connection.execute(_PARTS, {"job": job_id})]
+    if parts:
+        _subscribe(connection, {job_id: parts}, client_id, now)
+
+
+def _subscribe(
+    connection: Connection, parts: dict[str, list[int]], client_id: str | None, now: datetime
+) -> list[SimpleNamespace]:
+    """Subscribe who wants them to these parts of jobs: all clients, or one. The rows of the subscriptions."""
+    interested: Sequence[Row[Any]] = connection.execute(INTERESTED, {"jobs": list(parts), "client": client_id}).all()
+    wanted = [(row, kind.name) for row in interested for kind in made_of(DocumentsStored) if kind.name in row.events]
+    rows = [(row, subscription_row(row, name, part)) for row, name in wanted for part in parts[row.job_id]]
+    subscribe(connection, [made for _, made in rows], now)
+    return [SimpleNamespace(**made, rate=row.rate) for row, made in rows]

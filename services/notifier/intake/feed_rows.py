@@ -1,28 +1,45 @@
-"""SQL of the clients' feeds: a job's end becomes an event of each client whose case it is, numbered without holes.
+"""SQL of the clients' feeds: what happens to a job becomes events of each client of its case, numbered without holes.
 
-The caller has locked the jobs (:func:`services.notifier.intake.completion_rows.lock_jobs`), so that an end that comes
-twice is one event. The rows of ``delivery.feeds`` are locked in the order of their clients, and until the commit:
+The caller has locked the jobs (:func:`services.notifier.intake.completion_rows.lock_jobs`), so that what comes twice is
+one event. The rows of ``delivery.feeds`` are locked in the order of their clients, and until the commit:
 shared/db/feed.py says why.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, select, text
 
 from shared.db.channels import FEED
+from shared.db.delivery import completions
 from shared.db.recordset import as_json
-from shared.webhooks.facts import PROCESS_COMPLETED
+from shared.webhooks.facts import PROCESS_COMPLETED, DocumentsStored, JobEnded
+from shared.webhooks.registry import made_of
 
-_MISSING: Final = text("""
-SELECT r.client_id, c.job_id::text, c.process_number
-  FROM delivery.completions c JOIN catalog.process_requests r USING (process_number)
-  LEFT JOIN delivery.feed_events f ON f.client_id = r.client_id AND f.job_id = c.job_id AND f.event_type = :type
- WHERE c.job_id = ANY (CAST(:jobs AS uuid[])) AND f.position IS NULL
- ORDER BY r.client_id, c.completed_at, c.job_id
+_ENDS: Final = frozenset(kind.name for kind in made_of(JobEnded))
+_BATCHES: Final = tuple(kind.name for kind in made_of(DocumentsStored))
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+# A batch of documents is an event of each client that has asked for the case by now, before the job's end.
+_MISSING_BATCHES: Final = text("""
+SELECT r.client_id, b.job_id::text, b.process_number, t.type AS event_type, b.part
+  FROM delivery.document_batches AS b JOIN catalog.process_requests AS r USING (process_number)
+ CROSS JOIN unnest(CAST(:types AS text[])) AS t (type)
+ WHERE b.job_id = ANY (CAST(:jobs AS uuid[]))
+   AND NOT EXISTS (SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = b.job_id
+                      AND f.event_type = t.type AND f.part = b.part)
+   AND NOT EXISTS (SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = b.job_id
+                      AND f.event_type = :end)
+""")
+_MISSING_ENDS: Final = text("""
+SELECT r.client_id, c.job_id::text, c.process_number, e.type AS event_type, 0 AS part
+  FROM unnest(CAST(:jobs AS uuid[]), CAST(:types AS text[])) AS e (job_id, type)
+  JOIN delivery.completions AS c USING (job_id) JOIN catalog.process_requests AS r USING (process_number)
+ WHERE NOT EXISTS (SELECT FROM delivery.feed_events AS f
+                    WHERE f.client_id = r.client_id AND f.job_id = c.job_id AND f.event_type = e.type)
 """)
 # A client's request may be committed a moment after the end of the job that it was told of.
 _LATE: Final = text("""
@@ -40,52 +57,85 @@ SELECT client_id, count FROM json_to_recordset(CAST(:rows AS json)) AS r (client
 RETURNING client_id, last_position
 """)
 _APPEND: Final = text("""
-INSERT INTO delivery.feed_events (client_id, position, event_type, job_id, process_number, recorded_at)
-SELECT client_id, position, :type, job_id, process_number, :now
-  FROM json_to_recordset(CAST(:rows AS json)) AS r (client_id text, position bigint, job_id uuid, process_number text)
+INSERT INTO delivery.feed_events (client_id, position, event_type, job_id, part, process_number, recorded_at)
+SELECT client_id, position, event_type, job_id, part, process_number, :now
+  FROM json_to_recordset(CAST(:rows AS json))
+    AS r (client_id text, position bigint, event_type text, job_id uuid, part int, process_number text)
 """)
 _NOTIFY: Final = text("SELECT pg_notify(:channel, client_id) FROM unnest(CAST(:clients AS text[])) AS client_id")
+_PURGE_LOCK: Final = 0x66656564  # "feed": an advisory lock
+_ALONE: Final = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _OLDEST: Final = text(
     "SELECT client_id FROM delivery.feed_events WHERE recorded_at < :before ORDER BY recorded_at LIMIT 1"
 )
 _LOCK: Final = text("SELECT FROM delivery.feeds WHERE client_id = :client FOR UPDATE")
 _PURGE: Final = text("""
-WITH gone AS (
-    DELETE FROM delivery.feed_events WHERE client_id = :client AND position IN (
-        SELECT position FROM delivery.feed_events
-         WHERE client_id = :client AND recorded_at < :before ORDER BY position LIMIT :most)
-    RETURNING position)
-UPDATE delivery.feeds SET purged_position = GREATEST(purged_position, (SELECT max(position) FROM gone))
- WHERE client_id = :client RETURNING (SELECT count(*) FROM gone)
+DELETE FROM delivery.feed_events WHERE client_id = :client AND position IN (
+       SELECT position FROM delivery.feed_events
+        WHERE client_id = :client AND recorded_at < :before ORDER BY position LIMIT :most)
+RETURNING position, event_type, job_id::text, part
+""")
+_PURGED: Final = text("""
+UPDATE delivery.feeds SET purged_position = GREATEST(purged_position, :last) WHERE client_id = :client
+""")
+# Batches of documents that nothing needs any more: no feed, no delivery, and not their job, which would tell anew.
+_PURGE_BATCHES: Final = text("""
+DELETE FROM delivery.document_batches AS b
+ USING unnest(CAST(:jobs AS uuid[]), CAST(:parts AS int[])) AS gone (job_id, part)
+ WHERE b.job_id = gone.job_id AND b.part = gone.part
+   AND EXISTS (SELECT FROM delivery.completions AS c WHERE c.job_id = b.job_id)
+   AND NOT EXISTS (SELECT FROM delivery.subscriptions AS s
+                    WHERE s.job_id = b.job_id AND s.part = b.part AND s.event_type = ANY (:types))
+   AND NOT EXISTS (SELECT FROM catalog.process_requests AS r
+                     JOIN delivery.feed_events AS f ON f.client_id = r.client_id AND f.job_id = b.job_id
+                          AND f.event_type = ANY (:types) AND f.part = b.part
+                    WHERE r.process_number = b.process_number)
 """)
 
 
-def append_ends(connection: Connection, job_ids: Sequence[str], now: datetime) -> int:
-    """An event for each client of the cases of these jobs, where they have ended and it has none; how many."""
-    missing = connection.execute(_MISSING, {"jobs": list(set(job_ids)), "type": PROCESS_COMPLETED}).all()
+def append(connection: Connection, job_ids: Sequence[str], now: datetime) -> int:
+    """An event for each client of the cases of these jobs, for what they have told of and it has not; how many."""
+    jobs = list(set(job_ids))
+    ended = {row.job_id: row for row in connection.execute(select(completions).where(completions.c.job_id.in_(jobs)))}
+    missing = [*_missing_batches(connection, jobs), *_missing_ends(connection, ended)]
     if not missing:
         return 0
-    counts: dict[str, int] = {}
-    for row in missing:
-        counts[row.client_id] = counts.get(row.client_id, 0) + 1
-    wanted = [{"client_id": client, "count": count} for client, count in counts.items()]
+
+    def place(row: Row[Any]) -> tuple[Any, ...]:
+        """A job's documents before its end, what ended before what ended later."""
+        end = ended[row.job_id].completed_at if row.job_id in ended else _NEVER
+        return row.client_id, end, row.job_id, row.event_type in _ENDS, row.part, row.event_type
+
+    counts = Counter(row.client_id for row in missing)
+    wanted = [{"client_id": client, "count": count} for client, count in sorted(counts.items())]
     numbered = connection.execute(_NUMBER, {"rows": as_json(wanted)})
     next_position = {row.client_id: row.last_position - counts[row.client_id] + 1 for row in numbered}
     rows = []
-    for row in missing:
-        position = next_position[row.client_id]
+    for row in sorted(missing, key=place):
+        rows.append({**row._mapping, "position": next_position[row.client_id]})
         next_position[row.client_id] += 1
-        rows.append(
-            {
-                "client_id": row.client_id,
-                "position": position,
-                "job_id": row.job_id,
-                "process_number": row.process_number,
-            }
-        )
-    connection.execute(_APPEND, {"rows": as_json(rows), "type": PROCESS_COMPLETED, "now": now})
+    connection.execute(_APPEND, {"rows": as_json(rows), "now": now})
     connection.execute(_NOTIFY, {"channel": FEED, "clients": list(counts)})
     return len(rows)
+
+
+def _missing_batches(connection: Connection, jobs: Sequence[str]) -> Sequence[Row[Any]]:
+    wanted = {"jobs": list(jobs), "types": list(_BATCHES), "end": PROCESS_COMPLETED}
+    return connection.execute(_MISSING_BATCHES, wanted).all()
+
+
+def _missing_ends(connection: Connection, ended: dict[str, Any]) -> Sequence[Row[Any]]:
+    """Of the types that tell of such an end."""
+    wanted = [
+        (job_id, kind.name)
+        for job_id, row in ended.items()
+        for kind in made_of(JobEnded)
+        if kind.applies(JobEnded.end(row))
+    ]
+    if not wanted:
+        return []
+    jobs, types = zip(*wanted, strict=True)
+    return connection.execute(_MISSING_ENDS, {"jobs": list(jobs), "types": list(types)}).all()
 
 
 def late_ends(connection: Connection, since: datetime, *, slack: timedelta, most: int) -> list[str]:
@@ -95,11 +145,21 @@ def late_ends(connection: Connection, since: datetime, *, slack: timedelta, most
 
 
 def purge(connection: Connection, before: datetime, *, most: int) -> int:
-    """Delete at most ``most`` events of one client that are older, and note up to where; how many were deleted."""
+    """Delete at most ``most`` events of one client that are older, and note up to where; how many were deleted.
+
+    None while another replica is at it.
+    """
+    if not connection.execute(_ALONE, {"lock": _PURGE_LOCK}).scalar_one():
+        return 0
     oldest = connection.execute(_OLDEST, {"before": before}).one_or_none()
     if oldest is None:
         return 0
-    connection.execute(_LOCK, {"client": oldest.client_id})
-    parameters = {"client": oldest.client_id, "before": before, "most": most}
-    deleted: int = connection.execute(_PURGE, parameters).scalar_one()
-    return deleted
+    client = {"client": oldest.client_id}
+    connection.execute(_LOCK, client)
+    gone = connection.execute(_PURGE, {**client, "before": before, "most": most}).all()
+    connection.execute(_PURGED, {**client, "last": max(row.position for row in gone)})
+    told = [(row.job_id, row.part) for row in gone if row.event_type in _BATCHES]
+    if told:
+        jobs, parts = zip(*told, strict=True)
+        connection.execute(_PURGE_BATCHES, {"jobs": list(jobs), "parts": list(parts), "types": list(_BATCHES)})
+    return len(gone)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from datetime import timedelta
+import random
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -22,20 +23,31 @@ _SLACK: Final = timedelta(seconds=5)
 """The clocks of replicas may differ by so much."""
 _JOBS: Final = 500
 _PURGE_BATCH: Final = 2_000
-_PURGES: Final = 5
-"""Batches in one round at most."""
+_PURGES: Final = 20
+"""Batches in one round at most; the next round goes on."""
 
 _log = logging.getLogger(__name__)
 
 
 class FeedUpkeep:
-    """A round every ``every`` seconds; events are kept for ``retention``."""
+    """A round every ``every`` seconds; events are kept for ``retention``, and looked through every ``purge_every``."""
 
-    def __init__(self, database: Database, clock: Clock, *, retention: timedelta, every: float = 2.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        retention: timedelta,
+        every: float = 2.0,
+        purge_every: timedelta = timedelta(hours=1),
+    ) -> None:
         self._database = database
         self._clock = clock
         self._retention = retention
         self._every = every
+        self._purge_every = purge_every
+        # Soon after the start, since a process may not live for an hour; replicas at different times.
+        self._next_purge = clock() + purge_every * random.uniform(0, 0.1)  # noqa: S311
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``."""
@@ -59,14 +71,20 @@ class FeedUpkeep:
     async def round(self) -> None:
         """Add what is missing and delete what is too old. Raises InfrastructureAway."""
         await self._database.run(self._add_late)
-        before = self._clock() - self._retention
+        now = self._clock()
+        if now >= self._next_purge and await self._purge(now - self._retention):
+            self._next_purge = now + self._purge_every * random.uniform(0.9, 1.1)  # noqa: S311
+
+    async def _purge(self, before: datetime) -> bool:
+        """Delete what is older, as much as one round may; whether nothing is left."""
         for _ in range(_PURGES):
             if not await self._database.run(lambda connection: feed_rows.purge(connection, before, most=_PURGE_BATCH)):
-                return
+                return True
+        return False
 
     def _add_late(self, connection: Connection) -> None:
         now = self._clock()
         late = feed_rows.late_ends(connection, now - _LOOK_BACK, slack=_SLACK, most=_JOBS)
         if late:
             completion_rows.lock_jobs(connection, late)
-            feed_rows.append_ends(connection, late, now)
+            feed_rows.append(connection, late, now)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.retry_policy import RetryPolicy
-from services.notifier.intake import completion_rows, feed_rows, registered_rows, request_rows
+from services.notifier.intake import completion_rows, document_batches, feed_rows, registered_rows, request_rows
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.sending import claim_rows
 from services.notifier.sending.dispatcher import DeliveryDispatcher
@@ -29,6 +29,7 @@ from shared.events.webhook_subscribed import (
     RedeliveryRequested,
     WebhookSubscribed,
 )
+from shared.webhooks.facts import DOCUMENTS_TOGETHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ class Intake:
         Completions and subscriptions that come again change nothing. Events of a moment share a transaction. What is
         due by it is offered to the dispatcher at once, without waiting for the sweeper. Raises InfrastructureAway.
         """
+        if isinstance(event, ProcessCompleted) and event.total_documents > DOCUMENTS_TOGETHER:
+            # Before the end, and a few at a time: no other event waits for the documents of a large case.
+            while await self._tell_of_documents(event.job_id):
+                pass
         await self._events.submit(event)
 
     async def wake(self, event: WebhookRetry) -> None:
@@ -73,6 +78,16 @@ class Intake:
         InfrastructureAway.
         """
         await self._wakes.submit(event)
+
+    async def _tell_of_documents(self, job_id: str) -> bool:
+        """Tell of the documents of a job that has ended, of some at a time; whether there are more."""
+        told = await self._database.run(
+            lambda connection: document_batches.tell_of_documents(connection, [job_id], self._clock())
+        )
+        if told.created:
+            self._metrics.created.inc(told.created)
+        self._dispatcher.offer(told.due)
+        return told.more
 
     async def _take(self, events: Sequence[Event]) -> Sequence[None]:
         taken = await self._database.run(lambda connection: self._write(connection, events))
@@ -94,13 +109,16 @@ class Intake:
             *(event.job_id for event in asked),
         ]
         created, due = 0, list[DueDelivery]()
+        told = document_batches.Told(0, (), more=False)
         if jobs:
             completion_rows.lock_jobs(connection, jobs)
             if completed:
+                told = document_batches.make_batches(connection, [event.job_id for event in completed], now)
                 completion_rows.add_completions(connection, completed, now)
                 registered_rows.subscribe_endpoints(connection, completed, now)
             for event in asked:
                 registered_rows.subscribe_client(connection, event, now)
+                document_batches.subscribe_client_to_batches(connection, event.job_id, event.client_id, now)
             if subscribed:
                 completion_rows.add_subscriptions(connection, subscribed, now)
             created, due = completion_rows.create_deliveries(connection, jobs, now)
@@ -114,8 +132,8 @@ class Intake:
         released = request_rows.enable_endpoints(connection, [*enable, *moved], now)
         if completed:
             # The last: the clients' feeds are locked from here to the commit.
-            feed_rows.append_ends(connection, [event.job_id for event in completed], now)
-        return _Written((*due, *again), created, released > 0)
+            feed_rows.append(connection, [event.job_id for event in completed], now)
+        return _Written((*told.due, *due, *again), told.created + created, released > 0)
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]

@@ -20,7 +20,7 @@ from shared.domain.secrecy import PUBLIC_LEVEL
 from shared.domain.statuses import DeliveryStatus, JobScope
 from shared.events.envelope import deterministic_id
 from shared.events.webhook_subscribed import CaseAsked, EndpointChanged, EndpointEnableRequested
-from shared.webhooks.facts import DocumentsStored, JobEnded
+from shared.webhooks.facts import JobEnded
 from shared.webhooks.registry import made_of
 
 # Whose case it is: a client that asked for it. A job about one document, and one of a case that is sealed from the
@@ -37,10 +37,6 @@ SELECT w.endpoint_id::text, w.client_id, w.url, w.rate, w.events, j.job_id::text
         OR (j.scope = '{JobScope.WHOLE_CASE}'
             AND (p.process_number IS NULL OR COALESCE(p.secrecy_level, -1) = {PUBLIC_LEVEL} OR r.sealed)))
 """)  # noqa: S608
-_TELL_LATER: Final = text("""
-INSERT INTO delivery.ended_jobs_to_tell (job_id, process_number)
-SELECT * FROM unnest(CAST(:jobs AS uuid[]), CAST(:numbers AS text[])) ON CONFLICT DO NOTHING
-""")
 _SUBSCRIBE: Final = text("""
 INSERT INTO delivery.subscriptions (subscription_id, job_id, process_number, client_id, url, sealed, endpoint_id,
        event_type, part, created_at)
@@ -112,9 +108,6 @@ def subscribe_endpoints(
         ],
         now,
     )
-    gathered = {kind.name for kind in made_of(DocumentsStored)}
-    later = {row.job_id: row.process_number for row in found if gathered & set(row.events)}
-    connection.execute(_TELL_LATER, {"jobs": list(later), "numbers": list(later.values())})
 
 
 def subscribe_client(connection: Connection, asked: CaseAsked, now: datetime) -> None:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, event, update
 
+from ops import clients
+from services.api.access import keys
 from services.api.feed.changes import FeedChanges
 from services.api.http.provided import parts_of
-from services.notifier.intake import completion_rows, feed_rows
+from services.api.server import serve
+from services.api.settings import ApiSettings
+from services.notifier.intake import completion_rows, document_batches, feed_rows
 from shared.db import catalog
+from shared.db.engine import Database
 from shared.db.feed import feeds
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
-from tests.support import wait_until_async
+from tests.support import Servers, wait_until_async
 
 
 class Ends:
@@ -41,8 +48,9 @@ class Ends:
             completed_at=now,
         )
         with self._owner.begin() as connection:
+            document_batches.make_batches(connection, [ended.job_id], now)
             completion_rows.add_completions(connection, [ended], now)
-            feed_rows.append_ends(connection, [ended.job_id], now)
+            feed_rows.append(connection, [ended.job_id], now)
 
 
 async def ended(api: httpx.AsyncClient, ends: Ends, source: ScriptedSource, number: Any, **more: str) -> dict[str, Any]:
@@ -50,6 +58,11 @@ async def ended(api: httpx.AsyncClient, ends: Ends, source: ScriptedSource, numb
     view: dict[str, Any] = (await api.get(f"/processes/{number}", params=more)).json()
     ends.finish(view)
     return view
+
+
+async def ends_of(api: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
+    """A page of the ends of jobs."""
+    return await events(api, types="process.completed", **wanted)
 
 
 async def events(api: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
@@ -73,11 +86,11 @@ async def test_events_come_in_order_by_cursor_with_the_data_of_a_thin_webhook(
         numbers = [process_number() for _ in range(3)]
         views = [await ended(api, ends, source, number, reference=f"matter {number}") for number in numbers]
         assert (await events(other))["events"] == []
-        first = await events(api, limit=2)
-        rest = await events(api, after=first["next_cursor"])
+        first = await ends_of(api, limit=2)
+        rest = await ends_of(api, after=first["next_cursor"])
         found = first["events"] + rest["events"]
-        assert [event["data"]["job_id"] for event in found] == [view["job"]["job_id"] for view in views]
-        assert len({event["id"] for event in found}) == 3 and (await events(api))["events"] == found
+        assert [one["data"]["job_id"] for one in found] == [view["job"]["job_id"] for view in views]
+        assert len({one["id"] for one in found}) == 3 and (await ends_of(api))["events"] == found
         data = found[0]["data"]
         assert found[0]["type"] == "process.completed" and found[0]["timestamp"] == data["completed_at"]
         assert data["reference"] == f"matter {numbers[0]}" and data["process"]["court"] == "TJSP"
@@ -86,19 +99,19 @@ async def test_events_come_in_order_by_cursor_with_the_data_of_a_thin_webhook(
         assert data["documents_url"] == f"/processes/{numbers[0]}/documents"
         # Nothing new: the cursor stays where it is; filters leave the rest out.
         assert await events(api, after=rest["next_cursor"]) == {**rest, "events": []}
-        assert [one["id"] for one in (await events(api, process_number=numbers[1]))["events"]] == [found[1]["id"]]
-        assert (await events(api, types="document.available"))["events"] == []
-        assert len((await events(api, types="process.completed,document.available"))["events"]) == 3
+        assert [one["id"] for one in (await ends_of(api, process_number=numbers[1]))["events"]] == [found[1]["id"]]
+        assert len((await events(api, types="document.available"))["events"]) == 3
+        assert await events(api, types="process.completed,document.available") == await events(api)
         assert (await events(api, after="end"))["next_cursor"] == rest["next_cursor"]
         for wrong in ({"after": "x"}, {"types": "x"}, {"wait": "61"}, {"limit": "0"}, {"process_number": "1"}):
             assert (await api.get("/events", params=wrong)).status_code == 422, wrong
         # What was too old is gone, and whoever stood before it is told.
         with owner.begin() as connection:
-            connection.execute(update(feeds).values(purged_position=1))
+            connection.execute(update(feeds).values(purged_position=2))
         beginning = first["next_cursor"]
         assert not (await events(api, after=beginning))["missed"]
         with owner.begin() as connection:
-            connection.execute(update(feeds).values(purged_position=3))
+            connection.execute(update(feeds).values(purged_position=6))
         assert (await events(api, after=beginning))["missed"]
 
 
@@ -119,7 +132,7 @@ async def test_a_waiting_reader_has_the_event_when_it_is_committed(
         await wait_until_async(lambda: parts_of(app).get(FeedChanges).waiting() == 1)
         ends.finish(view)
         page = await waiting
-        assert [event["data"]["job_id"] for event in page["events"]] == [view["job"]["job_id"]]
+        assert {one["data"]["job_id"] for one in page["events"]} == {view["job"]["job_id"]}
 
 
 async def test_events_of_a_case_that_becomes_sealed_are_gone_for_a_key_without_the_scope(
@@ -135,12 +148,154 @@ async def test_events_of_a_case_that_becomes_sealed_are_gone_for_a_key_without_t
     sealed = new_key("feed-client", scopes=["read", "download", "sealed"])
     async with client_of(app, plain) as low, client_of(app, sealed) as high:
         await ended(high, ends, source, number)
-        assert len((await events(low))["events"]) == 1
+        assert len((await events(low))["events"]) == 2
         with owner.begin() as connection:
             its = catalog.processes.c.process_number == number
             connection.execute(update(catalog.processes).where(its).values(secrecy_level=5))
         page = await events(low)
         assert page["events"] == [] and page["next_cursor"] == (await events(low, after="end"))["next_cursor"]
-        (event,) = (await events(high))["events"]
+        _, last = (await events(high))["events"]
         # As in a webhook: nothing of the case itself.
-        assert event["data"]["process"]["secrecy_level"] == 5 and event["data"]["process"]["court"] is None
+        assert last["data"]["process"]["secrecy_level"] == 5 and last["data"]["process"]["court"] is None
+
+
+async def test_documents_come_before_the_end_of_their_job_with_the_clients_reference_and_without_sealed_ones(
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    owner: Engine,
+    process_number: MakeNumber,
+) -> None:
+    ends, app, number = Ends(owner, progress), make_app(), process_number()
+    async with client_of(app, new_key()) as api, client_of(app, new_key()) as other:
+        source.add(number, 3)
+        view = (await api.get(f"/processes/{number}", params={"reference": "matter 7"})).json()
+        await other.get(f"/processes/{number}", params={"reference": "theirs"})
+        first, *rest = [document["id"] for document in view["documents"]]
+        job_id = view["job"]["job_id"]
+        progress.plan(view, 3)
+        progress.available(view, first)
+        with owner.begin() as connection:
+            document_batches.tell_of_documents(connection, [job_id], datetime.now(UTC))
+        ends.finish(view)
+        page = await events(api)
+        told, last, end = page["events"]
+        assert [one["type"] for one in page["events"]] == ["document.available"] * 2 + ["process.completed"]
+        assert told["data"] == {
+            "job_id": job_id,
+            "process_number": number,
+            "reference": "matter 7",
+            "document_ids": [first],
+            "documents": [],
+            "documents_total": 1,
+            "documents_url": f"/processes/{number}/documents",
+            "documents_truncated": True,
+        }
+        assert last["data"]["document_ids"] == rest and end["data"]["documents_total"] == 3
+        assert {one["data"]["reference"] for one in (await events(other))["events"]} == {"theirs"}
+        # A page that ends between them goes on behind the first.
+        cut = await events(api, limit=1, types="document.available")
+        assert (await events(api, after=cut["next_cursor"]))["events"] == [last, end]
+        sealed = catalog.documents.c.document_id
+        with owner.begin() as connection:
+            change = update(catalog.documents).values(secrecy_level="SIGILO_ABSOLUTO")
+            connection.execute(change.where(sealed == first))
+            connection.execute(change.where(sealed == rest[0]))
+        left, after = (await events(api))["events"]
+        assert (left["data"]["document_ids"], left["data"]["documents_total"]) == (rest[1:], 1)
+        assert (after["id"], after["data"]["total_documents"], after["data"]["documents_total"]) == (end["id"], 1, 1)
+
+
+async def test_a_page_costs_as_many_statements_as_an_event(
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    owner: Engine,
+    process_number: MakeNumber,
+) -> None:
+    ends, app, statements = Ends(owner, progress), make_app(), list[str]()
+    engine = parts_of(app).get(Database).engine
+    async with client_of(app, new_key()) as api:
+        for index in range(12):
+            view = await ended(api, ends, source, process_number())
+            if index % 2:
+                # Its counts are those of the documents that are left.
+                hidden = catalog.documents.c.document_id == view["documents"][0]["id"]
+                with owner.begin() as connection:
+                    connection.execute(update(catalog.documents).where(hidden).values(secrecy_level="SEGREDO"))
+        await events(api)
+        event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        counted = []
+        for limit in (4, 24):
+            statements.clear()
+            assert len((await events(api, limit=limit))["events"]) == limit
+            counted.append(len(statements))
+        assert counted[0] == counted[1] <= 14, statements
+
+
+async def test_a_wait_ends_with_the_server_and_the_cursor_goes_on_at_the_next_one(
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    owner: Engine,
+    process_number: MakeNumber,
+    unused_tcp_port: int,
+) -> None:
+    ends, key, number = Ends(owner, progress), new_key(), process_number()
+    # Half of it is for the requests that run: a wait would take all of that, and be cut off.
+    app, after, stop = make_app(api_port=unused_tcp_port, shutdown_seconds=40), make_app(), asyncio.Event()
+    async with client_of(app, key) as api:
+        await ended(api, ends, source, number)
+        cursor = (await events(api))["next_cursor"]
+    server = asyncio.create_task(serve(app, parts_of(app).get(ApiSettings), stop))
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}", headers=headers, timeout=60) as api:
+        waiting = asyncio.create_task(_when_it_listens(api, after=cursor, wait=60))
+        await wait_until_async(lambda: parts_of(app).get(FeedChanges).waiting() == 1)
+        stop.set()
+        async with asyncio.timeout(10):
+            assert await waiting == {"events": [], "next_cursor": cursor, "missed": False}
+            await server
+    async with client_of(after, key) as api:
+        view = await ended(api, ends, source, process_number())
+        found = (await events(api, after=cursor))["events"]
+        assert [one["data"]["job_id"] for one in found] == [view["job"]["job_id"]] * 2
+
+
+async def _when_it_listens(api: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
+    async def page() -> dict[str, Any] | None:
+        with contextlib.suppress(httpx.ConnectError):
+            return await events(api, **wanted)
+        return None
+
+    found = await wait_until_async(page, 60)
+    assert found is not None
+    return found
+
+
+async def test_a_wait_with_a_key_that_was_revoked_shows_nothing(
+    servers: Servers,
+    make_app: MakeApp,
+    new_key: MakeKey,
+    source: ScriptedSource,
+    progress: Progress,
+    owner: Engine,
+    process_number: MakeNumber,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keys, "CACHE_SECONDS", 0.0)
+    app: FastAPI = make_app()
+    ends, key, number = Ends(owner, progress), new_key(), process_number()
+    source.add(number, 1)
+    async with app.router.lifespan_context(app), client_of(app, key) as api:
+        view = (await api.get(f"/processes/{number}")).json()
+        waiting = asyncio.create_task(api.get("/events", params={"after": "end", "wait": 30}))
+        await wait_until_async(lambda: parts_of(app).get(FeedChanges).waiting() == 1)
+        [known] = [one for one in clients.list_keys(servers.owner_url) if key.startswith(one.prefix)]
+        assert clients.revoke_key(servers.owner_url, known.key_id)
+        ends.finish(view)
+        answer = await waiting
+        assert answer.status_code == 401 and number not in answer.text

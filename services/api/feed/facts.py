@@ -1,0 +1,163 @@
+"""What the events of a page are made of, as the viewer may see it now: a few statements, however long the page is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, text
+
+from services.api.jobs import repository as jobs
+from services.api.jobs.model import CaseJob, JobProgress
+from shared.db.case_store import find_processes
+from shared.db.sights import read_sights
+from shared.db.visibility import public_text
+from shared.domain.secrecy import Sight, Viewer
+from shared.domain.statuses import JobScope
+from shared.domain.views import case_view, documents_url, sealed_case_view, unknown_case_view
+from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnd, JobEnded
+from shared.webhooks.registry import EVENT_TYPES
+
+# As the webhook has them: a replayed dead letter corrects the counters of a job that had ended.
+_ENDS: Final = text("""
+SELECT c.job_id::text, c.process_number, j.client_id, j.scope, COALESCE(p.status, c.status) AS status,
+       c.total_documents, COALESCE(p.completed_documents, c.completed_documents) AS completed_documents,
+       COALESCE(p.failed_documents, c.failed_documents) AS failed_documents,
+       c.error_code, c.error_message, c.created_at, c.completed_at, r.reference
+  FROM delivery.completions AS c JOIN catalog.jobs AS j USING (job_id)
+  LEFT JOIN progress.jobs AS p ON p.job_id = c.job_id AND p.completed_documents > c.completed_documents
+       AND p.completed_documents + p.failed_documents = c.completed_documents + c.failed_documents
+  LEFT JOIN catalog.job_references AS r ON r.job_id = c.job_id AND r.client_id = :client
+ WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
+""")
+_COUNTS: Final = text(f"""
+SELECT process_number, count(*) AS total, count(*) FILTER (WHERE {public_text("d")}) AS open
+  FROM catalog.documents AS d WHERE process_number = ANY (:numbers) GROUP BY process_number
+""")  # noqa: S608
+_BATCHES: Final = text(f"""
+SELECT b.job_id::text, b.part, b.made_at, r.reference,
+       array_agg(d.document_id::text ORDER BY d.position, d.document_id) AS ids,
+       array_agg({public_text("d")} ORDER BY d.position, d.document_id) AS open
+  FROM (SELECT DISTINCT * FROM unnest(CAST(:jobs AS uuid[]), CAST(:parts AS int[]))) AS wanted (job_id, part)
+  JOIN delivery.document_batches AS b USING (job_id, part)
+ CROSS JOIN LATERAL unnest(b.document_ids) AS listed (document_id)
+  JOIN catalog.documents AS d ON d.process_number = b.process_number AND d.document_id = listed.document_id
+  LEFT JOIN catalog.job_references AS r ON r.job_id = b.job_id AND r.client_id = :client
+ GROUP BY b.job_id, b.part, r.reference
+""")  # noqa: S608
+
+EventFacts = JobEnded | DocumentsStored
+
+
+def read_facts(
+    connection: Connection, viewer: Viewer, events: Sequence[Row[Any]], public_url: str | None
+) -> list[EventFacts | None]:
+    """Of each of these rows of ``feed_events``; None where nothing is left of it that the viewer may see."""
+    sights = read_sights(connection, viewer, sorted({row.process_number for row in events}))
+    seen = [row for row in events if row.process_number in sights]
+    ends = _read_ends(connection, viewer, [row for row in seen if _made_of(row) is JobEnded], sights, public_url)
+    batches = _read_batches(
+        connection, viewer, [row for row in seen if _made_of(row) is DocumentsStored], sights, public_url
+    )
+
+    def facts(row: Row[Any]) -> EventFacts | None:
+        return ends.get(row.job_id) if _made_of(row) is JobEnded else batches.get((row.job_id, row.part))
+
+    return [facts(row) for row in events]
+
+
+def _made_of(row: Row[Any]) -> type:
+    return EVENT_TYPES[row.event_type].facts
+
+
+def _read_ends(
+    connection: Connection, viewer: Viewer, rows: Sequence[Row[Any]], sights: Mapping[str, Sight], url: str | None
+) -> dict[str, JobEnded]:
+    if not rows:
+        return {}
+    wanted = {"client": viewer.client_id, "jobs": sorted({row.job_id for row in rows})}
+    ended = connection.execute(_ENDS, wanted).all()
+    numbers = sorted({row.process_number for row in ended})
+    cases = find_processes(connection, numbers)
+    counts = {row.process_number: row for row in connection.execute(_COUNTS, {"numbers": numbers})}
+    hidden = [row.job_id for row in ended if sights[row.process_number].hides]
+    seen = jobs.seen_counts(connection, hidden) if hidden else {}
+
+    def facts(row: Row[Any]) -> JobEnded:
+        number, sight = row.process_number, sights[row.process_number]
+        job = _job(row)
+        if row.job_id in seen:
+            job = job.as_counted(seen[row.job_id])
+        case = _case(cases.get(number), number, sight, url)
+        end = _end(job)
+        total = end.total_documents
+        if job.scope == JobScope.WHOLE_CASE:
+            counted = counts.get(number)
+            listed = 0 if counted is None else counted.total if sight.sealed else counted.open
+            total = listed + case["left_out"].get("documents", 0)
+        return JobEnded(end, case, BodyDocuments(total, documents_url(number, url), list), row.reference)
+
+    return {row.job_id: facts(row) for row in ended}
+
+
+def _job(row: Row[Any]) -> CaseJob:
+    progress = JobProgress(
+        status=row.status,
+        total_documents=row.total_documents,
+        completed_documents=row.completed_documents,
+        failed_documents=row.failed_documents,
+        started_at=None,
+        completed_at=row.completed_at,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        version=0,
+    )
+    return CaseJob(
+        row.job_id, row.process_number, row.client_id, row.scope, False, False, row.created_at, None, progress=progress
+    )
+
+
+def _end(job: CaseJob) -> JobEnd:
+    progress = job.progress
+    assert progress is not None
+    assert progress.completed_at is not None
+    return JobEnd(
+        job_id=job.job_id,
+        process_number=job.process_number,
+        status=progress.status,
+        total_documents=progress.total_documents or 0,
+        completed_documents=progress.completed_documents,
+        failed_documents=progress.failed_documents,
+        created_at=job.created_at,
+        completed_at=progress.completed_at,
+        error_code=progress.error_code,
+        error_message=progress.error_message,
+    )
+
+
+def _case(stored: Row[Any] | None, number: str, sight: Sight, public_url: str | None) -> Mapping[str, Any]:
+    """As in a webhook: of a sealed case nothing but its number and level."""
+    if stored is None:
+        return unknown_case_view(number, public_url)
+    if sight.case_sealed:
+        return sealed_case_view(number, stored.secrecy_level, public_url)
+    return case_view(stored, public_url)
+
+
+def _read_batches(
+    connection: Connection, viewer: Viewer, rows: Sequence[Row[Any]], sights: Mapping[str, Sight], url: str | None
+) -> dict[tuple[str, int], DocumentsStored]:
+    """Without the batches of which every document is sealed by now."""
+    if not rows:
+        return {}
+    numbers = {(row.job_id, row.part): row.process_number for row in rows}
+    wanted = {"client": viewer.client_id, "jobs": [row.job_id for row in rows], "parts": [row.part for row in rows]}
+    found = {}
+    for row in connection.execute(_BATCHES, wanted):
+        number = numbers[row.job_id, row.part]
+        everything = sights[number].sealed
+        ids = [one for one, is_open in zip(row.ids, row.open, strict=True) if everything or is_open]
+        if ids:
+            listed = BodyDocuments(len(ids), documents_url(number, url), list)
+            found[row.job_id, row.part] = DocumentsStored(row.job_id, number, row.made_at, ids, listed, row.reference)
+    return found

@@ -133,9 +133,10 @@ class Notifier:
             most_bytes=settings.webhook_max_body_bytes,
             public_url=settings.api_public_url,
         )
+        queues = _queue_policy(settings)
         return DeliveryDispatcher(
-            queues=EndpointQueues(_queue_policy(settings)),
-            claims=Claims(self.database, bodies, policy.retry, clock),
+            queues=EndpointQueues(queues),
+            claims=Claims(self.database, bodies, policy.retry, clock, interval=queues.interval),
             preparation=RequestPreparation(self.database, bodies, policy, clock, settings.sealing_keys),
             call=ReceiverCall(self._caller, clock, metrics),
             recorder=Recorder(self.database, policy, clock),

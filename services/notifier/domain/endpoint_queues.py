@@ -172,9 +172,27 @@ class EndpointQueues:
             return False
         return not self._slots.must_wait(due)
 
-    def claimed(self, due: DueDelivery) -> None:
-        """What was taken is claimed: it may start as soon as its endpoint has a slot."""
-        self._queues[due.endpoint_id].claimed.append(due)
+    def claimed(self, due: DueDelivery, *, next_at: float = 0.0) -> None:
+        """What was taken is claimed: it may start as soon as its endpoint has a slot.
+
+        ``next_at``: when the endpoint's next one may be taken, by its rate over all replicas.
+        """
+        queue = self._queues[due.endpoint_id]
+        queue.claimed.append(due)
+        if next_at:
+            self._not_before(queue, due, next_at)
+
+    def early(self, due: DueDelivery, next_at: float) -> None:
+        """What was taken may be taken at ``next_at`` alone, by its endpoint's rate: it waits, before the others."""
+        queue = self._queues[due.endpoint_id]
+        queue.breaker.put_back()
+        queue.waiting.appendleft(due)
+        self._not_before(queue, due, next_at)
+        self._release(due, queue)
+
+    def _not_before(self, queue: _EndpointQueue, due: DueDelivery, time: float) -> None:
+        queue.next_start_at = time
+        self._turns.ask_at(time, due.endpoint_id)
 
     def start(self, endpoint_id: str) -> list[DueDelivery]:
         """The claimed deliveries of an endpoint whose requests may go out now."""
@@ -201,7 +219,8 @@ class EndpointQueues:
         """A request ended: its slots are free. The delivery stays known until :meth:`forget`."""
         queue = self._queues[due.endpoint_id]
         queue.slots.in_flight -= 1
-        queue.slots.answered(succeeded=succeeded, seconds=seconds)
+        # Nothing is claimed ahead that would start in a row, later, when its slot is free.
+        queue.slots.answered(succeeded=succeeded and not queue.interval, seconds=seconds)
         if succeeded:
             queue.breaker.succeeded()
         else:

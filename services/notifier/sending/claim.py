@@ -16,6 +16,7 @@ from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.sending import claim_rows
 from services.notifier.sending.bodies import WebhookBodies
 from services.notifier.sending.body_key import BodyKey
+from services.notifier.sending.claim_rows import ClaimedRows
 from services.notifier.sending.claimed import ClaimedDelivery
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -37,6 +38,8 @@ class ClaimResult:
 
     claimed: list[tuple[ClaimedDelivery, WebhookBody | None]] = field(default_factory=list)
     """Leased to this process, with the body where it was rendered with the claim."""
+    early: list[tuple[DueDelivery, float]] = field(default_factory=list)
+    """Not yet, by the rate of their endpoint; with the seconds until they may be claimed."""
     refused: list[DueDelivery] = field(default_factory=list)
     """Not due, kept for a disabled endpoint, or leased to another process."""
     broken: list[DueDelivery] = field(default_factory=list)
@@ -44,9 +47,12 @@ class ClaimResult:
 
 
 class Claims:
-    """Claims deliveries and releases them."""
+    """Claims deliveries and releases them. ``interval``: seconds between two starts of any endpoint at least."""
 
-    def __init__(self, database: Database, bodies: WebhookBodies, policy: RetryPolicy, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, bodies: WebhookBodies, policy: RetryPolicy, clock: Clock, *, interval: float = 0.0
+    ) -> None:
+        self._interval = interval
         self._database = database
         self._bodies = bodies
         self._policy = policy
@@ -59,7 +65,7 @@ class Claims:
         and the same attempt is made again.
         """
         try:
-            claimed, bodies = await self._claim_with_bodies(deliveries)
+            (claimed, early), bodies = await self._claim_with_bodies(deliveries)
         except InfrastructureAway:
             raise
         # The edge of a batch: it was rolled back, and claiming each apart finds the one at fault.
@@ -68,24 +74,25 @@ class Claims:
         mine = {found.due.delivery_id for found in claimed}
         return ClaimResult(
             claimed=[(found, bodies.get(found.body_key)) for found in claimed],
-            refused=[due for due in deliveries if due.delivery_id not in mine],
+            early=[(due, early[due.delivery_id]) for due in deliveries if due.delivery_id in early],
+            refused=[due for due in deliveries if due.delivery_id not in mine | early.keys()],
         )
 
     async def _claim_with_bodies(
         self, deliveries: Sequence[DueDelivery]
-    ) -> tuple[list[ClaimedDelivery], dict[BodyKey, WebhookBody]]:
+    ) -> tuple[ClaimedRows, dict[BodyKey, WebhookBody]]:
         """Claim, and render the small bodies with it. Raises InfrastructureAway.
 
         When a body breaks the batch, the batch is claimed without bodies. Each attempt then renders its own, and the
         one that cannot be rendered fails alone.
         """
 
-        def work(
-            connection: Connection, *, with_bodies: bool
-        ) -> tuple[list[ClaimedDelivery], dict[BodyKey, WebhookBody]]:
-            claimed = claim_rows.claim(connection, deliveries, self._clock(), self._policy, _new_token)
-            small = _small_bodies(claimed) if with_bodies else []
-            return claimed, self._bodies.make(connection, small) if small else {}
+        def work(connection: Connection, *, with_bodies: bool) -> tuple[ClaimedRows, dict[BodyKey, WebhookBody]]:
+            found = claim_rows.claim(
+                connection, deliveries, self._clock(), self._policy, _new_token, interval=self._interval
+            )
+            small = _small_bodies(found.claimed) if with_bodies else []
+            return found, self._bodies.make(connection, small) if small else {}
 
         try:
             return await self._database.run(partial(work, with_bodies=True))
@@ -114,6 +121,7 @@ class Claims:
             except InfrastructureAway:
                 one = ClaimResult(refused=[due])
             result.claimed.extend(one.claimed)
+            result.early.extend(one.early)
             result.refused.extend(one.refused)
             result.broken.extend(one.broken)
         return result

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from services.notifier.domain.delivery import CLAIMABLE, Claim, DeliveryState, Effect, Released, Withdrawn, decide
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.endpoint_health import form_now
+from services.notifier.domain.endpoint_rate import ReservedStart
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.sending.claimed import ClaimedDelivery
 from services.notifier.sending.delivery_rows import (
@@ -25,6 +26,7 @@ from services.notifier.sending.delivery_rows import (
     kept,
     write_deliveries,
 )
+from services.notifier.sending.start_rows import reserve_starts
 from shared.domain.statuses import DeliveryStatus
 from shared.webhooks.body_form import BodyForm
 from shared.webhooks.facts import DOCUMENTS_TOGETHER, JobEnded
@@ -64,7 +66,7 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_
    AND d.next_attempt_at IS NOT NULL
 """)
 _CLAIM: Final = text(f"""
-SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, c.webhook_secret, c.previous_webhook_secret,
+SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, e.least_seconds, c.webhook_secret, c.previous_webhook_secret,
        c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
        e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed, COALESCE(s.part, 0) AS part, s.payload,
        COALESCE(s.reference, r.reference) AS reference, s.endpoint_id IS NOT NULL AS registered,
@@ -87,6 +89,16 @@ _RENEW: Final = text("""
 UPDATE delivery.deliveries SET lease_until = :until
  WHERE delivery_id = :id AND status = 'sending' AND lease_token = :token
 """)
+
+
+class ClaimedRows(NamedTuple):
+    """What was claimed; and what is early by its endpoint's rate, with the seconds until it may be claimed."""
+
+    claimed: list[ClaimedDelivery]
+    early: dict[str, float]
+
+
+_AT_ONCE: Final = ReservedStart(0.0, 0.0)
 
 
 def due(
@@ -116,14 +128,17 @@ def claim(
     now: datetime,
     policy: RetryPolicy,
     new_token: Callable[[], str],
-) -> list[ClaimedDelivery]:
+    *,
+    interval: float = 0.0,
+) -> ClaimedRows:
     """Claim what is due, or whose lease has expired, where neither endpoint nor client is disabled. The caller commits.
 
     Rows that another transaction holds are passed over. What nobody is left to call for is cancelled on the way, and
-    what belongs to a disabled endpoint is kept and no longer due.
+    what belongs to a disabled endpoint is kept and no longer due. ``interval`` is the least time (seconds) between two
+    starts of any endpoint.
     """
     wanted = {due.delivery_id: due for due in deliveries}
-    claimed: list[ClaimedDelivery] = []
+    ready: list[tuple[Any, DeliveryState]] = []
     writes: list[DeliveryRow] = []
     for row in connection.execute(_CLAIM, {"ids": list(wanted)}).all():
         before = delivery_from(row)
@@ -137,13 +152,30 @@ def claim(
                 writes.append(delivery_row(row.delivery_id, kept(before), now))
             continue
         decision = decide(before, Claim(new_token()), now, policy)
-        if decision.effect is not Effect.SEND:
+        if decision.effect is Effect.SEND:
+            ready.append((row, decision.delivery))
+    starts = _starts(connection, [row for row, _ in ready], interval)
+    found = ClaimedRows([], {})
+    for row, after in ready:
+        start = starts.get(row.delivery_id, _AT_ONCE)
+        if isinstance(start, float):
+            found.early[row.delivery_id] = start
             continue
-        after = decision.delivery
         writes.append(delivery_row(row.delivery_id, after, now))
-        claimed.append(_claimed(row, wanted[row.delivery_id], after, now))
+        found.claimed.append(_claimed(row, wanted[row.delivery_id], after, now, start))
     write_deliveries(connection, writes)
-    return claimed
+    return found
+
+
+def _starts(connection: Connection, rows: Sequence[Any], interval: float) -> dict[str, ReservedStart | float]:
+    """The starts of those whose endpoint has a rate."""
+    intervals = {row.endpoint_id: max(interval, row.least_seconds or 0.0) for row in rows}
+    rated = {endpoint_id: seconds for endpoint_id, seconds in intervals.items() if seconds > 0}
+    if not rated:
+        return {}
+    return reserve_starts(
+        connection, [(row.delivery_id, row.endpoint_id) for row in rows if row.endpoint_id in rated], rated
+    )
 
 
 def _nobody_to_call(row: Any) -> bool:
@@ -151,7 +183,7 @@ def _nobody_to_call(row: Any) -> bool:
     return row.webhook_secret is None or row.client_disabled_at is not None or (row.registered and row.secret is None)
 
 
-def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime) -> ClaimedDelivery:
+def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime, start: ReservedStart) -> ClaimedDelivery:
     assert after.lease_until is not None
     assert after.lease_token is not None
     whole_job = EVENT_TYPES[row.event_type].facts is JobEnded
@@ -177,6 +209,8 @@ def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime) ->
         event_type=row.event_type,
         part=row.part,
         sealed_headers=row.sealed_headers,
+        starts_in=start.start,
+        next_in=start.after,
     )
 
 

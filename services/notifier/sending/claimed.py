@@ -38,6 +38,11 @@ class ClaimedDelivery:
     sealed_headers: bytes | None = field(default=None, repr=False)
     """What its client wants sent besides, as it is kept (shared/webhooks/sealing.py)."""
 
+    starts_in: float = 0.0
+    """Seconds after its claim: its endpoint has a rate (domain/endpoint_rate.py)."""
+    next_in: float = 0.0
+    """Seconds after its claim when the endpoint's next delivery may start; 0 without a rate."""
+
     @property
     def body_key(self) -> BodyKey:
         """Which body it sends: deliveries of one job share it."""

@@ -17,11 +17,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.notifier.domain.delivery import Effect
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.endpoint_queues import EndpointQueues
+from services.notifier.domain.endpoint_rate import ask_again
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.sending.attempt import Attempt
 from services.notifier.sending.call import ReceiverCall
@@ -39,6 +40,14 @@ _BROKEN_SECONDS: Final = 60.0
 _LAST_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
+
+
+class _Ready(NamedTuple):
+    """A delivery that is claimed, with its body where that was rendered with the claim; ``start_at`` is monotonic."""
+
+    claimed: ClaimedDelivery
+    body: WebhookBody | None
+    start_at: float
 
 
 class DeliveryDispatcher:
@@ -60,8 +69,8 @@ class DeliveryDispatcher:
         self._call = call
         self._recorder = recorder
         self._metrics = metrics
-        # Claimed and not started, with the body where it was rendered with the claim.
-        self._claimed: dict[str, tuple[ClaimedDelivery, WebhookBody | None]] = {}
+        # Claimed and not started.
+        self._claimed: dict[str, _Ready] = {}
         self._woken = asyncio.Event()
         self._stopping = False
         self._sends: set[asyncio.Task[None]] = set()
@@ -147,9 +156,12 @@ class DeliveryDispatcher:
         for due in result.broken:
             self._queues.put_back(due, known=True)
             asyncio.get_running_loop().call_later(_BROKEN_SECONDS, self._queues.forget, due.delivery_id)
+        now = time.monotonic()
+        for due, seconds in result.early:
+            self._queues.early(due, now + seconds)
         for claimed, body in result.claimed:
-            self._claimed[claimed.due.delivery_id] = (claimed, body)
-            self._queues.claimed(claimed.due)
+            self._claimed[claimed.due.delivery_id] = _Ready(claimed, body, now + claimed.starts_in)
+            self._queues.claimed(claimed.due, next_at=now + ask_again(claimed.next_in) if claimed.next_in else 0.0)
         for endpoint_id in {claimed.due.endpoint_id for claimed, _ in result.claimed}:
             self._start(endpoint_id)
 
@@ -159,13 +171,12 @@ class DeliveryDispatcher:
             self._release_claims(endpoint_id)
             return
         for due in self._queues.start(endpoint_id):
-            claimed, body = self._claimed.pop(due.delivery_id)
-            self._keep(self._sends, self._deliver(claimed, body))
+            self._keep(self._sends, self._deliver(self._claimed.pop(due.delivery_id)))
 
     def _release_claims(self, endpoint_id: str) -> None:
         """Release what is claimed and not started: no attempt was made, and nobody has to wait for its lease."""
         if recalled := self._queues.recall(endpoint_id):
-            claimed = [self._claimed.pop(due.delivery_id)[0] for due in recalled]
+            claimed = [self._claimed.pop(due.delivery_id).claimed for due in recalled]
             self._keep(self._releases, self._claims.release(claimed))
 
     def _keep(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
@@ -175,9 +186,12 @@ class DeliveryDispatcher:
 
     # Prepare, call, record: one delivery.
 
-    async def _deliver(self, claimed: ClaimedDelivery, body: WebhookBody | None) -> None:
+    async def _deliver(self, ready: _Ready) -> None:
         """Make the attempt, free its slots, record it."""
-        attempt = await self._attempt(claimed, body)
+        claimed = ready.claimed
+        if (early := ready.start_at - time.monotonic()) > 0:
+            await asyncio.sleep(early)
+        attempt = await self._attempt(claimed, ready.body)
         self._free_slots(claimed.due, attempt)
         try:
             if attempt is not None:

@@ -16,6 +16,7 @@ from services.notifier.domain.endpoint_queues import QUEUE_CAPACITY
 from services.notifier.metrics import NotifierMetrics
 from services.notifier.sending import claim_rows, record_rows
 from services.notifier.sending.dispatcher import DeliveryDispatcher
+from services.notifier.sending.start_rows import purge_starts
 from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.concurrency.waiting import wait_for_any
@@ -28,6 +29,8 @@ _EACH: Final = QUEUE_CAPACITY + 44
 _PASSES: Final = 20
 _PURGE_EVERY: Final = timedelta(minutes=1)
 _PURGE_BATCH: Final = 5_000
+_STARTS_KEPT: Final = timedelta(days=1)
+"""How long an endpoint with a rate is remembered that is not called; longer than any interval between two starts."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,5 +108,7 @@ class Sweeper:
         deleted = await self._database.run(
             lambda connection: record_rows.purge_attempts(connection, before, most=_PURGE_BATCH)
         )
+        idle = now - _STARTS_KEPT
+        await self._database.run(lambda connection: purge_starts(connection, idle, most=_PURGE_BATCH))
         # A full batch: there is more to delete, so it goes on with the next sweep.
         self._next_purge = None if deleted == _PURGE_BATCH else now + _PURGE_EVERY

@@ -184,7 +184,9 @@ async def test_a_batch_of_documents_goes_with_the_last_event_of_it_unless_a_deli
     for client in (one, two):
         long_ago = now - LONG - timedelta(days=1)
         with world.engine.begin() as connection:
-            connection.execute(update(feed_events).where(feed_events.c.client_id == client).values(recorded_at=long_ago))
+            connection.execute(
+                update(feed_events).where(feed_events.c.client_id == client).values(recorded_at=long_ago)
+            )
         while await database.run(lambda connection: feed_rows.purge(connection, now - LONG, most=3)):
             pass
         assert feed(world, client) == []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
+from services.notifier.intake import completion_rows, registered_rows
 from shared.db import catalog, delivery
 from shared.db.webhook_endpoints import webhook_endpoints
 from shared.domain.api_keys import new_webhook_secret
@@ -215,6 +216,28 @@ async def test_an_endpoint_gets_no_more_than_its_rate(world: World, running: Run
             connection.execute(select(health.c.least_seconds).where(health.c.endpoint_id == endpoint_id)).scalar()
             == 0.1
         )
+
+
+async def test_the_rate_of_an_endpoint_holds_over_all_replicas(world: World, running: Running) -> None:
+    client, _ = world.client()
+    async with receiving() as receiver:
+        register(world, client, receiver.url, rate="20/second")
+        jobs = [world.job(client, documents=0) for _ in range(24)]
+        for job in jobs:
+            asks(world, client, job)
+        before = datetime.now(UTC) - timedelta(minutes=1)
+        with world.engine.begin() as connection:
+            ends = [job.completed() for job in jobs]
+            completion_rows.add_completions(connection, ends, before)
+            registered_rows.subscribe_endpoints(connection, ends, before)
+            completion_rows.create_deliveries(connection, [job.job_id for job in jobs], before)
+        # Both find all of them, and want them in the same order.
+        async with running(), running():
+            await delivered(world, client, len(jobs))
+    times = sorted(call.at for call in receiver.calls)
+    assert len(times) == len(jobs)
+    # Their starts have 23 intervals of a twentieth of a second between them; a machine may be late, never early.
+    assert times[-1] - times[0] >= 23 / 20 - 0.05
 
 
 async def test_express_with_its_default_limit_takes_a_case_of_two_thousand_documents(

@@ -49,7 +49,7 @@ def create(world: World, database: Database, url: str | None = None, now: dateti
 
 def claim(database: Database, due: DueDelivery, now: datetime = NOW) -> ClaimedDelivery | None:
     with database.transaction() as connection:
-        found = claim_rows.claim(connection, [due], now, POLICY, lambda: str(uuid.uuid4()))
+        found = claim_rows.claim(connection, [due], now, POLICY, lambda: str(uuid.uuid4())).claimed
     return found[0] if found else None
 
 
@@ -91,7 +91,7 @@ def test_a_delivery_has_one_holder_while_the_lease_lasts(world: World, database:
 def test_a_claim_under_way_is_not_waited_for(world: World, database: Database) -> None:
     _, due = create(world, database)
     with database.transaction() as connection:
-        assert claim_rows.claim(connection, [due], NOW, POLICY, lambda: str(uuid.uuid4()))
+        assert claim_rows.claim(connection, [due], NOW, POLICY, lambda: str(uuid.uuid4())).claimed
         assert claim(database, due) is None
 
 

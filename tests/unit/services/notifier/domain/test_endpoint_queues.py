@@ -217,6 +217,35 @@ def test_an_endpoint_has_a_rate_of_its_own_and_never_one_above_that_of_all() -> 
         assert len(begin(queues, 10.0 + spaced)) == 1
 
 
+def test_what_is_early_by_the_rate_over_all_replicas_waits_before_the_others() -> None:
+    queues = EndpointQueues(QueuePolicy(interval=1.0))
+    for number in range(2):
+        queues.offer(due(number))
+    (first,) = queues.take(10.0, 5)
+    # Another replica has sent one meanwhile.
+    queues.early(first, 10.7)
+    assert queues.taken == 0 and queues.take(10.6, 5) == []
+    assert queues.next_due() == 10.7
+    assert queues.take(10.7, 5) == [first]
+    # Its own next one is reserved for later than its interval says.
+    queues.claimed(first, next_at=12.5)
+    assert queues.start(first.endpoint_id) == [first]
+    queues.ended(first, 10.8, succeeded=True, seconds=0.1)
+    assert queues.take(12.4, 5) == []
+    assert [found.delivery_id for found in queues.take(12.5, 5)] == [due(1).delivery_id]
+
+
+def test_an_endpoint_with_a_rate_has_nothing_claimed_that_it_has_no_slot_for() -> None:
+    queues = EndpointQueues(QueuePolicy(SlotLimits(by_endpoint=2, ahead=8), interval=0.1))
+    for number in range(12):
+        queues.offer(due(number))
+    (quick,) = begin(queues, 10.0)
+    queues.ended(quick, 10.01, succeeded=True, seconds=0.01)
+    for tenth in range(1, 9):
+        begin(queues, 10.0 + tenth / 10)
+    assert queues.taken == 2
+
+
 def test_an_endpoint_with_nothing_to_do_is_forgotten_but_not_its_rate() -> None:
     queues = EndpointQueues(QueuePolicy(interval=1.0))
     for number in range(2):

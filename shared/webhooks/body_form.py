@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
@@ -22,6 +23,15 @@ class BodyForm(IntEnum):
     def of_payload(cls, payload: str | None) -> BodyForm:
         """The form that a client asked for: ``thin``, else full (docs/reference/webhooks.md, "Size")."""
         return cls.THIN if payload == THIN else cls.FULL
+
+
+SMALLER_FOR: Final = timedelta(days=30)
+"""How long it is remembered that an endpoint refused a body as too large; then a full one is tried again."""
+
+
+def form_now(form: int, since: datetime | None, now: datetime) -> BodyForm:
+    """The form of the bodies that an endpoint gets now which has refused larger ones, last at ``since``."""
+    return BodyForm(form) if since is not None and now - since < SMALLER_FOR else BodyForm.FULL
 
 
 FULL: Final = "full"

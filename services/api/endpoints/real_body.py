@@ -30,15 +30,15 @@ class RealBodies:
     links: LinkCache
     most_bytes: int
 
-    async def measured(self, parts: CaseParts | None, payload: str) -> dict[str, Any] | None:
-        """The RealBody of a case for an endpoint with this ``payload``."""
+    async def measured(self, parts: CaseParts | None, form: BodyForm) -> dict[str, Any] | None:
+        """The RealBody of a case for an endpoint that gets bodies of this form."""
         if parts is None or parts.case is None:
             return None
-        return await self.links.build(lambda links: self._measure(parts, payload, links), len(parts.documents))
+        return await self.links.build(lambda links: self._measure(parts, form, links), len(parts.documents))
 
-    def _measure(self, parts: CaseParts, payload: str, links: LinkCache) -> dict[str, Any]:
+    def _measure(self, parts: CaseParts, form: BodyForm, links: LinkCache) -> dict[str, Any]:
         facts, kind = _ended(parts, links), EVENT_TYPES[PROCESS_COMPLETED]
-        sent = fitting_body(kind, facts, form=BodyForm.of_payload(payload), most_bytes=self.most_bytes)
+        sent = fitting_body(kind, facts, form=form, most_bytes=self.most_bytes)
         return {
             "process_number": parts.process_number,
             "payload": FULL if sent.form is BodyForm.FULL else THIN,

@@ -18,6 +18,8 @@ _HEALTH: Final = (
     "last_failure_at",
     "disabled_at",
     "disabled_reason",
+    "body_form",
+    "body_form_at",
 )
 _MOST: Final = 1_000
 
@@ -55,6 +57,12 @@ def find_called(connection: Connection, client_id: str, endpoint_id: str) -> Row
     return connection.execute(
         select(health).where(health.c.endpoint_id == endpoint_id, health.c.client_id == client_id)
     ).one_or_none()
+
+
+def find_by_url(connection: Connection, client_id: str, url_without_query: str) -> Row[Any] | None:
+    """The endpoint that a URL of this client's requests made, or None."""
+    its = (health.c.client_id == client_id, health.c.url == url_without_query, ~health.c.registered)
+    return connection.execute(select(health).where(*its).limit(1)).one_or_none()
 
 
 def count_registered(connection: Connection, client_id: str) -> int:

@@ -129,7 +129,9 @@ class RealBody(View):
     """What the webhook of a real case would be. Nothing of it is sent."""
 
     process_number: str
-    payload: PayloadName = Field(description="full, or thin where that is asked for or full is too large")
+    payload: PayloadName = Field(
+        description="full, or thin where that is asked for, full is too large or was refused (413)"
+    )
     body_bytes: int
     full_body_bytes: int = Field(description="With its documents, whatever the bound")
     max_body_bytes: int

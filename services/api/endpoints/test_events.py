@@ -25,7 +25,8 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.domain.secrecy import Viewer
 from shared.http.dial import CallResult, WebhookCaller
-from shared.webhooks.body_form import FULL, BodyForm
+from shared.http.guard import CheckedUrl
+from shared.webhooks.body_form import BodyForm, form_now
 from shared.webhooks.facts import TestSent
 from shared.webhooks.headers import open_headers
 from shared.webhooks.registry import EVENT_TYPES
@@ -51,7 +52,8 @@ class _Receiver:
     url: str
     secrets: Secrets
     headers: Sequence[tuple[str, str]]
-    payload: str
+    form: BodyForm
+    """Of the bodies that it gets: as it asked for them, or smaller since it refused larger ones."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,14 @@ class TestSender:
         number = case_number(target.process_number, "body.process_number") if target.process_number else None
         checked = await self._urls.check(target.url, "body.url") if target.url is not None else None
         parts = await self._database.snapshot(lambda connection: read_parts(connection, viewer, number))
-        receiver = await self._database.run(lambda connection: self._receiver(connection, viewer, target))
+        receiver = await self._database.run(lambda connection: self._receiver(connection, viewer, target, checked))
         allowance = await self._database.autocommit(
             lambda connection: ratelimit.spend(connection, self._limit, viewer.client_id)
         )
-        result = await self._send(receiver, checked.url if checked is not None else receiver.url, parts)
+        result = await self._send(receiver, parts)
         return result, ratelimit.headers(self._limit, allowance)
 
-    async def _send(self, receiver: _Receiver, url: str, parts: CaseParts | None) -> dict[str, Any]:
+    async def _send(self, receiver: _Receiver, parts: CaseParts | None) -> dict[str, Any]:
         now = self._clock()
         webhook_id = str(uuid.uuid4())
         body = EVENT_TYPES["webhook.test"].body(TestSent(now, _MESSAGE), BodyForm.FULL)
@@ -116,22 +118,31 @@ class TestSender:
             receiver.secrets.valid(now), webhook_id, now, body, 1, private_keys=self._keys.signing
         )
         with waiting_for_others():
-            result = await self._caller.post(url, [*headers.items(), *receiver.headers], body)
-        real = await self._bodies.measured(parts, receiver.payload)
+            result = await self._caller.post(receiver.url, [*headers.items(), *receiver.headers], body)
+        real = await self._bodies.measured(parts, receiver.form)
         return {**_result_view(webhook_id, result), "body_bytes": len(body), "real_body": real}
 
-    def _receiver(self, connection: Connection, viewer: Viewer, target: TestTarget) -> _Receiver:
+    def _receiver(
+        self, connection: Connection, viewer: Viewer, target: TestTarget, checked: CheckedUrl | None
+    ) -> _Receiver:
         if (target.url is None) == (target.endpoint_id is None):
             detail = "give either url or endpoint_id"
             raise InvalidEndpoint(detail, errors=[FieldError("body", "url_or_endpoint_id", detail)])
-        if target.url is not None:
-            return _Receiver(target.url, secrets_of(connection, viewer.client_id), (), FULL)
+        if checked is not None:
+            known = repository.find_by_url(connection, viewer.client_id, checked.without_query)
+            return _Receiver(checked.url, secrets_of(connection, viewer.client_id), (), self._form(known))
         assert target.endpoint_id is not None
         row = repository.find_registered(connection, viewer.client_id, _uuid(target.endpoint_id))
         if row is None:
             raise EndpointNotFound
         secrets = Secrets(row.secret, row.previous_secret, row.previous_secret_until)
-        return _Receiver(row.url, secrets, self._headers(row), row.payload)
+        return _Receiver(row.url, secrets, self._headers(row), max(self._form(row), BodyForm.of_payload(row.payload)))
+
+    def _form(self, health: Row[Any] | None) -> BodyForm:
+        """The form that an endpoint is left with by its answers; full before its first delivery."""
+        if health is None or health.body_form is None:
+            return BodyForm.FULL
+        return form_now(health.body_form, health.body_form_at, self._clock())
 
     def _headers(self, row: Row[Any]) -> Sequence[tuple[str, str]]:
         try:

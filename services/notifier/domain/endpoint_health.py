@@ -13,14 +13,12 @@ from enum import StrEnum
 from typing import Final
 
 from services.notifier.domain.delivery import Effect
-from shared.webhooks.body_form import BodyForm
+from shared.webhooks.body_form import BodyForm, form_now
 
 _TOUCH_EVERY: Final = timedelta(seconds=30)
 
 ANSWERED_GONE: Final = "answered_gone"
 FAILING_FOR_DAYS: Final = "failing_for_days"
-SMALLER_FOR: Final = timedelta(days=30)
-"""How long it is remembered that an endpoint refused a body as too large; then a full one is tried again."""
 EXHAUSTED: Final = "exhausted"
 DISABLED: Final = "disabled"
 
@@ -59,11 +57,6 @@ class EndpointHealth:
         if self.disabled:
             return EndpointState.DISABLED
         return EndpointState.HEALTHY if self.failing_since is None else EndpointState.FAILING
-
-
-def form_now(form: int, since: datetime | None, now: datetime) -> BodyForm:
-    """The form of the bodies that an endpoint gets now."""
-    return BodyForm(form) if since is not None and now - since < SMALLER_FOR else BodyForm.FULL
 
 
 def refused_as_too_large(endpoint: EndpointHealth, sent: BodyForm, now: datetime) -> EndpointHealth:

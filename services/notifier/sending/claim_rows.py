@@ -14,7 +14,6 @@ from sqlalchemy import Connection, text
 
 from services.notifier.domain.delivery import CLAIMABLE, Claim, DeliveryState, Effect, Released, Withdrawn, decide
 from services.notifier.domain.due_delivery import DueDelivery
-from services.notifier.domain.endpoint_health import form_now
 from services.notifier.domain.endpoint_rate import ReservedStart
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.sending.claimed import ClaimedDelivery
@@ -28,7 +27,7 @@ from services.notifier.sending.delivery_rows import (
 )
 from services.notifier.sending.start_rows import reserve_starts
 from shared.domain.statuses import DeliveryStatus
-from shared.webhooks.body_form import BodyForm
+from shared.webhooks.body_form import BodyForm, form_now
 from shared.webhooks.facts import DOCUMENTS_TOGETHER, JobEnded
 from shared.webhooks.registry import EVENT_TYPES
 

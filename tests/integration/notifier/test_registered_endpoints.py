@@ -236,8 +236,8 @@ async def test_the_rate_of_an_endpoint_holds_over_all_replicas(world: World, run
             await delivered(world, client, len(jobs))
     times = sorted(call.at for call in receiver.calls)
     assert len(times) == len(jobs)
-    # Their starts have 23 intervals of a twentieth of a second between them; a machine may be late, never early.
-    assert times[-1] - times[0] >= 23 / 20 - 0.05
+    # Their starts take 1.15 s; 0.6 s if each replica counted by itself. The first of them may come late.
+    assert times[-1] - times[0] >= 0.85
 
 
 async def test_express_with_its_default_limit_takes_a_case_of_two_thousand_documents(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import os
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 
 from shared.db import catalog, delivery
 from shared.db.webhook_endpoints import webhook_endpoints
+from shared.webhooks.body_form import BodyForm
 from shared.webhooks.headers import open_headers
 from shared.webhooks.sealing import SealingKeys
 from tests.integration.api.scripted import ApiTools, MakeApp, MakeKey, client_of
@@ -175,6 +177,40 @@ async def test_a_test_event_goes_to_an_endpoint_and_says_how_large_bodies_are(ho
     assert (real["payload"], real["process_number"], real["max_body_bytes"]) == ("full", number, 1024**2)
     assert (thin["payload"], thin["full_body_bytes"]) == ("thin", real["full_body_bytes"])
     assert thin["body_bytes"] < real["body_bytes"] == real["full_body_bytes"] and real["body_bytes"] > 30 * 500
+
+
+async def test_a_test_event_says_how_large_a_body_is_for_an_endpoint_that_refused_a_larger_one(
+    hooks: Any, tools: ApiTools
+) -> None:
+    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
+    tools.source.add(number, 30)
+    table = delivery.endpoints
+    async with receiving(always(200)) as receiver, client_of(hooks, tools.new_key(client)) as api:
+        made = (await api.post(PATH, json={"url": receiver.url})).json()
+        await api.get(f"/processes/{number}")
+
+        async def real(**target: str) -> tuple[str, int]:
+            body = (await api.post("/webhooks/test", json=target)).json()["real_body"]
+            return body["payload"], body["body_bytes"]
+
+        registered, by_url = {"endpoint_id": made["id"]}, {"url": f"{receiver.url}?token=1"}
+        full = await real(**registered)
+        assert full[0] == "full" and await real(**by_url) == full
+        rows = [
+            {"endpoint_id": made["id"], "url": receiver.url, "registered": True},
+            {"endpoint_id": str(uuid.uuid4()), "url": receiver.url, "registered": False},
+        ]
+        now = datetime.now(UTC)
+        with tools.owner.begin() as connection:
+            refused = {"client_id": client, "origin": "o", "body_form": int(BodyForm.THIN), "body_form_at": now}
+            connection.execute(insert(table), [{**row, **refused} for row in rows])
+        for target in (registered, by_url):
+            assert (await real(**target))[0] == "thin" and (await real(**target))[1] < full[1]
+        # It is forgotten after thirty days.
+        with tools.owner.begin() as connection:
+            old = update(table).where(table.c.client_id == client)
+            connection.execute(old.values(body_form_at=now - timedelta(days=31)))
+        assert await real(**registered) == await real(**by_url) == full
 
 
 async def test_a_first_request_for_a_case_that_has_ended_is_told_to_the_notifier_once(tools: ApiTools) -> None:

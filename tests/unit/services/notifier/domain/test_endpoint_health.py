@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifier.domain.delivery import Effect
-from services.notifier.domain.endpoint_health import (
-    SMALLER_FOR,
-    EndpointHealth,
-    form_now,
-    judge,
-    refused_as_too_large,
-)
-from shared.webhooks.body_form import BodyForm
+from services.notifier.domain.endpoint_health import EndpointHealth, judge, refused_as_too_large
+from shared.webhooks.body_form import SMALLER_FOR, BodyForm, form_now
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIVE_DAYS = timedelta(days=5)

@@ -72,9 +72,9 @@ class PatientClient:
     def follow(self, number: str, webhook_url: str) -> dict[str, Any]:
         """Ask, poll, and return the last StatusView."""
         try:
-            self._ask(f"/processes/{number}", webhook_url=webhook_url)
+            self.ask(f"/processes/{number}", webhook_url=webhook_url)
             while True:
-                view = self._ask(f"/processes/{number}/status")
+                view = self.ask(f"/processes/{number}/status")
                 self.progress.see(view)
                 if view["status"] in ENDED:
                     return view
@@ -83,7 +83,8 @@ class PatientClient:
         finally:
             self._client.close()
 
-    def _ask(self, path: str, **parameters: str) -> dict[str, Any]:
+    def ask(self, path: str, **parameters: str) -> dict[str, Any]:
+        """Repeat a request until it is answered."""
         began = time.monotonic()
         while True:
             self.tally.requests += 1

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.chaos.actor import Actor
 from tests.chaos.client import PatientClient
+from tests.chaos.feed import check_feed, pulling
 from tests.chaos.plan import Case, Plan
 from tests.chaos.verdict import (
     Webhooks,
@@ -28,9 +29,15 @@ SETTINGS: Final = {
     # Enough of them to outlast a receiver's outage.
     "AUTOS_WEBHOOK_RETRY_DELAYS": "0.5,1,2,4,8,16,32",
     "AUTOS_WEBHOOK_TIMEOUT_SECONDS": "3",
+    # So that documents are told of while their job runs.
+    "AUTOS_WEBHOOK_DOCUMENTS_SECONDS": "0.5",
     "AUTOS_PDPJ_READ_TIMEOUT": "3",
     "AUTOS_SOURCE_DEADLINE_SECONDS": "5",
 }
+
+
+_PULL_SECONDS: Final = 120.0
+"""How long after a round the last events may come."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ class Outcome:
     repeated: int
     longest_gap: float
     webhooks: Webhooks
+    events: int
+    """Pulled from the client's feed."""
     source_requests: int
     watched: Watched
 
@@ -62,6 +71,7 @@ class Outcome:
             f"{self.repeated} of them repeated, {self.longest_gap:.1f} s the longest without an answer; "
             f"{hooks.deliveries} webhooks delivered by {hooks.requests} requests, {hooks.duplicates} too many "
             f"({hooks.cut_off} attempts cut off before they were recorded, {hooks.unheard} answers not heard); "
+            f"{self.events} events pulled in order; "
             f"no false alarm in {self.watched.looks} deep checks meanwhile ({self.watched.interrupted} interrupted)"
         )
 
@@ -86,14 +96,16 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
         assert view["status"] == "completed", f"{case.number} is {view['status']} {view['error_code']}: {failed}"
         assert view["completed_documents"] == view["total_documents"] == case.documents, case.number
 
-    with watching(product) as watched, ThreadPoolExecutor(len(plan.cases)) as threads:
-        followed = [threads.submit(follow, case) for case in plan.cases]
-        Actor(product, say).perform(plan, began)
-        problems = [str(error) for error in (each.exception() for each in followed) if error is not None]
-    assert not problems, problems
-    assert not watched.false_alarms, watched.false_alarms
-    seconds = time.monotonic() - began
-    until_answered(product)
+    with pulling(product, plan.cases, began + timeout + _PULL_SECONDS) as reader:
+        with watching(product) as watched, ThreadPoolExecutor(len(plan.cases)) as threads:
+            followed = [threads.submit(follow, case) for case in plan.cases]
+            Actor(product, say).perform(plan, began)
+            problems = [str(error) for error in (each.exception() for each in followed) if error is not None]
+        assert not problems, problems
+        assert not watched.false_alarms, watched.false_alarms
+        seconds = time.monotonic() - began
+        until_answered(product)
+        events = check_feed(product, reader, plan.cases)
     good = [case for case in plan.cases if case.bad is None]
     for case in good:
         check_documents(product, case)
@@ -110,6 +122,7 @@ def run(product: Product, plan: Plan, say: Callable[[str], None], *, timeout: fl
         repeated=sum(tally.repeated for tally in tallies),
         longest_gap=max(tally.longest_gap for tally in tallies),
         webhooks=webhooks,
+        events=events,
         watched=watched,
         source_requests=sum(
             sum(product.simulator.case_metrics(case.number).document_requests.values()) for case in plan.cases

@@ -21,6 +21,7 @@ MODULES: Final = (
     "backlog",
     "memory",
     "webhooks",
+    "feed",
     "isolation",
     "api_reads",
     "streams",

@@ -78,6 +78,14 @@ class Told:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class MadeBatches:
+    """``subscribed`` are the rows of new subscriptions, ``documents`` is how many the batches have."""
+
+    subscribed: Sequence[Any]
+    documents: int
+
+
 def running_jobs(connection: Connection) -> dict[str, int]:
     """Jobs that may have documents to tell of, in any order, each with its version: it grows with every change."""
     return {row.job_id: row.version for row in connection.execute(_RUNNING, {"most": _JOBS_LISTED})}
@@ -86,25 +94,27 @@ def running_jobs(connection: Connection) -> dict[str, int]:
 def tell_of_documents(connection: Connection, job_ids: Sequence[str], now: datetime) -> Told:
     """Tell of the new documents of jobs that run, of at most DOCUMENTS_AT_ONCE."""
     lock_jobs(connection, job_ids)
-    told = make_batches(connection, job_ids, now, most=DOCUMENTS_AT_ONCE)
+    made = make_batches(connection, job_ids, now, most=DOCUMENTS_AT_ONCE)
+    created, due = add_deliveries(connection, made.subscribed, now)
     # The last: the clients' feeds are locked from here to the commit.
     feed_rows.append(connection, job_ids, now)
-    return told
+    return Told(created, due, more=made.documents == DOCUMENTS_AT_ONCE)
 
 
-def make_batches(connection: Connection, job_ids: Sequence[str], now: datetime, *, most: int | None = None) -> Told:
-    """The batches of these jobs' new documents and their deliveries; all of them, or ``most`` documents.
+def make_batches(
+    connection: Connection, job_ids: Sequence[str], now: datetime, *, most: int | None = None
+) -> MadeBatches:
+    """The batches of these jobs' new documents, of all or of ``most``, and the subscriptions to them.
 
-    The caller has locked the jobs, and adds to the feeds.
+    The caller has locked the jobs, creates the deliveries and adds to the feeds.
     """
     made = connection.execute(_ADD, {"jobs": list(job_ids), "most": most, "now": now}).all()
     if not made:
-        return Told(0, (), more=False)
+        return MadeBatches((), 0)
     parts: dict[str, list[int]] = {}
     for row in sorted(made, key=lambda row: row.part):
         parts.setdefault(row.job_id, []).append(row.part)
-    created, due = add_deliveries(connection, _subscribe(connection, parts, None, now), now)
-    return Told(created, due, more=most is not None and sum(row.documents for row in made) == most)
+    return MadeBatches(_subscribe(connection, parts, None, now), sum(row.documents for row in made))
 
 
 def subscribe_client_to_batches(connection: Connection, job_id: str, client_id: str, now: datetime) -> None:

@@ -109,11 +109,11 @@ class Intake:
             *(event.job_id for event in asked),
         ]
         created, due = 0, list[DueDelivery]()
-        told = document_batches.Told(0, (), more=False)
         if jobs:
             completion_rows.lock_jobs(connection, jobs)
             if completed:
-                told = document_batches.make_batches(connection, [event.job_id for event in completed], now)
+                # Before the ends: whose is recorded gets no batch any more.
+                document_batches.make_batches(connection, [event.job_id for event in completed], now)
                 completion_rows.add_completions(connection, completed, now)
                 registered_rows.subscribe_endpoints(connection, completed, now)
             for event in asked:
@@ -133,7 +133,7 @@ class Intake:
         if completed:
             # The last: the clients' feeds are locked from here to the commit.
             feed_rows.append(connection, [event.job_id for event in completed], now)
-        return _Written((*told.due, *due, *again), told.created + created, released > 0)
+        return _Written((*due, *again), created, released > 0)
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]

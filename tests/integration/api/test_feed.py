@@ -168,7 +168,8 @@ async def test_documents_come_before_the_end_of_their_job_with_the_clients_refer
     process_number: MakeNumber,
 ) -> None:
     ends, app, number = Ends(owner, progress), make_app(), process_number()
-    async with client_of(app, new_key()) as api, client_of(app, new_key()) as other:
+    plain = new_key(scopes=["read", "download"])
+    async with client_of(app, plain) as api, client_of(app, new_key()) as other:
         source.add(number, 3)
         view = (await api.get(f"/processes/{number}", params={"reference": "matter 7"})).json()
         await other.get(f"/processes/{number}", params={"reference": "theirs"})
@@ -205,6 +206,8 @@ async def test_documents_come_before_the_end_of_their_job_with_the_clients_refer
         left, after = (await events(api))["events"]
         assert (left["data"]["document_ids"], left["data"]["documents_total"]) == (rest[1:], 1)
         assert (after["id"], after["data"]["total_documents"], after["data"]["documents_total"]) == (end["id"], 1, 1)
+        # A key with the scope sees them still.
+        assert len((await events(other))["events"]) == 3
 
 
 async def test_a_page_costs_as_many_statements_as_an_event(
@@ -271,7 +274,7 @@ async def _when_it_listens(api: httpx.AsyncClient, **wanted: Any) -> dict[str, A
             return await events(api, **wanted)
         return None
 
-    found = await wait_until_async(page, 60)
+    found: dict[str, Any] | None = await wait_until_async(page, 60)
     assert found is not None
     return found
 

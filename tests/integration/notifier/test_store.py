@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ops.migrations.run import differences
 from services.notifier.domain.delivery import Effect
@@ -18,6 +18,7 @@ from services.notifier.intake import completion_rows
 from services.notifier.sending import claim_rows, record_rows
 from services.notifier.sending.attempt import Attempt
 from services.notifier.sending.claimed import ClaimedDelivery
+from services.notifier.sending.start_rows import purge_starts
 from shared.db import delivery
 from shared.db.engine import Database
 from tests.integration.notifier.world import Job, World
@@ -213,3 +214,40 @@ def test_the_notifier_may_not_write_what_is_not_its_own(world: World, database: 
 
 def test_the_tables_are_those_of_the_migrations(servers: Servers) -> None:
     assert differences(servers.owner_url) == []
+
+
+def test_the_next_start_of_an_endpoint_with_a_rate_is_reserved_by_one_replica_alone(
+    world: World, database: Database
+) -> None:
+    (_, first), (_, second) = (create(world, database) for _ in range(2))
+    with world.engine.begin() as connection:
+        # Of one endpoint, a delivery an hour at most.
+        table = delivery.deliveries
+        its = table.c.delivery_id == second.delivery_id
+        connection.execute(update(table).where(its).values(endpoint_id=first.endpoint_id))
+        rated = delivery.endpoints.c.endpoint_id == first.endpoint_id
+        connection.execute(update(delivery.endpoints).where(rated).values(least_seconds=3600.0))
+        long_ago = {"endpoint_id": first.endpoint_id, "next_start_at": NOW - timedelta(days=1)}
+        connection.execute(insert(delivery.endpoint_starts).values(long_ago))
+
+    def new_token() -> str:
+        return str(uuid.uuid4())
+
+    with database.transaction() as one:
+        assert [found.due for found in claim_rows.claim(one, [first], NOW, POLICY, new_token).claimed] == [first]
+        with database.transaction() as other:
+            # It does not wait for the one that is reserving.
+            found = claim_rows.claim(other, [second], NOW, POLICY, new_token)
+        assert found == ([], {second.delivery_id: pytest.approx(0.01)})
+    with database.transaction() as other:
+        found = claim_rows.claim(other, [second], NOW, POLICY, new_token)
+    assert found == ([], {second.delivery_id: pytest.approx(3600.0, abs=60.0)})
+    with world.engine.begin() as connection:
+        starts = delivery.endpoint_starts
+        due_now = update(starts).where(starts.c.endpoint_id == first.endpoint_id)
+        connection.execute(due_now.values(next_start_at=func.now() - timedelta(hours=1)))
+    with database.transaction() as other:
+        (claimed,) = claim_rows.claim(other, [second], NOW, POLICY, new_token).claimed
+        assert (claimed.starts_in, claimed.next_in) == (0.0, 3600.0)
+        # Forgotten when it was not called for long.
+        assert purge_starts(other, datetime.now(UTC) + timedelta(days=1), most=10) >= 1

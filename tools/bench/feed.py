@@ -122,7 +122,7 @@ def _large_case(engine: Engine, documents: int) -> _Cost:
     began, before, more = time.perf_counter(), _wal(engine), True
     while more:
         with engine.begin() as connection:
-            more = document_batches.tell_of_documents(connection, [end.job_id], utc_now()).more
+            more = document_batches.announce_documents(connection, [end.job_id], utc_now()).more
     return _cost(engine, began, before, documents)
 
 

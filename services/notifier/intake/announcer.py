@@ -33,9 +33,11 @@ class _Look(NamedTuple):
 
 
 class DocumentAnnouncer:
-    """Makes the events of ``document.available``. ``every`` is in seconds; what comes meanwhile is one event.
+    """Makes the events of ``document.available``, for endpoints that ask for them and for the feeds. Every replica has
+    one; a job is looked at by one of them at a time.
 
-    What a job brings between its last look and its end is told of with its end (handlers.py).
+    ``every`` is in seconds (AUTOS_WEBHOOK_DOCUMENTS_SECONDS); what comes meanwhile is one event. What a job brings
+    between its last look and its end is announced with its end (handlers.py).
     """
 
     def __init__(
@@ -73,23 +75,23 @@ class DocumentAnnouncer:
 
     async def look(self) -> bool:
         """Tell of what is new; whether there is more. Raises InfrastructureAway."""
-        running = await self._database.autocommit(document_batches.running_jobs)
+        running = await self._database.autocommit(document_batches.jobs_to_announce)
         self._seen = {job_id: version for job_id, version in self._seen.items() if job_id in running}
         changed = [job_id for job_id, version in running.items() if self._seen.get(job_id) != version]
         random.shuffle(changed)
         more = len(changed) > _AT_ONCE
         for first in range(0, min(len(changed), _AT_ONCE), _TOGETHER):
             together = changed[first : min(first + _TOGETHER, _AT_ONCE)]
-            told = await self._tell(together)
-            more = more or told.more
-            self._seen |= {job_id: running[job_id] for job_id in told.finished}
+            made = await self._announce(together)
+            more = more or made.more
+            self._seen |= {job_id: running[job_id] for job_id in made.finished}
         return more
 
-    async def _tell(self, job_ids: Sequence[str]) -> _Look:
+    async def _announce(self, job_ids: Sequence[str]) -> _Look:
         """Tell of the documents of some jobs; each job apart when one of them breaks it. Raises InfrastructureAway."""
         try:
-            told = await self._database.run(
-                lambda connection: document_batches.tell_of_documents(connection, job_ids, self._clock())
+            made = await self._database.run(
+                lambda connection: document_batches.announce_documents(connection, job_ids, self._clock())
             )
         except InfrastructureAway:
             raise
@@ -98,9 +100,9 @@ class DocumentAnnouncer:
             if len(job_ids) == 1:
                 _log.exception("Documents of a job could not be told of, will try again", extra={"job_id": job_ids[0]})
                 return _Look((), more=False)
-            apart = [await self._tell([job_id]) for job_id in job_ids]
+            apart = [await self._announce([job_id]) for job_id in job_ids]
             return _Look([one for look in apart for one in look.finished], more=any(look.more for look in apart))
-        if told.created:
-            self._metrics.created.inc(told.created)
-        self._dispatcher.offer(told.due)
-        return _Look(() if told.more else job_ids, more=told.more)
+        if made.created:
+            self._metrics.created.inc(made.created)
+        self._dispatcher.offer(made.due)
+        return _Look(() if made.more else job_ids, more=made.more)

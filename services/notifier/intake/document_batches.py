@@ -43,7 +43,7 @@ SELECT j.job_id::text, p.version FROM catalog.jobs AS j JOIN progress.jobs AS p 
 # What these jobs have brought; what was there before a job is no news. Nothing sealed is told of, and nobody is told of
 # what only an operator asked for.
 _ADD: Final = text(f"""
-WITH told (job_id, document_id) AS (
+WITH announced (job_id, document_id) AS (
     SELECT job_id, unnest(document_ids) FROM delivery.document_batches WHERE job_id = ANY (CAST(:jobs AS uuid[]))),
 new AS (
     SELECT w.turn, w.job_id, s.process_number, s.document_id, d.position
@@ -52,7 +52,7 @@ new AS (
       JOIN catalog.processes AS p ON p.process_number = j.process_number AND p.secrecy_level = {PUBLIC_LEVEL}
       JOIN progress.documents AS s ON s.process_number = j.process_number AND s.job_id = w.job_id
       JOIN catalog.documents AS d ON d.process_number = s.process_number AND d.document_id = s.document_id
-      LEFT JOIN told AS t ON t.job_id = w.job_id AND t.document_id = s.document_id
+      LEFT JOIN announced AS t ON t.job_id = w.job_id AND t.document_id = s.document_id
      WHERE s.status = '{DocumentStatus.AVAILABLE}' AND {public_text("d")} AND t.document_id IS NULL
        AND NOT EXISTS (SELECT FROM delivery.completions AS c WHERE c.job_id = w.job_id)
        AND EXISTS (SELECT FROM catalog.process_requests AS r WHERE r.process_number = j.process_number)
@@ -70,7 +70,7 @@ _PARTS: Final = text("SELECT job_id::text, part FROM delivery.document_batches W
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DocumentAnnouncement:
     """What one look at jobs made: how many deliveries, and those that can be sent now. ``more``: look again soon."""
 
     created: int
@@ -86,19 +86,23 @@ class MadeBatches:
     documents: int
 
 
-def running_jobs(connection: Connection) -> dict[str, int]:
+def jobs_to_announce(connection: Connection) -> dict[str, int]:
     """Jobs that may have documents to tell of, in any order, each with its version: it grows with every change."""
     return {row.job_id: row.version for row in connection.execute(_RUNNING, {"most": _JOBS_LISTED})}
 
 
-def tell_of_documents(connection: Connection, job_ids: Sequence[str], now: datetime) -> Told:
-    """Tell of the new documents of jobs that run, of at most DOCUMENTS_AT_ONCE."""
+def announce_documents(connection: Connection, job_ids: Sequence[str], now: datetime) -> DocumentAnnouncement:
+    """The batches of the new documents of jobs that run, with deliveries and events in the feeds; of at most
+    DOCUMENTS_AT_ONCE. The caller commits.
+
+    A document is in one batch of its job and no other, also when two processes look at once: the job is locked.
+    """
     lock_jobs(connection, job_ids)
     made = make_batches(connection, job_ids, now, most=DOCUMENTS_AT_ONCE)
     created, due = add_deliveries(connection, made.subscribed, now)
     # The last: the clients' feeds are locked from here to the commit.
     feed_rows.append(connection, job_ids, now)
-    return Told(created, due, more=made.documents == DOCUMENTS_AT_ONCE)
+    return DocumentAnnouncement(created, due, more=made.documents == DOCUMENTS_AT_ONCE)
 
 
 def make_batches(

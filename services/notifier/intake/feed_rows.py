@@ -158,8 +158,8 @@ def purge(connection: Connection, before: datetime, *, most: int) -> int:
     connection.execute(_LOCK, client)
     gone = connection.execute(_PURGE, {**client, "before": before, "most": most}).all()
     connection.execute(_PURGED, {**client, "last": max(row.position for row in gone)})
-    told = [(row.job_id, row.part) for row in gone if row.event_type in _BATCHES]
-    if told:
-        jobs, parts = zip(*told, strict=True)
+    batches = [(row.job_id, row.part) for row in gone if row.event_type in _BATCHES]
+    if batches:
+        jobs, parts = zip(*batches, strict=True)
         connection.execute(_PURGE_BATCHES, {"jobs": list(jobs), "parts": list(parts), "types": list(_BATCHES)})
     return len(gone)

@@ -69,7 +69,7 @@ class Intake:
         """
         if isinstance(event, ProcessCompleted) and event.total_documents > DOCUMENTS_TOGETHER:
             # Before the end, and a few at a time: no other event waits for the documents of a large case.
-            while await self._tell_of_documents(event.job_id):
+            while await self._announce_documents(event.job_id):
                 pass
         await self._events.submit(event)
 
@@ -79,15 +79,15 @@ class Intake:
         """
         await self._wakes.submit(event)
 
-    async def _tell_of_documents(self, job_id: str) -> bool:
+    async def _announce_documents(self, job_id: str) -> bool:
         """Tell of the documents of a job that has ended, of some at a time; whether there are more."""
-        told = await self._database.run(
-            lambda connection: document_batches.tell_of_documents(connection, [job_id], self._clock())
+        made = await self._database.run(
+            lambda connection: document_batches.announce_documents(connection, [job_id], self._clock())
         )
-        if told.created:
-            self._metrics.created.inc(told.created)
-        self._dispatcher.offer(told.due)
-        return told.more
+        if made.created:
+            self._metrics.created.inc(made.created)
+        self._dispatcher.offer(made.due)
+        return made.more
 
     async def _take(self, events: Sequence[Event]) -> Sequence[None]:
         taken = await self._database.run(lambda connection: self._write(connection, events))

@@ -206,22 +206,22 @@ async def test_a_client_sees_its_own_deliveries_only(tools: ApiTools) -> None:
 
 
 async def test_after_an_outage_a_client_sends_all_of_its_deliveries_again_whatever_its_limit(
-    make_app: MakeApp, new_key: MakeKey, owner: Engine, stored: Stored, process_number: MakeNumber
+    tools: ApiTools,
 ) -> None:
-    number, client = process_number(), f"client-{uuid.uuid4().hex}"
-    mine = [add_delivery(owner, client, number, status="exhausted", age=age) for age in range(4)]
-    async with client_of(make_app(rate_limit_bulk="1/hour", rate_limit_burst=1), new_key(client)) as api:
+    number, client = tools.process_number(), f"client-{uuid.uuid4().hex}"
+    mine = [add_delivery(tools.owner, client, number, status="exhausted", age=age) for age in range(4)]
+    async with client_of(tools.make_app(rate_limit_bulk="1/hour", rate_limit_burst=1), tools.new_key(client)) as api:
         for delivery_id in mine:
             answer = await api.post(f"/webhooks/deliveries/{delivery_id}/redeliver")
             assert answer.status_code == 202 and "ratelimit" not in answer.headers
         endpoint = (await api.get(f"/webhooks/deliveries/{mine[0]}")).json()["endpoint_id"]
-        with owner.begin() as connection:
+        with tools.owner.begin() as connection:
             row = {"endpoint_id": endpoint, "client_id": client, "url": "https://a.example/", "origin": "o"}
             connection.execute(insert(delivery.endpoints).values(row))
         assert (await api.post(f"/webhooks/endpoints/{endpoint}/enable")).status_code == 202
         # They have used up nothing.
         assert (await api.post("/webhooks/endpoints", json={"url": "http://127.0.0.1:8099/"})).status_code == 201
-    assert len(stored.events(number, "autos.webhook.redelivery_requested")) == 4
+    assert len(tools.stored.events(number, "autos.webhook.redelivery_requested")) == 4
 
 
 async def test_a_rotated_secret_keeps_the_old_one_for_a_day(api: httpx.AsyncClient) -> None:

@@ -178,7 +178,7 @@ async def test_documents_come_before_the_end_of_their_job_with_the_clients_refer
         progress.plan(view, 3)
         progress.available(view, first)
         with owner.begin() as connection:
-            document_batches.tell_of_documents(connection, [job_id], datetime.now(UTC))
+            document_batches.announce_documents(connection, [job_id], datetime.now(UTC))
         ends.finish(view)
         page = await events(api)
         told, last, end = page["events"]

@@ -139,7 +139,10 @@ class TestSender:
         return _Receiver(row.url, secrets, self._headers(row), max(self._form(row), BodyForm.of_payload(row.payload)))
 
     def _form(self, health: Row[Any] | None) -> BodyForm:
-        """The form that an endpoint is left with by its answers; full before its first delivery."""
+        """The form that an endpoint is left with by its answers; full before its first delivery.
+
+        An endpoint that answered 413 gets smaller bodies for thirty days (docs/reference/webhooks.md, "Size").
+        """
         if health is None or health.body_form is None:
             return BodyForm.FULL
         return form_now(health.body_form, health.body_form_at, self._clock())

@@ -52,7 +52,11 @@ EventFacts = JobEnded | DocumentsStored
 def read_facts(
     connection: Connection, viewer: Viewer, events: Sequence[Row[Any]], public_url: str | None
 ) -> list[EventFacts | None]:
-    """Of each of these rows of ``feed_events``; None where nothing is left of it that the viewer may see."""
+    """Of each of these rows of ``feed_events``; None where nothing is left of it that the viewer may see.
+
+    The caller reads in one snapshot, so that no event mixes two states. ``public_url`` is the API's address for clients;
+    None: links are paths. Links to documents' bytes are not made: the bodies are thin.
+    """
     sights = read_sights(connection, viewer, sorted({row.process_number for row in events}))
     seen = [row for row in events if row.process_number in sights]
     ends = _read_ends(connection, viewer, [row for row in seen if _made_of(row) is JobEnded], sights, public_url)
@@ -67,12 +71,17 @@ def read_facts(
 
 
 def _made_of(row: Row[Any]) -> type:
+    """The facts that an event's type is made of (shared/webhooks/registry.py)."""
     return EVENT_TYPES[row.event_type].facts
 
 
 def _read_ends(
     connection: Connection, viewer: Viewer, rows: Sequence[Row[Any]], sights: Mapping[str, Sight], url: str | None
 ) -> dict[str, JobEnded]:
+    """The ends of jobs, by the job's id; none of a job that the catalog does not have any more.
+
+    A viewer from whom documents are hidden gets the counts of the others, as in every view (docs/adr/0019).
+    """
     if not rows:
         return {}
     wanted = {"client": viewer.client_id, "jobs": sorted({row.job_id for row in rows})}
@@ -101,6 +110,7 @@ def _read_ends(
 
 
 def _job(row: Row[Any]) -> CaseJob:
+    """The job of a row of :data:`_ENDS`, as it ended."""
     progress = JobProgress(
         status=row.status,
         total_documents=row.total_documents,
@@ -118,6 +128,7 @@ def _job(row: Row[Any]) -> CaseJob:
 
 
 def _end(job: CaseJob) -> JobEnd:
+    """How a job ended that has ended."""
     progress = job.progress
     assert progress is not None
     assert progress.completed_at is not None
@@ -147,7 +158,10 @@ def _case(stored: Row[Any] | None, number: str, sight: Sight, public_url: str | 
 def _read_batches(
     connection: Connection, viewer: Viewer, rows: Sequence[Row[Any]], sights: Mapping[str, Sight], url: str | None
 ) -> dict[tuple[str, int], DocumentsStored]:
-    """Without the batches of which every document is sealed by now."""
+    """The documents of batches, by job and part, in the order of the case.
+
+    Without those that are sealed from the viewer by now, and without batches of which nothing is left.
+    """
     if not rows:
         return {}
     numbers = {(row.job_id, row.part): row.process_number for row in rows}

@@ -31,7 +31,11 @@ class Watch:
 
 
 class Changes:
-    """Hands the notifications of a channel to the waiters of this process, by their payload: the key."""
+    """Hands the notifications of a channel to the waiters of this process, by their payload: the key.
+
+    One thread listens; everything else is for the event loop of the waiters. After a lost connection everybody is
+    woken, since something may have been missed.
+    """
 
     def __init__(self, url: str, channel: str) -> None:
         self._listener = Listener(url, channel, self._on_notify)

@@ -191,6 +191,7 @@ class EndpointQueues:
         self._release(due, queue)
 
     def _not_before(self, queue: _EndpointQueue, due: DueDelivery, time: float) -> None:
+        """Take no delivery of the endpoint before ``time``, and ask then."""
         queue.next_start_at = time
         self._turns.ask_at(time, due.endpoint_id)
 

@@ -94,7 +94,12 @@ DELETE FROM delivery.document_batches AS b
 
 
 def append(connection: Connection, job_ids: Sequence[str], now: datetime) -> int:
-    """An event for each client of the cases of these jobs, for what they have told of and it has not; how many."""
+    """An event for each client of the cases of these jobs, for what has no event yet in its feed; how many.
+
+    That is their batches of documents, then their ends. What is there already stays as it is, so that it may be
+    called as often as one likes. The clients' feeds are locked from here to the end of the caller's transaction, which
+    should be near, and readers that wait are woken by its commit.
+    """
     jobs = list(set(job_ids))
     ended = {row.job_id: row for row in connection.execute(select(completions).where(completions.c.job_id.in_(jobs)))}
     missing = [*_missing_batches(connection, jobs), *_missing_ends(connection, ended)]
@@ -120,12 +125,13 @@ def append(connection: Connection, job_ids: Sequence[str], now: datetime) -> int
 
 
 def _missing_batches(connection: Connection, jobs: Sequence[str]) -> Sequence[Row[Any]]:
+    """Of jobs whose end is no event yet of the client: documents never come behind the end of their job."""
     wanted = {"jobs": list(jobs), "types": list(_BATCHES), "end": PROCESS_COMPLETED}
     return connection.execute(_MISSING_BATCHES, wanted).all()
 
 
 def _missing_ends(connection: Connection, ended: dict[str, Any]) -> Sequence[Row[Any]]:
-    """Of the types that tell of such an end."""
+    """Of the types that are about such an end (:attr:`EventType.applies`)."""
     wanted = [
         (job_id, kind.name)
         for job_id, row in ended.items()

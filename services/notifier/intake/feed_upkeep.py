@@ -83,6 +83,7 @@ class FeedUpkeep:
         return False
 
     def _add_late(self, connection: Connection) -> None:
+        """Add the events of jobs that ended while a client's request for their case was being committed."""
         now = self._clock()
         late = feed_rows.late_ends(connection, now - _LOOK_BACK, slack=_SLACK, most=_JOBS)
         if late:

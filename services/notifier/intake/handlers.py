@@ -80,7 +80,10 @@ class Intake:
         await self._wakes.submit(event)
 
     async def _announce_documents(self, job_id: str) -> bool:
-        """Tell of the documents of a job that has ended, of some at a time; whether there are more."""
+        """Announce documents of a job that has ended, some at a time; whether there are more.
+
+        Raises InfrastructureAway; what was committed before stays, and is not announced again.
+        """
         made = await self._database.run(
             lambda connection: document_batches.announce_documents(connection, [job_id], self._clock())
         )

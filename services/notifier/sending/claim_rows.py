@@ -167,7 +167,10 @@ def claim(
 
 
 def _starts(connection: Connection, rows: Sequence[Any], interval: float) -> dict[str, ReservedStart | float]:
-    """The starts of those whose endpoint has a rate."""
+    """The starts of those whose endpoint has a rate, or in how many seconds to ask again.
+
+    The rate of an endpoint is its own or that of all endpoints (``interval``, seconds), whichever is slower.
+    """
     intervals = {row.endpoint_id: max(interval, row.least_seconds or 0.0) for row in rows}
     rated = {endpoint_id: seconds for endpoint_id, seconds in intervals.items() if seconds > 0}
     if not rated:

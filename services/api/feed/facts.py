@@ -54,8 +54,8 @@ def read_facts(
 ) -> list[EventFacts | None]:
     """Of each of these rows of ``feed_events``; None where nothing is left of it that the viewer may see.
 
-    The caller reads in one snapshot, so that no event mixes two states. ``public_url`` is the API's address for clients;
-    None: links are paths. Links to documents' bytes are not made: the bodies are thin.
+    The caller reads in one snapshot, so that no event mixes two states. ``public_url`` is the API's address for
+    clients; None: links are paths. Links to documents' bytes are not made: the bodies are thin.
     """
     sights = read_sights(connection, viewer, sorted({row.process_number for row in events}))
     seen = [row for row in events if row.process_number in sights]

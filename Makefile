@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
         images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test \
-        cluster cluster-down chaos-cluster
+        cluster cluster-down chaos-cluster integration-containers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -153,6 +153,9 @@ cluster-down: ## stop it; the volumes stay
 
 chaos-cluster: $(VENV)/.dev.stamp ## kills, pauses and cuts over that cluster, each with its time to recover; AUTOS_CHAOS_SEED repeats
 	@$(BIN)/python -m tests.containers.cluster $(ARGS)
+
+integration-containers: $(VENV)/.dev.stamp ## the whole integration folder on servers in containers (needs an engine; test-containers runs a part of it)
+	@AUTOS_TEST_STACK=docker $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration $(ARGS)
 
 test-containers: $(VENV)/.dev.stamp ## the Compose set-up from outside, in containers; starts an engine of its own where none answers
 	@$(BIN)/python -m pytest -m docker tests/containers $(ARGS)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg2
 import psycopg2.extensions
 
-from shared.db.engine import UNTIL_CUT_OFF
+from shared.db.engine import UNTIL_CUT_OFF, end_when_cut_off
 
 OUTBOX: Final = "autos_outbox"
 """An outbox has new rows; the payload is its schema."""
@@ -65,6 +65,7 @@ class Listener:
         options: Mapping[str, Any] = {"application_name": name, "connect_timeout": 5, **UNTIL_CUT_OFF}
         connection = psycopg2.connect(self._url, **options)
         try:
+            end_when_cut_off(connection)
             connection.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT)
             with connection.cursor() as cursor:
                 cursor.execute(f'LISTEN "{self._channel}"')

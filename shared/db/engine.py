@@ -35,6 +35,12 @@ UNTIL_CUT_OFF: Final = {
 }
 """libpq's parameters (s, s, probes, ms) by which a connection to a server that was cut off ends: within 10 s when
 something was sent, within 25 s when it is idle."""
+_AT_THE_SERVER: Final = (
+    f"SET tcp_keepalives_idle = {UNTIL_CUT_OFF['keepalives_idle']};"
+    f"SET tcp_keepalives_interval = {UNTIL_CUT_OFF['keepalives_interval']};"
+    f"SET tcp_keepalives_count = {UNTIL_CUT_OFF['keepalives_count']};"
+    f"SET tcp_user_timeout = {UNTIL_CUT_OFF['tcp_user_timeout']}"
+)
 _POOL_WAIT_SECONDS = 30
 _CONFLICTS = 2
 _CONFLICT_SECONDS = 0.02
@@ -82,8 +88,20 @@ def make_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engi
             **UNTIL_CUT_OFF,
         },
     )
+    event.listen(engine, "connect", lambda connection, _record: end_when_cut_off(connection))
     event.listen(engine, "checkout", _leave_out_the_dead)
     return engine
+
+
+def end_when_cut_off(connection: Any) -> None:
+    """Have the server end a session whose client was cut off, as soon as the client does. Raises psycopg2.Error.
+
+    Linux waits two hours otherwise, and so long the session keeps its locks: a relay's, a row's. Statements and not the
+    ``options`` of a connection, which a pooler may refuse.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_AT_THE_SERVER)
+    connection.commit()
 
 
 def _leave_out_the_dead(connection: Any, _record: object, _proxy: object) -> None:

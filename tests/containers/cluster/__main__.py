@@ -21,7 +21,7 @@ from tests.containers.engine import running_engine
 def main() -> int:
     """Each trouble once; the status says whether every round was right."""
     parser = argparse.ArgumentParser(prog="make chaos-cluster ARGS=...")
-    parser.add_argument("--only", default="", help="rounds whose name holds this text")
+    parser.add_argument("--only", action="append", default=[], help="rounds whose name holds this text (or another)")
     parser.add_argument("--times", type=int, default=1, help="how often (each time on other brokers and replicas)")
     options = parser.parse_args()
     seed = int(os.environ.get("AUTOS_CHAOS_SEED") or random.randrange(1_000_000))
@@ -31,15 +31,14 @@ def main() -> int:
         stand_ins = {"AUTOS_STAND_INS": os.environ.get("AUTOS_STAND_INS", "yes")}
         subprocess.run(["deploy/build-images"], cwd=ROOT, env={**os.environ, **stand_ins, **engine}, check=True)
         with running_cluster(engine, Path(scratch)) as deployment:
-            chosen = [
-                one for time in range(options.times) for one in full_list(seed + time) if options.only in one.name
-            ]
+            every = [one for time in range(options.times) for one in full_list(seed + time)]
+            chosen = [one for one in every if any(text in one.name for text in options.only or [""])]
             for number, trouble in enumerate(chosen):
                 try:
                     outcome = rounds.run(Cluster(deployment), trouble, seed + number)
                     wrong += outcome.too_slow
                     slow = "; TOO SLOW" if outcome.too_slow else ""
-                    _say(f"{outcome}; load {os.getloadavg()[0]:.0f}{slow}")
+                    _say(f"{outcome}; load {os.getloadavg()[0]:.0f}{slow}\n    each second: {outcome.seconds}")
                 except NotHere as reason:
                     _say(f"{trouble.name}: skipped, this machine cannot do it ({reason})")
                 except AssertionError as error:

@@ -60,6 +60,11 @@ def rate_at(samples: Sequence[Sample], moment: float, seconds: float) -> float:
     return (_count_at(samples, moment) - _count_at(samples, moment - seconds)) / seconds
 
 
+def by_second(samples: Sequence[Sample], since: float, until: float) -> list[int]:
+    """The requests of each second between two moments (monotonic seconds)."""
+    return [round(rate_at(samples, since + step, 1.0)) for step in range(1, int(until - since) + 1)]
+
+
 def dip(samples: Sequence[Sample], fault: float, until: float) -> Dip:
     """What the fault at the moment ``fault`` did, looked at until ``until`` (monotonic seconds)."""
     return dip_below(samples, rate_at(samples, fault, _BEFORE_SECONDS), fault, until)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import httpx
 
 from tests.containers.cluster.faults import Cluster, NotHere
 from tests.containers.cluster.load import Load, begin
-from tests.containers.cluster.rate import Dip, Samples, dip, dip_below, sampling
+from tests.containers.cluster.rate import Dip, Samples, by_second, dip, dip_below, sampling
 from tests.containers.cluster.troubles import Trouble
 from tests.support import wait_until
 
@@ -39,6 +40,8 @@ class Outcome:
     """Seconds from there until fetching was whole again; 0: it was whole before."""
     counts: str
     promised: bool
+    seconds: str
+    """The requests of each second, from some before the fault on; the fault and its end are marked."""
 
     @property
     def too_slow(self) -> bool:
@@ -74,6 +77,7 @@ def run(cluster: Cluster, trouble: Trouble, seed: int) -> Outcome:
         recovered=afterwards.whole_after,
         counts=load.check(),
         promised=trouble.promised,
+        seconds=_seconds(samples, began, ended, finished),
     )
     cluster.deployment.wait_until_healthy()
     wait_until(cluster.is_in_sync, _WELL_SECONDS, "a standby that commits wait for")
@@ -116,6 +120,12 @@ def _end_of_load(samples: Samples, load: Load, least: float) -> float:
     first = samples.taken[0].count
     enough = (sample.at for sample in samples.taken if sample.count - first >= documents * 0.9)
     return max(least, next(enough, samples.taken[-1].at))
+
+
+def _seconds(samples: Samples, began: float, ended: float, finished: float) -> str:
+    moments = (began - _STEADY_SECONDS / 2, began, ended, finished)
+    parts = (by_second(samples.taken, since, until) for since, until in pairwise(moments))
+    return " | ".join(" ".join(map(str, part)) for part in parts)
 
 
 def _doctor_is_silent(cluster: Cluster) -> bool:

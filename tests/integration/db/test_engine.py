@@ -88,6 +88,16 @@ async def test_a_connection_that_ends_in_the_middle_is_the_database_away(databas
         assert await way(lambda connection: connection.execute(_PID).scalar_one())
 
 
+async def test_the_server_ends_a_session_whose_client_is_cut_off(database: Database) -> None:
+    """By its own probes: it would wait for two hours, and so long the session would keep its locks."""
+
+    def told(connection: Connection) -> list[str]:
+        names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        return [str(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in names]
+
+    assert await database.run(told) == ["10", "5", "3", "10000"]
+
+
 async def test_autocommit_is_no_transaction(database: Database) -> None:
     def times(connection: Connection) -> bool:
         # now() is the time at which the transaction began.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.containers.cluster.rate import EVERY_SECONDS, Sample, dip, rate_at
+from tests.containers.cluster.rate import EVERY_SECONDS, Sample, by_second, dip, rate_at
 
 
 def samples(rate: Callable[[float], float], seconds: float = 40.0) -> list[Sample]:
@@ -46,3 +46,8 @@ def test_a_look_that_is_missing_is_made_up_for() -> None:
     taken = [sample for sample in samples(lambda at: 100) if not 11 < sample.at < 12]
     assert rate_at(taken, 11.5, 0.5) == pytest.approx(100, abs=5)
     assert dip(taken, 10, 30).below_half == 0
+
+
+def test_the_requests_of_each_second() -> None:
+    taken = samples(lambda at: 0 if 12 <= at < 14 else 100)
+    assert by_second(taken, 10, 16) == [pytest.approx(one, abs=1) for one in (100, 100, 0, 0, 100, 100)]

@@ -17,8 +17,8 @@ from shared.domain.case import Case
 from sources.content.judgement import UNLISTED, Judgement, Listed
 from sources.errors import SourceError
 
-RequestEnded = Callable[[str, SourceError | None], None]
-"""Called at the end of each request with its case and how it failed, if it did."""
+RequestEnded = Callable[[str, SourceError | None, float], None]
+"""Called at the end of each request with its case, how it failed if it did, and the seconds that it took."""
 
 
 class OpenDocument(Protocol):
@@ -74,7 +74,7 @@ class CourtSource(Protocol):
         """Close every connection."""
 
 
-def _ignore_end(_case: str, _error: SourceError | None) -> None:
+def _ignore_end(_case: str, _error: SourceError | None, _seconds: float) -> None:
     """Nobody listens."""
 
 

@@ -62,9 +62,9 @@ class SourceMetrics:
     def counting(self, source_of: Callable[[str], str], then: RequestEnded | None = None) -> RequestEnded:
         """Counts each request's end for the source of its case, and tells ``then``."""
 
-        def ended(case: str, error: SourceError | None) -> None:
+        def ended(case: str, error: SourceError | None, seconds: float) -> None:
             self.count(source_of(case), error)
             if then is not None:
-                then(case, error)
+                then(case, error, seconds)
 
         return ended

@@ -29,6 +29,7 @@ from services.api.openapi import document as openapi
 from services.api.processes import batch_routes, job_routes, page_routes, stream_routes
 from services.api.processes import routes as process_routes
 from services.api.settings import ApiSettings
+from services.api.source import routes as source_routes
 from services.api.webhooks import public_keys
 from services.api.webhooks import routes as webhook_routes
 from shared.clock import Clock, utc_now
@@ -46,6 +47,7 @@ _WITH_KEY: Final = (
     delivery_routes,
     endpoint_routes,
     webhook_routes,
+    source_routes,
 )
 """The routes that need a key, in the order of the OpenAPI document."""
 

@@ -33,6 +33,7 @@ from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.objects import DocumentObjects
 from services.api.processes.view.pages import CasePages
 from services.api.settings import ApiSettings
+from services.api.source.service import SourceStatusService
 from services.api.webhooks.public_keys import SigningKeys
 from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
@@ -90,6 +91,7 @@ def _add_cases(parts: ApplicationParts, source: ApiSource) -> None:
     parts.add(CasePages(database, links))
     parts.add(FeedService(database, parts.add(FeedChanges(settings.database_url)), settings.api_public_url))
     parts.add(JobService(database, links, clock))
+    parts.add(SourceStatusService(database))
 
 
 def _add_documents(parts: ApplicationParts) -> None:

@@ -18,6 +18,7 @@ from services.api.jobs.repository import release_ended_jobs
 from services.api.metrics import ApiMetrics
 from services.api.processes.follow.changes import CaseChanges
 from services.api.processes.request.source_reader import SourceReader
+from services.api.source.service import SourceStatusService
 from shared.db.catalog import outbox
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
@@ -63,6 +64,7 @@ def make_lifespan(
             release.cancel()
             await asyncio.gather(release, return_exceptions=True)
             await parts.get(SourceReader).aclose()
+            await parts.get(SourceStatusService).aclose()
             await source.aclose()
             await parts.get(WebhookCaller).aclose()
             if relay is not None:

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from services.notifier.alerts.endpoint_alerts import EndpointAlerter
 from services.notifier.alerts.outbox_alerts import OutboxAlerter
+from services.notifier.alerts.source_notices import SourceNotices
 from services.notifier.domain.endpoint_breaker import EndpointBreakerPolicy
 from services.notifier.domain.endpoint_queues import EndpointQueues, QueuePolicy
 from services.notifier.domain.retry_policy import RetryPolicy
@@ -119,6 +120,7 @@ class Notifier:
             database=self.database, sender=self._alert_sender, interval=interval, clock=clock
         )
         self._outbox_alerter = OutboxAlerter(self.database, self._alert_sender, interval=interval, clock=clock)
+        self._source_notices = SourceNotices(self.database, clock)
         kafka_metrics = KafkaMetrics(registry)
         self._runtimes: list[ConsumerRuntime[Any]] = [
             self._events_runtime(kafka_metrics),
@@ -213,6 +215,7 @@ class Notifier:
             self._announcer.run(ending),
             self._endpoint_alerter.run(ending, self.dispatcher.alert_due),
             self._outbox_alerter.run(ending),
+            self._source_notices.run(ending),
         ]
         tasks = [asyncio.create_task(part) for part in parts]
         stopped = asyncio.create_task(stop.wait())

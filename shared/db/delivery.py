@@ -179,4 +179,14 @@ outbox_alerts = Table(
     schema=SCHEMA,
 )
 
+source_notices = Table(
+    "source_notices",
+    METADATA,
+    # What other systems were last told of a source: its state (shared/domain/source_state.py), and when.
+    Column("source", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    moment("at", nullable=False),
+    schema=SCHEMA,
+)
+
 outbox = outbox_table(SCHEMA)

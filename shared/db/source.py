@@ -1,13 +1,14 @@
 """Schema ``source``: what the downloader's workers share: credentials, who is alive, pauses, plans that wait.
 
-Written by downloader.
+And how each source stands and did by hour. Written by downloader; the last two are read by api, and the states by
+notifier.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.db.tables import METADATA, identifier, moment
@@ -39,6 +40,38 @@ workers = Table(
     moment("forbidden_since"),
     # When the source itself last answered this worker.
     moment("answered_at"),
+    # What this worker finds (shared/domain/source_state.py), why, and since when; null: nothing yet.
+    Column("state", Text),
+    Column("reason", Text),
+    moment("state_since"),
+    schema=SCHEMA,
+)
+
+states = Table(
+    "states",
+    METADATA,
+    # What all live workers find together; one row for each source, changed by the worker that sees the change first.
+    Column("source", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    moment("since", nullable=False),
+    schema=SCHEMA,
+)
+
+request_hours = Table(
+    "request_hours",
+    METADATA,
+    # How many requests of an hour ended so, at one court. Kept for 30 days.
+    Column("source", Text, primary_key=True),
+    # J.TR of the case's number, such as 8.26; "other" where there would be too many.
+    Column("court", Text, primary_key=True),
+    moment("hour", primary_key=True),
+    # "succeeded", or the code of the error (sources/errors.py).
+    Column("outcome", Text, primary_key=True),
+    # Of shared/domain/latency.py; -1 where the time says nothing, since no answer came in full.
+    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    Column("requests", BigInteger, nullable=False),
+    Index("ix_request_hours_hour", "hour"),
     schema=SCHEMA,
 )
 

@@ -17,6 +17,7 @@ from shared.events.document_requested import DocumentDead, DocumentRequested
 from shared.events.envelope import Event
 from shared.events.process_completed import ProcessCompleted
 from shared.events.process_requested import ProcessDead, ProcessRequested
+from shared.events.source_events import SourceDegraded, SourceRecovered
 from shared.events.webhook_events import EndpointDisabled, WebhookAttemptFailed, WebhookDelivered, WebhookExhausted
 from shared.events.webhook_retry import WebhookRetry
 from shared.events.webhook_subscribed import (
@@ -90,7 +91,14 @@ EVENTS: Final[dict[str, tuple[type[Event], ...]]] = {
         CaseAsked,
     ),
     **{tier.topic: (WebhookRetry,) for tier in WEBHOOK_RETRY},
-    WEBHOOK_EVENTS: (WebhookDelivered, WebhookAttemptFailed, WebhookExhausted, EndpointDisabled),
+    WEBHOOK_EVENTS: (
+        WebhookDelivered,
+        WebhookAttemptFailed,
+        WebhookExhausted,
+        EndpointDisabled,
+        SourceDegraded,
+        SourceRecovered,
+    ),
     WEBHOOK_DEAD: (WebhookExhausted,),
 }
 """What each topic carries. A dead topic also holds poison records, as they came, with ``autos_error`` headers."""

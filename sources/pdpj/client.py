@@ -123,7 +123,7 @@ class DataLakeSource(HttpSource):
                 return version_in(response.headers, self.view)
 
 
-def _ignore_end(case: str, error: SourceError | None) -> None:
+def _ignore_end(case: str, error: SourceError | None, seconds: float) -> None:
     """Nobody listens."""
 
 
@@ -137,7 +137,7 @@ def build_source(
     """The source that the settings choose. It owns the credentials from here on: ``aclose`` closes them too.
 
     With ``limiter`` every request takes its own slot, so the caller takes none. Without it nothing is limited.
-    ``on_end`` is called at the end of each request, with its case and how it failed, if it did.
+    ``on_end`` is called at the end of each request (sources/base.py).
     """
     transport = SourceTransport(settings)
     made = PortalSource if settings.pdpj_api is Api.PORTAL else DataLakeSource

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, nullcontext
+from time import perf_counter
 from typing import Final
 
 import httpx
@@ -120,13 +121,15 @@ class HttpSource:
     async def admission(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
         """Wait for a turn at the gate, where there is one, and report how the request ended. None without a gate."""
         admission = _NO_GATE if self._gate is None else self._gate.slot(SourceCaller(case, about_case=about_case))
+        began = perf_counter()
         try:
             async with admission as slot:
+                began = perf_counter()
                 yield slot
         except SourceError as error:
-            self._on_end(case, error)
+            self._on_end(case, error, perf_counter() - began)
             raise
-        self._on_end(case, None)
+        self._on_end(case, None, perf_counter() - began)
 
     async def ask(self, method: str, path: str, headers: Fields, read_timeout: float | None = None) -> httpx.Response:
         """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one.

@@ -23,6 +23,7 @@ _VALUES: Final[dict[str, object]] = {
     "completed_documents": 11,
     "content_type": "application/pdf",
     "created_at": _AT,
+    "degraded_since": _AT,
     "delivery_id": "c2d3e4f5-a6b7-4c8d-9e0f-1a2b3c4d5e6f",
     "discover": False,
     "document_id": _DOCUMENT,
@@ -39,6 +40,7 @@ _VALUES: Final[dict[str, object]] = {
     "listed_type": "application/pdf",
     "lost": False,
     "name": "document",
+    "message": "the source does not answer, or only with errors of a gateway; documents wait until it does",
     "next_attempt_at": _LATER,
     "not_before": _LATER,
     "object_key": f"processes/10001459120238260597/documents/{_DOCUMENT}",
@@ -55,8 +57,11 @@ _VALUES: Final[dict[str, object]] = {
     "revision": 2,
     "sealed": False,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "since": _AT,
     "size": 102400,
+    "source": "pdpj",
     "source_path": f"/processos/{_NUMBER}/documentos/{_DOCUMENT}/binario",
+    "state": "away",
     "status": "partial",
     "status_code": 503,
     "subscription_id": "7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
@@ -65,6 +70,12 @@ _VALUES: Final[dict[str, object]] = {
     "verify": False,
     "warnings": ["size_differs"],
 }
+_OF_MODEL: Final[dict[tuple[str, str], object]] = {
+    ("SourceDegraded", "reason"): "source_unavailable",
+    ("SourceRecovered", "state"): "open",
+    ("SourceRecovered", "since"): _LATER,
+}
+"""Where a field's name means something else in one event."""
 
 
 class NoSample(KeyError):
@@ -76,7 +87,9 @@ def sample(model: type[Event]) -> Event:
     missing = sorted(set(model.model_fields) - set(_VALUES))
     if missing:
         raise NoSample(f"{model.__name__}: {', '.join(missing)}")
-    return model.model_validate({name: _VALUES[name] for name in model.model_fields})
+    return model.model_validate(
+        {name: _OF_MODEL.get((model.__name__, name), _VALUES[name]) for name in model.model_fields}
+    )
 
 
 def sample_record(model: type[Event], topic: str, source: str) -> dict[str, Any]:

@@ -66,6 +66,7 @@ _TAGS: Final = [
     {"name": "documents", "description": "The content of documents"},
     {"name": "jobs", "description": "Downloads of a case's documents"},
     {"name": "webhooks", "description": "Who is called when a case is done, and how the calls went"},
+    {"name": "source", "description": "How the platform that cases come from does"},
     {"name": "health", "description": "How the service does"},
 ]
 _LICENSE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}

@@ -12,14 +12,18 @@ from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.settings import DownloaderSettings
 from services.downloader.source_share.forbidden_watch import ForbiddenWatch
+from services.downloader.source_share.request_counts import RequestCounts
 from services.downloader.source_share.source_alerts import CredentialsAlert, ForbiddenAlert, SourceAlarm
+from services.downloader.source_share.source_observer import SourceObserver
+from services.downloader.source_share.status_report import StatusReport
 from services.downloader.source_share.worker_heartbeat import ShareLimits, WorkerHeartbeat
 from shared.alerts.channel import Notice
 from shared.alerts.sender import AlertSender, channels_of
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.domain.source_state import SourceFinding
 from sources.base import SourceContext
-from sources.errors import UnknownSource
+from sources.errors import SourceError, UnknownSource
 from sources.gate.control_request import SourceControlRequest
 from sources.gate.gate import SourceGate
 from sources.registry import Courts, SourceRegistry
@@ -64,9 +68,11 @@ class ConnectedSource:
         self._watch = ForbiddenWatch(
             database, worker_id, self._forbidden_alarm, seconds=settings.pdpj_forbidden_seconds, source=name
         )
+        self._counts, self._observer = RequestCounts(clock), SourceObserver()
+        self._report = StatusReport(database, worker_id, name, self._counts, self._finding)
         metrics.answers.begin(name)
-        heard = metrics.answers.counting(lambda _case: name, then=self._watch.request_ended)
-        context = SourceContext(database, clock=clock, on_end=heard, on_refused=self._on_refused)
+        on_end = metrics.answers.counting(lambda _case: name, then=self._on_end)
+        context = SourceContext(database, clock=clock, on_end=on_end, on_refused=self._on_refused)
         self.source = registry.connect(name, settings, context)
         # Without it nothing tells an outage from a few bad cases.
         self.control = SourceControlRequest(self.source)
@@ -86,10 +92,11 @@ class ConnectedSource:
         await self._heartbeat.join()
 
     async def run(self) -> None:
-        """Heartbeat and watch, until cancelled."""
+        """Heartbeat, watch and report, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._heartbeat.run())
             tasks.create_task(self._watch.run())
+            tasks.create_task(self._report.run())
 
     async def aclose(self) -> None:
         """Ask nothing more, and close every connection."""
@@ -97,6 +104,14 @@ class ConnectedSource:
         await self.source.aclose()
         await self._alarm.aclose()
         await self._forbidden_alarm.aclose()
+
+    def _on_end(self, case: str, error: SourceError | None, seconds: float) -> None:
+        self._watch.request_ended(case, error)
+        self._observer.ended(error)
+        self._counts.ended(case, error, seconds)
+
+    def _finding(self) -> SourceFinding:
+        return self._observer.look(self.gate.snapshot(), self._watch.since)
 
     def _on_refused(self) -> None:
         self._metrics.refusals.inc()

@@ -53,6 +53,11 @@ class ForbiddenWatch:
         """Take note of how a request about ``case`` ended. From the event loop."""
         self._state.record(case, error, self._clock())
 
+    @property
+    def since(self) -> float | None:
+        """Since when the source forbids this worker everything; None while it does not."""
+        return self._state.since
+
     async def run(self) -> None:
         """Run until cancelled. When the database is away the next round tries again."""
         while True:

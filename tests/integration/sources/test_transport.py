@@ -516,7 +516,7 @@ async def test_how_each_request_ends_is_heard(server: Server) -> None:
     source = build_source(
         settings,
         credentials=build_credentials(settings),
-        on_end=lambda case, error: on_end.append((case, None if error is None else type(error).__name__)),
+        on_end=lambda case, error, _: on_end.append((case, None if error is None else type(error).__name__)),
     )
     forbidden = b"HTTP/1.1 403 Forbidden\r\nContent-Type: "
     answering(server, forbidden + b"text/html", forbidden + b"application/json", b"HTTP/1.1 200 OK")

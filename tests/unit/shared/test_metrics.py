@@ -86,9 +86,9 @@ def test_a_runtime_and_a_source_begin_with_all_of_their_series() -> None:
     heard = answers.counting(lambda _case: "pdpj")
     throttled = {"source": "pdpj", "verdict": "source_away", "code": "source_throttled"}
     assert registry.get_sample_value("autos_source_answers_total", throttled) == 0.0
-    heard("1000145-91.2023.8.26.0597", None)
-    heard("1000145-91.2023.8.26.0597", SourceThrottled())
-    heard("1000145-91.2023.8.26.0597", DocumentNotFound())
+    heard("1000145-91.2023.8.26.0597", None, 0.2)
+    heard("1000145-91.2023.8.26.0597", SourceThrottled(), 0.2)
+    heard("1000145-91.2023.8.26.0597", DocumentNotFound(), 0.2)
     assert registry.get_sample_value("autos_source_answers_total", throttled) == 1.0
     assert "1000145" not in generate_latest(registry).decode()
 

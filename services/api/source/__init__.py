@@ -1,0 +1,1 @@
+"""How the sources stand and did by hour."""

@@ -1,0 +1,131 @@
+"""Tells other systems when a source is degraded and when it has recovered, once for all replicas.
+
+The downloaders write how a source stands (``source.states``). What was told of it last is one row of
+``delivery.source_notices``, changed in the transaction that puts the event into the outbox, and only from what it was:
+of two replicas that see the same change one finds it told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, text
+
+from shared.clock import Clock
+from shared.concurrency.outage import Outage
+from shared.concurrency.waiting import wait_for_any
+from shared.db import delivery
+from shared.db.engine import Database
+from shared.domain.source_state import MESSAGES, SourceState
+from shared.errors import InfrastructureAway
+from shared.events.envelope import deterministic_id, encode
+from shared.events.source_events import SourceDegraded, SourceEvent, SourceRecovered
+from shared.events.topics import WEBHOOK_EVENTS
+from shared.outbox.write import write
+
+STEADY: Final = timedelta(seconds=30)
+"""A source counts as recovered when it has been open for so long: one that comes and goes makes no storm of events."""
+_LOOK_EVERY: Final = 3.0
+_SOURCE: Final = "/autos/notifier"
+_ORDER: Final = {SourceState.OPEN: 0, SourceState.LIMITED: 1, SourceState.AWAY: 2}
+
+_log = logging.getLogger(__name__)
+
+_STATES: Final = text("""
+SELECT s.source, s.state, s.reason, s.since, n.state AS told, n.at AS told_at
+  FROM source.states AS s LEFT JOIN delivery.source_notices AS n USING (source)
+""")
+_TELL: Final = text("""
+INSERT INTO delivery.source_notices AS n (source, state, at) VALUES (:source, :state, :at)
+    ON CONFLICT (source) DO UPDATE SET state = excluded.state, at = excluded.at
+ WHERE n.state = :told
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSource:
+    """How a source stands, and what was told of it last (None: nothing yet) and when."""
+
+    source: str
+    state: SourceState
+    reason: str | None
+    since: datetime
+    told: SourceState | None = None
+    told_at: datetime | None = None
+
+
+def due(standing: StandingSource, now: datetime) -> SourceEvent | None:
+    """The event that is to be told now, if any. Pure."""
+    told = standing.told or SourceState.OPEN
+    about: dict[str, Any] = {
+        "source": standing.source,
+        "state": standing.state.value,
+        "since": standing.since,
+        "at": now,
+    }
+    if _ORDER[standing.state] > _ORDER[told]:
+        reason = standing.reason or "source_unavailable"
+        return SourceDegraded(**about, reason=reason, message=MESSAGES.get(reason, reason))
+    if standing.state is SourceState.OPEN and told is not SourceState.OPEN and now - standing.since >= STEADY:
+        return SourceRecovered(**about, degraded_since=standing.told_at or standing.since)
+    return None
+
+
+class SourceNotices:
+    """Looks every three seconds."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``."""
+        outage = Outage(
+            _log,
+            began="The database is away, changes of the sources are told when it is back",
+            over="The database is back, changes of the sources are told again",
+        )
+        while not stop.is_set():
+            try:
+                await self.round()
+                outage.is_over()
+            except InfrastructureAway:
+                outage.began()
+            await wait_for_any(stop, within=_LOOK_EVERY)
+
+    async def round(self) -> int:
+        """Tell what is due; how many events this replica told. Raises InfrastructureAway."""
+        return await self._database.run(lambda connection: tell_due(connection, self._clock()))
+
+
+def tell_due(connection: Connection, now: datetime) -> int:
+    """Put the events that are due into the outbox; how many. The caller commits."""
+    told = 0
+    for row in connection.execute(_STATES).all():
+        standing = _standing(row)
+        event = due(standing, now)
+        if event is None:
+            continue
+        before = (standing.told or SourceState.OPEN).value
+        change = {"source": standing.source, "state": standing.state.value, "at": now, "told": before}
+        if connection.execute(_TELL, change).rowcount != 1:
+            continue  # another replica has told it
+        event_id = deterministic_id(event.TYPE, standing.source, event.state, event.since.isoformat())
+        record = encode(event, WEBHOOK_EVENTS, event_id=event_id, source=_SOURCE, time=now)
+        write(connection, delivery.outbox, [record], now=now)
+        told += 1
+        if isinstance(event, SourceDegraded):
+            about = {"source": standing.source, "state": event.state, "reason": event.reason}
+            _log.warning("The source is degraded, other systems are told", extra=about)
+        else:
+            _log.info("The source has recovered, other systems are told", extra={"source": standing.source})
+    return told
+
+
+def _standing(row: Row[Any]) -> StandingSource:
+    told = None if row.told is None else SourceState(row.told)
+    return StandingSource(row.source, SourceState(row.state), row.reason, row.since, told, row.told_at)

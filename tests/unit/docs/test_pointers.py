@@ -139,6 +139,8 @@ def test_make_targets_that_a_page_names_exist(path: Path) -> None:
 
 def test_decisions_have_numbers_of_their_own() -> None:
     pages = sorted((ROOT / "docs/adr").glob("*.md"))
-    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    numbers = [int(page.name[:4]) for page in pages]
+    # A number may be missing: a decision that is still worked on has it already.
+    assert numbers[0] == 1 and len(set(numbers)) == len(numbers)
     for page in pages:
         assert page.read_text().startswith(f"# {int(page.name[:4])}. "), page.name

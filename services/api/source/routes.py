@@ -28,7 +28,7 @@ Court = Annotated[
     response_model=None,
     responses={
         200: {"model": SourceStatus, "description": "How the sources stand"},
-        304: {"description": "You have it already"},
+        304: {"description": "Your copy is current"},
         **described(),
     },
     summary="How the source stands now, and did by hour",
@@ -36,7 +36,7 @@ Court = Annotated[
 async def get_source_status(
     sources: Sources,
     court: Court = None,
-    if_none_match: Annotated[str | None, Header(description="The ETag of what you have")] = None,
+    if_none_match: Annotated[str | None, Header(description="The ETag of the copy you have")] = None,
 ) -> Response:
     """For every key, whatever its scopes: there is nothing of a case in it. The requests are those of the downloaders
     (what the API reads itself is not among them), written every three seconds and kept for 30 days.

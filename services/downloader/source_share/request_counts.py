@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from shared.clock import Clock
@@ -13,6 +13,7 @@ from sources.errors import SourceError
 SUCCEEDED: Final = "succeeded"
 OTHER_COURT: Final = "other"
 NO_BUCKET: Final = -1
+_HOUR: Final = timedelta(hours=1)
 _MOST_COURTS: Final = 100
 """There are 96 in CNJ Resolution 65/2008; numbers that nobody checked must not make more rows than that."""
 
@@ -33,12 +34,15 @@ class RequestCounts:
         self._clock = clock
         self._counts: dict[CountKey, int] = {}
         self._courts: set[str] = set()
+        self._hour = datetime.min.replace(tzinfo=UTC)
 
     def ended(self, case: str, error: SourceError | None, seconds: float) -> None:
         """A request about ``case`` ended so, ``seconds`` after it began; a failure's time is not kept."""
-        hour = self._clock().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        now = self._clock()
+        if not self._hour <= now < self._hour + _HOUR:
+            self._hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         outcome, bucket = (SUCCEEDED, bucket_of(seconds)) if error is None else (error.code, NO_BUCKET)
-        key = CountKey(hour, self._court(case), outcome, bucket)
+        key = CountKey(self._hour, self._court(case), outcome, bucket)
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def take(self) -> Mapping[CountKey, int]:

@@ -62,12 +62,7 @@ def document(document: FiledDocument, write: TimeWriter) -> Json:
     kind: Json = {} if document.type_code is None else {"codigo": document.type_code}
     kind |= {"nome": document.type_name, "idCodex": number_of(document.type_name)}
     shown: Json = {
-        "sequencia": document.sequence,
-        "dataHoraJuntada": write(document.filed_at),
-        "idCodex": document.codex_id,
-        "idOrigem": str(number_of(document.filing_id)),
-        "nome": document.name,
-        "nivelSigilo": writing.document_secrecy(document),
+        **writing.filed(document, write),
         "tipo": {**kind, "idOrigem": str(document.type_code or 0)},
         "signatarios": [],
     }

@@ -171,12 +171,7 @@ def _document(case: SourceCase, document: FiledDocument, write: TimeWriter) -> J
         "idOrigem": str(document.type_code or 0),
     }
     shown: Json = {
-        "sequencia": document.sequence,
-        "dataHoraJuntada": write(document.filed_at),
-        "idCodex": document.codex_id,
-        "idOrigem": str(number_of(document.filing_id)),
-        "nome": document.name,
-        "nivelSigilo": writing.document_secrecy(document),
+        **writing.filed(document, write),
         "tipo": kind,
     }
     if document.described:

@@ -83,6 +83,18 @@ def document_secrecy(document: FiledDocument) -> object:
     return document.secrecy
 
 
+def filed(document: FiledDocument, write: TimeWriter) -> Json:
+    """What both interfaces say alike of a document: without its type, its file and where it is."""
+    return {
+        "sequencia": document.sequence,
+        "dataHoraJuntada": write(document.filed_at),
+        "idCodex": document.codex_id,
+        "idOrigem": str(number_of(document.filing_id)),
+        "nome": document.name,
+        "nivelSigilo": document_secrecy(document),
+    }
+
+
 def listed_size(document: FiledDocument) -> int:
     """Bytes."""
     return COMMON_SIZE if OddityKind.SIZE_HINT in document.oddities else document.size

@@ -8,16 +8,12 @@ from pathlib import Path
 import pytest
 
 from autos.local.pdpj.control import SimulatorControl
-from autos.local.pdpj.process import running_simulator
 from shared.domain.cnj import ProcessNumber
 from tests.integration.downloader.workers import Workers
+from tests.simulated import simulator
 from tests.support import Servers
 
-
-@pytest.fixture(scope="session")
-def simulator() -> Iterator[SimulatorControl]:
-    with running_simulator() as running:
-        yield running.control
+__all__ = ["bench", "pdpj", "simulator"]
 
 
 @pytest.fixture

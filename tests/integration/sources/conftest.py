@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import pytest
 from pydantic import SecretStr
 
 from autos.local.pdpj.control import SimulatorControl
-from autos.local.pdpj.process import running_simulator
 from sources.base import CourtSource
 from sources.gate.gate import SourceGate
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.client import build_source
 from sources.pdpj.settings import Api, PdpjSettings
+from tests.simulated import TOKEN, pdpj, simulator
 
-TOKEN = "a-token-of-the-tests"
+__all__ = ["pdpj", "simulator"]
 
 
 class MakeSource(Protocol):
@@ -36,20 +36,6 @@ def pdpj_settings(control: SimulatorControl, api: Api = Api.PORTAL, **changes: o
         **changes,
     }
     return PdpjSettings(_env_file=None, **fields)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="session")
-def simulator() -> Iterator[SimulatorControl]:
-    with running_simulator() as running:
-        yield running.control
-
-
-@pytest.fixture
-def pdpj(simulator: SimulatorControl) -> SimulatorControl:
-    """The simulator as after its start, with the token of these tests."""
-    simulator.reset()
-    simulator.allow_tokens(access=[TOKEN])
-    return simulator
 
 
 @pytest.fixture

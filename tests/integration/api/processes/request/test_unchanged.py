@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -11,27 +11,14 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from autos.local.pdpj.control import Failure, FailureKind, SimulatorControl
-from autos.local.pdpj.process import running_simulator
 from sources.base import CourtSource
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.client import build_source
 from sources.pdpj.settings import Api, PdpjSettings
 from tests.integration.api.scripted import ApiTools, MakeNumber, Progress
+from tests.simulated import TOKEN, pdpj, simulator
 
-TOKEN = "a-token-of-the-tests"
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorControl]:
-    with running_simulator() as running:
-        yield running.control
-
-
-@pytest.fixture
-def pdpj(simulator: SimulatorControl) -> SimulatorControl:
-    simulator.reset()
-    simulator.allow_tokens(access=[TOKEN])
-    return simulator
+__all__ = ["pdpj", "simulator"]
 
 
 @pytest.fixture(params=list(Api))

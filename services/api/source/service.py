@@ -63,6 +63,9 @@ def tag_of(status: dict[str, Any]) -> str:
 def _view(
     row: Row[Any], hours: dict[str, list[dict[str, Any]]], courts: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
+    """The SourceView of a row. One of which no downloader has reported lately is ``unknown``, since it
+    was last seen.
+    """
     state, reason, since = row.state, row.reason, row.since
     if not row.alive:
         state, reason, since = SourceState.UNKNOWN.value, "nobody_asks", row.seen_at

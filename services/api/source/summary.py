@@ -19,7 +19,7 @@ class RequestSummary:
         self._buckets: dict[int, int] = {}
 
     def add(self, outcome: str, bucket: int, requests: int) -> None:
-        """So many more requests."""
+        """So many more requests. A ``bucket`` below 0 has no time: its requests count, but not in the latencies."""
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + requests
         if bucket >= 0:
             self._buckets[bucket] = self._buckets.get(bucket, 0) + requests

@@ -57,7 +57,11 @@ class StatusReport:
             await self._try()
 
     async def once(self) -> None:
-        """One round. Raises InfrastructureAway; the counts are then kept for the next one."""
+        """One round: how the source stands and what was counted, in one transaction; now and then what is too old is
+        removed.
+
+        Raises InfrastructureAway; the counts are then kept for the next round.
+        """
         counts, finding = self._counts.take(), self._look()
         due = self._rounds % _PRUNE_EVERY == 0
         self._rounds += 1

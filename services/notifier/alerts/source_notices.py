@@ -59,7 +59,11 @@ class StandingSource:
 
 
 def due(standing: StandingSource, now: datetime) -> SourceEvent | None:
-    """The event that is to be told now, if any. Pure."""
+    """The event that is to be told now, if any. Pure.
+
+    A change for the worse is told at once, each step of it; that a source is open again, once it has been so for
+    STEADY. A change from away to limited is not told.
+    """
     told = standing.told or SourceState.OPEN
     about: dict[str, Any] = {
         "source": standing.source,
@@ -76,7 +80,10 @@ def due(standing: StandingSource, now: datetime) -> SourceEvent | None:
 
 
 class SourceNotices:
-    """Looks every three seconds."""
+    """Tells other systems what is due, looking every three seconds. Every notifier has one.
+
+    While the database is away nothing is told; what is due then is told when it is back.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -103,7 +110,11 @@ class SourceNotices:
 
 
 def tell_due(connection: Connection, now: datetime) -> int:
-    """Put the events that are due into the outbox; how many. The caller commits."""
+    """Put the events that are due into the outbox; how many. The caller commits.
+
+    Any number of replicas may do this at once: what was told is compared and set in one statement, so that one of them
+    tells it.
+    """
     told = 0
     for row in connection.execute(_STATES).all():
         standing = _standing(row)

@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
         images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test \
-        cluster cluster-down chaos-cluster integration-containers
+        cluster cluster-down chaos-cluster integration-containers rehearse-alerts
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp $(VENV)/.clients.stamp ## every t
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+rehearse-alerts: $(VENV)/.dev.stamp ## every alert once, on an embedded stack against a real Prometheus (Debian's package prometheus)
+	@$(BIN)/python -m pytest -m rehearsal --timeout 600 tests/e2e/alerts $(ARGS)
+
 unit: $(VENV)/.dev.stamp ## the tests without I/O
 	@$(BIN)/python -m pytest tests/unit
 
@@ -90,15 +93,17 @@ check: $(VENV)/.dev.stamp ## format, lint, types, layers, generated files, manif
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.schemas --check
 	@$(BIN)/python -m tools.reference --check
+	@$(BIN)/python -m tools.monitoring --check
 	@$(BIN)/python -m tools.kubernetes
 
 format: $(VENV)/.dev.stamp ## rewrite in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of docs/reference, the Postman collection
+schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of docs/reference, the Postman collection, deploy/monitoring
 	@$(BIN)/python -m tools.schemas
 	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.monitoring
 	@$(BIN)/python -m tools.postman.generate
 
 requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets

@@ -69,7 +69,8 @@ class NotifierMetrics:
         self.overdue = families.gauge(
             "autos_webhook_overdue_seconds",
             "seconds",
-            "How late the delivery is that has been due for longest, of endpoints that are healthy; 0 without one",
+            "How late the delivery is that has been due for longest, of endpoints that are healthy and have no rate of"
+            " their own; 0 without one",
         )
         self.alerts = families.counter(
             "autos_webhook_alerts",

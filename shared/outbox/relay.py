@@ -181,6 +181,8 @@ class OutboxRelay:
                 stopping = self._stopping.is_set()
                 began = time.monotonic()
                 self._woken.clear()
+                # Before, too: with the broker away nothing is published, and just then it must show.
+                self._measure(connection)
                 while self._publish_batch(connection):
                     pass
                 if stopping:

@@ -34,7 +34,8 @@ A counter whose labels have known values has every one of its series, with 0, fr
 rise sees the first one. A histogram has `_bucket`, `_count` and `_sum`. No label holds a case, a client, an address, a
 name, or anything else that a client or a source wrote: what is counted here is nobody's data.
 
-[operations.md](../operations.md#metrics-and-what-to-be-woken-for) says which of them to be woken for.
+[deploy/monitoring](../../deploy/monitoring) has alerts, service level objectives and dashboards made of these metrics,
+and [runbooks.md](../runbooks.md) what to do about each alert.
 """
 _ORDER: Final = ("api", "downloader", "status", "notifier")
 

@@ -22,7 +22,8 @@ SELECT state, count(*) AS endpoints,
        coalesce(extract(epoch FROM clock_timestamp() - min(oldest)), 0)::float AS undelivered,
        coalesce(extract(epoch FROM clock_timestamp() - min(due)), 0)::float AS overdue
   FROM (SELECT CASE WHEN e.disabled_at IS NOT NULL THEN 'disabled'
-                    WHEN e.failing_since IS NOT NULL THEN 'failing' ELSE 'healthy' END AS state, o.oldest, o.due
+                    WHEN e.failing_since IS NOT NULL THEN 'failing' ELSE 'healthy' END AS state, o.oldest,
+               CASE WHEN e.least_seconds IS NULL THEN o.due END AS due
           FROM delivery.endpoints e
           LEFT JOIN LATERAL (
                SELECT min(d.created_at) AS oldest, min(d.next_attempt_at) AS due FROM delivery.deliveries d

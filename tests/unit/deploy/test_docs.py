@@ -17,6 +17,8 @@ PAGES = (
     "security.md",
     "operations.md",
     "scaling.md",
+    "runbooks.md",
+    "how-to/monitor.md",
     "how-to/connect-to-pdpj.md",
     "how-to/docker.md",
     "reference/pdpj.md",

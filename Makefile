@@ -45,6 +45,13 @@ $(VENV)/.clients.stamp: $(wildcard requirements/clients/*) | $(BIN)/python
 	  --require-hashes -r requirements/clients/python.txt || echo "no client in Python: its test is skipped"
 	@touch $@
 
+# The subscribers of docs/examples in Node and Go: their packages, pinned with hashes, and the program; skipped likewise.
+$(VENV)/.subscribe.stamp: $(wildcard docs/examples/subscribe/*) | $(BIN)/python
+	@mkdir -p $(VENV)/subscribe && cp docs/examples/subscribe/* $(VENV)/subscribe
+	@cd $(VENV)/subscribe && if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --ignore-scripts || echo "no subscriber in Node: its tests are skipped"; fi
+	@cd $(VENV)/subscribe && if command -v go >/dev/null; then GOTOOLCHAIN=local go build -o subscribe . || echo "no subscriber in Go: its tests are skipped"; fi
+	@touch $@
+
 # ---- run ------------------------------------------------------------------------------------------------
 demo: $(VENV)/.local.stamp ## one case from request to signed webhook, on the embedded stack
 	@$(BIN)/autos demo
@@ -61,7 +68,7 @@ ps: $(VENV)/.local.stamp ## what runs
 # ---- prove ----------------------------------------------------------------------------------------------
 # Four workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
 # and to die. tests/distribution.py says who runs what. The tests in containers have a target of their own.
-test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp $(VENV)/.clients.stamp ## every test, on the embedded stack
+test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp $(VENV)/.clients.stamp $(VENV)/.subscribe.stamp ## every test, on the embedded stack
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/containers $(ARGS)
 
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
@@ -110,6 +117,8 @@ requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed 
 	@for set in runtime local $(addprefix images/,api downloader status notifier ops demo) dev clients/python; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --no-annotate --no-header $(UPGRADE) requirements/$$set.in -o requirements/$$set.txt; done
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	  --constraint requirements/dev.txt docs/examples/subscribe/requirements.in -o docs/examples/subscribe/requirements.txt
 
 # ---- Docker Compose ---------------------------------------------------------------------------------------
 # Compose 2 is a plugin of docker, Compose 1 (Debian's docker-compose) a program of its own.

@@ -65,17 +65,24 @@ def acls(
     reader: Annotated[
         list[str] | None, typer.Option(help="A user of another system, who may read the public topics.")
     ] = None,
+    only_readers: Annotated[
+        bool, typer.Option("--only-readers", help="Only the users named with --reader, not the services.")
+    ] = False,
 ) -> None:
     """What each service may do at the broker, as commands of kafka-acls.sh (deny by default is the broker's to set).
 
-    Example: autos topics acls
+    Example: autos topics acls --reader crm --only-readers
     """
     from confluent_kafka import KafkaException
 
     from ops import topic_access
     from shared.errors import InfrastructureAway
 
+    if only_readers and not reader:
+        raise fail("--only-readers: name them with --reader NAME", status=2)
     found = topic_access.rights(os.environ.get("AUTOS_KAFKA_GROUP_PREFIX") or "autos", reader or ())
+    if only_readers:
+        found = tuple(one for one in found if one.principal in (reader or ()))
     if not apply:
         bootstrap = os.environ.get("AUTOS_KAFKA_BOOTSTRAP_SERVERS") or "BROKER:9092"
         typer.echo(topic_access.as_json(found) if as_json else "\n".join(topic_access.as_commands(found, bootstrap)))
@@ -84,9 +91,9 @@ def acls(
     try:
         added, removed = topic_access.BrokerAccess(bootstrap, kafka_config()).apply(found)
     except InfrastructureAway as error:
-        raise fail(f"Kafka at {bootstrap} does not answer") from error
+        raise fail(f"Kafka at {bootstrap} does not answer", status=2) from error
     except KafkaException as error:
-        raise fail(f"Kafka at {bootstrap} refuses: {error.args[0].str()}") from error
+        raise fail(f"Kafka at {bootstrap} refuses: {error.args[0].str()}", status=2) from error
     for mark, ones in (("+", added), ("-", removed)):
         for one in ones:
             typer.echo(f"{mark} {one.principal:<18}{one.operation:<9}{one.resource} {one.name} ({one.pattern})")

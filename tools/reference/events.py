@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,8 +9,8 @@ from shared.events.envelope import Event
 from shared.events.flow import FLOW, PUBLIC
 from shared.events.topics import EVENTS, TOPICS
 from tools.reference.markdown import table
-from tools.reference.settings import documented
-from tools.schemas.asyncapi import models, summary
+from tools.schemas.asyncapi import key, models, summary
+from tools.schemas.words import meaning
 from tools.schemas.write import schema
 
 _INTRODUCTION: Final = """\
@@ -35,7 +33,7 @@ in UTC, ids are UUIDs, a process number has its mask.
   are ours and may change with a release.
 - **`ce_dataschema`** is the `$id` of the value's JSON Schema, `urn:autos:events:NAME:MAJOR`. A change that
   readers cannot take has a new major version.
-- [examples/subscribe_completed.py](../examples/subscribe_completed.py) subscribes to a public topic.
+- [Subscribe to our topics](../guides/subscribe.md) leads from a user at the broker to a consumer in Python, Go or Node.
 """
 
 
@@ -43,14 +41,11 @@ def _field_names(model: type[Event]) -> Iterator[list[str]]:
     made = schema(model)
     required = set(made.get("required", []))
     for name, field in model.model_fields.items():
-        said = next(
-            (text for base in model.__mro__ if issubclass(base, Event) and (text := documented(base).get(name))), ""
-        )
         yield [
             f"`{name}`",
             _kind(made["properties"][name], made),
             "yes" if field.is_required() and name in required else "no",
-            said,
+            meaning(model, name),
         ]
 
 
@@ -68,18 +63,13 @@ def _kind(of: dict[str, Any], whole: dict[str, Any]) -> str:
     return {"uuid": "UUID", "date-time": "time"}.get(of.get("format", ""), str(of.get("type", "")))
 
 
-def _key(model: type[Event]) -> str:
-    found = re.search(r"return self\.(\w+)", inspect.getsource(model.key))
-    return f"`{found[1]}`" if found else ""
-
-
 def _topic_rows() -> Iterator[list[str]]:
     for topic in TOPICS:
         kept = int(topic.config["retention.ms"])
         writers, readers = FLOW[topic.name]
         yield [
             f"`{topic.name}`" + (" (public)" if topic.name in PUBLIC else ""),
-            ", ".join(dict.fromkeys(_key(model) for model in EVENTS[topic.name])),
+            ", ".join(dict.fromkeys(f"`{key(model)}`" for model in EVENTS[topic.name])),
             ", ".join(f"[{model.__name__}](#{model.__name__.lower()})" for model in EVENTS[topic.name]),
             ", ".join(writers),
             ", ".join(readers) or "",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import ipaddress
-import itertools
 import re
-import textwrap
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -23,6 +20,7 @@ from services.downloader.settings import DownloaderSettings
 from services.notifier.settings import NotifierSettings
 from services.status.settings import StatusSettings
 from shared.settings import AutosSettings, Rate
+from tools.fields import documented
 from tools.reference.markdown import prose, table
 
 PROGRAMS: Final[dict[str, type[AutosSettings]]] = {
@@ -110,22 +108,6 @@ _COMMANDS: Final = (
 
 class Undescribed(ValueError):
     """A setting has no description: neither ``Field(description=…)`` nor a docstring below it."""
-
-
-def documented(model: type[BaseModel]) -> dict[str, str]:
-    """The docstring below each field, by the field's name."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
-    except (OSError, TypeError):
-        return {}
-    found: dict[str, str] = {}
-    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-    for field, below in itertools.pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
-            value = below.value.value if isinstance(below.value, ast.Constant) else None
-            if isinstance(value, str):
-                found[field.target.id] = re.sub(r"\s+", " ", value.strip())
-    return found
 
 
 def _own(model: type[BaseModel]) -> list[str]:

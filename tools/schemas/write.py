@@ -1,8 +1,8 @@
 """Write docs/events from the event models: ``python -m tools.schemas [--check]``.
 
 A JSON Schema (2020-12) and an example for each event, and the AsyncAPI document of all topics. ``--check`` writes
-nothing and exits with 1 when the committed files are not what the models say, or when an event of a public topic
-has less than at the last release (growth.py).
+nothing and exits with 1 when the committed files are not what the models say, when the document is not what AsyncAPI
+allows (standard.py), or when an event of a public topic has less than at the last release (growth.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from shared.events.topics import EVENTS
 from tools.schemas.asyncapi import asyncapi, models, summary
 from tools.schemas.growth import shrunk
 from tools.schemas.samples import sample_record
+from tools.schemas.standard import problems
+from tools.schemas.words import meaning
 
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "events"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -29,9 +31,11 @@ _SHOWN_LINES: Final = 20
 
 
 def schema(model: type[Event]) -> dict[str, Any]:
-    """The JSON Schema of an event's value, as it is written."""
+    """The JSON Schema of an event's value, as it is written. Raises Undescribed for a field that nothing explains."""
     made = model.model_json_schema(mode="serialization")
     made.pop("description", None)
+    for name, field in made["properties"].items():
+        field["description"] = meaning(model, name)
     return {"$schema": _DIALECT, "$id": dataschema(model), "description": summary(model), **made}
 
 
@@ -95,6 +99,7 @@ def main(arguments: Sequence[str], directory: Path = DIRECTORY) -> int:
     found = differences(files(), committed(directory))
     if found:
         found.append("docs/events is out of date: run `make schemas` and commit it")
+    found += [f"asyncapi.yaml: {line}" for line in problems(asyncapi())]
     found += shrunk(DIRECTORY / "released", {model.__name__: schema(model) for model in models()})
     if found:
         sys.stderr.write("\n".join([*found, ""]))

@@ -16,7 +16,9 @@ from services.api.http.provided import provided
 from shared.domain.api_keys import Scope
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Authorization: Bearer <api key>")
-_header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
+_header = APIKeyHeader(
+    name="X-API-Key", auto_error=False, scheme_name="api_key", description="The same key, in a header of its own"
+)
 
 _token = APIKeyQuery(
     name="token", auto_error=False, scheme_name="stream_token", description="A token of POST /tokens/stream"

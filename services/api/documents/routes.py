@@ -32,6 +32,14 @@ router = APIRouter(prefix="/processes", tags=["documents"])
 # What comes has the document's own type, whatever that is; a client takes it as bytes.
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
+_LINK = {
+    "description": "The link: it needs no key, and works for an hour (five minutes to a sealed document)",
+    "schema": {
+        "type": "string",
+        "format": "uri",
+        "examples": ["https://s3.example/autos/processes/…?X-Amz-Signature=…"],
+    },
+}
 
 Types = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=200)]] | None,
@@ -45,7 +53,7 @@ Types = Annotated[
     response_model=None,
     status_code=307,
     responses={
-        307: {"description": "To a presigned link", "headers": {"Location": {"schema": {"type": "string"}}}},
+        307: {"description": "To a presigned link", "headers": {"Location": _LINK}},
         200: {"description": "The document (proxy=true)", "content": _BYTES},
         304: {"description": "Your copy is current (proxy=true and If-None-Match)"},
         206: {"description": "A part of the document (proxy=true and Range)", "content": _BYTES},

@@ -20,6 +20,7 @@ from shared.errors import InfrastructureAway
 router = APIRouter(tags=["health"])
 _OPEN: Final[Responses] = {422: described(UnknownParameter, guarded=False)[422]}
 """What a route without a key and without parameters may refuse."""
+_METRICS: Final = "# TYPE autos_api_requests_in_flight gauge\nautos_api_requests_in_flight 2.0\n"
 
 
 class Live(BaseModel):
@@ -76,7 +77,10 @@ async def ready(readiness: Annotated[Readiness, Depends(provided(Readiness))]) -
     summary="Prometheus metrics",
     responses={
         **_OPEN,
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"},
+        200: {
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": _METRICS}},
+            "description": "Prometheus text",
+        },
     },
 )
 async def metrics(

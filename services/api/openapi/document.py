@@ -67,6 +67,7 @@ _TAGS: Final = [
     {"name": "jobs", "description": "Downloads of a case's documents"},
     {"name": "webhooks", "description": "Who is called when a case is done, and how the calls went"},
     {"name": "source", "description": "How the platform that cases come from does"},
+    {"name": "events", "description": "What happened to your cases, to be pulled in order"},
     {"name": "health", "description": "How the service does"},
 ]
 _LICENSE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
@@ -126,10 +127,12 @@ def _with_open_routes(document: dict[str, Any]) -> None:
     for item in document.get("webhooks", {}).values():
         for operation in item.values():
             operation["security"] = []
+            operation.setdefault("tags", ["webhooks"])
     for holder in _callbacks(document):
         for item in holder.values():
             for operation in item.values():
                 operation["security"] = []
+                operation.setdefault("tags", ["webhooks"])
 
 
 def _without_framework_errors(document: dict[str, Any]) -> None:

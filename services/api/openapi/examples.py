@@ -17,9 +17,13 @@ def fill_in(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for name, schema in schemas.items():
         _fill_fields(name, schema)
+    for schema in schemas.values():
+        _fill_references(schema, schemas)
     for operation in operations(document):
         for parameter in operation.get("parameters", []):
             _fill_parameter(parameter)
+        if "requestBody" in operation:
+            _fill_body(operation["requestBody"], schemas)
     examples = document["components"].setdefault("examples", {})
     for operation in operations(document):
         contents = [answer.get("content", {}) for answer in operation.get("responses", {}).values()]
@@ -51,6 +55,8 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
         return schema["enum"][0]
     if "anyOf" in schema:
         return example_of(schema["anyOf"][0], schemas)
+    if "allOf" in schema:
+        return {name: one for part in schema["allOf"] for name, one in example_of(part, schemas).items()}
     if "properties" in schema:
         return {name: example_of(one, schemas) for name, one in schema["properties"].items()}
     return [example_of(schema["items"], schemas)] if schema.get("items") else {}
@@ -74,6 +80,22 @@ def _fill_fields(name: str, schema: dict[str, Any]) -> None:
                 shape["examples"] = [note.example if note.example is not None else nothing]
         if "items" in shape:
             _fill_fields(name, shape["items"])
+
+
+def _fill_references(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Give the fields that refer to another shape an example of that shape."""
+    for shape in schema.get("properties", {}).values():
+        if "examples" not in shape and (refers(shape) or "properties" in shape.get("items", {})):
+            shape["examples"] = [example_of(shape, schemas)]
+    for part in (*schema.get("allOf", []), *schema.get("oneOf", [])):
+        _fill_references(part, schemas)
+
+
+def _fill_body(body: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say of a body what its shape says of itself."""
+    for content in body["content"].values():
+        if (name := _shape(content.get("schema", {}))) is not None:
+            body.setdefault("description", schemas[name].get("description", f"A {name}"))
 
 
 def _fill_parameter(parameter: dict[str, Any]) -> None:

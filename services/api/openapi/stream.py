@@ -20,7 +20,7 @@ def add_stream(document: dict[str, Any]) -> None:
     must be in it.
     """
     schemas = document["components"]["schemas"]
-    job = {"$ref": "#/components/schemas/StatusEventData"}
+    job = {"$ref": "#/components/schemas/StatusEventData", "description": "The job, with the number of its case"}
     schemas["StatusEventData"] = {
         "title": "StatusEventData",
         "description": "The job, with the number of its case",
@@ -43,7 +43,7 @@ def add_stream(document: dict[str, Any]) -> None:
         "title": "CaseEvent",
         "description": "One event of a case: its kind, its data, and the id to go on from (header Last-Event-ID)",
         "oneOf": [
-            _event("document", {"$ref": "#/components/schemas/DocumentView"}),
+            _event("document", {"$ref": "#/components/schemas/DocumentView", "description": "The document"}),
             _event("progress", job),
             _event("completed", job),
         ],

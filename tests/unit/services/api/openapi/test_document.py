@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from services.api.http.languages import PORTUGUESE_TITLES
-from services.api.openapi.examples import operations, refers
+from services.api.openapi.examples import operations
 from tools.postman.generate import openapi_document
 
 ADD = "say it at the field, or in services/api/openapi/fields.py"
@@ -32,13 +32,31 @@ def fields(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, A
 def test_every_field_has_a_description_and_an_example(document: dict[str, Any]) -> None:
     every = [one for name, schema in document["components"]["schemas"].items() for one in fields(name, schema)]
     assert len(every) > 100
-    assert [place for place, shape in every if "$ref" not in shape and not shape.get("description")] == [], ADD
-    bare = [
-        place
-        for place, shape in every
-        if not refers(shape) and "properties" not in shape.get("items", {}) and "examples" not in shape
+    assert [place for place, shape in every if not shape.get("description")] == [], ADD
+    assert [place for place, shape in every if "examples" not in shape] == [], ADD
+    assert [name for name, shape in document["components"]["schemas"].items() if not shape.get("description")] == []
+
+
+def test_every_example_of_a_field_is_right(document: dict[str, Any]) -> None:
+    every = [one for name, schema in document["components"]["schemas"].items() for one in fields(name, schema)]
+    for place, shape in every:
+        whole = jsonschema.Draft202012Validator({**shape, "components": document["components"]})
+        assert [error.message for one in shape["examples"] for error in whole.iter_errors(one)] == [], place
+
+
+def test_headers_bodies_tags_and_keys_are_explained(document: dict[str, Any]) -> None:
+    every = operations(document)
+    known = {tag["name"] for tag in document["tags"] if tag["description"]}
+    assert [one["operationId"] for one in every if not set(one.get("tags", ())) & known] == []
+    assert [
+        one["operationId"] for one in every if not one.get("requestBody", {"description": "none"})["description"]
+    ] == []
+    headers = [
+        head for one in every for answer in one["responses"].values() for head in answer.get("headers", {}).values()
     ]
-    assert bare == [], ADD
+    assert headers and all(head["description"] for head in headers)
+    assert all(answer["description"] for one in every for answer in one["responses"].values())
+    assert all(scheme.get("description") for scheme in document["components"]["securitySchemes"].values())
 
 
 def test_every_operation_has_a_short_name_a_summary_and_a_description(document: dict[str, Any]) -> None:

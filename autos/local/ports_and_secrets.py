@@ -10,7 +10,7 @@ import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,13 +73,13 @@ class PortsAndSecrets:
         # The servers are prepared in threads.
         self._mutex = threading.Lock()
 
-    def ports(self, names: Iterable[str]) -> dict[str, int]:
-        """A port for each name: the one kept if it is still free, else a new one, which is then kept."""
+    def ports(self, names: Iterable[str], preferred: Mapping[str, int] | None = None) -> dict[str, int]:
+        """A port for each name, which is kept: the one of before, else the ``preferred`` one, else any that is free."""
         with self._mutex:
             kept = read_json(self._ports_file)
             chosen: dict[str, int] = {}
             for name in names:
-                port = kept.get(name)
+                port = kept.get(name, (preferred or {}).get(name))
                 if not isinstance(port, int) or port in chosen.values() or not is_free(port):
                     port = free_port([*chosen.values(), *(p for p in kept.values() if isinstance(p, int))])
                 chosen[name] = port

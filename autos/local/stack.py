@@ -37,6 +37,8 @@ _START_SECONDS: Final = 90.0
 _DEATHS_AT_START: Final = 3
 _TICK: Final = 0.05
 _SERVICE_GRACE, _SERVER_GRACE = 25.0, 15.0
+DEFAULT_DATA_DIR: Final = Path(".autos")
+"""Where `autos up` keeps its data, in the current folder, unless it is told otherwise."""
 _WRONG_SETTINGS: Final = 2
 """The exit status of a service that does not like its settings: starting it again would not help."""
 
@@ -208,7 +210,10 @@ class Stack:
         wanted = self._environ.get("AUTOS_API_PORT")
         apis = [name for name in processes if name.partition(".")[0] == "api"]
         metrics = [f"metrics.{name}" for name in processes]
-        ports = self._saved.ports(["api", "pdpj", "receiver", *metrics, *(name for name in apis if name != "api")])
+        # The address that guides and the Postman collection have, for the one stack that is started without a folder.
+        preferred = {"api": 8000} if self._data_dir == DEFAULT_DATA_DIR else {}
+        others = (name for name in apis if name != "api")
+        ports = self._saved.ports(["api", "pdpj", "receiver", *metrics, *others], preferred)
         if wanted:
             if not wanted.isdecimal() or not is_free(int(wanted)):
                 raise StartError(f"AUTOS_API_PORT={wanted}: not a port that is free")

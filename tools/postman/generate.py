@@ -13,7 +13,7 @@ from services.api.settings import ApiSettings
 from shared.domain.case import Case
 from shared.domain.cnj import ProcessNumber
 from tools.postman.flows import flows
-from tools.postman.items import BEARER, SCHEMA, stable_id
+from tools.postman.items import BEARER, DEFAULT_WEBHOOK_URL, SCHEMA, stable_id
 from tools.postman.reference import reference
 
 COLLECTION: Final = Path(__file__).parents[2] / "docs" / "postman" / "autos.postman_collection.json"
@@ -24,7 +24,7 @@ _SETTINGS: Final = {
     "api_key": "",
     "process_number": "1000145-91.2023.8.26.0597",
     "other_process_number": "5000315-75.2025.4.03.6327",
-    "webhook_url": "https://example.com/hooks/autos",
+    "webhook_url": DEFAULT_WEBHOOK_URL,
 }
 _FILLED_IN: Final = ("job_id", "document_id", "document_size", "delivery_id", "endpoint_id", "etag", "tries")
 _NO_ID: Final = "00000000-0000-4000-8000-000000000000"

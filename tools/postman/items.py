@@ -14,6 +14,9 @@ Item = dict[str, Any]
 SCHEMA: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 _NAMESPACE: Final = uuid.UUID("6f6f2b2e-6b0f-5d2c-8d0f-6d5f0a2f9d11")
 
+DEFAULT_WEBHOOK_URL: Final = "http://127.0.0.1:9000/autos"
+"""Where the receiver of `make up` listens when the port is free. An address, not a name: it needs no internet."""
+
 NO_KEY: Final = {"type": "noauth"}
 BEARER: Final = {"type": "bearer", "bearer": [{"key": "token", "value": "{{api_key}}", "type": "string"}]}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autos.local.ports_and_secrets import PortsAndSecrets, read_json, write_json
+from autos.local.ports_and_secrets import PortsAndSecrets, free_port, read_json, write_json
 
 
 def test_ports_and_secrets_stay_the_same(tmp_path: Path) -> None:
@@ -23,6 +23,15 @@ def test_a_port_that_is_taken_is_chosen_anew(tmp_path: Path) -> None:
         other = saved.ports(["a"])["a"]
     assert other != port
     assert saved.ports(["a"])["a"] == other
+
+
+def test_a_preferred_port_is_taken_where_it_is_free(tmp_path: Path) -> None:
+    wanted = free_port()
+    with socket.create_server(("127.0.0.1", wanted)):
+        other = PortsAndSecrets(tmp_path).ports(["a"], {"a": wanted})["a"]
+    assert other != wanted
+    # What is kept stays; a name without a port gets the one that is preferred.
+    assert PortsAndSecrets(tmp_path).ports(["a", "b"], {"a": wanted, "b": wanted}) == {"a": other, "b": wanted}
 
 
 def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:

@@ -17,6 +17,14 @@ _TIMEOUT_SECONDS = 90.0
 _AGAIN = frozenset({429, 502, 503, 504})
 
 
+class Refused(typer.Exit):
+    """The API answered a problem, which was said; ``answered`` is its HTTP status."""
+
+    def __init__(self, answered: int, code: str, detail: str) -> None:
+        super().__init__(1)
+        self.answered, self.problem_code, self.detail = answered, code, detail
+
+
 def fail(message: str, *, status: int = 1) -> typer.Exit:
     """One clear line on stderr; raise what this returns."""
     typer.echo(message, err=True)
@@ -64,7 +72,7 @@ def setting(variable: str, stack_field: str) -> str:
     """An operator's setting (database, broker) from the environment or stack.json."""
     value = os.environ.get(variable) or (read_stack() or {}).get(stack_field)
     if not value:
-        raise fail(f"{variable} is not set and no local stack runs (`autos up`)")
+        raise fail(f"{variable} is not set and no local stack runs (`autos up`)", status=2)
     return str(value)
 
 
@@ -78,7 +86,7 @@ def call(client: httpx.Client, method: str, path: str, *, patience: float = 0.0,
     """One request; a problem document or a dead connection ends the command with one line.
 
     With ``patience`` an API that does not answer, or is being replaced (502, 503, 504), is asked again for so many
-    seconds; a 429 is waited for as long as it says. Only for requests that may be repeated.
+    seconds; a 429 is waited for as long as it says. Only for requests that may be repeated. Raises Refused.
     """
     deadline = time.monotonic() + patience
     for tried in itertools.count():
@@ -100,5 +108,7 @@ def call(client: httpx.Client, method: str, path: str, *, patience: float = 0.0,
         except json.JSONDecodeError:
             problem = {}
         detail = problem.get("detail") or problem.get("title") or answer.reason_phrase
-        raise fail(f"{problem.get('code', answer.status_code)}: {detail}")
+        refused = Refused(answer.status_code, str(problem.get("code", answer.status_code)), detail)
+        fail(f"{refused.problem_code}: {detail}")
+        raise refused
     return answer

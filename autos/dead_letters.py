@@ -60,7 +60,7 @@ def _one(letter_id: str) -> DeadLetter:
         raise fail("an id is topic/partition/offset, as `autos dead list` shows it", status=2)
     found = _read(topic, int(partition), int(offset))
     if not found:
-        raise fail(f"there is no {letter_id}")
+        raise fail(f"there is no {letter_id}", status=2)
     return found[0]
 
 
@@ -148,7 +148,7 @@ def replay(
     try:
         producer.send_blocking(records, 30.0)
     except ProcessingError as error:
-        raise fail(f"Kafka at {bootstrap} did not take it: {error}") from error
+        raise fail(f"Kafka at {bootstrap} did not take it: {error}", status=2) from error
     finally:
         producer.close()
     typer.echo(f"asked for {len(records)} again")

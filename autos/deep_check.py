@@ -44,7 +44,7 @@ def look(*, hashes: bool, hours: float | None, grace: float) -> Findings:
             return Check(database, store, topics, Patience(timedelta(seconds=grace)), since).run()
     except (InfrastructureAway, SQLAlchemyError, BaseError, BotoCoreError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise fail(f"cannot look: {lines[0][:200]}") from error
+        raise fail(f"cannot look: {lines[0][:200]}", status=2) from error
 
 
 def storage_settings(stack: dict[str, Any]) -> StorageSettings:

@@ -69,5 +69,5 @@ def revoke(key_id: str) -> None:
     from ops.clients import revoke_key
 
     if not revoke_key(_database_url(), key_id):
-        raise fail(f"no working key has the id {key_id}")
+        raise fail(f"no working key has the id {key_id[:64]}", status=2)
     typer.echo("revoked")

@@ -91,7 +91,7 @@ def _ask(found: list[Mismatch]) -> Repair:
     try:
         producer.send_blocking(done.records, 30.0)
     except ProcessingError as error:
-        raise fail(f"Kafka at {bootstrap} did not take it: {error}") from error
+        raise fail(f"Kafka at {bootstrap} did not take it: {error}", status=2) from error
     finally:
         producer.close()
     return done

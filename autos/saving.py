@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import mimetypes
 import re
 import time
@@ -20,6 +21,8 @@ from autos.context import call
 _LONGEST_STEM: Final = 120
 _ID_SHOWN: Final = 8
 """Characters of a document's id in the name of its file."""
+MANIFEST: Final = "manifest.json"
+_POSITION: Final = re.compile(r"^\d{4,}(?= )")
 _EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _LINK_LEFT: Final = timedelta(seconds=30)
 """How long a link must still live when a file is begun."""
@@ -67,8 +70,10 @@ class Folder:
     number: str
     path: Path
     patience: float
-    saved: set[str] = field(default_factory=set)
+    saved: dict[str, str] = field(default_factory=dict)
+    """The names of the files, by the documents' ids."""
     kept: int = 0
+    """How many of them were there already."""
     lost: dict[str, str] = field(default_factory=dict)
     _found: dict[str, list[Path]] = field(init=False, default_factory=dict)
     """What was in the folder at first, by the beginning of the document's id, with which :func:`safe_name` ends."""
@@ -81,22 +86,28 @@ class Folder:
         """Save an available document, unless it is here already."""
         if document["id"] in self.saved:
             return
-        if self._is_here(document):
+        if (found := self._here(document)) is not None:
             self.kept += 1
+            self.saved[document["id"]] = _at_position(found, document["position"]).name
         elif (reason := self._fetch(document)) is not None:
             self.lost[document["id"]] = reason
             return
         self.lost.pop(document["id"], None)
-        self.saved.add(document["id"])
 
-    def _is_here(self, document: dict[str, Any]) -> bool:
-        """By id and SHA-256: a document may have got another position or name since."""
+    def write_manifest(self, content: dict[str, Any]) -> None:
+        """Write manifest.json, whole or not at all. Raises OSError."""
+        part = self.path / f"{MANIFEST}.part"
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(self.path / MANIFEST)
+
+    def _here(self, document: dict[str, Any]) -> Path | None:
+        """The document's file, by id and SHA-256: it may have got another position or name since."""
         for found in self._found.get(document["id"][:_ID_SHOWN], ()):
             if found.suffix != ".part" and found.stat().st_size == document["size"]:
                 with found.open("rb") as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() == document["sha256"]:
-                        return True
-        return False
+                        return found
+        return None
 
     def _fetch(self, document: dict[str, Any]) -> str | None:
         """Why it could not be saved; None when it is."""
@@ -139,5 +150,14 @@ class Folder:
         if digest.hexdigest() != document["sha256"]:
             part.unlink()
             return False
-        part.rename(self.path / name)
+        part.replace(self.path / name)
+        self.saved[document["id"]] = name
         return True
+
+
+def _at_position(found: Path, position: int | None) -> Path:
+    """The file under the number that its document has in the case now; documents before it may have come since."""
+    wanted = found.with_name(_POSITION.sub(f"{position or 0:04d}", found.name))
+    if wanted == found or wanted.exists():
+        return found
+    return found.rename(wanted)

@@ -49,7 +49,7 @@ def show(text: str) -> list[str]:
 
     found = _in_transaction(lambda connection: set_aside(connection, schema, seq))
     if not found:
-        raise fail(f"there is no {text}")
+        raise fail(f"there is no {text}", status=2)
     return [line(found[0]), f"type: {found[0].type}", f"payload: {schema}.outbox, seq {seq}"]
 
 
@@ -62,7 +62,7 @@ def replay(ids: Iterable[str]) -> int:
     def work(connection: Connection) -> int:
         for text, schema, seq in wanted:
             if publish_again(connection, schema, [seq]) == 0:
-                raise fail(f"there is no {text}")
+                raise fail(f"there is no {text}", status=2)
         return len(wanted)
 
     return _in_transaction(work)

@@ -26,7 +26,8 @@ def test_a_fetch_resumes_and_says_what_failed(
     first = autos(product, "fetch", number, "--out", str(tmp_path))
     assert first.returncode == 3, first.stderr
     assert "no_access" in first.stdout
-    saved = sorted(tmp_path.iterdir())
+    saved = sorted(path for path in tmp_path.iterdir() if path.name != "manifest.json")
+    _the_manifest_is_true(tmp_path, product, number)
     assert {hashlib.sha256(path.read_bytes()).hexdigest() for path in saved} == {
         document["sha256"] for document in files(product, number)
     }
@@ -40,9 +41,26 @@ def test_a_fetch_resumes_and_says_what_failed(
     line = json.loads(second.stdout)
     assert (line["status"], line["saved"], line["not_saved"]) == ("partial", 3, {})
     assert [failed["error_code"] for failed in line["failed"]] == ["no_access"]
-    assert sorted(tmp_path.iterdir()) == saved
+    assert sorted(path for path in tmp_path.iterdir() if path.name != "manifest.json") == saved
+    _the_manifest_is_true(tmp_path, product, number)
     assert kept.stat().st_mtime_ns == before
     assert len(cut.read_bytes()) == 1000
+
+
+def _the_manifest_is_true(folder: Path, product: Product, number: str) -> None:
+    """manifest.json names every document of the case in its order, each with its file or the reason for none."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    listed = product.client.get(f"/processes/{number}/documents").json()["documents"]
+    assert (manifest["process_number"], manifest["status"]) == (number, "partial")
+    assert [one["source_id"] for one in manifest["documents"]] == [one["source_id"] for one in listed]
+    assert [one["number"] for one in manifest["documents"]] == [1, 2, 3, 4]
+    for one in manifest["documents"]:
+        if one["file"] is None:
+            assert (one["status"], one["reason"].partition(":")[0]) == ("failed", "no_access")
+        else:
+            content = (folder / one["file"]).read_bytes()
+            assert one["file"].startswith(f"{one['number']:04d} ")
+            assert (hashlib.sha256(content).hexdigest(), len(content)) == (one["sha256"], one["size"])
 
 
 def test_many_cases_come_from_a_csv_file_over_a_restart_of_the_api(
@@ -54,7 +72,9 @@ def test_many_cases_come_from_a_csv_file_over_a_restart_of_the_api(
             number, documents=3, size=1000, failures=[Failure(kind=FailureKind.ERROR_500, times=2)]
         )
     listed = tmp_path / "cases.csv"
-    listed.write_text("número,cliente\n" + "".join(f"{number},x\n" for number in numbers), encoding="utf-8-sig")
+    # One of another check digit: it stops none of the others.
+    rows = [numbers[0], "1234567-89.2023.8.02.0001", numbers[1]]
+    listed.write_text("número,cliente\n" + "".join(f"{number},x\n" for number in rows), encoding="utf-8-sig")
     environ = {**os.environ, "AUTOS_DATA_DIR": str(product.data_dir)}
     command = [sys.executable, "-m", "autos.main", "fetch", "--from-csv", str(listed), "--out", str(tmp_path / "out")]
     running = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -65,5 +85,6 @@ def test_many_cases_come_from_a_csv_file_over_a_restart_of_the_api(
         out, err = running.communicate(timeout=90)
     finally:
         running.kill()
-    assert running.returncode == 0, out + err
-    assert len(list((tmp_path / "out").glob("*/*"))) == 6
+    assert running.returncode == 1, out + err
+    assert "1234567-89.2023.8.02.0001: refused: invalid_process_number" in out
+    assert len(list((tmp_path / "out").glob("*/*"))) == 6 + len(list((tmp_path / "out").glob("*/manifest.json"))) == 8

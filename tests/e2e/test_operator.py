@@ -73,7 +73,7 @@ def test_all_deliveries_given_up_since_a_time_are_sent_again(
 
 def test_a_dead_letter_that_is_not_there_is_one_clear_line(product: Product) -> None:
     answer = autos(product, "dead", "show", "document.dead/0/99999999")
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert answer.stderr.strip() == "there is no document.dead/0/99999999"
     assert autos(product, "dead", "replay", "nonsense").returncode == 2
 

@@ -204,7 +204,8 @@ class Stage:
         with tempfile.TemporaryDirectory() as out:
             command = [sys.executable, "-m", "autos.main", "fetch", exchange.number, "--out", out]
             done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
-            files = sorted(path.name for path in Path(out).iterdir())
+            # What each file is stands beside them.
+            files = sorted(path.name for path in Path(out).iterdir() if path.name != "manifest.json")
         if done.returncode != 0 or len(files) != wanted["fetch"]["count"]:
             yield f"fetch saved {files} with status {done.returncode}: {done.stderr[-300:]}"
         for file in wanted["fetch"].get("files", []):

@@ -1,4 +1,22 @@
-"""Schema ``delivery``: subscriptions, completions, deliveries, attempts, endpoints. Written by notifier."""
+"""Schema ``delivery``: who is to be told of what, and how each telling went. Written by notifier, read by api.
+
+How a row comes about, in this order:
+
+- ``subscriptions``: one for each URL of a request and each registered endpoint that wants an event of a job. A
+  subscription is made before the event that it waits for, or with it; its id decides the delivery's, so a repeat
+  makes nothing twice.
+- ``completions``: how a job ended, as ProcessCompleted said. It outlives the topic: a delivery is rendered from it.
+- ``deliveries``: one for a subscription and its event. ``status`` follows services/notifier/domain/delivery.py, and
+  only the holder of ``lease_token`` may record a result. Dispatcher, sweeper and retry topics find the same rows; a
+  record that is lost in Kafka delays a delivery and loses none.
+- ``attempts``: one for each HTTP request that was made. They are deleted AUTOS_ATTEMPT_RETENTION_DAYS after they
+  began; deliveries stay.
+- ``endpoints``: what is remembered of a receiver: failures in a row, disabled or not, the alert that is due, how
+  small its bodies have to be.
+- ``document_batches``: documents that became available together: what one ``document.available`` is about.
+
+The feed's tables are in shared/db/feed.py. Times are UTC; durations say their unit in the name.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,19 @@
 """Schema ``catalog``: clients and keys, cases and their documents' metadata, jobs, rate limits. Written by api.
 
-``processes`` and ``documents`` hold what the source says and are written by api or, when the discovery was put
-off, by the planner; both through :mod:`shared.db.case_store`.
+- ``clients``, ``api_keys``, ``stream_tokens``: who may ask. Keys and tokens are kept as SHA-256 alone.
+- ``processes``, ``documents``, ``case_lists``: what the source says. They are the one exception to "one writer a
+  table": the planner writes them too when the discovery was put off, both through :mod:`shared.db.case_store`. Each
+  names the source that it was read from.
+- ``jobs``: what was asked for. At most one active job of a case and scope, by the index ``uq_jobs_active``: two
+  requests at the same moment meet there, and the second one joins. How far a job is stands in schema ``progress``.
+- ``job_clients``, ``job_webhooks``, ``job_references``: who joined a job, which URL is to be called, what the client
+  calls it.
+- ``process_requests``: which client asked for which case: what decides who sees it.
+- ``rate_limits``: GCRA, one row for each client and limit.
+- ``outbox``: events that were written in the transaction of what they tell of (:mod:`shared.outbox`).
+
+Lists that a view bounds (movements, parties) stand in ``processes`` as far as they are shown, and whole in
+``case_lists``, a hundred to a row.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ these and swaps them in. So nothing else writes here, and no other schema refers
 - ``jobs``: one row a job, with its counts. ``version`` grows with every change that a client can see: the ETag.
 - ``job_documents``: how each document stands within one job, for the counts.
 - ``documents``: how each document of a case stands over all jobs, and where its bytes are. The row that a view shows.
-- ``dead_letters``: records of any topic that could not be handled, until somebody replays or drops them.
+- ``dead_letters``: records of document.events that can never be applied, until somebody replays or drops them.
 
 A batch of events and the outbox rows of what ended are written in one transaction
 (services/status/projection). An event that comes twice, or after a later one, changes nothing.

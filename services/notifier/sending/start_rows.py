@@ -18,6 +18,10 @@ _LOCK: Final = text("""
 SELECT endpoint_id::text, extract(epoch FROM next_start_at - now())::float AS seconds FROM delivery.endpoint_starts
  WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) ORDER BY endpoint_starts.endpoint_id FOR UPDATE SKIP LOCKED
 """)
+# Looked for first: an insert would wait for whoever holds the row that is there.
+_KNOWN: Final = text("""
+SELECT endpoint_id::text FROM delivery.endpoint_starts WHERE endpoint_id = ANY (CAST(:ids AS uuid[]))
+""")
 _ADD: Final = text("""
 INSERT INTO delivery.endpoint_starts (endpoint_id, next_start_at)
 SELECT id, now() FROM unnest(CAST(:ids AS uuid[])) AS id ORDER BY id ON CONFLICT DO NOTHING
@@ -44,8 +48,10 @@ def reserve_starts(
     """
     ids = sorted(intervals)
     known = {row.endpoint_id: row.seconds for row in connection.execute(_LOCK, {"ids": ids})}
-    if new := [endpoint_id for endpoint_id in ids if endpoint_id not in known]:
-        known |= {row.endpoint_id: row.seconds for row in connection.execute(_ADD, {"ids": new})}
+    if others := set(ids) - known.keys():
+        held = connection.execute(_KNOWN, {"ids": list(others)}).scalars().all()
+        if new := sorted(others.difference(held)):
+            known |= {row.endpoint_id: row.seconds for row in connection.execute(_ADD, {"ids": new})}
     found: dict[str, ReservedStart | float] = {}
     moved: dict[str, float] = {}
     for delivery_id, endpoint_id in wanted:

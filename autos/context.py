@@ -77,8 +77,15 @@ def setting(variable: str, stack_field: str) -> str:
 
 
 def kafka_config() -> dict[str, Any]:
-    """librdkafka's properties from AUTOS_KAFKA_CONFIG (SASL, TLS), as the services have them."""
-    config: dict[str, Any] = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    """librdkafka's properties from AUTOS_KAFKA_CONFIG (SASL, TLS), as the services have them. Exits on a wrong one."""
+    try:
+        config = json.loads(os.environ.get("AUTOS_KAFKA_CONFIG") or "{}")
+    except json.JSONDecodeError as error:
+        raise fail(f"AUTOS_KAFKA_CONFIG is not JSON: {error}", status=2) from None
+    if not isinstance(config, dict):
+        raise fail(
+            'AUTOS_KAFKA_CONFIG must be an object of librdkafka\'s properties, as {"sasl.username": "…"}', status=2
+        )
     return config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from datetime import timedelta
 from typing import Annotated
 
@@ -26,7 +27,7 @@ def create(
         list[str] | None,
         typer.Option(help="read, download, webhooks, sealed, admin (which is all of them); all by default."),
     ] = None,
-    days: Annotated[int | None, typer.Option(help="How long it works.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="How long it works; for ever by default.")] = None,
 ) -> None:
     """Make a key; it is shown this once.
 
@@ -68,6 +69,10 @@ def revoke(key_id: str) -> None:
     """
     from ops.clients import revoke_key
 
+    try:
+        uuid.UUID(key_id)
+    except ValueError:
+        raise fail(f"{key_id[:64]} is no id of a key: `autos keys list` shows them", status=2) from None
     if not revoke_key(_database_url(), key_id):
         raise fail(f"no working key has the id {key_id[:64]}", status=2)
     typer.echo("revoked")

@@ -105,10 +105,15 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("AUTOS_DEBUG"):
             raise
-        words = str(error).strip().partition("\n")[0][:_LONGEST_REASON]
-        sys.exit(
-            fail(f"{type(error).__name__}: {_SECRET.sub('***', words)} (AUTOS_DEBUG=1 shows where)", status=2).exit_code
-        )
+        sys.exit(fail(f"{_reason(error)} (AUTOS_DEBUG=1 shows where)", status=2).exit_code)
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line, without passwords; of the database what its driver says."""
+    driver = getattr(error, "orig", None)
+    what = "the database refused or did not answer" if isinstance(driver, Exception) else type(error).__name__
+    words = str(driver or error).strip().partition("\n")[0][:_LONGEST_REASON]
+    return f"{what}: {_SECRET.sub('***', words)}"
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ ENVIRON = {
         (["keys", "list"], 2),
         (["keys", "create", "OFFICE"], 2),
         (["keys", "revoke", "no-such-id"], 2),
+        (["keys", "revoke", "5b0e9e2c-6b1c-4a53-8a56-0b6a1d4f1c11"], 2),
         (["dead", "show", "no-such-id"], 2),
         (["fetch"], 2),
         (["fetch", "1000145-91.2023.8.26.0597", "--since", "2026-01-01"], 2),
@@ -70,3 +71,29 @@ def test_what_goes_wrong_is_one_line(
     assert "Traceback" not in err
     assert "hunter2" not in out + err
     assert len(err.strip().splitlines()) == 1, err
+
+
+@pytest.mark.parametrize("config", ["{bad", "[]", '"sasl.username"'])
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], config: str
+) -> None:
+    for name, value in {**ENVIRON, "AUTOS_KAFKA_CONFIG": config}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["autos", "topics"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capfd.readouterr().err.startswith("AUTOS_KAFKA_CONFIG ")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "99999999999"])
+def test_a_key_is_made_for_a_time_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], days: str
+) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["autos", "keys", "create", "OFFICE", "--days", days])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--days" in capfd.readouterr().err

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 import time
@@ -20,7 +21,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 
 from shared.metrics import MetricFamilies
 from shared.settings import AutosSettings, WrongSettings, load
+from shared.shown_settings import shown
 from shared.telemetry import configure_logging
+from shared.version import __version__
 
 S = TypeVar("S", bound=AutosSettings)
 
@@ -40,7 +43,8 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
     that.
     """
     settings = load(settings_type)
-    configure_logging(name, settings.log_level)
+    configure_logging(name, settings.log_level, settings.log_format)
+    _log.info("The service starts", extra=start_fields(settings))
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.metrics_host)
     _spare_the_collector()
@@ -54,9 +58,25 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
         return 2
     # The edge of the process: say it once, structured, and let the supervisor start it again.
     except Exception:  # noqa: BLE001
-        _log.exception("service failed", extra={"replica": settings.replica})
+        _log.exception("The service has failed and ends; it is started again", extra={"replica": settings.replica})
         return 1
     return 0
+
+
+def start_fields(settings: AutosSettings) -> dict[str, object]:
+    """What the first line of a service says: version, replica, process, where it listens, and its settings."""
+    listens: dict[str, str] = {}
+    if settings.metrics_port is not None:
+        listens["metrics"] = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+    if (host := getattr(settings, "api_host", None)) is not None:
+        listens["api"] = f"http://{host}:{getattr(settings, 'api_port', 0)}"
+    return {
+        "version": __version__,
+        "replica": settings.replica,
+        "pid": os.getpid(),
+        "listens": listens,
+        "settings": shown(settings),
+    }
 
 
 async def _until_signalled(settings: S, main: Callable[[S, asyncio.Event], Awaitable[None]]) -> None:

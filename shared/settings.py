@@ -125,6 +125,9 @@ class AutosSettings(BaseSettings):
     """Where local files go: the spool of downloads, and all of the embedded stack."""
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """The least level that is logged."""
+    log_format: str = Field("auto", pattern="^(auto|json|text)$")
+    """``json`` (an object a line), ``text`` (for people, in colour on a terminal), or ``auto``: text on a terminal,
+    else json."""
     replica: str = Field("1", pattern="^[A-Za-z0-9_.-]{1,64}$")
     """Which replica of the service this is; transactional ids are made of it."""
     shutdown_seconds: float = Field(20.0, gt=0, le=600)

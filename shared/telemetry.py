@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stderr, quiet when all is well, with no secret and no personal data.
+"""Structured logs: one JSON object a line on stderr, or text on a terminal, with no secret and no personal data.
 
 Only the fields given as ``extra`` are written besides the message; messages are constant texts, so that what
 varies (ids, counts, codes) can be searched. Document names, party names and tokens are never passed here.
@@ -8,12 +8,14 @@ structlog renders the lines of the standard library's loggers (docs/adr/0026-lib
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import JSONRenderer
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.types import EventDict, Processor, WrappedLogger
@@ -37,10 +39,26 @@ def json_formatter(service: str) -> logging.Formatter:
     )
 
 
-def configure_logging(service: str, level: str = "INFO") -> None:
-    """Send every logger's lines to stderr as JSON; libraries only from WARNING up."""
+def text_formatter(service: str, *, colours: bool) -> logging.Formatter:
+    """The same for people: time, level, message, then the fields."""
+    renderer = ConsoleRenderer(
+        colors=colours, pad_event_to=0, timestamp_key="ts", event_key="message", exception_formatter=plain_traceback
+    )
+    return ProcessorFormatter(foreign_pre_chain=[ExtraAdder()], processors=[_line_of(service), renderer])
+
+
+def _formatter(service: str, style: str) -> logging.Formatter:
+    """``style`` as the setting AUTOS_LOG_FORMAT; colours on a terminal alone, and not with NO_COLOR (no-color.org)."""
+    terminal = sys.stderr.isatty()
+    if style == "json" or (style == "auto" and not terminal):
+        return json_formatter(service)
+    return text_formatter(service, colours=terminal and not os.environ.get("NO_COLOR"))
+
+
+def configure_logging(service: str, level: str = "INFO", style: str = "auto") -> None:
+    """Send every logger's lines to stderr; libraries only from WARNING up. ``style``: AUTOS_LOG_FORMAT."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(json_formatter(service))
+    handler.setFormatter(_formatter(service, style))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -114,7 +114,8 @@ def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: ApiMetrics) ->
     app.add_middleware(GzipAnswers)
     app.add_middleware(HeadAsGet)
     app.add_middleware(ForgiveSlashes)
-    app.add_middleware(RequestEdge, metrics=metrics, bounds=RequestBounds.from_settings(settings))
+    bounds = RequestBounds.from_settings(settings)
+    app.add_middleware(RequestEdge, metrics=metrics, bounds=bounds, access_log=settings.access_log)
     if settings.api_cors_origins:
         # Outside of the rest: a page reads problems of every kind, those of the edge too.
         app.add_middleware(

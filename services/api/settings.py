@@ -55,6 +55,9 @@ class ApiSettings(
     api_cors_origins: Words = ()
     """Origins that browsers may call from; none by default."""
 
+    access_log: bool = True
+    """Whether each request is logged: method, route, status, duration, client and ids; never an address or a header."""
+
     share_cases: bool = True
     """Whether a client's first request for a case is answered with what another client brought. If not, the source is
     read for it first; documents are stored once all the same."""

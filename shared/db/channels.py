@@ -56,7 +56,9 @@ class Listener:
                 away = False
             except psycopg2.Error:
                 if not away:
-                    _log.warning("listening connection lost, reconnecting", extra={"channel": self._channel})
+                    _log.warning(
+                        "The listening connection is lost and is dialled again", extra={"channel": self._channel}
+                    )
                 away = True
                 self._stopping.wait(1.0)
 

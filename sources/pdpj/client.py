@@ -94,7 +94,10 @@ class DataLakeSource(HttpSource):
         except SourceAway:
             raise
         except SourceError as error:
-            _log.info("a case's list of documents could not be read", extra={"code": error.code})
+            _log.info(
+                "A case's list of documents could not be read; the documents that the case itself lists are taken",
+                extra={"code": error.code},
+            )
             return None
 
     async def _has_not(self, number: str, read_timeout: float | None) -> bool:
@@ -152,5 +155,7 @@ def root_of(settings: PdpjSettings) -> str:
 
 def _log_unaddressed(case: Case) -> Case:
     if case.unaddressed:
-        _log.warning("a case lists documents without an address", extra={"documents": case.unaddressed})
+        _log.warning(
+            "A case lists documents without an address; they are left out", extra={"documents": case.unaddressed}
+        )
     return case

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.reference import error_codes, events, metrics, settings, simulator
+from tools.reference import error_codes, events, log_messages, metrics, settings, simulator
 
 DIRECTORY: Final = Path(__file__).parents[2] / "docs" / "reference"
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -17,6 +17,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "events.md": events.page,
     "simulator.md": simulator.page,
     "metrics.md": metrics.page,
+    "log-messages.md": log_messages.page,
 }
 _SHOWN_LINES: Final = 20
 

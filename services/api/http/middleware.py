@@ -37,8 +37,9 @@ class RequestEdge:
     and where it happened, never its text, which may hold what the client or the source sent.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics, bounds: RequestBounds) -> None:
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics, bounds: RequestBounds, *, access_log: bool = False) -> None:
         self._app = app
+        self._access_log = access_log
         self._metrics = metrics
         self._bounds = bounds
 
@@ -90,7 +91,26 @@ class RequestEdge:
             await _answer(problem, scope, identity, sending)
         finally:
             self._metrics.in_flight.dec()
-            self._count(scope, status, (answered or time.perf_counter()) - began, waited.seconds)
+            ended = time.perf_counter()
+            self._count(scope, status, (answered or ended) - began, waited.seconds)
+            if self._access_log:
+                self._tell(scope, status, ended - began)
+
+    def _tell(self, scope: Scope, status: int | None, seconds: float) -> None:
+        """One line for the request. The route's template and not its address, which has a case number."""
+        state = scope["state"]
+        fields: dict[str, object] = {
+            "method": scope["method"] if scope["method"] in METHODS else OTHER_METHOD,
+            "route": _template(scope),
+            "status": status,
+            "duration_ms": round(seconds * 1000, 1),
+            "client_id": getattr(state.get("caller"), "client_id", None),
+            "request_id": state["request_id"],
+            "trace_id": state["traceparent"].split("-")[1],
+        }
+        if (code := state.get("problem")) is not None:
+            fields["code"] = code
+        _log.info("A request is answered", extra=fields)
 
     def _count(self, scope: Scope, status: int | None, seconds: float, waited: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD

@@ -42,7 +42,9 @@ class PlanUpkeep:
             try:
                 await self.once()
             except ProcessingError as error:
-                _log.info("The clean-up of plans is postponed", extra={"error": type(error).__name__})
+                _log.info(
+                    "The database is away, the clean-up of plans is postponed", extra={"error": type(error).__name__}
+                )
 
     async def once(self) -> int:
         """Ask again for the windows that nobody asks for, and forget the plans of jobs that have ended; how many were

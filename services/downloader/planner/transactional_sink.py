@@ -165,7 +165,10 @@ class TransactionalSink:
                 except EmitFailed as failed:
                     next(each for each in group if each is failed.answer).resolve(failed.cause)
                 except Aborted as aborted:
-                    _log.info("Transaction aborted", extra={"error": str(aborted), "outcomes": len(group)})
+                    _log.info(
+                        "A transaction of the planner is aborted; its records are handled again",
+                        extra={"error": str(aborted), "outcomes": len(group)},
+                    )
                     # So that the poll thread can report the generation that has begun meanwhile.
                     await asyncio.sleep(min(_PAUSE_SECONDS * 2**aborts, CALL_SECONDS))
                     aborts = min(aborts + 1, 10)

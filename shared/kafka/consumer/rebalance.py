@@ -134,5 +134,8 @@ class Rebalance:
                     return [Position(p.topic, p.partition, p.offset, p.metadata or "") for p in found]
             if not logged:
                 logged = True
-                _log.info("Waiting for the committed offsets", extra={"runtime": self._name, "error": problem})
+                _log.info(
+                    "The broker does not give the committed offsets yet, they are asked for again",
+                    extra={"runtime": self._name, "error": problem},
+                )
         return []

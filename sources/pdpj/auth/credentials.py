@@ -69,7 +69,7 @@ class FixedToken:
         """TokenRejected while the source took the token in the last 20 s, else CredentialsRefused for a minute."""
         if self._acceptance.recent:
             return TokenRejected()
-        _log.error("the source refuses the configured access token")
+        _log.error("The source refuses the configured access token; everything waits for another one")
         self._on_refused()
         return CredentialsRefused("the source refuses the configured access token", _FIXED_WAIT_SECONDS)
 

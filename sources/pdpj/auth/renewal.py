@@ -169,7 +169,7 @@ class RenewedToken:
         count = 1 if self._acceptance.recent else kept.refused_count + 1
         wait = refusal_wait(count)
         _log.error(
-            "the source refuses our credentials; log-ins are paused",
+            "The source refuses our credentials; log-ins are paused",
             extra={"refusals": count, "reason": reason, "wait_seconds": wait},
         )
         self._on_refused()

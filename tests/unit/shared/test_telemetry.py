@@ -87,3 +87,38 @@ def test_secrets_are_taken_out_of_messages_fields_and_exceptions(lines: Lines) -
 def test_what_json_lacks_is_written_as_text() -> None:
     record = logging.makeLogRecord({"msg": "m", "levelname": "INFO", "name": "n", "path": io.StringIO})
     assert json.loads(json_formatter("s").format(record))["path"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("terminal", "style", "no_color", "looks"),
+    [
+        (False, "auto", "", "json"),
+        (True, "auto", "", "coloured"),
+        (True, "auto", "1", "text"),
+        (True, "json", "", "json"),
+        (False, "text", "", "text"),
+    ],
+)
+def test_lines_are_for_people_on_a_terminal_and_have_colours_only_there(
+    terminal: bool, style: str, no_color: str, looks: str, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    configure_logging("status", style=style)
+    try:
+        raise ValueError("password=hunter2")
+    except ValueError:
+        logging.getLogger("services").exception("A batch could not be written", extra={"job_id": "j1"})
+    text = written.getvalue()
+    assert "hunter2" not in text
+    assert "A batch could not be written" in text and "j1" in text and "ValueError" in text
+    assert ("\x1b[" in text) == (looks == "coloured")
+    assert text.startswith("{") == (looks == "json")
+    # The traceback is lines of its own for people, and one line for machines.
+    assert (len(text.splitlines()) == 1) == (looks == "json")

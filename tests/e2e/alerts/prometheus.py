@@ -106,7 +106,7 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
                     return all(target["health"] == "up" for target in prometheus.targets()) and bool(
                         prometheus.targets()
                     )
-                except httpx.TransportError:
+                except httpx.HTTPError:
                     return False
 
             wait_until(is_up, 30, "every target scraped")

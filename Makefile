@@ -35,6 +35,12 @@ $(VENV)/.newman.stamp: requirements/newman/package-lock.json | $(BIN)/python
 	  npm ci --prefix $(VENV)/newman --silent --no-audit --no-fund --ignore-scripts || echo "newman is not to be had: its test is skipped"; fi
 	@touch $@
 
+# axe-core looks for barriers in the page, where Node and Chromium are there. No browser is fetched: Debian's is used.
+$(VENV)/.browser.stamp: requirements/browser/package-lock.json | $(BIN)/python
+	@if command -v npm >/dev/null; then mkdir -p $(VENV)/browser && cp requirements/browser/*.json $(VENV)/browser && \
+	  npm ci --prefix $(VENV)/browser --silent --no-audit --no-fund --ignore-scripts || echo "axe-core is not to be had: its test is skipped"; fi
+	@touch $@
+
 # Generators of clients and the linter of the OpenAPI document, pinned with hashes; what is not to be had is skipped by its test.
 $(VENV)/.clients.stamp: $(wildcard requirements/clients/*) | $(BIN)/python
 	@mkdir -p $(VENV)/clients && cp requirements/clients/* $(VENV)/clients
@@ -68,7 +74,7 @@ ps: $(VENV)/.local.stamp ## what runs
 # ---- prove ----------------------------------------------------------------------------------------------
 # Four workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
 # and to die. tests/distribution.py says who runs what. The tests in containers have a target of their own.
-test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp $(VENV)/.clients.stamp $(VENV)/.subscribe.stamp ## every test, on the embedded stack
+test: $(VENV)/.dev.stamp $(VENV)/.newman.stamp $(VENV)/.browser.stamp $(VENV)/.clients.stamp $(VENV)/.subscribe.stamp ## every test, on the embedded stack
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/containers $(ARGS)
 
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats

@@ -86,6 +86,7 @@ def _up_detached(directory: Path, scale: list[str]) -> None:
     # The supervisor's greeting, and the development key, which its log does not hold.
     typer.echo(log_path.read_text(errors="replace").strip())
     typer.echo(f"  API key  {read_json(files.stack_file).get('api_key', '')}")
+    typer.echo(f"  open     {read_json(files.page_file).get('url', '')}")
     # It outlives this command on purpose: nobody waits for it here.
     supervisor.returncode = 0
 

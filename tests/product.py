@@ -102,6 +102,10 @@ class Product:
         loaded: dict[str, Any] = json.loads((self.data_dir / "stack.json").read_text())
         return loaded
 
+    def page_url(self) -> str:
+        """The page's address with the key in its fragment, as `autos up` says it."""
+        return str(json.loads((self.data_dir / "page.json").read_text())["url"])
+
     def pid(self, process: str) -> int:
         return int(self.stack()["processes"][process]["pid"])
 

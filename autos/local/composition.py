@@ -40,6 +40,8 @@ class Endpoints:
     pdpj_port: int | None
     """None when the stack uses a PDPJ that is not its simulator."""
     receiver_port: int
+    control_port: int
+    """Of the supervisor's own server, by which the page troubles the stack."""
     metrics_ports: Mapping[str, int]
     """By process name."""
     webhook_keys: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +106,7 @@ def service_command(
     if service == "api":
         env["AUTOS_API_HOST"] = endpoints.api_host
         env["AUTOS_API_PORT"] = str(endpoints.api_ports[process])
+        env["AUTOS_API_PAGE_EXTENSION_URL"] = f"http://127.0.0.1:{endpoints.control_port}/"
         env.pop("AUTOS_METRICS_PORT", None)
     else:
         env["AUTOS_METRICS_PORT"] = str(endpoints.metrics_ports[process])

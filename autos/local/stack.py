@@ -23,9 +23,13 @@ from dotenv import dotenv_values
 
 from autos.local import composition, provisioning
 from autos.local.artifacts import ArtifactError, missing_jars
-from autos.local.composition import Endpoints, WrongScale
+from autos.local.composition import WrongScale
+from autos.local.control.server import ControlServer
+from autos.local.control.start import start_control
+from autos.local.endpoints import choose
+from autos.local.greeting import greeting, page_url
 from autos.local.kafka import Kafka
-from autos.local.ports_and_secrets import PortsAndSecrets, is_free
+from autos.local.ports_and_secrets import PortsAndSecrets, write_json
 from autos.local.postgres import Postgres
 from autos.local.s3 import S3
 from autos.local.server import Command, Server, StartError
@@ -37,8 +41,6 @@ _START_SECONDS: Final = 90.0
 _DEATHS_AT_START: Final = 3
 _TICK: Final = 0.05
 _SERVICE_GRACE, _SERVER_GRACE = 25.0, 15.0
-DEFAULT_DATA_DIR: Final = Path(".autos")
-"""Where `autos up` keeps its data, in the current folder, unless it is told otherwise."""
 _WRONG_SETTINGS: Final = 2
 """The exit status of a service that does not like its settings: starting it again would not help."""
 
@@ -82,6 +84,8 @@ class Stack:
         self._supervisor = Supervisor(self._on_change)
         self._connections: Connections | None = None
         self._api_urls: list[str] = []
+        self._control: ControlServer | None = None
+        self._page_url = ""
         self._phase = Phase.STARTING
         self._asked_to_end = False
 
@@ -120,7 +124,12 @@ class Stack:
         self._connections = connections
         self._phase = Phase.READY
         self._on_change(self._supervisor.children)
-        self._say(self._greeting(connections, time.monotonic() - began))
+        seconds = time.monotonic() - began
+        if self._options.servers_only:
+            self._say(f"servers ready in {seconds:.1f} s")
+        else:
+            page = self._page_url if self._says_key else None
+            self._say(greeting(connections, self._api_urls[1:], self._files.stack_file, seconds, page))
 
     def _watch(self) -> None:
         while not self._asked_to_end:
@@ -132,6 +141,8 @@ class Stack:
     def _stop(self, message: str) -> None:
         # A second signal does not interrupt the end.
         self._phase = Phase.FAILED if message else Phase.STOPPING
+        if self._control is not None:
+            self._control.stop()
         names = list(self._supervisor.children)
         helpers = [name for name in names if name in composition.HELPERS]
         services = [name for name in names if name not in composition.HELPERS and name not in composition.SERVERS]
@@ -180,7 +191,8 @@ class Stack:
 
     def _start_services(self, connections: Connections) -> Connections:
         names = composition.process_names(self._options.replicas)
-        endpoints = self._endpoints(connections, [process for process, _, _ in names])
+        processes = [process for process, _, _ in names]
+        endpoints = choose(processes, connections, self._environ, self._saved, self._postgres, self._data_dir)
         base = composition.base_environment(self._environ, endpoints, self._data_dir)
         logs = self._data_dir / "logs"
         host = reachable(endpoints.api_host)
@@ -204,38 +216,11 @@ class Stack:
             tasks[process] = Task(self._answering(process, *probes[process]))
         self._complete(tasks)
         self._api_urls = [f"http://{host}:{port}" for port in endpoints.api_ports.values()]
+        token = self._saved.secret("control")
+        self._control = start_control(endpoints, token, self._api_urls, lambda: self._supervisor.children)
+        self._page_url = page_url(self._api_urls[0], connections.api_key, token)
+        write_json(self._files.page_file, {"url": self._page_url})
         return replace(connections, api_url=self._api_urls[0])
-
-    def _endpoints(self, connections: Connections, processes: list[str]) -> Endpoints:
-        wanted = self._environ.get("AUTOS_API_PORT")
-        apis = [name for name in processes if name.partition(".")[0] == "api"]
-        metrics = [f"metrics.{name}" for name in processes]
-        # The address that guides and the Postman collection have, for the one stack that is started without a folder.
-        preferred = {"api": 8000} if self._data_dir == DEFAULT_DATA_DIR else {}
-        others = (name for name in apis if name != "api")
-        ports = self._saved.ports(["api", "pdpj", "receiver", *metrics, *others], preferred)
-        if wanted:
-            if not wanted.isdecimal() or not is_free(int(wanted)):
-                raise StartError(f"AUTOS_API_PORT={wanted}: not a port that is free")
-            ports["api"] = int(wanted)
-        passwords = provisioning.secrets_of(self._saved).role_passwords
-        return Endpoints(
-            kafka=connections.kafka,
-            s3_endpoint=self._s3.endpoint,
-            s3_bucket=self._s3.bucket,
-            s3_access_key_id=self._s3.access_key_id,
-            s3_secret_access_key=self._s3.secret_access_key,
-            database_urls={
-                service: self._postgres.url(f"autos_{service}", passwords[f"autos_{service}"])
-                for service in composition.SERVICES
-            },
-            api_host=self._environ.get("AUTOS_API_HOST") or "127.0.0.1",
-            api_ports={name: ports[name] for name in apis},
-            pdpj_port=None if self._environ.get("AUTOS_PDPJ_BASE_URL") else ports["pdpj"],
-            receiver_port=ports["receiver"],
-            metrics_ports={name: ports[f"metrics.{name}"] for name in processes},
-            webhook_keys=provisioning.webhook_keys(self._saved),
-        )
 
     # ---- waiting -----------------------------------------------------------------------------------------------
     def _answering(self, name: str, host: str, port: int, path: str) -> Callable[[], None]:
@@ -273,19 +258,6 @@ class Stack:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._asked_to_end = True
-
-    def _greeting(self, connections: Connections, seconds: float) -> str:
-        if self._options.servers_only:
-            return f"servers ready in {seconds:.1f} s"
-        return "\n".join(
-            (
-                f"Autos is ready ({seconds:.1f} s)",
-                f"  API      {connections.api_url}  (documentation: {connections.api_url}/docs)",
-                *(f"  replica  {url}" for url in self._api_urls[1:]),
-                *([f"  API key  {connections.api_key}"] if self._says_key else []),
-                f"  details  {self._files.stack_file}",
-            )
-        )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -67,6 +67,7 @@ class StateFiles:
 
     def __init__(self, data_dir: Path) -> None:
         self.stack_file = data_dir / "stack.json"
+        self.page_file = data_dir / "page.json"
         self._supervisor_file = data_dir / "supervisor.json"
         self._lock_file = data_dir / "supervisor.lock"
         self._lock: IO[str] | None = None
@@ -104,6 +105,7 @@ class StateFiles:
         # stack.json first: whoever sees the phase READY finds it.
         if connections is None:
             self.stack_file.unlink(missing_ok=True)
+            self.page_file.unlink(missing_ok=True)
         else:
             write_json(self.stack_file, {**asdict(connections), "processes": processes})
         write_json(

@@ -26,10 +26,13 @@ from services.api.http.slashes import ForgiveSlashes
 from services.api.lifespan import make_lifespan
 from services.api.metrics import ApiMetrics
 from services.api.openapi import document as openapi
+from services.api.page.routes import page_router
 from services.api.processes import batch_routes, job_routes, page_routes, stream_routes
 from services.api.processes import routes as process_routes
+from services.api.processes.view.link_cache import LinkCache
 from services.api.settings import ApiSettings
 from services.api.source import routes as source_routes
+from services.api.system import routes as system_routes
 from services.api.webhooks import public_keys
 from services.api.webhooks import routes as webhook_routes
 from shared.clock import Clock, utc_now
@@ -48,6 +51,7 @@ _WITH_KEY: Final = (
     endpoint_routes,
     webhook_routes,
     source_routes,
+    system_routes,
 )
 """The routes that need a key, in the order of the OpenAPI document."""
 
@@ -93,6 +97,9 @@ def create_app(
     )
     app.state.parts = parts
     _add_routes(app)
+    app.include_router(
+        page_router(parts.get(LinkCache), openapi.TITLE, openapi.VERSION, settings.api_page_extension_url)
+    )
     error_handlers.install(app)
     openapi.install(app, settings.api_public_url)
     _add_middleware(app, settings, parts.get(ApiMetrics))

@@ -34,6 +34,7 @@ from services.api.processes.view.objects import DocumentObjects
 from services.api.processes.view.pages import CasePages
 from services.api.settings import ApiSettings
 from services.api.source.service import SourceStatusService
+from services.api.system.service import SystemState
 from services.api.webhooks.public_keys import SigningKeys
 from services.api.webhooks.service import WebhookService
 from services.api.webhooks.urls import WebhookUrls
@@ -70,6 +71,7 @@ def make_parts(
     parts.add(ApiKeys(database, clock))
     parts.add(StreamTokens(database, clock))
     parts.add(DeliveryService(database, clock))
+    parts.add(SystemState(database, settings, clock))
     parts.add(OpenStreams(settings.streams_per_client))
     parts.add(OpenWaits(settings.waits_per_client))
     _add_cases(parts, source)

@@ -1,4 +1,4 @@
-"""The pages for people: / says where one is, /docs shows openapi.json. Files of ours, with no asset from elsewhere."""
+"""The documentation at /docs: shows openapi.json. A file of ours, with no asset from elsewhere."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from fastapi import APIRouter, Response
 
 
 def docs_router() -> APIRouter:
-    """The routes / and /docs. Their content security policies allow exactly the script and the style in the page."""
-    home, reference = _page("home.html"), _page("docs.html")
+    """The route /docs. Its content security policy allows exactly the script and the style in the page."""
+    reference = _page("docs.html")
     router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    async def start() -> Response:
-        return home()
 
     @router.get("/docs")
     async def docs() -> Response:

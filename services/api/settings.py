@@ -54,6 +54,8 @@ class ApiSettings(
     """Connections open at once in one process, as far as the process may open files."""
     api_cors_origins: Words = ()
     """Origins that browsers may call from; none by default."""
+    api_page_extension_url: str | None = Field(None, pattern=r"^http://(127\.0\.0\.1|\[::1\]):[0-9]{1,5}/$")
+    """A module of this machine that the page at / shows a further tab of; the embedded stack sets it, nothing else."""
 
     access_log: bool = True
     """Whether each request is logged: method, route, status, duration, client and ids; never an address or a header."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Identity, Index, Integer, Table, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.db.tables import METADATA, identifier, moment, outbox_table
 
@@ -162,6 +162,8 @@ attempts = Table(
     Column("error_code", Text),
     Column("error_message", Text),
     Column("response_excerpt", Text),
+    # Of the request: ours as they were sent, the client's own by name alone. Null: no request was made.
+    Column("request_headers", JSONB),
     Index("ix_attempts_delivery", "delivery_id", "attempt"),
     Index("ix_attempts_started", "started_at"),
     schema=SCHEMA,

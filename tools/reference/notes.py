@@ -37,6 +37,7 @@ PROBLEM_NOTES: Final[dict[str, str]] = {
     "method_not_allowed": "Use a method that the address has.",
     "no_access": "Have the PDPJ account of this installation given access to the case.",
     "not_found": "Correct the address; `/docs` lists them.",
+    "no_preview": "Save it by its link, and open it with a program of its own.",
     "not_your_job": "Let the client that started the job cancel it.",
     "process_not_found": "Check the number; a case that was filed a moment ago may come later.",
     "process_unknown": "Ask for the case first: GET /processes/{numero}.",

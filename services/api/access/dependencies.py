@@ -84,3 +84,5 @@ Downloader = Annotated[Caller, Depends(_requires(Scope.DOWNLOAD))]
 """A caller that may start downloads."""
 Subscriber = Annotated[Caller, Depends(_requires(Scope.WEBHOOKS))]
 """A caller that may see and change its webhooks."""
+Administrator = Annotated[Caller, Depends(_requires(Scope.ADMIN))]
+"""A caller that may see the whole installation."""

@@ -25,6 +25,10 @@ class AttemptView(View):
     error_code: str | None
     error_message: str | None
     response_excerpt: str | None = Field(description="The first 4 KiB of the answer")
+    request_headers: dict[str, str] | None = Field(
+        description="What was sent; of headers that you set for the endpoint the names alone. Null: none was made",
+        examples=[{"content-type": "application/json", "webhook-id": "8fa6da03-efe2-59ea-b563-8a6fa5cc1a2e"}],
+    )
 
 
 class DeliveryView(View):

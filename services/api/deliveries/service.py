@@ -56,6 +56,7 @@ _ATTEMPT: Final = (
     "error_code",
     "error_message",
     "response_excerpt",
+    "request_headers",
 )
 
 

@@ -12,8 +12,9 @@ from starlette.responses import StreamingResponse
 from services.api.access.dependencies import Reader
 from services.api.documents.filter import ArchiveFilter
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
-from services.api.documents.service import Documents
-from services.api.http.answers import matches, not_modified
+from services.api.documents.schemas import PreviewView
+from services.api.documents.service import Documents, NoPreview
+from services.api.http.answers import Json, matches, not_modified
 from services.api.http.parameters import DocumentId, Number
 from services.api.http.problems import (
     DocumentGone,
@@ -25,6 +26,7 @@ from services.api.http.problems import (
     described,
 )
 from services.api.http.timestamps import Since
+from shared.clock import rfc3339
 from shared.http.disposition import content_disposition
 
 router = APIRouter(prefix="/processes", tags=["documents"])
@@ -103,6 +105,34 @@ async def get_content(
         headers["Content-Range"] = wanted.content_range(size)
     content_type = state.content_type or "application/octet-stream"
     return StreamingResponse(content, 206 if wanted is not None else 200, headers, content_type)
+
+
+@router.get(
+    "/{numero}/documents/{document_id}/preview",
+    response_model=None,
+    responses={
+        200: {"model": PreviewView, "description": "The link"},
+        **described(
+            InvalidProcessNumberProblem,
+            ProcessUnknown,
+            DocumentNotFoundProblem,
+            DocumentNotAvailable,
+            DocumentGone,
+            NoPreview,
+        ),
+    },
+    summary="A link to look at a document with",
+)
+async def get_preview(numero: Number, document_id: DocumentId, caller: Reader, documents: Documents) -> Response:
+    """A browser shows what is behind this link and does not save it. It works for five minutes and has no name in it.
+
+    Show it in a frame with `sandbox` unless it is a PDF, which browsers show in no such frame: a page of a court runs
+    no script then.
+    """
+    _, document = await documents.find(caller.viewer, numero, document_id)
+    preview = await documents.preview(numero, document)
+    link = preview.link
+    return Json({"url": link.url, "expires_at": rfc3339(link.expires_at), "content_type": preview.media_type})
 
 
 @router.get(

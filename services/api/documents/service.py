@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends
@@ -13,10 +14,10 @@ from sqlalchemy import Connection
 from services.api.documents.archive import ArchiveEntry, stream_archive
 from services.api.documents.filter import ArchiveFilter
 from services.api.documents.ranges import ByteRange
-from services.api.http.problems import DocumentNotAvailable, DocumentNotFoundProblem, ServiceUnavailable
+from services.api.http.problems import DocumentNotAvailable, DocumentNotFoundProblem, Problem, ServiceUnavailable
 from services.api.http.provided import provided
 from services.api.processes.view.case_parts import sight_for
-from services.api.processes.view.link_cache import LinkCache
+from services.api.processes.view.link_cache import Link, LinkCache
 from services.api.processes.view.objects import DocumentObjects, gone
 from services.api.processes.view.repository import KnownDocument, documents_of
 from shared.clock import Clock
@@ -24,6 +25,26 @@ from shared.db.engine import Database
 from shared.domain.secrecy import Sight, Viewer
 
 _CHUNK_BYTES: Final = 256 * 1024
+
+
+SHOWN_TYPES: Final = frozenset(
+    {"application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp", "text/html", "text/plain"}
+)
+"""What a browser shows by itself."""
+
+
+class NoPreview(Problem):
+    """A browser shows no document of this type."""
+
+    status, code, title = 404, "no_preview", "This document cannot be shown in a browser"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A link to look at a document with, and its type without parameters."""
+
+    link: Link
+    media_type: str
 
 
 class DocumentService:
@@ -63,6 +84,17 @@ class DocumentService:
             raise gone(process_number, listed.document_id)
         sealed = sight.is_sealed(listed.secrecy_level)
         return self._links.get(state.object_key, listed.name, state.content_type, sealed=sealed).url
+
+    async def preview(self, process_number: str, document: KnownDocument) -> Preview:
+        """A link that a browser shows an available document with. Raises NoPreview and DocumentGone."""
+        state = document.state
+        assert state is not None
+        media = (state.content_type or "").partition(";")[0].strip().lower()
+        if media not in SHOWN_TYPES:
+            raise NoPreview
+        if await self._objects.is_gone(document):
+            raise gone(process_number, document.listed.document_id)
+        return Preview(self._links.preview(state.object_key, state.content_type), media)
 
     async def content(
         self, process_number: str, document: KnownDocument, wanted: ByteRange | None

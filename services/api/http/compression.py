@@ -22,6 +22,9 @@ SMALLEST_BYTES: Final = 1_024
 _THREAD_BYTES: Final = 65_536
 """From here on a thread compresses: 4 MB take a tenth of a second."""
 _LEVEL: Final = 5
+_TEXTS: Final = frozenset(
+    {"application/json", "image/svg+xml", "text/css", "text/html", "text/javascript", "text/plain"}
+)
 _NEVER_WITH: Final = ("content-encoding", "content-range", "accept-ranges", "content-disposition")
 """Headers of answers that are compressed already, a part of a file, or a file."""
 
@@ -77,7 +80,7 @@ def may_compress(headers: Headers) -> bool:
     if any(name in headers for name in _NEVER_WITH):
         return False
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media in {"application/json", "text/html", "text/plain"} or media.endswith("+json")
+    return media in _TEXTS or media.endswith("+json")
 
 
 async def _compressed(body: bytes) -> bytes:

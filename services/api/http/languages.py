@@ -31,6 +31,7 @@ PORTUGUESE_TITLES: Final[dict[str, str]] = {
     "malformed_request": "A requisição HTTP não é válida",
     "method_not_allowed": "Método não permitido",
     "no_access": "A fonte não dá acesso a este processo",
+    "no_preview": "O navegador não mostra este documento",
     "not_found": "Não encontrado",
     "not_your_job": "A tarefa foi iniciada por outro cliente",
     "process_not_found": "A fonte não conhece este processo",

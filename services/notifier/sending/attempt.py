@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from services.notifier.domain.delivery import TOO_LARGE
 from services.notifier.sending.claimed import ClaimedDelivery
 from shared.http.dial import CallResult
 from shared.http.retry_after import parse_retry_after
 from shared.webhooks.body_form import BodyForm
+
+HIDDEN: Final = "(not shown)"
+"""In place of the value of a header that the client set: it is most likely a secret of the receiver's."""
+_OURS: Final = "webhook-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Attempt:
     draw: float
     form: BodyForm = BodyForm.BARE
     """The form of the body that was sent; BARE where none was."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What was sent of headers, as it is shown; empty when no request was made."""
 
     @property
     def shrinks(self) -> bool:
@@ -79,6 +86,7 @@ class Attempt:
             "error_code": self.error_code_shown,
             "error_message": self.error_message,
             "response_excerpt": self.excerpt or None,
+            "request_headers": dict(self.headers) or None,
         }
 
 
@@ -90,6 +98,7 @@ def attempt_of(
     ended_at: datetime,
     form: BodyForm,
     draw: float,
+    headers: Mapping[str, str],
 ) -> Attempt:
     """The attempt that a call was; ``draw`` in [0, 1) is for the jitter of the next one."""
     timings = result.timings
@@ -111,7 +120,16 @@ def attempt_of(
         retry_after=parse_retry_after(result.retry_after, ended_at),
         draw=draw,
         form=form,
+        headers=headers,
     )
+
+
+def shown_headers(headers: Sequence[tuple[str, str]], body_bytes: int) -> dict[str, str]:
+    """The headers of a request as its client is shown them: ours as they were, its own by name alone."""
+    if not headers:
+        return {}
+    sent = {"content-type": "application/json", "content-length": str(body_bytes)}
+    return {**sent, **{name: value if name.lower().startswith(_OURS) else HIDDEN for name, value in headers}}
 
 
 def _ms(seconds: float | None) -> int | None:

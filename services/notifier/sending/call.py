@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.sending.attempt import Attempt, attempt_of
+from services.notifier.sending.attempt import Attempt, attempt_of, shown_headers
 from services.notifier.sending.prepare import PreparedRequest
 from shared.clock import Clock
 from shared.http.dial import WebhookCaller
@@ -33,5 +33,6 @@ class ReceiverCall:
             started_at=request.started_at,
             ended_at=self._clock(),
             form=request.form,
+            headers=shown_headers(request.headers, len(request.content)),
             draw=random.random(),  # noqa: S311 - spreads load, protects nothing
         )

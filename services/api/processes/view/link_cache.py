@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from shared.clock import Clock
 from shared.http.disposition import content_disposition
@@ -19,6 +21,7 @@ SEALED_TAG_SECONDS: Final = 60
 """The entity tag of a view with sealed links changes this often, so a cached view has links with four minutes left."""
 _NAMELESS: Final = "attachment"
 """The Content-Disposition of a sealed document's link: the file is saved, not shown, and has no name."""
+_SHOWN: Final = "inline"
 _CACHE_SIZE: Final = 200_000
 _SMALL: Final = 100
 """A view of up to so many documents is made on the event loop: a thread would cost about as much time."""
@@ -80,6 +83,17 @@ class LinkCache:
                 self._drop(now)
             self._links[wanted] = made
         return made
+
+    def preview(self, key: str, content_type: str | None) -> Link:
+        """A new link that a browser shows what is behind it with, and does not save it: short and nameless."""
+        url = self._signer.make(key, content_disposition=_SHOWN, content_type=content_type, seconds=SEALED_LINK_SECONDS)
+        return Link(url, self._clock() + timedelta(seconds=SEALED_LINK_SECONDS))
+
+    @cached_property
+    def origin(self) -> str:
+        """Scheme, host and port that every link begins with."""
+        split = urlsplit(self._signer.make("origin"))
+        return f"{split.scheme}://{split.netloc}"
 
     async def build(self, make: Callable[[LinkCache], Built], documents: int) -> Built:
         """A view of so many documents, with links; a large one is made in a thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 import httpx
@@ -92,9 +93,34 @@ async def test_the_start_is_a_page_for_people(api: httpx.AsyncClient) -> None:
     del api.headers["authorization"]
     page = await api.get("/")
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
-    assert 'href="docs"' in page.text and "style-src 'sha256-" in page.headers["content-security-policy"]
+    assert 'href="docs"' in page.text and page.headers["cache-control"] == "no-cache"
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self';" in policy and "style-src 'self';" in policy and "unsafe" not in policy
+    again = await api.get("/", headers={"If-None-Match": page.headers["etag"]})
+    # What a 304 says takes the place of what the browser has kept.
+    assert again.status_code == 304 and again.headers["content-security-policy"] == policy
     assert (await api.head("/")).status_code == (await api.get("/docs/")).status_code == 200
     assert (await api.post("/")).status_code == 405
+
+
+async def test_the_files_of_the_page_are_kept_for_ever_by_their_version(api: httpx.AsyncClient) -> None:
+    del api.headers["authorization"]
+    (script,) = re.findall(r'<script type="module" src="([^"]+)"', (await api.get("/")).text)
+    found = await api.get(f"/{script}", headers={"Accept-Encoding": "gzip"})
+    assert found.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert found.headers["cache-control"] == "public, max-age=31536000, immutable"
+    styled = await api.get(f"/{script.replace('main.js', 'style.css')}")
+    assert styled.headers["content-encoding"] == "gzip" and styled.headers["content-type"].startswith("text/css")
+    other = await api.get("/page/of-another-version/main.js")
+    assert other.text == found.text and other.headers["cache-control"] == "no-cache"
+    for wrong in ("index.html", "vendor/README.md", "%2e%2e/routes.py", "nothing.js"):
+        missing = await api.get(f"/page/1/{wrong}")
+        assert missing.status_code == 404 and missing.json()["code"] == "not_found"
+
+
+async def test_a_program_that_asks_for_json_is_told_where_the_api_is_described(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/", headers={"Accept": "application/json"})
+    assert answer.json()["openapi"] == "openapi.json" and "Accept" in answer.headers["vary"]
 
 
 async def test_a_page_of_an_allowed_origin_reads_answers_and_problems(make_app: MakeApp, new_key: MakeKey) -> None:

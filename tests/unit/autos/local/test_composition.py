@@ -24,6 +24,7 @@ ENDPOINTS = Endpoints(
     api_host="127.0.0.1",
     api_ports={"api": 3, "api.2": 8},
     pdpj_port=4,
+    control_port=9100,
     receiver_port=5,
     metrics_ports={"downloader": 6, "downloader.2": 7},
 )

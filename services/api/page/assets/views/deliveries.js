@@ -1,0 +1,67 @@
+// Webhook deliveries, the newest first: of every case, or of one; each opens to its attempts.
+
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { to } from "../address.js";
+import { call } from "../api.js";
+import { t } from "../i18n.js";
+import { Empty, Loading, Pager, State, Time, Trouble, usePolled } from "../ui.js";
+import { Attempts } from "./attempts.js";
+
+const PAGE = 50;
+const EVERY_MS = 3000;
+const STATUSES = ["pending", "sending", "waiting", "delivered", "exhausted", "gone", "cancelled"];
+
+export function Deliveries() {
+  useEffect(() => { document.title = `${t("tab.deliveries")} – Autos`; }, []);
+  return html`<${DeliveryList} level="h1" />`;
+}
+
+export const CaseDeliveries = ({ state }) => html`<${DeliveryList} number=${state.number} level="h2" />`;
+
+function DeliveryList({ number, level: Heading }) {
+  const [cursors, setCursors] = useState([null]);
+  const [status, setStatus] = useState("");
+  const [opened, setOpened] = useState(null);
+  const cursor = cursors[cursors.length - 1];
+  const read = () => call("webhooks/deliveries", { parameters: { limit: PAGE, cursor, status, process_number: number } });
+  const [page, problem, again] = usePolled(read, cursor ? 0 : EVERY_MS, [cursor, status, number]);
+  const first = (cursors.length - 1) * PAGE;
+  const deliveries = page?.deliveries ?? [];
+  return html`<section class="card" aria-labelledby="deliveries-title">
+    <header class="head"><${Heading} id="deliveries-title" class="small-title">${t("tab.deliveries")}<//>
+      <label class="inline">${t("state")}
+        <select value=${status} onChange=${(event) => { setStatus(event.target.value); setCursors([null]); }}>
+          <option value="">${t("all")}</option>
+          ${STATUSES.map((name) => html`<option value=${name}>${t(`delivery.${name}`)}</option>`)}
+        </select></label></header>
+    ${problem && html`<${Trouble} problem=${problem} again=${again} />`}
+    ${!page && !problem && html`<${Loading} />`}
+    ${page && !deliveries.length && html`<${Empty} text=${t("no_deliveries")} />`}
+    ${deliveries.length > 0 && html`<table class="deliveries" role="table">
+      <thead role="rowgroup"><tr role="row">
+        <th role="columnheader" scope="col">${t("made_at")}</th>
+        ${!number && html`<th role="columnheader" scope="col">${t("case_number")}</th>`}
+        <th role="columnheader" scope="col">${t("receiver")}</th><th role="columnheader" scope="col">${t("event")}</th>
+        <th role="columnheader" scope="col" class="num">${t("attempts")}</th><th role="columnheader" scope="col">${t("state")}</th>
+      </tr></thead>
+      ${deliveries.map((delivery) => html`<${Row} key=${delivery.id} delivery=${delivery} number=${number} again=${again}
+        open=${delivery.id === opened} toggle=${() => setOpened(delivery.id === opened ? null : delivery.id)} />`)}
+    </table>`}
+    ${page && (page.next_cursor || first > 0) && html`<${Pager} from=${first + 1} to=${first + deliveries.length}
+      previous=${first > 0 && (() => setCursors(cursors.slice(0, -1)))}
+      next=${page.next_cursor && (() => setCursors([...cursors, page.next_cursor]))} />`}
+  </section>`;
+}
+
+const Row = ({ delivery, number, open, toggle, again }) => html`<tbody role="rowgroup" class=${open ? "open" : ""}>
+  <tr role="row">
+    <td role="cell" class="when"><button type="button" class="row" aria-expanded=${open} aria-controls=${`w-${delivery.id}`} onClick=${toggle}><${Time} at=${delivery.created_at} /></button></td>
+    ${!number && html`<td role="cell"><a class="number" href=${to("cases", delivery.process_number, "deliveries")}>${delivery.process_number}</a></td>`}
+    <td role="cell" class="url">${delivery.url}</td>
+    <td role="cell" class="kind"><code>${delivery.event_type}</code></td>
+    <td role="cell" class="num" data-label=${t("attempts")}>${delivery.attempt_count}</td>
+    <td role="cell" class="status"><${State} of="delivery" status=${delivery.status} />
+      ${delivery.status !== "delivered" && delivery.last_status_code && html`<span class="muted"> ${t("answered", { status: String(delivery.last_status_code) })}</span>`}</td>
+  </tr>
+  ${open && html`<tr role="row" class="details"><td role="cell" colspan=${number ? 5 : 6} id=${`w-${delivery.id}`}><${Attempts} delivery=${delivery} again=${again} /></td></tr>`}
+</tbody>`;

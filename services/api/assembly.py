@@ -1,4 +1,8 @@
-"""Makes the parts of an application and puts them together. Nothing is dialled here."""
+"""Makes the parts of an application and puts them together. Nothing is dialled here.
+
+The one module that knows every room of the service: a route asks for a part by its type (``http/provided.py``), and no
+room makes a part for itself. Tests give another source, clock, registry or resolver and get the same application.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The notifier's process: starts consumers, dispatcher, sweeper, alerts and relay, and ends them in order."""
+"""The notifier's process: starts consumers, dispatcher, sweeper, alerts and relay, and ends them in order.
+
+Two consumers write rows and wake the dispatcher; the dispatcher sends what is due, as far as slots, rate and breaker of
+each endpoint allow. Kafka only says when to look: whatever a lost wake-up leaves, the sweeper finds in the rows.
+A part that ends by itself ends the process, so that no replica goes on with half of its work.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What readiness asks: the database, the broker, the object store, the outboxes, and whether the source forbids us."""
+"""What readiness asks: the database, the broker, the object store, the outboxes, and whether the source forbids us.
+
+Each check returns, or raises: :class:`CheckFailed` with words for an operator, or whatever its client raises.
+``checks.py`` runs them side by side and judges: only what is needed to answer at all makes the service unavailable, the
+rest makes it degraded (docs/adr/0011-readiness.md).
+"""
 
 from __future__ import annotations
 

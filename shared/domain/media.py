@@ -1,4 +1,8 @@
-"""Media types: other names of theirs, and the table of file extensions for links, archives and the command. Pure."""
+"""Media types: other names of theirs, and the table of file extensions for links, archives and the command. Pure.
+
+A server's word for a type is brought to one spelling first (lower case, no parameters, its registered name);
+types that say nothing count as none, and what the bytes are is then found by looking at them (sources/content).
+"""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@ Three kinds. Work (``*.requested``, ``*.retry.*``, ``webhook.subscribed``) is ke
 away that long. Facts for other systems (process.completed, webhook.events) and dead letters are kept for 30 days.
 document.events is kept for ever: the projection is rebuilt from it.
 
-A record's key is the event's ``key()``: what has one key keeps its order. Java's murmur2 places it (shared/kafka/config.py),
-so that the partitions of a topic that exists are not added to lightly: docs/adr/0017-windows.md says what relies on
-them. There is a retry topic for each delay, so that nothing that is due waits behind what is not.
+A record's key is the event's ``key()``: what has one key keeps its order. murmur2 places it, as in Java's client
+(shared/kafka/config.py). Partitions are not added lightly: docs/adr/0017-windows.md says what relies on their
+number. There is a retry topic for each delay, so that nothing that is due waits behind what is not.
 
 A new event: its model in a module of its own, its place in :data:`EVENTS`, then ``make schemas``. The readers of each
 topic are in :mod:`shared.events.flow`, the rights that follow from both in ops/topic_access.py.

@@ -81,7 +81,11 @@ class PatientClient:
                 assert time.monotonic() < self._deadline, f"{number} has not ended: {_summary(view)}"
                 time.sleep(_POLL)
         finally:
-            self._client.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
 
     def ask(self, path: str, **parameters: str) -> dict[str, Any]:
         """Repeat a request until it is answered."""

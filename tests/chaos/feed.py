@@ -52,7 +52,8 @@ class FeedReader:
 @contextmanager
 def pulling(product: Product, cases: Sequence[Case], deadline: float) -> Iterator[FeedReader]:
     """Pull the events of these cases until the block ends; ``deadline`` is monotonic."""
-    reader = FeedReader(PatientClient(product.api_urls, product.api_key, deadline), cases)
+    client = PatientClient(product.api_urls, product.api_key, deadline)
+    reader = FeedReader(client, cases)
     thread = threading.Thread(target=reader.run, name="pulling")
     thread.start()
     try:
@@ -60,6 +61,7 @@ def pulling(product: Product, cases: Sequence[Case], deadline: float) -> Iterato
     finally:
         reader.stop()
         thread.join(120)
+        client.close()
 
 
 def check_feed(product: Product, reader: FeedReader, cases: Sequence[Case]) -> int:

@@ -121,6 +121,7 @@ func options(bootstrap, group string, topics []string) ([]kgo.Opt, error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), // What was polled is committed before its partition goes to another member.
+		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)), // A wrong password is tried again, and said here.
 		kgo.SessionTimeout(session),
 		kgo.HeartbeatInterval(session / 5),
 	}

@@ -27,9 +27,9 @@ async def test_kill_9_with_500_deliveries_loses_none(world: World, servers: Serv
         jobs = [world.job(client, documents=0) for _ in range(500)]
         urls = [f"{receiver.url}/{index % 10}" for index in range(500)]
         wanted = {job.delivery(url) for job, url in zip(jobs, urls, strict=True)}
+        for job, url in zip(jobs, urls, strict=True):
+            await world.publish(job.subscribed(url), job.completed())
         with notifier_process(servers, tmp_path / "log") as first:
-            for job, url in zip(jobs, urls, strict=True):
-                await world.publish(job.subscribed(url), job.completed())
             await wait_until_async(lambda: world.count(client) == 500, 30)
             await wait_until_async(lambda: receiver.in_flight == 40 and len(receiver.calls) > 40, 30)
             await asyncio.to_thread(first.kill)

@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
         images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test \
-        cluster cluster-down chaos-cluster integration-containers rehearse-alerts
+        cluster cluster-down chaos-cluster integration-containers secure-cluster secure-cluster-down rehearse-alerts
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -162,6 +162,16 @@ secure: images ## a secured set-up: TLS everywhere, a user and its rights for ea
 
 secure-down: ## stop it; the volumes stay
 	$(SECURE) down
+
+SECURE_CLUSTER = AUTOS_API_PORT=$${AUTOS_API_PORT:-8000-8001} $(COMPOSE) --project-name autos-secure-cluster --env-file .env.secure --file docker-compose.yml \
+  --file deploy/compose/cluster.yml --file deploy/compose/secure.yml --file deploy/compose/secure-cluster.yml --profile demo
+
+secure-cluster: images ## both at once: three brokers and two databases, secured
+	@test -s .env.secure || (umask 077 && deploy/compose/secrets deploy/compose.demo.env > .env.secure)
+	$(SECURE_CLUSTER) up --detach --no-build
+
+secure-cluster-down: ## stop it; the volumes stay
+	$(SECURE_CLUSTER) down
 
 CLUSTER := $(COMPOSE) --file docker-compose.yml --file deploy/compose/cluster.yml
 

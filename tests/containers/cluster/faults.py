@@ -109,11 +109,12 @@ class Cluster:
 
     def address(self, name: str) -> str:
         """The container's address in the project's network."""
-        networks = self.deployment.inspect(self.container(name))["NetworkSettings"]["Networks"]
-        return str(next(iter(networks.values()))["IPAddress"])
+        return self._addresses([name])
 
     def _addresses(self, names: Sequence[str]) -> str:
-        return ",".join(self.address(name) for name in names)
+        shape = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        containers = [self.container(name) for name in names]
+        return ",".join(self.deployment.docker("inspect", "--format", shape, *containers).split())
 
     @property
     def _network(self) -> str:

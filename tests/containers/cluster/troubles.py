@@ -49,6 +49,8 @@ def full_list(seed: int) -> list[Trouble]:
         _simple("the controllers' leader pauses", Cluster.controller, Cluster.pause, Cluster.unpause, 15.0),
         _simple("a broker off the network", _named(broker()), Cluster.cut, Cluster.heal, 15.0),
         _deaf_broker(broker(), 15.0),
+        _kill_together("two brokers of three are killed", draw.sample(BROKERS, 2), 12.0),
+        _kill_together("every broker is killed", BROKERS, 12.0),
         _kill_primary(),
         _simple("the standby is killed", _standby, Cluster.kill, Cluster.start, 15.0),
         _simple("the primary pauses", Cluster.primary, Cluster.pause, Cluster.unpause, 10.0),
@@ -107,6 +109,21 @@ def _deaf_broker(name: str, seconds: float) -> Trouble:
         return name
 
     return Trouble("a broker does not hear the others", begin, Cluster.hear, seconds)
+
+
+def _kill_together(name: str, brokers: Sequence[str], seconds: float) -> Trouble:
+    """Nothing can be written until enough of them are back."""
+
+    def begin(cluster: Cluster) -> str:
+        for broker in brokers:
+            cluster.kill(broker)
+        return ", ".join(brokers)
+
+    def end(cluster: Cluster, _: str) -> None:
+        for broker in brokers:
+            cluster.start(broker)
+
+    return Trouble(name, begin, end, seconds)
 
 
 def _kill_primary() -> Trouble:

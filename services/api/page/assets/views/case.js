@@ -29,7 +29,7 @@ export function Case({ number, part }) {
       ${problem && html`<${Trouble} problem=${problem} again=${state.load} />`}
       <${Job} state=${state} />
       <dl class="facts">
-        <${Fact} name="filed_at">${date(view.filed_at) || "–"}<//>
+        <${Fact} name="case_filed">${date(view.filed_at) || "–"}<//>
         <${Fact} name="degree">${view.degree ?? "–"}<//>
         ${view.claim_value !== null && html`<${Fact} name="claim_value">${money(view.claim_value)}<//>`}
         <${Fact} name="parties">${count(view.parties_total)}<//>

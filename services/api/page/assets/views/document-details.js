@@ -2,15 +2,14 @@
 
 import { html } from "../vendor/htm-preact.js";
 import { duration, has, number as count, t } from "../i18n.js";
-import { Copy, Doing, Fact, Reason, Time } from "../ui.js";
+import { Copy, Doing, Fact, Time } from "../ui.js";
 
 export function Details({ document, state }) {
   const took = document.download_started_at && document.download_completed_at
     ? Date.parse(document.download_completed_at) - Date.parse(document.download_started_at) : null;
   const another = document.status === "failed" || document.status === "available" || document.status === "pending";
   return html`<div>
-    ${document.status === "failed" && html`<p><${Reason} code=${document.error_code} message=${document.error_message} />
-      ${document.error_message && html`<br /><span class="muted">${t("source_said", { text: document.error_message })}</span>`}</p>`}
+    ${document.status === "failed" && document.error_message && html`<p class="muted">${t("source_said", { text: document.error_message })}</p>`}
     ${document.warnings.length > 0 && html`<ul class="warnings">${document.warnings.map((code) => html`<li>${has(`warning.${code}`) ? t(`warning.${code}`) : code}</li>`)}</ul>`}
     <dl class="facts">
       <${Fact} name="court">${[document.court, document.degree, document.instance].filter(Boolean).join(" · ") || "–"}<//>

@@ -23,6 +23,7 @@ from shared.metrics import MetricFamilies
 from shared.settings import AutosSettings, WrongSettings, load
 from shared.shown_settings import shown
 from shared.telemetry import configure_logging
+from shared.tracing import setup as tracing
 from shared.version import __version__
 
 S = TypeVar("S", bound=AutosSettings)
@@ -47,6 +48,7 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
     _log.info("The service starts", extra=start_fields(settings))
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.metrics_host)
+    end_tracing = tracing.start(name, settings.replica, os.environ)
     _spare_the_collector()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -60,6 +62,8 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
     except Exception:  # noqa: BLE001
         _log.exception("The service has failed and ends; it is started again", extra={"replica": settings.replica})
         return 1
+    finally:
+        end_tracing()
     return 0
 
 

@@ -21,6 +21,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from shared.clock import rfc3339
+from shared.tracing.spans import current_ids
 
 _SECRETS: Final = re.compile(r"(?i)(bearer\s+|whsec_|autos_sk_|password=|://[^/@\s:]+:)[^\s@,;\"']+", re.ASCII)
 
@@ -79,6 +80,8 @@ def _line_of(service: str) -> Processor:
             "logger": record.name,
             "message": redact(str(event.pop("event"))),
         }
+        if (ids := current_ids()) is not None:
+            made["trace_id"], made["span_id"] = ids
         exception = event.pop("exc_info", None)
         made |= {
             name: redact(value) if isinstance(value, str) else value for name, value in event.items() if name[:1] != "_"

@@ -23,6 +23,7 @@ from services.api.http.head import HeadAsGet
 from services.api.http.middleware import RequestEdge
 from services.api.http.parameters import only_known_parameters
 from services.api.http.slashes import ForgiveSlashes
+from services.api.http.trace_edge import TraceEdge
 from services.api.lifespan import make_lifespan
 from services.api.metrics import ApiMetrics
 from services.api.openapi import document as openapi
@@ -123,6 +124,7 @@ def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: ApiMetrics) ->
     app.add_middleware(ForgiveSlashes)
     bounds = RequestBounds.from_settings(settings)
     app.add_middleware(RequestEdge, metrics=metrics, bounds=bounds, access_log=settings.access_log)
+    app.add_middleware(TraceEdge)
     if settings.api_cors_origins:
         # Outside of the rest: a page reads problems of every kind, those of the edge too.
         app.add_middleware(

@@ -33,9 +33,11 @@ from shared.events.document_events import (
     JobEvent,
     JobPlanned,
 )
-from shared.events.envelope import decode, header
+from shared.events.envelope import decode, header, traceparent
+from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.consumer.dead_letter import reason_of
 from shared.records import Record
+from shared.tracing.records import batch_span
 
 _TYPES: Final[dict[str, type[JobEvent]]] = {
     model.TYPE: model for model in (JobPlanned, JobAborted, DocumentStarted, DocumentAvailable, DocumentFailed)
@@ -57,7 +59,7 @@ def occurrence(record: Record) -> Occurrence:
 
     A time that nobody can mean (shared/clock.py) counts as none: it would be the first or the last of all for ever.
     """
-    return Occurrence(decode(record, _TYPES), _time(record))
+    return Occurrence(decode(record, _TYPES), _time(record), traceparent(record))
 
 
 def _time(record: Record) -> datetime:
@@ -111,7 +113,8 @@ class BatchWriter:
         began = time.perf_counter()
         occurrences, rejected = decode_all(records)
         try:
-            applied = self._commit(occurrences, rejected)
+            with batch_span(DOCUMENT_EVENTS, records):
+                applied = self._commit(occurrences, rejected)
         except InfrastructureAway:
             raise
         # Whatever else it is, a record of these is at fault: it is found, and the others are applied.

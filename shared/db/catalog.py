@@ -188,6 +188,8 @@ jobs = Table(
     Column("active", Boolean, nullable=False, server_default=text("true")),
     moment("created_at", nullable=False),
     moment("cancelled_at"),
+    # W3C Trace Context of the request that started it.
+    Column("traceparent", Text),
     Index("uq_jobs_active", "process_number", "scope", unique=True, postgresql_where=text("active")),
     Index("ix_jobs_process", "process_number", text("created_at DESC")),
     Index("ix_jobs_client_active", "client_id", postgresql_where=text("active")),

@@ -164,6 +164,8 @@ attempts = Table(
     Column("response_excerpt", Text),
     # Of the request: ours as they were sent, the client's own by name alone. Null: no request was made.
     Column("request_headers", JSONB),
+    # Of the trace that the job began in (catalog.jobs.traceparent); null where none was made.
+    Column("span_id", Text),
     Index("ix_attempts_delivery", "delivery_id", "attempt"),
     Index("ix_attempts_started", "started_at"),
     schema=SCHEMA,

@@ -29,6 +29,7 @@ from shared.clock import plausible, rfc3339
 from shared.domain.cnj import InvalidProcessNumber, parse
 from shared.errors import PoisonRecord
 from shared.records import OutgoingRecord, Record
+from shared.tracing.spans import traceparent_now
 
 NAMESPACE: Final = uuid.UUID("6f1c9a0e-6d0b-5a53-9a55-2f4a5f0f7a11")
 """The uuid5 namespace of deterministic event, subscription and delivery ids."""
@@ -170,8 +171,9 @@ def headers(
         "ce_subject": event.subject().encode(),
         "content-type": _CONTENT_TYPE,
     }
-    if traceparent:
-        made["traceparent"] = traceparent.encode()
+    # Where the cause is being handled in a span of the same trace, what follows is from that span.
+    if followed := traceparent_now(traceparent):
+        made["traceparent"] = followed.encode()
     return made
 
 

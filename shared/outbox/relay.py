@@ -29,6 +29,7 @@ from shared.outbox.publishing import LOOK_EVERY_SECONDS, PATIENCE_SECONDS, Publi
 from shared.outbox.rows import OutboxRow, OutboxRows
 from shared.outbox.write import write
 from shared.records import OutgoingRecord
+from shared.tracing.records import publish_span
 
 _log = logging.getLogger(__name__)
 
@@ -202,7 +203,8 @@ class OutboxRelay:
         connection.commit()
         if not rows:
             return False
-        done = self._publishing.publish(rows)
+        with publish_span(str(self._outbox.schema), [row.headers for row in rows]):
+            done = self._publishing.publish(rows)
         now = self._clock()
         if done.acknowledged:
             self._rows.mark_published(connection, done.acknowledged, now)

@@ -98,6 +98,11 @@ _COMMANDS: Final = (
         "docker-compose.yml",
         "The API key of the profile `demo`; `deploy/compose.demo.env` has one.",
     ),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT and others",
+        "the four services",
+        "A collector of traces; OpenTelemetry's own variables ([traces](../how-to/traces.md)).",
+    ),
     ("AUTOS_STAND_INS", "`make images`", "`yes` makes stand-ins for the upstream images without trying to pull them."),
     ("AUTOS_TEST_STACK", "the tests", "`docker` takes containers in place of the embedded servers."),
     ("AUTOS_UPGRADE_FROM", "`make upgrade-test`", "The commit of the version of before (the last release)."),

@@ -5,18 +5,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 
+from shared.db.catalog import jobs
 from shared.db.delivery import attempts, deliveries
 from shared.db.visibility import shown_number
 from shared.domain.secrecy import Viewer
 
+# The trace of a request of another client is not this one's to know.
+_TRACE: Final = (
+    select(func.substr(jobs.c.traceparent, 4, 32))
+    .where(jobs.c.job_id == deliveries.c.job_id, jobs.c.client_id == deliveries.c.client_id)
+    .scalar_subquery()
+    .label("trace_id")
+)
+
 
 def find(connection: Connection, viewer: Viewer, delivery_id: str) -> Row[Any] | None:
     """A delivery of this client about a case that is not hidden from it, or None."""
-    return connection.execute(select(deliveries).where(deliveries.c.delivery_id == delivery_id, *_of(viewer))).first()
+    return connection.execute(
+        select(deliveries, _TRACE).where(deliveries.c.delivery_id == delivery_id, *_of(viewer))
+    ).first()
 
 
 def _of(viewer: Viewer) -> tuple[ColumnElement[bool], ...]:
@@ -45,7 +56,7 @@ def page(
 ) -> Sequence[Row[Any]]:
     """A client's deliveries, newest first, those older than ``before``."""
     statement = (
-        select(deliveries)
+        select(deliveries, _TRACE)
         .where(*_of(viewer))
         .order_by(deliveries.c.created_at.desc(), deliveries.c.delivery_id.desc())
         .limit(limit)

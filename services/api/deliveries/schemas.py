@@ -29,6 +29,9 @@ class AttemptView(View):
         description="What was sent; of headers that you set for the endpoint the names alone. Null: none was made",
         examples=[{"content-type": "application/json", "webhook-id": "8fa6da03-efe2-59ea-b563-8a6fa5cc1a2e"}],
     )
+    span_id: str | None = Field(
+        description="Its span in the trace of the job's request; null without tracing", examples=["00f067aa0ba902b7"]
+    )
 
 
 class DeliveryView(View):
@@ -48,6 +51,10 @@ class DeliveryView(View):
     created_at: datetime
     updated_at: datetime
     delivered_at: datetime | None
+    trace_id: str | None = Field(
+        description="The trace of the request that started its job, where that was yours",
+        examples=["4bf92f3577b34da6a3ce929d0e0e4736"],
+    )
     attempt_count: int = Field(ge=0, description="The one being sent included")
     attempts: list[AttemptView] = Field(description="Those that have ended, oldest first; of very many the newest")
 

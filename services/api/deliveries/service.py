@@ -41,6 +41,7 @@ _DELIVERY: Final = (
     "created_at",
     "updated_at",
     "delivered_at",
+    "trace_id",
 )
 _ATTEMPT: Final = (
     "attempt",
@@ -57,6 +58,7 @@ _ATTEMPT: Final = (
     "error_message",
     "response_excerpt",
     "request_headers",
+    "span_id",
 )
 
 

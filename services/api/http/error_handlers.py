@@ -55,6 +55,7 @@ def problem_document(problem: Problem, request: Request) -> dict[str, Any]:
         instance=request.scope["path"],
         request_id=request.state.request_id,
         language=getattr(request.state, "language", ENGLISH),
+        trace_id=request.state.traceparent[3:35],
     )
 
 

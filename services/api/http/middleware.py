@@ -52,7 +52,8 @@ class RequestEdge:
         state = scope.setdefault("state", {})
         state["request_id"] = identity
         state["language"] = preferred(", ".join(received.getlist("accept-language")))
-        state["traceparent"] = traceparent(received.get("traceparent"))
+        # With tracing it names the request's span already (trace_edge.py).
+        state.setdefault("traceparent", traceparent(received.get("traceparent")))
         status: int | None = None
         began = time.perf_counter()
         answered: float | None = None
@@ -165,7 +166,11 @@ def _template(scope: Scope) -> str:
 async def _answer(problem: Problem, scope: Scope, identity: str, send: Send) -> None:
     scope["state"]["problem"] = problem.code
     language = scope["state"]["language"]
-    body = orjson.dumps(problem.document(instance=scope["path"], request_id=identity, language=language))
+    body = orjson.dumps(
+        problem.document(
+            instance=scope["path"], request_id=identity, language=language, trace_id=scope["state"]["traceparent"][3:35]
+        )
+    )
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-language", language.encode()),

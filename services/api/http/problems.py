@@ -48,8 +48,11 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
-    def document(self, *, instance: str, request_id: str, language: str = ENGLISH) -> dict[str, Any]:
-        """The members of RFC 9457, section 3.1, with ``code``, ``request_id``, ``errors``, ``errors_total``.
+    def document(
+        self, *, instance: str, request_id: str, language: str = ENGLISH, trace_id: str | None = None
+    ) -> dict[str, Any]:
+        """The members of RFC 9457, section 3.1, with ``code``, ``request_id``, ``trace_id``, ``errors``,
+        ``errors_total``.
 
         ``language`` is that of the title, and of a detail that says no more than the title.
         """
@@ -63,6 +66,8 @@ class Problem(Exception):
             "code": self.code,
             "request_id": request_id,
         }
+        if trace_id is not None:
+            body["trace_id"] = trace_id
         if self.errors:
             body["errors"] = [
                 {"field": _shown(error.field), "code": error.code, "message": _shown(error.message)}
@@ -267,6 +272,11 @@ class ServiceUnavailable(Problem):
     status, code, title = 503, "service_unavailable", "Temporarily unavailable"
 
 
+_EXAMPLE: Final[dict[str, str]] = {
+    "instance": "/processes/…",
+    "request_id": "01k5example",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+}
 _EVERYWHERE: Final[tuple[type[Problem], ...]] = (InternalError, NotStorable, ServiceUnavailable)
 _GUARDED: Final[tuple[type[Problem], ...]] = (Unauthorized, InsufficientScope, ValidationFailed, UnknownParameter)
 
@@ -289,10 +299,7 @@ def described(*problems: type[Problem], guarded: bool = True) -> Responses:
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": "#/components/schemas/Problem"},
-                    "examples": {
-                        problem.code: {"value": problem().document(instance="/processes/…", request_id="01k5example")}
-                        for problem in listed
-                    },
+                    "examples": {problem.code: {"value": problem().document(**_EXAMPLE)} for problem in listed},
                 }
             },
         }

@@ -23,6 +23,12 @@ def traceparent(received: str | None) -> str:
     return f"00-{match[2]}-{span}-{match[4]}"
 
 
+def callers_span(received: str | None) -> str | None:
+    """The span that the caller names, as it stands in version 00 of the header; None where it names none."""
+    match = _TRACEPARENT.fullmatch(received.strip()) if received else None
+    return f"00-{match[2]}-{match[3]}-{match[4]}" if match is not None and _usable(match) else None
+
+
 def _usable(match: re.Match[str]) -> bool:
     version, trace, parent, _, rest = match.groups()
     if version == "ff" or (version == "00" and rest):

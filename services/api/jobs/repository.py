@@ -96,6 +96,7 @@ _CREATE: Final = insert(jobs).values(
             "retry_failed",
             "webhook_url",
             "created_at",
+            "traceparent",
         )
     }
 )
@@ -192,6 +193,7 @@ def create_job(
     retry_failed: bool,
     webhook_url: str | None,
     now: datetime,
+    traceparent: str | None = None,
 ) -> CaseJob:
     """A new active job. The caller holds the case's lock, has released what ended, and commits.
 
@@ -209,6 +211,7 @@ def create_job(
             "discover": discover,
             "retry_failed": retry_failed,
             "webhook_url": webhook_url,
+            "traceparent": traceparent,
             "created_at": now,
         },
     )

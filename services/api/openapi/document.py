@@ -44,6 +44,10 @@ _PROBLEM: Final[dict[str, Any]] = {
         "instance": {"type": "string"},
         "code": {"type": "string", "description": "Stable"},
         "request_id": {"type": "string", "description": "Also in X-Request-ID"},
+        "trace_id": {
+            "type": "string",
+            "description": "The trace of the request (W3C Trace Context); missing where it was refused unread",
+        },
         "errors_total": {"type": "integer", "description": "How many errors there are, when not all are listed"},
         "errors": {
             "type": "array",

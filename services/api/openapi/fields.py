@@ -133,6 +133,7 @@ FIELDS: Final[dict[str, FieldNote]] = {
     ),
     "rendition": FieldNote("Whether this is the document or its text", "binary"),
     "replaced_at": FieldNote("When these bytes took the place of others"),
+    "trace_id": FieldNote("The trace that the request began or is in", "4bf92f3577b34da6a3ce929d0e0e4736"),
     "request_id": FieldNote("The request's id", "01k5example"),
     "response_excerpt": FieldNote("The beginning of the receiver's answer", "ok"),
     "secrecy_level": FieldNote("How secret it is; above PUBLICO it is shown to keys with `sealed` alone", "PUBLICO"),

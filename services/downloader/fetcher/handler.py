@@ -34,6 +34,8 @@ from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
 from shared.kafka.consumer.handling import Done
 from shared.storage.store import object_key
+from shared.tracing.conventions import ATTEMPT, DOCUMENT_ID, JOB_ID
+from shared.tracing.spans import annotate
 from sources.errors import NoAddress, RetryableError, SourceError
 from sources.gate.slot import WaitEnded
 
@@ -93,6 +95,7 @@ class Fetcher:
 
         Raises InfrastructureAway when the database, the object store or the disk is away: the record is held.
         """
+        annotate({JOB_ID: task.request.job_id, DOCUMENT_ID: task.request.document_id, ATTEMPT: task.request.attempt})
         if not task.checked:
             (early,) = await self.prepare([task])
             if early is not None:

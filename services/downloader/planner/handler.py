@@ -30,6 +30,8 @@ from shared.events.document_events import JobAborted
 from shared.kafka.consumer.handling import Done
 from shared.records import OutgoingRecord
 from shared.storage.sizes import ObjectSizes, ObjectStoreAway
+from shared.tracing.conventions import JOB_ID
+from shared.tracing.spans import annotate, traceparent_now
 from sources.errors import SourceError
 
 _log = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ class Planner:
             InfrastructureAway: the database is away, or the object store where it is asked (``verify``).
         """
         request = task.request
+        annotate({JOB_ID: request.job_id})
         jobs = await self._database.autocommit(lambda connection: find_jobs(connection, [request.job_id]))
         job = jobs.get(request.job_id)
         if job is not None and job.process_number != request.process_number:
@@ -85,7 +88,8 @@ class Planner:
                 return Done(self._after(task, error))
             except CaseFails as fails:
                 return Done(self._after(task, fails.error, about_case=True))
-        asked = PlanRequest(request, task.traceparent, task.plan_id, task.origin)
+        # The records are made later, by whoever writes them.
+        asked = PlanRequest(request, traceparent_now(task.traceparent), task.plan_id, task.origin)
         sizes = await self._sizes(request.process_number) if request.verify else None
         decided = await self._database.run(lambda connection: decide(connection, asked, job, self._window, sizes))
         if decided.lost:

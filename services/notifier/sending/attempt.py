@@ -11,6 +11,7 @@ from services.notifier.domain.delivery import TOO_LARGE
 from services.notifier.sending.claimed import ClaimedDelivery
 from shared.http.dial import CallResult
 from shared.http.retry_after import parse_retry_after
+from shared.tracing.spans import current_span_id
 from shared.webhooks.body_form import BodyForm
 
 HIDDEN: Final = "(not shown)"
@@ -43,6 +44,8 @@ class Attempt:
     """The form of the body that was sent; BARE where none was."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """What was sent of headers, as it is shown; empty when no request was made."""
+    span_id: str | None = None
+    """The span that it was made in, 16 hexadecimal digits; None without tracing."""
 
     @property
     def shrinks(self) -> bool:
@@ -87,6 +90,7 @@ class Attempt:
             "error_message": self.error_message,
             "response_excerpt": self.excerpt or None,
             "request_headers": dict(self.headers) or None,
+            "span_id": self.span_id,
         }
 
 
@@ -121,6 +125,7 @@ def attempt_of(
         draw=draw,
         form=form,
         headers=headers,
+        span_id=current_span_id(),
     )
 
 

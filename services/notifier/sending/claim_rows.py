@@ -70,7 +70,8 @@ SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, e.least_seconds, c.webh
        e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed, COALESCE(s.part, 0) AS part, s.payload,
        COALESCE(s.reference, r.reference) AS reference, s.endpoint_id IS NOT NULL AS registered,
        w.url AS endpoint_url, w.payload AS endpoint_payload, w.secret, w.previous_secret,
-       w.previous_secret_until AS previous_until, w.sealed_headers
+       w.previous_secret_until AS previous_until, w.sealed_headers,
+       (SELECT traceparent FROM catalog.jobs WHERE job_id = d.job_id) AS traceparent
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
   LEFT JOIN delivery.subscriptions s ON s.subscription_id = d.subscription_id
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
@@ -211,6 +212,7 @@ def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime, st
         event_type=row.event_type,
         part=row.part,
         sealed_headers=row.sealed_headers,
+        traceparent=row.traceparent,
         starts_in=start.start,
         next_in=start.after,
     )

@@ -38,6 +38,8 @@ class ClaimedDelivery:
     sealed_headers: bytes | None = field(default=None, repr=False)
     """What its client wants sent besides, as it is kept (shared/webhooks/sealing.py)."""
 
+    traceparent: str | None = None
+    """The trace that its job began in."""
     starts_in: float = 0.0
     """Seconds after its claim: its endpoint has a rate (domain/endpoint_rate.py)."""
     next_in: float = 0.0

@@ -52,10 +52,11 @@ UPDATE delivery.deliveries SET next_attempt_at = NULL
 _ADD_ATTEMPTS: Final = text("""
 INSERT INTO delivery.attempts (delivery_id, attempt, started_at, duration_ms, dns_ms, connect_ms, tls_ms,
        first_byte_ms, address, status_code, succeeded, error_code, error_message, response_excerpt,
-       request_headers)
+       request_headers, span_id)
 SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r (delivery_id uuid, attempt int, started_at timestamptz,
        duration_ms int, dns_ms int, connect_ms int, tls_ms int, first_byte_ms int, address text, status_code int,
-       succeeded bool, error_code text, error_message text, response_excerpt text, request_headers jsonb)
+       succeeded bool, error_code text, error_message text, response_excerpt text, request_headers jsonb,
+       span_id text)
 """)
 
 

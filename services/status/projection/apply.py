@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from psycopg2.extras import execute_values
@@ -64,7 +65,8 @@ class Projection:
             completed = self._write(cursor, changes, now)
             completions = tuple(ended for ended in changes.completions if ended.job_id in completed)
             if self._announce:
-                announce(connection, completions, now, self._public_url)
+                causes = {item.event.job_id: item.traceparent for item in occurrences if item.traceparent}
+                announce(connection, completions, now, self._public_url, causes)
                 notify(cursor, changes.processes)
         return Applied(left_of(changes.jobs.values()), completions, tuple(changes.processes))
 
@@ -117,9 +119,15 @@ def left_of(jobs: Iterable[JobRow]) -> dict[str, int]:
 
 
 def announce(
-    connection: Connection, completions: Sequence[ProcessCompleted], now: datetime, public_url: str | None
+    connection: Connection,
+    completions: Sequence[ProcessCompleted],
+    now: datetime,
+    public_url: str | None,
+    causes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Put the ends into the outbox; the id of each is a function of the job, so that a repeat is recognised.
+
+    ``causes`` are the traces of the jobs' last events.
 
     The caller commits, together with the rows that say that the jobs have ended.
     """
@@ -139,6 +147,7 @@ def announce(
             event_id=deterministic_id(completion.job_id, "completed"),
             source=SOURCE,
             time=completion.completed_at,
+            traceparent=causes.get(completion.job_id),
         )
         for completion in completions
     ]

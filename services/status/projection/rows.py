@@ -86,6 +86,8 @@ class Occurrence:
 
     event: JobEvent
     at: datetime
+    traceparent: str | None = None
+    """The trace that the event is in."""
 
 
 @dataclass(frozen=True)

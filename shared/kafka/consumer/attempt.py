@@ -12,6 +12,7 @@ from shared.kafka.consumer.dead_letter_policy import DeadLetterPolicy
 from shared.kafka.consumer.entry import SKIPPED, TO_HANDLE, Dead, Entry, ToPrepare, ToWrite
 from shared.kafka.consumer.handling import Done, Handling
 from shared.kafka.consumer.sink import Sink
+from shared.tracing.records import process_span
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Attempts(Generic[T]):
                 entry.work = replace(entry.work, done=done)
         else:
             if not isinstance(entry.work, ToWrite):
-                with self._seconds.time():
+                with self._seconds.time(), process_span(entry.record):
                     entry.work = ToWrite(await self._handling.handler(entry.item))
             done, label = entry.work.done, entry.work.label
         # An answer that the handler may have to make again keeps the handler's places.

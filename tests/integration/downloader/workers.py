@@ -83,7 +83,7 @@ class Workers:
         )
         self._ears.assign(self.ends(OUTPUTS))
         for group in ("planner", "fetcher"):
-            self._skip_to_end(f"{self.prefix}.{group}")
+            self.skip_to_end(f"{self.prefix}.{group}")
         await self.database.run(_make_client)
 
     async def close(self) -> None:
@@ -289,12 +289,13 @@ class Workers:
 
         return wait_until(answered, 20, "the ends of the topics")
 
-    def _skip_to_end(self, group: str) -> None:
+    def skip_to_end(self, group: str, topics: Sequence[str] = INPUTS) -> None:
+        """Have a group begin with what is written from now on."""
         consumer = confluent_kafka.Consumer({**common_config(self.servers.bootstrap_servers), "group.id": group})
 
         def committed() -> bool:
             try:
-                consumer.commit(offsets=self.ends(INPUTS), asynchronous=False)
+                consumer.commit(offsets=self.ends(topics), asynchronous=False)
             except KafkaException as error:
                 # A broker that has just started names a coordinator before it is one.
                 if not error.args[0].retriable() and error.args[0].name() != "NOT_COORDINATOR":

@@ -23,7 +23,12 @@ ENTRIES = {
 # The embedded stack is not in the image ops.
 LEFT_OUT = ("autos.local", "autos.demo", "autos.stack")
 # mode comes with Faust, which pins it.
-DISTRIBUTIONS = {"psycopg2": "psycopg2-binary", "faust": "faust-streaming", "mode": "faust-streaming"}
+DISTRIBUTIONS = {
+    "psycopg2": "psycopg2-binary",
+    "opentelemetry": "opentelemetry-api",
+    "faust": "faust-streaming",
+    "mode": "faust-streaming",
+}
 
 
 @cache

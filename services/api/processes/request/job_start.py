@@ -37,6 +37,7 @@ def start_job(
         retry_failed=request.retry_failed,
         webhook_url=request.webhook_url,
         now=now,
+        traceparent=request.traceparent,
     )
     wanted = [request.document_id] if request.document_id is not None else None
     return job, events.process_requested(request, job, wanted, now, verify=must_verify(request, stored))

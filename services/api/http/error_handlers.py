@@ -55,7 +55,7 @@ def problem_document(problem: Problem, request: Request) -> dict[str, Any]:
         instance=request.scope["path"],
         request_id=request.state.request_id,
         language=getattr(request.state, "language", ENGLISH),
-        trace_id=request.state.traceparent[3:35],
+        trace_id=getattr(request.state, "traceparent", "")[3:35] or None,
     )
 
 

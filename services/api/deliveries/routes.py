@@ -10,13 +10,9 @@ from services.api.access.dependencies import Subscriber
 from services.api.deliveries.schemas import DeliveryPage, DeliveryView
 from services.api.deliveries.service import Deliveries, DeliveryFilter
 from services.api.http.answers import Json
+from services.api.http.described_problems import described
 from services.api.http.parameters import CursorText, DeliveryId, NumberText, case_number
-from services.api.http.problems import (
-    DeliveryNotFound,
-    InvalidCursor,
-    InvalidProcessNumberProblem,
-    described,
-)
+from services.api.http.problems import DeliveryNotFound, InvalidCursor, InvalidProcessNumberProblem
 from services.api.http.provided import Trace
 from services.api.http.schemas import DeliveryStatusName
 

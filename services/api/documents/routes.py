@@ -15,6 +15,7 @@ from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
 from services.api.documents.schemas import PreviewView
 from services.api.documents.service import Documents, NoPreview
 from services.api.http.answers import Json, matches, not_modified
+from services.api.http.described_problems import described
 from services.api.http.parameters import DocumentId, Number
 from services.api.http.problems import (
     DocumentGone,
@@ -23,7 +24,6 @@ from services.api.http.problems import (
     InvalidProcessNumberProblem,
     ProcessUnknown,
     RangeNotSatisfiable,
-    described,
 )
 from services.api.http.timestamps import Since
 from shared.clock import rfc3339

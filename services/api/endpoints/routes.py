@@ -21,14 +21,9 @@ from services.api.endpoints.schemas import (
 from services.api.endpoints.service import Endpoints
 from services.api.endpoints.test_events import TestSends, TestTarget
 from services.api.http.answers import Json
+from services.api.http.described_problems import described
 from services.api.http.parameters import EndpointId
-from services.api.http.problems import (
-    EndpointNotFound,
-    InvalidProcessNumberProblem,
-    InvalidWebhookUrl,
-    ProcessUnknown,
-    described,
-)
+from services.api.http.problems import EndpointNotFound, InvalidProcessNumberProblem, InvalidWebhookUrl, ProcessUnknown
 from services.api.http.provided import Trace
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])

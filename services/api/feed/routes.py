@@ -12,9 +12,10 @@ from services.api.feed.rows import FeedFilter
 from services.api.feed.schemas import EventPage
 from services.api.feed.service import Feed
 from services.api.http.answers import Json
+from services.api.http.described_problems import described
 from services.api.http.open_requests import TooManyWaits, Waits
 from services.api.http.parameters import NumberText, case_number
-from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem, described
+from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem
 from shared.domain.api_keys import Scope
 from shared.domain.secrecy import Viewer
 from shared.webhooks.registry import SUBSCRIBABLE

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from services.api.health.backlog import backlog
 from services.api.health.checks import Readiness
 from services.api.http.answers import Json
-from services.api.http.problems import Responses, UnknownParameter, described
+from services.api.http.described_problems import Responses, described
+from services.api.http.problems import UnknownParameter
 from services.api.http.provided import provided
 from services.api.metrics import ApiMetrics
 from shared.db.engine import Database

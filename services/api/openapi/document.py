@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from services.api.http.bodies import UnsupportedMediaType
-from services.api.http.problems import described
+from services.api.http.described_problems import described
 from services.api.openapi.examples import fill_in, operations
 from services.api.openapi.links import add_links
 from services.api.openapi.stream import add_stream

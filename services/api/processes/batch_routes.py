@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.dependencies import Downloader, Reader
 from services.api.http.answers import Json
+from services.api.http.described_problems import described
 from services.api.http.error_handlers import problem_document
 from services.api.http.parameters import CursorText, client_reference
-from services.api.http.problems import InvalidCursor, InvalidReferenceProblem, InvalidWebhookUrl, described
+from services.api.http.problems import InvalidCursor, InvalidReferenceProblem, InvalidWebhookUrl
 from services.api.http.schemas import JobStatusName
 from services.api.processes.callback import webhook_callback
 from services.api.processes.request.batch import Batches

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Response
 
 from services.api.access.dependencies import Downloader, Reader
 from services.api.http.answers import Json
+from services.api.http.described_problems import described
 from services.api.http.parameters import JobId, WithDocuments
-from services.api.http.problems import JobFinished, JobNotFound, JobShared, NotYourJob, described
+from services.api.http.problems import JobFinished, JobNotFound, JobShared, NotYourJob
 from services.api.http.provided import Trace
 from services.api.processes.job_by_id import Jobs
 from services.api.processes.view.schemas import CancelledJob, StatusView

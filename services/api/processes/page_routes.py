@@ -10,8 +10,9 @@ from pydantic import Field
 
 from services.api.access.dependencies import Reader
 from services.api.http.answers import Json
+from services.api.http.described_problems import described
 from services.api.http.parameters import Number
-from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem, ProcessUnknown, described
+from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem, ProcessUnknown
 from services.api.http.schemas import DocumentStatusName
 from services.api.http.timestamps import Since
 from services.api.processes.view.pages import MOST, DocumentFilter, Pages

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from services.api.access.dependencies import Downloader, Keys, Reader
 from services.api.access.rate_limit import RateLimited
 from services.api.http.answers import Json, matches, not_modified, tagged
+from services.api.http.described_problems import described
 from services.api.http.open_requests import TooManyWaits, Waits
 from services.api.http.parameters import DocumentId, Number, UrlText, WithDocuments, client_reference
 from services.api.http.problems import (
@@ -24,7 +25,6 @@ from services.api.http.problems import (
     ProcessUnknown,
     SourceUnavailableProblem,
     TooManyActiveJobs,
-    described,
 )
 from services.api.processes.callback import webhook_callback
 from services.api.processes.follow.follower import Follower

@@ -9,15 +9,10 @@ from fastapi import APIRouter, Depends, Header, Response
 from services.api.access.dependencies import Keys, Reader, Tokens, authenticated, authenticated_or_token
 from services.api.access.stream_tokens import TooManyTokens
 from services.api.http.answers import Json
+from services.api.http.described_problems import described
 from services.api.http.open_requests import CountedStream, Streams, TooManyStreams
 from services.api.http.parameters import Number, case_number, only_known_parameters
-from services.api.http.problems import (
-    InsufficientScope,
-    InvalidProcessNumberProblem,
-    ProcessUnknown,
-    Unauthorized,
-    described,
-)
+from services.api.http.problems import InsufficientScope, InvalidProcessNumberProblem, ProcessUnknown, Unauthorized
 from services.api.processes.follow.follower import Follower
 from services.api.processes.view.schemas import StreamTokenBody, StreamTokenView
 from shared.clock import rfc3339

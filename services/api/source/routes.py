@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from services.api.http.answers import matches, not_modified, tagged
-from services.api.http.problems import described
+from services.api.http.described_problems import described
 from services.api.source.schemas import SourceStatus
 from services.api.source.service import Sources, tag_of
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from services.api.http.answers import Json
-from services.api.http.problems import MethodNotAllowed, described
+from services.api.http.described_problems import described
+from services.api.http.problems import MethodNotAllowed
 from services.api.http.provided import provided
 from services.api.http.schemas import View
 from shared.webhooks.public_keys import key_set

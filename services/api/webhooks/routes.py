@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from services.api.access.dependencies import Subscriber
 from services.api.http.answers import Json
-from services.api.http.problems import described
+from services.api.http.described_problems import described
 from services.api.webhooks.schemas import SecretView
 from services.api.webhooks.service import Webhooks
 

@@ -146,7 +146,9 @@ def records(bootstrap_servers: str, topics: tuple[str, ...] = PUBLIC) -> dict[Pl
             if message.error():
                 ended += 1
                 continue
-            headers = {one[0]: one[1].decode() for one in message.headers() or () if isinstance(one[1], bytes)}
+            headers = {
+                one[0]: one[1].decode(errors="replace") for one in message.headers() or () if isinstance(one[1], bytes)
+            }
             number = json.loads(message.value() or b"{}").get("process_number")
             at = (str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
             found[at] = Written(headers["ce_id"], headers["ce_type"], number)

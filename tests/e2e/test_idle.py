@@ -37,7 +37,7 @@ def test_an_idle_system_has_no_lag(product: Product, process_number: Callable[[]
     wait_until(lambda: not behind(), _SECONDS, "groups without lag")
     for service in _SERVICES:
         wait_until(partial(_has_no_lag, product, service), _SECONDS, f"no lag of {service}")
-    assert _values(product, "status", "autos_status_lag_seconds") == {0.0}
+    wait_until(lambda: _values(product, "status", "autos_status_lag_seconds") == {0.0}, _SECONDS, "no lag in seconds")
 
 
 def _has_no_lag(product: Product, service: str) -> bool:

@@ -39,7 +39,7 @@ _LINK = {
     "schema": {
         "type": "string",
         "format": "uri",
-        "examples": ["https://s3.example/autos/processes/…?X-Amz-Signature=…"],
+        "examples": ["https://s3.example/autos/processes/00000010320248260100/documents/1?X-Amz-Signature=0d1f"],
     },
 }
 

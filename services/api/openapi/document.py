@@ -73,7 +73,6 @@ _TAGS: Final = [
     {"name": "source", "description": "How the platform that cases come from does"},
     {"name": "events", "description": "What happened to your cases, to be pulled in order"},
     {"name": "health", "description": "How the service does"},
-    {"name": "source", "description": "How the sources do"},
     {"name": "system", "description": "What waits where, and what was given up, for operators"},
 ]
 _LICENSE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}

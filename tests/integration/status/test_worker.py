@@ -105,7 +105,7 @@ def test_events_become_rows_and_an_announcement(
     assert query("SELECT count(*) FROM progress.documents WHERE status = 'available'") == [(2,)]
     assert worker.stop() == 0
     assert sum(lag(servers.bootstrap_servers, worker.group).values()) == 0
-    assert worker.log == ""
+    assert [orjson.loads(line)["message"] for line in worker.log.splitlines()] == ["The service starts"]
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".log") == []
 
 

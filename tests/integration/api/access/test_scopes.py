@@ -46,6 +46,7 @@ ROUTES = [
     route("GET /processes/{numero}/parties", "read"),
     route("GET /processes/{numero}/files", "read"),
     route("GET /processes/{numero}/documents/{document_id}/content", "read"),
+    route("GET /processes/{numero}/documents/{document_id}/preview", "read"),
     route("GET /processes/{numero}/documents.zip", "read"),
     route("GET /jobs/{job_id}", "read"),
     route("POST /tokens/stream", "read"),
@@ -69,6 +70,8 @@ ROUTES = [
     route("DELETE /webhooks/endpoints/{endpoint_id}", "webhooks"),
     route("POST /webhooks/endpoints/{endpoint_id}/secret/rotate", "webhooks"),
     route("POST /webhooks/endpoints/{endpoint_id}/enable", "webhooks"),
+    route("GET /source/status", *SCOPES),
+    route("GET /system"),
 ]
 
 

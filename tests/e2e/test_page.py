@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from autos.local.pdpj.control import Failure, FailureKind
+from autos.local.pdpj.model import ContentKind
 from shared.domain.cnj import ProcessNumber
 from tests.browser import Looked, chromium, looking, running_browser
 from tests.e2e.journey import ask
@@ -41,7 +42,7 @@ def test_a_case_from_the_request_to_its_documents(
     browser: Browser, product: Product, process_number: NumberFactory
 ) -> None:
     number = process_number()
-    product.simulator.put_case(number, documents=12, size=30_000, degrees=1, latency=0.15)
+    product.simulator.put_case(number, documents=12, size=30_000, kind=ContentKind.PDF, degrees=1, latency=0.15)
     wrong = number[:8] + f"{(int(number[8:10]) + 1) % 100:02d}" + number[10:]
     with looking(browser) as looked:
         page = opened(looked, product)

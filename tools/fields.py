@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
 import re
 import textwrap
+from collections.abc import Mapping
 
 from pydantic import BaseModel
 
 
-def documented(model: type[BaseModel]) -> dict[str, str]:
+@functools.cache
+def documented(model: type[BaseModel]) -> Mapping[str, str]:
     """The docstring below each field, by the field's name."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(model)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -159,9 +160,14 @@ def test_generating_twice_gives_the_same_text() -> None:
     assert schemas.files() == schemas.files()
 
 
+@pytest.fixture(scope="module")
+def made() -> Mapping[str, str]:
+    """The generated files, by name."""
+    return schemas.files()
+
+
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
-def test_an_example_is_of_its_schema(model: type[Event]) -> None:
-    made = schemas.files()
+def test_an_example_is_of_its_schema(model: type[Event], made: Mapping[str, str]) -> None:
     schema = json.loads(made[f"{model.__name__}.json"])
     jsonschema.Draft202012Validator.check_schema(schema)
     example = json.loads(made[f"examples/{model.__name__}.json"])
@@ -171,7 +177,7 @@ def test_an_example_is_of_its_schema(model: type[Event]) -> None:
     assert example["headers"]["ce_type"] == model.TYPE
 
 
-def test_asyncapi_names_everything_it_refers_to() -> None:
+def test_asyncapi_names_everything_it_refers_to(made: Mapping[str, str]) -> None:
     document = yaml.safe_load(yaml.safe_dump(asyncapi()))
     messages = document["components"]["messages"]
     for channel in document["channels"].values():
@@ -181,7 +187,7 @@ def test_asyncapi_names_everything_it_refers_to() -> None:
     for operation in document["operations"].values():
         assert operation["channel"]["$ref"].removeprefix("#/channels/") in document["channels"]
     for name, message in messages.items():
-        assert f"{name}.json" in schemas.files()
+        assert f"{name}.json" in made
         assert message["payload"] == {"$ref": f"./{name}.json"}
 
 

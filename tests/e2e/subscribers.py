@@ -17,6 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartit
 from confluent_kafka.admin import AdminClient
 
 from shared.events.flow import PUBLIC
+from shared.kafka.consumer.client import record_of
 
 EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "examples" / "subscribe"
 BUILT: Final = Path(sys.prefix) / "subscribe"
@@ -156,9 +157,9 @@ def records(bootstrap_servers: str, topics: tuple[str, ...] = PUBLIC) -> dict[Pl
 
 def _written(message: Message) -> Written | None:
     """None for what another test of the same product wrote to be refused."""
+    record = record_of(message)
     try:
-        headers = {one[0]: one[1].decode() for one in message.headers() or () if isinstance(one[1], bytes)}
-        number = json.loads(message.value() or b"{}").get("process_number")
-    except (ValueError, AttributeError, SystemError):
+        number = json.loads(record.value or b"{}").get("process_number")
+        return Written(record.headers["ce_id"].decode(), record.headers["ce_type"].decode(), number)
+    except (KeyError, ValueError, AttributeError):
         return None
-    return Written(headers["ce_id"], headers["ce_type"], number) if "ce_id" in headers else None

@@ -18,6 +18,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from jsonschema import Draft202012Validator
 PUBLIC = ["process.completed", "webhook.events", "document.events"]
 SCHEMAS = Path(os.environ.get("SCHEMAS") or Path(__file__).parents[2] / "events")
 BATCH = 500
+# For a header's name that is no UTF-8 confluent-kafka gives a list with a hole. A call from C sees that and raises
+# SystemError; ``message.headers()`` may not, and the loop over the hole ends the process.
+headers_of = methodcaller("headers")
 
 
 def validators() -> dict[str, Draft202012Validator]:
@@ -42,11 +46,10 @@ def read(message: Message, known: Mapping[str, Draft202012Validator]) -> dict[st
     """The record as a line; ``problem`` says why its event is not to be handled."""
     line: dict[str, Any] = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
     try:
-        # Not outside of the try: a header's name that is no UTF-8 raises here.
-        headers = {name: value.decode() for name, value in message.headers() or () if isinstance(value, bytes)}
+        headers = {name: value.decode() for name, value in headers_of(message) or () if isinstance(value, bytes)}
         line |= {"id": headers.get("ce_id"), "type": headers.get("ce_type")}
         event = json.loads(message.value() or b"")
-    except ValueError:
+    except (SystemError, ValueError):
         return line | {"problem": "unreadable"}
     validator = known.get(headers.get("ce_dataschema", ""))
     if validator is None:

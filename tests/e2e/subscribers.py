@@ -161,5 +161,5 @@ def _written(message: Message) -> Written | None:
     try:
         number = json.loads(record.value or b"{}").get("process_number")
         return Written(record.headers["ce_id"].decode(), record.headers["ce_type"].decode(), number)
-    except (KeyError, ValueError, AttributeError):
+    except (AttributeError, KeyError, RecursionError, ValueError):
         return None

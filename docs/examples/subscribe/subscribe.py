@@ -49,7 +49,7 @@ def read(message: Message, known: Mapping[str, Draft202012Validator]) -> dict[st
         headers = {name: value.decode() for name, value in headers_of(message) or () if isinstance(value, bytes)}
         line |= {"id": headers.get("ce_id"), "type": headers.get("ce_type")}
         event = json.loads(message.value() or b"")
-    except (SystemError, ValueError):
+    except (RecursionError, SystemError, ValueError):
         return line | {"problem": "unreadable"}
     validator = known.get(headers.get("ce_dataschema", ""))
     if validator is None:

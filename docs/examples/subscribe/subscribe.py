@@ -64,7 +64,7 @@ def handle(line: Mapping[str, Any]) -> None:
 
     What has a ``problem`` is set aside, not waited for: the records behind it are good.
     """
-    print(json.dumps(line, ensure_ascii=False), flush=True)  # noqa: T201
+    print(json.dumps(line), flush=True)  # noqa: T201
 
 
 def settings(bootstrap_servers: str, group: str) -> dict[str, Any]:

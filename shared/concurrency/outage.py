@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from shared.errors import InfrastructureAway
 
 
 class Outage:
@@ -30,6 +34,19 @@ class Outage:
         if not self._away:
             self._away = True
             self._logger.warning(self._began_message, extra={**self._fields, **fields})
+
+    @contextmanager
+    def of_try(self) -> Iterator[None]:
+        """One try: InfrastructureAway in the block begins the outage and goes no further, the block's end is its end.
+
+        Any other exception goes on, and says nothing of the dependency.
+        """
+        try:
+            yield
+        except InfrastructureAway:
+            self.began()
+        else:
+            self.is_over()
 
     def is_over(self) -> None:
         """A try succeeded."""

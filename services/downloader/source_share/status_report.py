@@ -79,9 +79,5 @@ class StatusReport:
             raise
 
     async def _try(self) -> None:
-        try:
+        with self._outage.of_try():
             await self.once()
-        except InfrastructureAway:
-            self._outage.began()
-        else:
-            self._outage.is_over()

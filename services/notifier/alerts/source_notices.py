@@ -21,7 +21,6 @@ from shared.concurrency.waiting import wait_for_any
 from shared.db import delivery
 from shared.db.engine import Database
 from shared.domain.source_state import MESSAGES, SourceState
-from shared.errors import InfrastructureAway
 from shared.events.envelope import deterministic_id, encode
 from shared.events.source_events import SourceDegraded, SourceEvent, SourceRecovered
 from shared.events.topics import WEBHOOK_EVENTS
@@ -97,11 +96,8 @@ class SourceNotices:
             over="The database is back, changes of the sources are told again",
         )
         while not stop.is_set():
-            try:
+            with outage.of_try():
                 await self.round()
-                outage.is_over()
-            except InfrastructureAway:
-                outage.began()
             await wait_for_any(stop, within=_LOOK_EVERY)
 
     async def round(self) -> int:

@@ -66,11 +66,8 @@ class DocumentAnnouncer:
         )
         while not stop.is_set():
             more = False
-            try:
+            with outage.of_try():
                 more = await self.look()
-                outage.is_over()
-            except InfrastructureAway:
-                outage.began()
             await wait_for_any(stop, within=0.05 if more else self._every)
 
     async def look(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 from datetime import datetime, timedelta
@@ -14,8 +13,9 @@ from sqlalchemy import Connection
 from services.notifier.intake import completion_rows, feed_rows
 from shared.clock import Clock
 from shared.concurrency.outage import Outage
+from shared.concurrency.waiting import wait_for_any
 from shared.db.engine import Database
-from shared.errors import InfrastructureAway, PoisonRecord
+from shared.errors import PoisonRecord
 
 _LOOK_BACK: Final = timedelta(minutes=2)
 """Longer than any request's transaction lasts."""
@@ -58,15 +58,12 @@ class FeedUpkeep:
         )
         while not stop.is_set():
             try:
-                await self.round()
-                outage.is_over()
-            except InfrastructureAway:
-                outage.began()
+                with outage.of_try():
+                    await self.round()
             except PoisonRecord as refused:
                 # Whatever is wrong with one row of a feed must not end the deliveries of everybody.
                 _log.error("The upkeep of the feeds failed; trying again", extra={"reason": refused.reason})
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._every)
+            await wait_for_any(stop, within=self._every)
 
     async def round(self) -> None:
         """Add what is missing and delete what is too old. Raises InfrastructureAway."""

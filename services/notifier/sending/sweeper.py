@@ -21,7 +21,6 @@ from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.concurrency.waiting import wait_for_any
 from shared.db.engine import Database
-from shared.errors import InfrastructureAway
 
 _BATCH: Final = 500
 _EACH: Final = QUEUE_CAPACITY + 44
@@ -71,12 +70,9 @@ class Sweeper:
             over="The database is back, due deliveries are swept again",
         )
         while not stop.is_set():
-            try:
+            with outage.of_try():
                 await self.sweep()
                 await self._purge()
-                outage.is_over()
-            except InfrastructureAway:
-                outage.began()
             await wait_for_any(stop, self._dispatcher.room_again, within=self._policy.every)
             self._dispatcher.room_again.clear()
 

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from shared.concurrency.outage import Outage
+from shared.errors import InfrastructureAway
 
 _LOG = logging.getLogger("shared.test_outage")
 
@@ -27,3 +28,18 @@ def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(caplog: p
     ]
     assert vars(caplog.records[0])["error"] == "refused"
     assert vars(caplog.records[1])["bucket"] == "autos"
+
+
+def test_a_try_begins_and_ends_an_outage_and_lets_other_errors_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(_LOG, began="the store is away", over="the store is back")
+    with caplog.at_level(logging.INFO, _LOG.name):
+        for error in (InfrastructureAway("store"), InfrastructureAway("store")):
+            with outage.of_try():
+                raise error
+        with pytest.raises(ValueError, match="odd"), outage.of_try():
+            raise ValueError("odd")
+        assert outage.away
+        with outage.of_try():
+            pass
+    assert not outage.away
+    assert [line.message for line in caplog.records] == ["the store is away", "the store is back"]

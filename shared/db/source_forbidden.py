@@ -6,15 +6,12 @@ Written by downloader, read by api. Times are the database's own; ages are secon
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from shared.db.source import workers
 from shared.domain.case import PDPJ
-
-_ALIVE_SECONDS: Final = 10.0
-"""A worker that has been silent for longer counts for dead."""
+from shared.domain.source_state import DEAD_SECONDS
 
 
 def write(connection: Connection, worker_id: str, *, forbidden_for: float | None, answered_ago: float | None) -> None:
@@ -54,7 +51,7 @@ def forbidden_for(connection: Connection) -> float | None:
 
 
 def _alive() -> ColumnElement[bool]:
-    return workers.c.seen_at > func.now() - timedelta(seconds=_ALIVE_SECONDS)
+    return workers.c.seen_at > func.now() - timedelta(seconds=DEAD_SECONDS)
 
 
 def _ago(seconds: float | None) -> ColumnElement[datetime] | None:

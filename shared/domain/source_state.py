@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+DEAD_SECONDS: Final = 10.0
+"""A downloader whose heartbeat is older counts for dead, everywhere."""
+HOURS_KEPT_DAYS: Final = 30
+"""How long the counts of an hour's requests are kept and shown."""
+SUCCEEDED: Final = "succeeded"
+"""The outcome of a request that got what it asked for; the others are codes of errors."""
+
 
 class SourceState(StrEnum):
     """What may be expected of a source now."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
-ALIVE_SECONDS: Final = 10.0
-"""A downloader that has been silent for longer counts for dead."""
+from shared.domain.source_state import DEAD_SECONDS, HOURS_KEPT_DAYS
 
 _STATES: Final = text("""
 SELECT s.source, s.state, s.reason, s.since,
@@ -17,23 +16,26 @@ SELECT s.source, s.state, s.reason, s.since,
                 WHERE w.source = s.source AND w.seen_at > now() - make_interval(secs => :alive)) AS alive
   FROM source.states AS s ORDER BY s.source
 """)
-_BY_HOUR: Final = text("""
-SELECT source, hour, outcome, bucket, sum(requests)::bigint AS requests
+
+
+def _counts_by(column: str) -> TextClause:
+    """``column`` is a constant of the program."""
+    return text(f"""
+SELECT source, {column}, outcome, bucket, sum(requests)::bigint AS requests
   FROM source.request_hours
- WHERE hour >= now() - interval '30 days' AND (CAST(:court AS text) IS NULL OR court = :court)
- GROUP BY source, hour, outcome, bucket ORDER BY source, hour
-""")
-_BY_COURT: Final = text("""
-SELECT source, court, outcome, bucket, sum(requests)::bigint AS requests
-  FROM source.request_hours
- WHERE hour >= now() - interval '30 days' AND (CAST(:court AS text) IS NULL OR court = :court)
- GROUP BY source, court, outcome, bucket ORDER BY source, court
-""")
+ WHERE hour >= now() - make_interval(days => {HOURS_KEPT_DAYS})
+   AND (CAST(:court AS text) IS NULL OR court = :court)
+ GROUP BY source, {column}, outcome, bucket ORDER BY source, {column}
+""")  # noqa: S608
+
+
+_BY_HOUR: Final = _counts_by("hour")
+_BY_COURT: Final = _counts_by("court")
 
 
 def read_states(connection: Connection) -> Sequence[Row[Any]]:
     """How each source stands that a downloader has ever reported."""
-    return connection.execute(_STATES, {"alive": ALIVE_SECONDS}).all()
+    return connection.execute(_STATES, {"alive": DEAD_SECONDS}).all()
 
 
 def read_counts(connection: Connection, court: str | None) -> tuple[Sequence[Row[Any]], Sequence[Row[Any]]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from shared.domain.latency import quantile
+from shared.domain.source_state import SUCCEEDED
 from sources.errors import SourceThrottled, SourceUnavailable
-
-_SUCCEEDED: Final = "succeeded"
 
 
 class RequestSummary:
@@ -26,10 +25,10 @@ class RequestSummary:
 
     def view(self) -> dict[str, Any]:
         """The fields of RequestsView."""
-        failures = {code: count for code, count in sorted(self._outcomes.items()) if code != _SUCCEEDED}
+        failures = {code: count for code, count in sorted(self._outcomes.items()) if code != SUCCEEDED}
         return {
             "requests": sum(self._outcomes.values()),
-            "succeeded": self._outcomes.get(_SUCCEEDED, 0),
+            "succeeded": self._outcomes.get(SUCCEEDED, 0),
             "throttled": failures.get(SourceThrottled.CODE, 0),
             "unavailable": failures.get(SourceUnavailable.CODE, 0),
             "failures": failures,

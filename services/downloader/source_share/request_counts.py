@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from shared.clock import Clock
 from shared.domain.latency import bucket_of
+from shared.domain.source_state import SUCCEEDED
 from sources.errors import SourceError
 
-SUCCEEDED: Final = "succeeded"
 OTHER_COURT: Final = "other"
 NO_BUCKET: Final = -1
 _HOUR: Final = timedelta(hours=1)

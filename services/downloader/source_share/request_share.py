@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from shared.domain.source_state import DEAD_SECONDS
+
 BEAT_SECONDS: Final = 2.0
 """How often a worker writes its heartbeat and counts the others'."""
-
-DEAD_SECONDS: Final = 10.0
-"""A heartbeat older than this is of a dead worker; its share goes to the others."""
 
 COUNTED_SECONDS: Final = 2 * BEAT_SECONDS
 """After this every other worker has counted a new one."""

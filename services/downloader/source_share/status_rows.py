@@ -8,11 +8,8 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from services.downloader.source_share.request_counts import CountKey
-from services.downloader.source_share.request_share import DEAD_SECONDS
 from shared.db.recordset import as_json
-from shared.domain.source_state import OPEN_FINDING, SourceFinding, SourceState, together
-
-KEPT_DAYS: Final = 30
+from shared.domain.source_state import DEAD_SECONDS, HOURS_KEPT_DAYS, OPEN_FINDING, SourceFinding, SourceState, together
 
 _REPORT: Final = text("""
 UPDATE source.workers SET state = :state, reason = :reason,
@@ -79,5 +76,5 @@ def add(connection: Connection, source: str, counts: Mapping[CountKey, int]) -> 
 
 
 def prune(connection: Connection) -> None:
-    """Delete hours that are older than KEPT_DAYS."""
-    connection.execute(_PRUNE, {"days": KEPT_DAYS})
+    """Delete hours that are older than HOURS_KEPT_DAYS."""
+    connection.execute(_PRUNE, {"days": HOURS_KEPT_DAYS})

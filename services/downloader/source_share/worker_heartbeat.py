@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from services.downloader.cancellations import Cancellations
 from services.downloader.metrics import DownloaderMetrics
-from services.downloader.source_share.request_share import BEAT_SECONDS, DEAD_SECONDS, share
+from services.downloader.source_share.request_share import BEAT_SECONDS, share
 from services.downloader.source_share.worker_rows import Heartbeat, leave, write_heartbeat, write_pause
 from shared.concurrency.outage import Outage
 from shared.db.engine import Database
 from shared.domain.case import PDPJ
+from shared.domain.source_state import DEAD_SECONDS
 from shared.errors import InfrastructureAway
 from sources.gate.breaker import BreakerState
 from sources.gate.gate import SourceGate

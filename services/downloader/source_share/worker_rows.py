@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from services.downloader.source_share.request_share import DEAD_SECONDS
 from shared.db.source import pauses, workers
 from shared.domain.case import PDPJ
+from shared.domain.source_state import DEAD_SECONDS
 
 _FORGET_SECONDS: Final = 60 * DEAD_SECONDS
 

@@ -9,11 +9,11 @@ import pytest
 from services.downloader.source_share.request_counts import (
     NO_BUCKET,
     OTHER_COURT,
-    SUCCEEDED,
     CountKey,
     RequestCounts,
     court_of,
 )
+from shared.domain.source_state import SUCCEEDED
 from sources.errors import NoAccess, SourceThrottled
 
 CASE = "1000145-91.2023.8.26.0597"

@@ -147,8 +147,7 @@ def shown_number(viewer: Viewer, process_number: ColumnElement[str]) -> ColumnEl
     )
 
 
-_KNOWLEDGE: Final = Prepared(
-    "autos_sight",
+KNOWLEDGE: Final = (
     select(
         process_requests.c.sealed,
         processes.c.process_number.is_not(None).label("stored"),
@@ -159,11 +158,10 @@ _KNOWLEDGE: Final = Prepared(
     .select_from(
         process_requests.join(processes, processes.c.process_number == process_requests.c.process_number, isouter=True)
     )
-    .where(
-        process_requests.c.client_id == bindparam("client_id"),
-        process_requests.c.process_number == bindparam("number"),
-    ),
+    .where(process_requests.c.client_id == bindparam("client_id"))
 )
+"""What is known of the cases that a client (``client_id``) asked for: the columns are Knowledge's, after ``asked``."""
+_OF_ONE: Final = Prepared("autos_sight", KNOWLEDGE.where(process_requests.c.process_number == bindparam("number")))
 
 
 _LEFT_OUT: Final = (
@@ -176,7 +174,7 @@ _LEFT_OUT: Final = (
 def read_sight(connection: Connection, viewer: Viewer, process_number: str) -> Sight | None:
     """What ``viewer`` sees of a case; None: nothing, as of one that it never asked for."""
     wanted = {"client_id": viewer.client_id, "number": str(process_number)}
-    row = _KNOWLEDGE.run(connection, wanted).one_or_none()
+    row = _OF_ONE.run(connection, wanted).one_or_none()
     sight = Knowledge(True, *row).sight(viewer) if row is not None else None
     return with_left_out(connection, process_number, sight) if sight is not None else None
 

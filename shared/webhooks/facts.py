@@ -7,9 +7,11 @@ called only where a form has documents.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+from shared.domain.statuses import ended_status
 
 PROCESS_COMPLETED: Final = "process.completed"
 """The type of event of :class:`JobEnded` (event_types/process_completed.py)."""
@@ -42,6 +44,16 @@ class JobEnd:
     def of(cls, completion: Any) -> JobEnd:
         """The end of a job, from any object that has these fields."""
         return cls(*(getattr(completion, field.name) for field in fields(cls)))
+
+    def counted(self, available: int, failed: int, *, total: int | None = None) -> JobEnd:
+        """The same for a part of the documents: ``available`` and ``failed`` of them, ``total`` (both) in all."""
+        return replace(
+            self,
+            status=self.status if self.error_code is not None else ended_status(available, failed).value,
+            total_documents=available + failed if total is None else total,
+            completed_documents=available,
+            failed_documents=failed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, text
 
 from services.api.jobs import repository as jobs
-from services.api.jobs.model import CaseJob, JobProgress
+from shared.db import corrected_ends
 from shared.db.case_store import find_processes
 from shared.db.sights import read_sights
 from shared.db.visibility import public_text
@@ -18,18 +18,12 @@ from shared.domain.views import case_view, documents_url, sealed_case_view, unkn
 from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnd, JobEnded
 from shared.webhooks.registry import EVENT_TYPES
 
-# As the webhook has them: a replayed dead letter corrects the counters of a job that had ended.
-_ENDS: Final = text("""
-SELECT c.job_id::text, c.process_number, j.client_id, j.scope, COALESCE(p.status, c.status) AS status,
-       c.total_documents, COALESCE(p.completed_documents, c.completed_documents) AS completed_documents,
-       COALESCE(p.failed_documents, c.failed_documents) AS failed_documents,
-       c.error_code, c.error_message, c.created_at, c.completed_at, r.reference
-  FROM delivery.completions AS c JOIN catalog.jobs AS j USING (job_id)
-  LEFT JOIN progress.jobs AS p ON p.job_id = c.job_id AND p.completed_documents > c.completed_documents
-       AND p.completed_documents + p.failed_documents = c.completed_documents + c.failed_documents
+_ENDS: Final = text(f"""
+SELECT {corrected_ends.COLUMNS}, j.scope, r.reference
+  FROM delivery.completions AS c JOIN catalog.jobs AS j USING (job_id) {corrected_ends.JOIN}
   LEFT JOIN catalog.job_references AS r ON r.job_id = c.job_id AND r.client_id = :client
  WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
-""")
+""")  # noqa: S608
 _COUNTS: Final = text(f"""
 SELECT process_number, count(*) AS total, count(*) FILTER (WHERE {public_text("d")}) AS open
   FROM catalog.documents AS d WHERE process_number = ANY (:numbers) GROUP BY process_number
@@ -94,56 +88,19 @@ def _read_ends(
 
     def facts(row: Row[Any]) -> JobEnded:
         number, sight = row.process_number, sights[row.process_number]
-        job = _job(row)
-        if row.job_id in seen:
-            job = job.as_counted(seen[row.job_id])
+        end = JobEnd.of(row)
+        if (count := seen.get(row.job_id)) is not None:
+            # Of a job that failed as a whole every document counts.
+            end = end.counted(count.available, count.failed, total=None if end.error_code is None else count.total)
         case = _case(cases.get(number), number, sight, url)
-        end = _end(job)
         total = end.total_documents
-        if job.scope == JobScope.WHOLE_CASE:
+        if row.scope == JobScope.WHOLE_CASE:
             counted = counts.get(number)
             listed = 0 if counted is None else counted.total if sight.sealed else counted.open
             total = listed + case["left_out"].get("documents", 0)
         return JobEnded(end, case, BodyDocuments(total, documents_url(number, url), list), row.reference)
 
     return {row.job_id: facts(row) for row in ended}
-
-
-def _job(row: Row[Any]) -> CaseJob:
-    """The job of a row of :data:`_ENDS`, as it ended."""
-    progress = JobProgress(
-        status=row.status,
-        total_documents=row.total_documents,
-        completed_documents=row.completed_documents,
-        failed_documents=row.failed_documents,
-        started_at=None,
-        completed_at=row.completed_at,
-        error_code=row.error_code,
-        error_message=row.error_message,
-        version=0,
-    )
-    return CaseJob(
-        row.job_id, row.process_number, row.client_id, row.scope, False, False, row.created_at, None, progress=progress
-    )
-
-
-def _end(job: CaseJob) -> JobEnd:
-    """How a job ended that has ended."""
-    progress = job.progress
-    assert progress is not None
-    assert progress.completed_at is not None
-    return JobEnd(
-        job_id=job.job_id,
-        process_number=job.process_number,
-        status=progress.status,
-        total_documents=progress.total_documents or 0,
-        completed_documents=progress.completed_documents,
-        failed_documents=progress.failed_documents,
-        created_at=job.created_at,
-        completed_at=progress.completed_at,
-        error_code=progress.error_code,
-        error_message=progress.error_message,
-    )
 
 
 def _case(stored: Row[Any] | None, number: str, sight: Sight, public_url: str | None) -> Mapping[str, Any]:

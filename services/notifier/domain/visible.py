@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from shared.domain.secrecy import is_public_case
-from shared.domain.statuses import JobStatus, ended_status
+from shared.domain.statuses import JobStatus
 from shared.domain.views import case_view, sealed_case_view, unknown_case_view
 from shared.webhooks.facts import JobEnd
 from sources.errors import ProcessNotFound
@@ -54,25 +54,13 @@ def visible_completion(
     view = case_view(case, public_url)
     if sealed or numbers.public == numbers.total:
         return VisibleCompletion(end, view, numbers.total)
-    return VisibleCompletion(_counted(end, numbers.available, numbers.failed), view, numbers.public)
-
-
-def _counted(end: JobEnd, available: int, failed: int) -> JobEnd:
-    """The same for a part of the documents: ``available`` and ``failed`` of them."""
-    status = end.status if end.error_code is not None else ended_status(available, failed).value
-    return replace(
-        end,
-        status=status,
-        total_documents=available + failed,
-        completed_documents=available,
-        failed_documents=failed,
-    )
+    return VisibleCompletion(end.counted(numbers.available, numbers.failed), view, numbers.public)
 
 
 def _not_found(end: JobEnd) -> JobEnd:
     """The end of the job of a case that does not exist."""
     return replace(
-        _counted(replace(end, error_code=None), 0, 0),
+        replace(end, error_code=None).counted(0, 0),
         status=JobStatus.FAILED.value,
         error_code=ProcessNotFound.CODE,
         error_message=ProcessNotFound.MESSAGE,

@@ -11,23 +11,18 @@ from sqlalchemy import Connection, text
 
 from services.notifier.domain.visible import BodyCounts
 from services.notifier.sending.body_key import BodyKey
+from shared.db import corrected_ends
 from shared.db.visibility import public_text, read_left_out, sealed_text
 from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
 from shared.domain.statuses import DocumentStatus, JobScope
 from shared.domain.views import MOST_DOCUMENTS
 from shared.webhooks.body_form import BodyForm
 
-# A replayed dead letter corrects the counters of a job that had ended: what is sent again has the corrected ones.
-_COMPLETIONS: Final = text("""
-SELECT c.job_id::text, c.process_number, COALESCE(p.status, c.status) AS status, c.total_documents,
-       COALESCE(p.completed_documents, c.completed_documents) AS completed_documents,
-       COALESCE(p.failed_documents, c.failed_documents) AS failed_documents,
-       c.error_code, c.error_message, c.created_at, c.completed_at, j.scope
-  FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id)
-  LEFT JOIN progress.jobs p ON p.job_id = c.job_id AND p.completed_documents > c.completed_documents
-       AND p.completed_documents + p.failed_documents = c.completed_documents + c.failed_documents
+_COMPLETIONS: Final = text(f"""
+SELECT {corrected_ends.COLUMNS}, j.scope
+  FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id) {corrected_ends.JOIN}
  WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
-""")
+""")  # noqa: S608
 _CASES: Final = text(f"""
 SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
        movements_total, parties_total, left_out, related, fetched_at,

@@ -14,7 +14,8 @@ import httpx
 import typer
 
 _TIMEOUT_SECONDS = 90.0
-_AGAIN = frozenset({429, 502, 503, 504})
+AWAY = frozenset({429, 502, 503, 504})
+"""Statuses of an API that is busy or being replaced: it is asked again."""
 
 
 class Refused(typer.Exit):
@@ -106,7 +107,7 @@ def call(client: httpx.Client, method: str, path: str, *, patience: float = 0.0,
         else:
             if answer.status_code == 429:
                 pause = float(answer.headers.get("retry-after") or pause)
-            if answer.status_code not in _AGAIN or time.monotonic() + pause > deadline:
+            if answer.status_code not in AWAY or time.monotonic() + pause > deadline:
                 break
         time.sleep(pause)
     if answer.status_code >= 400:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import typer
 
-from autos.context import call, fail
+from autos.context import AWAY, call, fail
 from autos.fetch_reports import manifest, report_json, report_words
 from autos.following import documents_of, follow
 from autos.saving import Folder
@@ -21,7 +21,6 @@ PATIENCE_SECONDS: Final = 120.0
 _PASS_SECONDS: Final = 2.0
 """At most so often the documents that have become available are looked for."""
 _ARCHIVE_PAUSE_SECONDS: Final = 2.0
-_AWAY: Final = frozenset({429, 502, 503, 504})
 COMPLETE, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses."""
 
@@ -147,7 +146,7 @@ def _try_archive(client: httpx.Client, number: str, part: Path, filters: dict[st
     """Why it did not come whole; None when it did. Exits when it is refused."""
     try:
         with client.stream("GET", f"/processes/{number}/documents.zip", params=filters) as answer:
-            if answer.status_code in _AWAY:
+            if answer.status_code in AWAY:
                 return f"the API answers {answer.status_code}"
             if answer.status_code != httpx.codes.OK:
                 raise fail(f"documents.zip of {number} is answered {answer.status_code}")

@@ -28,7 +28,7 @@ def _list_topics() -> None:
 
     from shared.errors import InfrastructureAway
     from shared.events.topics import TOPICS
-    from shared.kafka.admin import lag
+    from shared.kafka.admin import held_records, lag
     from shared.kafka.config import common_config, consumer_config
 
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
@@ -42,10 +42,7 @@ def _list_topics() -> None:
             if spec.name not in found:
                 typer.echo(f"{spec.name:<24}   missing")
                 continue
-            held = 0
-            for partition in found[spec.name].partitions:
-                low, high = reader.get_watermark_offsets(TopicPartition(spec.name, partition), timeout=10)
-                held += high - low
+            held = held_records(reader, [TopicPartition(spec.name, one) for one in found[spec.name].partitions], 10)
             typer.echo(f"{spec.name:<24}{len(found[spec.name].partitions):>10}{held:>12}")
         groups = sorted(group.group_id for group in admin.list_consumer_groups().result(10).valid)
         for group in groups:

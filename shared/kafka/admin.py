@@ -90,6 +90,12 @@ def wait_for_topics(
         time.sleep(0.1)
 
 
+def held_records(reader: Consumer, partitions: Iterable[TopicPartition], timeout: float) -> int:
+    """How many offsets lie between the beginning and the end of these partitions. Raises KafkaException."""
+    ends = (reader.get_watermark_offsets(partition, timeout=timeout) for partition in partitions)
+    return sum(high - low for low, high in ends)
+
+
 def lag(bootstrap_servers: str, group: str, config: Mapping[str, str] | None = None) -> dict[tuple[str, int], int]:
     """For each partition that the group has committed: how many offsets are behind the end, from the next record on.
 

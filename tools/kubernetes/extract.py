@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+
+from tools.references import references
 
 HERE: Final = Path(__file__).parent
 VERSION: Final = "1.37.0"
@@ -48,7 +49,7 @@ def main(folder: Path) -> None:
             one["properties"].pop(field, None)
         if name == "io.k8s.api.core.v1.Volume":
             one["properties"] = {field: one["properties"][field] for field in _VOLUMES}
-        waiting += _references(one)
+        waiting += [reference.removeprefix("#/$defs/") for reference in references(one)]
     text = json.dumps({"version": VERSION, "kinds": kinds, "$defs": dict(sorted(found.items()))}, separators=(",", ":"))
     (HERE / "schemas.json").write_text(text + "\n")
 
@@ -67,18 +68,6 @@ def _bare(value: Any) -> Any:
     return {
         name: f"#/$defs/{one.rpartition('/$defs/')[2]}" if name == "$ref" else _bare(one) for name, one in kept.items()
     }
-
-
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _references(one)
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            if name == "$ref":
-                yield one.removeprefix("#/$defs/")
-            else:
-                yield from _references(one)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from tools.references import references
+
 TARGET: Final = Path(__file__).with_name("asyncapi-3.0.0.json")
 _PROTOCOL: Final = "kafka"
 _FOR_PEOPLE: Final = frozenset({"description", "examples", "example", "markdownDescription"})
@@ -27,12 +29,12 @@ def main(source: Path) -> None:
             one["properties"] = {_PROTOCOL: one["properties"][_PROTOCOL]}
     made = _bare(whole)
     kept: dict[str, Any] = {}
-    waiting = list(_references(made))
+    waiting = list(_definitions_in(made))
     while waiting:
         name = waiting.pop()
         if name not in kept:
             kept[name] = _bare(definitions[name])
-            waiting += _references(kept[name])
+            waiting += _definitions_in(kept[name])
     text = json.dumps({**made, "definitions": dict(sorted(kept.items()))}, separators=(",", ":"), ensure_ascii=False)
     TARGET.write_text(text + "\n", encoding="utf-8")
 
@@ -50,16 +52,11 @@ def _bare(value: Any, *, names: bool = False) -> Any:
     }
 
 
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _references(one)
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            if name == "$ref" and isinstance(one, str) and one.startswith(_POINTER):
-                yield one.removeprefix(_POINTER).partition("/")[0]
-            else:
-                yield from _references(one)
+def _definitions_in(value: Any) -> Iterator[str]:
+    """The names of the definitions that are referred to."""
+    for one in references(value):
+        if one.startswith(_POINTER):
+            yield one.removeprefix(_POINTER).partition("/")[0]
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
+
+from tools.references import references
 
 _SCHEMA: Final = Path(__file__).with_name("asyncapi-3.0.0.json")
 
@@ -25,26 +26,15 @@ def problems(document: dict[str, Any]) -> list[str]:
         for error in _validator().iter_errors(document)
     ]
     return found + [
-        f"{reference}: leads nowhere" for reference in _references(document) if not _leads(document, reference)
+        f"{reference}: leads nowhere"
+        for reference in references(document)
+        if reference.startswith("#/") and not _leads(document, reference)
     ]
 
 
 def _deepest(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
     """Of the alternatives that an error is about the one that says most."""
     return jsonschema.exceptions.best_match([error]) or error
-
-
-def _references(value: Any) -> Iterator[str]:
-    """References within the document."""
-    if isinstance(value, list):
-        for one in value:
-            yield from _references(one)
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            if name == "$ref" and isinstance(one, str) and one.startswith("#/"):
-                yield one
-            else:
-                yield from _references(one)
 
 
 def _leads(document: Any, reference: str) -> bool:

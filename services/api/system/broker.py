@@ -11,7 +11,7 @@ from services.api.settings import ApiSettings
 from shared.errors import InfrastructureAway
 from shared.events.flow import READERS
 from shared.events.topics import DOCUMENT_DEAD, PROCESS_DEAD, WEBHOOK_DEAD
-from shared.kafka.admin import lag
+from shared.kafka.admin import held_records, lag
 from shared.kafka.config import consumer_config
 
 _DEAD: Final = (DOCUMENT_DEAD, PROCESS_DEAD, WEBHOOK_DEAD)
@@ -55,11 +55,12 @@ def _dead_topics(settings: ApiSettings) -> list[dict[str, Any]]:
     reader = Consumer(config)
     try:
         topics = reader.list_topics(timeout=_SECONDS).topics
-        found = []
-        for name in _DEAD:
-            partitions = topics[name].partitions if name in topics else {}
-            ends = [reader.get_watermark_offsets(TopicPartition(name, one), timeout=_SECONDS) for one in partitions]
-            found.append({"topic": name, "count": sum(high - low for low, high in ends)})
-        return found
+        dead = {
+            name: [TopicPartition(name, one) for one in topics[name].partitions] if name in topics else []
+            for name in _DEAD
+        }
+        return [
+            {"topic": name, "count": held_records(reader, partitions, _SECONDS)} for name, partitions in dead.items()
+        ]
     finally:
         reader.close()

@@ -95,8 +95,25 @@ export function usePolled(read, everyMs, dependencies = []) {
   return [answer, problem, () => now.current()];
 }
 
-export const Pager = ({ from, to, total, previous, next }) => html`<nav class="pager" aria-label=${t("pages")}>
+const Pager = ({ from, to, total, previous, next }) => html`<nav class="pager" aria-label=${t("pages")}>
   <span class="muted" role="status">${total === null || total === undefined ? t("range", { from, to }) : t("range_of", { from, to, total })}</span>
   <button type="button" class="quiet" disabled=${!previous} onClick=${previous}>${t("previous")}</button>
   <button type="button" class="quiet" disabled=${!next} onClick=${next}>${t("next")}</button>
 </nav>`;
+
+// A list by state, a page of `size` at a time: what to ask for (cursor, status), the choice of a state, and the pager.
+export function useList(size, of, statuses) {
+  const [cursors, setCursors] = useState([null]);
+  const [status, setStatus] = useState("");
+  const first = (cursors.length - 1) * size;
+  const choose = (event) => { setStatus(event.target.value); setCursors([null]); };
+  const choice = html`<label class="inline">${t("state")}
+    <select value=${status} onChange=${choose}>
+      <option value="">${t("all")}</option>
+      ${statuses.map((name) => html`<option value=${name}>${t(`${of}.${name}`)}</option>`)}
+    </select></label>`;
+  const pager = (page, count, total) => page && (page.next_cursor || first > 0) && html`<${Pager} from=${first + 1} to=${first + count} total=${total}
+    previous=${first > 0 && (() => setCursors(cursors.slice(0, -1)))}
+    next=${page.next_cursor && (() => setCursors([...cursors, page.next_cursor]))} />`;
+  return { cursor: cursors[cursors.length - 1], status, choice, pager };
+}

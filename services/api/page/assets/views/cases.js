@@ -6,11 +6,12 @@ import { call, casePath } from "../api.js";
 import { bring } from "../case-state.js";
 import { examine } from "../cnj.js";
 import { t } from "../i18n.js";
-import { Empty, Loading, Pager, State, Time, Trouble, usePolled } from "../ui.js";
+import { Empty, Loading, State, Time, Trouble, useList, usePolled } from "../ui.js";
 import { NumberField } from "./number-field.js";
 
 const PAGE = 50;
 const EVERY_MS = 5000;
+const STATUSES = ["pending", "processing", "completed", "partial", "failed", "cancelled"];
 
 export function Cases() {
   useEffect(() => { document.title = `${t("tab.cases")} – Autos`; }, []);
@@ -61,26 +62,15 @@ function Ask() {
 }
 
 function List() {
-  const [cursors, setCursors] = useState([null]);
-  const [status, setStatus] = useState("");
-  const cursor = cursors[cursors.length - 1];
+  const { cursor, status, choice, pager } = useList(PAGE, "job", STATUSES);
   const read = () => call("processes", { parameters: { limit: PAGE, cursor, status } });
   const [page, problem, again] = usePolled(read, cursor ? 0 : EVERY_MS, [cursor, status]);
-  const first = (cursors.length - 1) * PAGE;
-  const choose = (event) => { setStatus(event.target.value); setCursors([null]); };
   return html`<section class="card" aria-labelledby="list-title">
-    <header class="head"><h2 id="list-title">${t("your_cases")}</h2>
-      <label class="inline">${t("state")}
-        <select value=${status} onChange=${choose}>
-          <option value="">${t("all")}</option>
-          ${["pending", "processing", "completed", "partial", "failed", "cancelled"].map((name) => html`<option value=${name}>${t(`job.${name}`)}</option>`)}
-        </select></label></header>
+    <header class="head"><h2 id="list-title">${t("your_cases")}</h2>${choice}</header>
     ${problem && html`<${Trouble} problem=${problem} again=${again} />`}
     ${!page && !problem && html`<${Loading} />`}
     ${page && (page.processes.length ? html`<${Rows} entries=${page.processes} />` : html`<${Empty} text=${t("no_cases")} />`)}
-    ${page && (page.next_cursor || first > 0) && html`<${Pager} from=${first + 1} to=${first + page.processes.length}
-      previous=${first > 0 && (() => setCursors(cursors.slice(0, -1)))}
-      next=${page.next_cursor && (() => setCursors([...cursors, page.next_cursor]))} />`}
+    ${pager(page, page?.processes.length)}
   </section>`;
 }
 

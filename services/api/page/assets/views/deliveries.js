@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { to } from "../address.js";
 import { call } from "../api.js";
 import { t } from "../i18n.js";
-import { Empty, Loading, Pager, State, Time, Trouble, usePolled } from "../ui.js";
+import { Empty, Loading, State, Time, Trouble, useList, usePolled } from "../ui.js";
 import { Attempts } from "./attempts.js";
 
 const PAGE = 50;
@@ -19,21 +19,13 @@ export function Deliveries() {
 export const CaseDeliveries = ({ state }) => html`<${DeliveryList} number=${state.number} level="h2" />`;
 
 function DeliveryList({ number, level: Heading }) {
-  const [cursors, setCursors] = useState([null]);
-  const [status, setStatus] = useState("");
+  const { cursor, status, choice, pager } = useList(PAGE, "delivery", STATUSES);
   const [opened, setOpened] = useState(null);
-  const cursor = cursors[cursors.length - 1];
   const read = () => call("webhooks/deliveries", { parameters: { limit: PAGE, cursor, status, process_number: number } });
   const [page, problem, again] = usePolled(read, cursor ? 0 : EVERY_MS, [cursor, status, number]);
-  const first = (cursors.length - 1) * PAGE;
   const deliveries = page?.deliveries ?? [];
   return html`<section class="card" aria-labelledby="deliveries-title">
-    <header class="head"><${Heading} id="deliveries-title" class="small-title">${t("tab.deliveries")}<//>
-      <label class="inline">${t("state")}
-        <select value=${status} onChange=${(event) => { setStatus(event.target.value); setCursors([null]); }}>
-          <option value="">${t("all")}</option>
-          ${STATUSES.map((name) => html`<option value=${name}>${t(`delivery.${name}`)}</option>`)}
-        </select></label></header>
+    <header class="head"><${Heading} id="deliveries-title" class="small-title">${t("tab.deliveries")}<//>${choice}</header>
     ${problem && html`<${Trouble} problem=${problem} again=${again} />`}
     ${!page && !problem && html`<${Loading} />`}
     ${page && !deliveries.length && html`<${Empty} text=${t("no_deliveries")} />`}
@@ -47,9 +39,7 @@ function DeliveryList({ number, level: Heading }) {
       ${deliveries.map((delivery) => html`<${Row} key=${delivery.id} delivery=${delivery} number=${number} again=${again}
         open=${delivery.id === opened} toggle=${() => setOpened(delivery.id === opened ? null : delivery.id)} />`)}
     </table>`}
-    ${page && (page.next_cursor || first > 0) && html`<${Pager} from=${first + 1} to=${first + deliveries.length}
-      previous=${first > 0 && (() => setCursors(cursors.slice(0, -1)))}
-      next=${page.next_cursor && (() => setCursors([...cursors, page.next_cursor]))} />`}
+    ${pager(page, deliveries.length)}
   </section>`;
 }
 

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { call, casePath, url } from "../api.js";
 import { key } from "../key.js";
 import { bytes, date, t } from "../i18n.js";
-import { Empty, Loading, Pager, Reason, State, Trouble } from "../ui.js";
+import { Empty, Loading, Reason, State, Trouble, useList } from "../ui.js";
 import { Details } from "./document-details.js";
 import { Preview, canPreview } from "./preview.js";
 
@@ -14,14 +14,12 @@ const WAIT_MS = 200;
 const AGAIN_MS = 2000;
 
 export function Documents({ state }) {
-  const [status, setStatus] = useState("");
-  const [cursors, setCursors] = useState([null]);
+  const { cursor, status, choice, pager } = useList(PAGE, "document", STATUSES);
   const [page, setPage] = useState(null);
   const [problem, setProblem] = useState(null);
   const [opened, setOpened] = useState(null);
   const [previewed, setPreviewed] = useState(null);
   const { number, job, shown, latest, revision, changed, running } = state;
-  const cursor = cursors[cursors.length - 1];
   const total = job?.total_documents;
 
   const read = async (signal) => {
@@ -43,24 +41,15 @@ export function Documents({ state }) {
     return () => { stop.abort(); clearTimeout(timer); };
   }, [number, cursor, status, revision, total, again]);
 
-  const choose = (event) => { setStatus(event.target.value); setCursors([null]); };
-  const first = (cursors.length - 1) * PAGE;
   const rows = (page?.documents ?? []).map((document) => latest.get(document.id) ?? document);
   return html`<section class="card" aria-labelledby="documents-title">
-    <header class="head"><h2 id="documents-title">${t("part.documents")}</h2>
-      <label class="inline">${t("state")}
-        <select value=${status} onChange=${choose}>
-          <option value="">${t("all")}</option>
-          ${STATUSES.map((name) => html`<option value=${name}>${t(`document.${name}`)}</option>`)}
-        </select></label>
+    <header class="head"><h2 id="documents-title">${t("part.documents")}</h2>${choice}
       ${job?.completed_documents > 0 && html`<${Archive} number=${number} />`}</header>
     ${problem && html`<${Trouble} problem=${problem} again=${() => read()} />`}
     ${!page && !problem && html`<${Loading} />`}
     ${page && !rows.length && html`<${Empty} text=${running && !status ? t("documents_to_come") : t("no_documents")} />`}
     ${rows.length > 0 && html`<${Table} rows=${rows} opened=${opened} open=${setOpened} preview=${setPreviewed} state=${state} />`}
-    ${page && (page.next_cursor || first > 0) && html`<${Pager} from=${first + 1} to=${first + rows.length} total=${page.total}
-      previous=${first > 0 && (() => setCursors(cursors.slice(0, -1)))}
-      next=${page.next_cursor && (() => setCursors([...cursors, page.next_cursor]))} />`}
+    ${pager(page, rows.length, page?.total)}
     ${previewed && html`<${Preview} number=${number} document=${previewed} close=${() => setPreviewed(null)} />`}
   </section>`;
 }

@@ -12,13 +12,11 @@ import pytest
 from sqlalchemy import insert, update
 
 from shared.db import catalog, progress
-from shared.db.engine import make_engine
 from shared.domain.cnj import ProcessNumber
 from shared.events.process_completed import ProcessCompleted
-from shared.kafka.producer import Producer
 from tests.integration.notifier.replica import notifier_process
 from tests.integration.notifier.test_feed import asked, feed
-from tests.integration.notifier.world import Job, World
+from tests.integration.notifier.world import Job, World, opened_world
 from tests.support import Servers, wait_until_async
 
 JOBS = 30
@@ -27,11 +25,8 @@ DOCUMENTS = 2
 
 @pytest.fixture
 def world(servers: Servers, process_number: Callable[[], ProcessNumber]) -> Iterator[World]:
-    engine = make_engine(servers.owner_url, application_name="feed-kill", pool_size=3)
-    producer = Producer(servers.bootstrap_servers)
-    yield World(engine, producer, process_number)
-    producer.close()
-    engine.dispose()
+    with opened_world(servers, process_number) as world:
+        yield world
 
 
 def ended_jobs(world: World, case: Job) -> list[ProcessCompleted]:

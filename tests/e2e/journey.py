@@ -6,9 +6,12 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import psycopg2
 
 from tests.product import Product
 
@@ -51,3 +54,15 @@ def check_files(product: Product, number: str) -> int:
             assert digest == document["sha256"] == expected[document["id"]].sha256
             assert document["size"] == len(body.content) == expected[document["id"]].size
     return len(listed)
+
+
+@contextmanager
+def owner_cursor(product: Product) -> Iterator[Any]:
+    """A cursor as the owner of the database, each statement by itself."""
+    connection = psycopg2.connect(product.stack()["database_url"])
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()

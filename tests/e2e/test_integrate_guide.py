@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import zipfile
@@ -15,19 +14,13 @@ from typing import Final
 
 import pytest
 
+from autos.local.ports_and_secrets import free_port
 from ops import clients
 from shared.domain.cnj import ProcessNumber
 from tests.product import Product
 
 GUIDE: Final = Path(__file__).parents[2] / "docs" / "guides" / "integrate.md"
 _BLOCK: Final = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize("receiver", ["python", "node"])

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-import psycopg2
 import pytest
 
-from tests.e2e.journey import ask, autos
+from tests.e2e.journey import ask, autos, owner_cursor
 from tests.hostile import harvest, pour
 from tests.product import Product
 from tests.support import wait_until
@@ -21,24 +19,12 @@ from tests.support import wait_until
 NumberFactory = Callable[[], str]
 
 
-@contextmanager
-def database(product: Product) -> Iterator[Any]:
-    """A cursor as the owner, each statement by itself."""
-    connection = psycopg2.connect(product.stack()["database_url"])
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
-
-
 @pytest.fixture
 def refused(product: Product, process_number: NumberFactory) -> Iterator[tuple[str, str]]:
     """A job whose request is larger than any broker takes, and its case; nothing of it is left."""
     number, job_id = process_number(), str(uuid.uuid4())
     event = {"job_id": job_id, "process_number": number, "client_id": "dev", "document_ids": ["x" * 1_500_000]}
-    with database(product) as cursor:
+    with owner_cursor(product) as cursor:
         cursor.execute(
             "INSERT INTO catalog.jobs (job_id, process_number, client_id, scope, discover, created_at)"
             " VALUES (%s, %s, 'dev', 'all', false, %s)",
@@ -51,7 +37,7 @@ def refused(product: Product, process_number: NumberFactory) -> Iterator[tuple[s
             (str(uuid.uuid4()), number, orjson.dumps(event).decode()),
         )
     yield number, job_id
-    with database(product) as cursor:
+    with owner_cursor(product) as cursor:
         cursor.execute("DELETE FROM catalog.outbox WHERE aggregateid = %s AND published_at IS NULL", (number,))
 
 
@@ -84,7 +70,7 @@ def test_a_refused_request_ends_its_job_and_nobody_else_waits(
     # There from the start.
     assert [_set_aside(text, "refused") for text in counted] == [0] * len(counted)
 
-    with database(product) as cursor:
+    with owner_cursor(product) as cursor:
         # Its cause is mended: what was too large is not any more.
         small = orjson.dumps({"job_id": job_id, "process_number": number, "client_id": "dev"}).decode()
         cursor.execute("UPDATE catalog.outbox SET payload = %s WHERE set_aside_at IS NOT NULL", (small,))
@@ -93,7 +79,7 @@ def test_a_refused_request_ends_its_job_and_nobody_else_waits(
     assert "a job that has ended keeps its end" in replayed.stdout
 
     def published() -> bool:
-        with database(product) as cursor:
+        with owner_cursor(product) as cursor:
             cursor.execute("SELECT published_at FROM catalog.outbox WHERE seq = %s", (event_id.rpartition("/")[2],))
             return cursor.fetchone()[0] is not None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import psutil
 import pytest
 import yaml
 
+from autos.local.ports_and_secrets import free_port
 from autos.local.server import Command, start
 from tests.product import Product
 from tests.support import wait_until
@@ -87,7 +87,7 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
         "scrape_configs": [scrape],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     command = (
         BINARY,
         f"--config.file={folder / 'prometheus.yml'}",
@@ -118,8 +118,3 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])

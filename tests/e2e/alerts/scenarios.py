@@ -10,7 +10,6 @@ from typing import Final
 
 import httpx
 import psutil
-import psycopg2
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -23,6 +22,7 @@ from autos.local.pdpj.control import Failure, FailureKind
 from autos.local.pdpj.control_model import SourceSetting, TokenSetting
 from tests.e2e.alerts.prometheus import Prometheus
 from tests.e2e.alerts.stopped import main_thread_stopped, stopped
+from tests.e2e.journey import owner_cursor
 from tests.product import Product
 from tests.support import wait_until
 
@@ -135,7 +135,7 @@ def the_source_refuses_us(on: Rehearsal) -> None:
 def an_event_is_set_aside(on: Rehearsal) -> None:
     """An event that is larger than any broker takes."""
     number = on.number()
-    with _owner(on.product) as cursor:
+    with owner_cursor(on.product) as cursor:
         cursor.execute(
             "INSERT INTO catalog.outbox (id, aggregatetype, aggregateid, type, payload, headers)"
             " VALUES (%s, 'process.requested', %s, 'autos.process.requested', repeat('x', 1500000), '{}')",
@@ -144,7 +144,7 @@ def an_event_is_set_aside(on: Rehearsal) -> None:
     try:
         on.prometheus.expect("EventSetAside")
     finally:
-        with _owner(on.product) as cursor:
+        with owner_cursor(on.product) as cursor:
             cursor.execute("DELETE FROM catalog.outbox WHERE aggregateid = %s", (number,))
 
 
@@ -255,18 +255,6 @@ LONG: Final = (
     the_source_refuses_us,
 )
 """In this order: what disturbs most comes last."""
-
-
-@contextmanager
-def _owner(product: Product) -> Iterator[psycopg2.extensions.cursor]:
-    """A cursor as the owner of the database, each statement by itself."""
-    connection = psycopg2.connect(product.stack()["database_url"])
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
 
 
 @contextmanager

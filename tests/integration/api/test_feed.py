@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine, event, update
+from sqlalchemy import event, update
 
 from ops import clients
 from services.api.access import keys
@@ -23,16 +23,17 @@ from shared.db import catalog
 from shared.db.engine import Database
 from shared.db.feed import feeds
 from shared.events.process_completed import JobOutcome, ProcessCompleted
-from tests.integration.api.scripted import MakeApp, MakeKey, MakeNumber, Progress, ScriptedSource, client_of
+from tests.integration.api.scripted import ApiTools, client_of
 from tests.support import Servers, wait_until_async
 
 
 class Ends:
     """Plays downloader and notifier."""
 
-    def __init__(self, owner: Engine, progress: Progress) -> None:
-        self._owner = owner
-        self._progress = progress
+    def __init__(self, tools: ApiTools) -> None:
+        self.source = tools.source
+        self._owner = tools.owner
+        self._progress = tools.progress
 
     def finish(self, view: dict[str, Any]) -> None:
         self._progress.finish(view)
@@ -53,8 +54,8 @@ class Ends:
             feed_rows.append(connection, [ended.job_id], now)
 
 
-async def ended(api: httpx.AsyncClient, ends: Ends, source: ScriptedSource, number: Any, **more: str) -> dict[str, Any]:
-    source.add(number, 2)
+async def ended(api: httpx.AsyncClient, ends: Ends, number: Any, **more: str) -> dict[str, Any]:
+    ends.source.add(number, 2)
     view: dict[str, Any] = (await api.get(f"/processes/{number}", params=more)).json()
     ends.finish(view)
     return view
@@ -73,18 +74,13 @@ async def events(api: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
 
 
 async def test_events_come_in_order_by_cursor_with_the_data_of_a_thin_webhook(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
+    tools: ApiTools,
 ) -> None:
-    ends, app = Ends(owner, progress), make_app()
-    async with client_of(app, new_key()) as api, client_of(app, new_key()) as other:
+    ends, app = Ends(tools), tools.make_app()
+    async with client_of(app, tools.new_key()) as api, client_of(app, tools.new_key()) as other:
         assert await events(api) == {"events": [], "next_cursor": (await events(api))["next_cursor"], "missed": False}
-        numbers = [process_number() for _ in range(3)]
-        views = [await ended(api, ends, source, number, reference=f"matter {number}") for number in numbers]
+        numbers = [tools.process_number() for _ in range(3)]
+        views = [await ended(api, ends, number, reference=f"matter {number}") for number in numbers]
         assert (await events(other))["events"] == []
         first = await ends_of(api, limit=2)
         rest = await ends_of(api, after=first["next_cursor"])
@@ -106,26 +102,21 @@ async def test_events_come_in_order_by_cursor_with_the_data_of_a_thin_webhook(
         for wrong in ({"after": "x"}, {"types": "x"}, {"wait": "61"}, {"limit": "0"}, {"process_number": "1"}):
             assert (await api.get("/events", params=wrong)).status_code == 422, wrong
         # What was too old is gone, and whoever stood before it is told.
-        with owner.begin() as connection:
+        with tools.owner.begin() as connection:
             connection.execute(update(feeds).values(purged_position=2))
         beginning = first["next_cursor"]
         assert not (await events(api, after=beginning))["missed"]
-        with owner.begin() as connection:
+        with tools.owner.begin() as connection:
             connection.execute(update(feeds).values(purged_position=6))
         assert (await events(api, after=beginning))["missed"]
 
 
 async def test_a_waiting_reader_has_the_event_when_it_is_committed(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
+    tools: ApiTools,
 ) -> None:
-    app: FastAPI = make_app()
-    ends, key, number = Ends(owner, progress), new_key(), process_number()
-    source.add(number, 1)
+    app: FastAPI = tools.make_app()
+    ends, key, number = Ends(tools), tools.new_key(), tools.process_number()
+    tools.source.add(number, 1)
     async with app.router.lifespan_context(app), client_of(app, key) as api:
         view = (await api.get(f"/processes/{number}")).json()
         waiting = asyncio.create_task(events(api, after="end", wait=30))
@@ -136,20 +127,15 @@ async def test_a_waiting_reader_has_the_event_when_it_is_committed(
 
 
 async def test_events_of_a_case_that_becomes_sealed_are_gone_for_a_key_without_the_scope(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
+    tools: ApiTools,
 ) -> None:
-    ends, app, number = Ends(owner, progress), make_app(), process_number()
-    plain = new_key("feed-client", scopes=["read", "download"])
-    sealed = new_key("feed-client", scopes=["read", "download", "sealed"])
+    ends, app, number = Ends(tools), tools.make_app(), tools.process_number()
+    plain = tools.new_key("feed-client", scopes=["read", "download"])
+    sealed = tools.new_key("feed-client", scopes=["read", "download", "sealed"])
     async with client_of(app, plain) as low, client_of(app, sealed) as high:
-        await ended(high, ends, source, number)
+        await ended(high, ends, number)
         assert len((await events(low))["events"]) == 2
-        with owner.begin() as connection:
+        with tools.owner.begin() as connection:
             its = catalog.processes.c.process_number == number
             connection.execute(update(catalog.processes).where(its).values(secrecy_level=5))
         page = await events(low)
@@ -160,24 +146,19 @@ async def test_events_of_a_case_that_becomes_sealed_are_gone_for_a_key_without_t
 
 
 async def test_documents_come_before_the_end_of_their_job_with_the_clients_reference_and_without_sealed_ones(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
+    tools: ApiTools,
 ) -> None:
-    ends, app, number = Ends(owner, progress), make_app(), process_number()
-    plain = new_key(scopes=["read", "download"])
-    async with client_of(app, plain) as api, client_of(app, new_key()) as other:
-        source.add(number, 3)
+    ends, app, number = Ends(tools), tools.make_app(), tools.process_number()
+    plain = tools.new_key(scopes=["read", "download"])
+    async with client_of(app, plain) as api, client_of(app, tools.new_key()) as other:
+        tools.source.add(number, 3)
         view = (await api.get(f"/processes/{number}", params={"reference": "matter 7"})).json()
         await other.get(f"/processes/{number}", params={"reference": "theirs"})
         first, *rest = [document["id"] for document in view["documents"]]
         job_id = view["job"]["job_id"]
-        progress.plan(view, 3)
-        progress.available(view, first)
-        with owner.begin() as connection:
+        tools.progress.plan(view, 3)
+        tools.progress.available(view, first)
+        with tools.owner.begin() as connection:
             document_batches.announce_documents(connection, [job_id], datetime.now(UTC))
         ends.finish(view)
         page = await events(api)
@@ -199,7 +180,7 @@ async def test_documents_come_before_the_end_of_their_job_with_the_clients_refer
         cut = await events(api, limit=1, types="document.available")
         assert (await events(api, after=cut["next_cursor"]))["events"] == [last, end]
         sealed = catalog.documents.c.document_id
-        with owner.begin() as connection:
+        with tools.owner.begin() as connection:
             change = update(catalog.documents).values(secrecy_level="SIGILO_ABSOLUTO")
             connection.execute(change.where(sealed == first))
             connection.execute(change.where(sealed == rest[0]))
@@ -211,22 +192,17 @@ async def test_documents_come_before_the_end_of_their_job_with_the_clients_refer
 
 
 async def test_a_page_costs_as_many_statements_as_an_event(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
+    tools: ApiTools,
 ) -> None:
-    ends, app, statements = Ends(owner, progress), make_app(), list[str]()
+    ends, app, statements = Ends(tools), tools.make_app(), list[str]()
     engine = parts_of(app).get(Database).engine
-    async with client_of(app, new_key()) as api:
+    async with client_of(app, tools.new_key()) as api:
         for index in range(12):
-            view = await ended(api, ends, source, process_number())
+            view = await ended(api, ends, tools.process_number())
             if index % 2:
                 # Its counts are those of the documents that are left.
                 hidden = catalog.documents.c.document_id == view["documents"][0]["id"]
-                with owner.begin() as connection:
+                with tools.owner.begin() as connection:
                     connection.execute(update(catalog.documents).where(hidden).values(secrecy_level="SEGREDO"))
         await events(api)
         event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
@@ -239,19 +215,14 @@ async def test_a_page_costs_as_many_statements_as_an_event(
 
 
 async def test_a_wait_ends_with_the_server_and_the_cursor_goes_on_at_the_next_one(
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
+    tools: ApiTools,
     unused_tcp_port: int,
 ) -> None:
-    ends, key, number = Ends(owner, progress), new_key(), process_number()
+    ends, key, number = Ends(tools), tools.new_key(), tools.process_number()
     # Half of it is for the requests that run: a wait would take all of that, and be cut off.
-    app, after, stop = make_app(api_port=unused_tcp_port, shutdown_seconds=40), make_app(), asyncio.Event()
+    app, after, stop = tools.make_app(api_port=unused_tcp_port, shutdown_seconds=40), tools.make_app(), asyncio.Event()
     async with client_of(app, key) as api:
-        await ended(api, ends, source, number)
+        await ended(api, ends, number)
         cursor = (await events(api))["next_cursor"]
     server = asyncio.create_task(serve(app, parts_of(app).get(ApiSettings), stop))
     headers = {"authorization": f"Bearer {key}"}
@@ -263,7 +234,7 @@ async def test_a_wait_ends_with_the_server_and_the_cursor_goes_on_at_the_next_on
             assert await waiting == {"events": [], "next_cursor": cursor, "missed": False}
             await server
     async with client_of(after, key) as api:
-        view = await ended(api, ends, source, process_number())
+        view = await ended(api, ends, tools.process_number())
         found = (await events(api, after=cursor))["events"]
         assert [one["data"]["job_id"] for one in found] == [view["job"]["job_id"]] * 2
 
@@ -281,18 +252,13 @@ async def _when_it_listens(api: httpx.AsyncClient, **wanted: Any) -> dict[str, A
 
 async def test_a_wait_with_a_key_that_was_revoked_shows_nothing(
     servers: Servers,
-    make_app: MakeApp,
-    new_key: MakeKey,
-    source: ScriptedSource,
-    progress: Progress,
-    owner: Engine,
-    process_number: MakeNumber,
+    tools: ApiTools,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(keys, "CACHE_SECONDS", 0.0)
-    app: FastAPI = make_app()
-    ends, key, number = Ends(owner, progress), new_key(), process_number()
-    source.add(number, 1)
+    app: FastAPI = tools.make_app()
+    ends, key, number = Ends(tools), tools.new_key(), tools.process_number()
+    tools.source.add(number, 1)
     async with app.router.lifespan_context(app), client_of(app, key) as api:
         view = (await api.get(f"/processes/{number}")).json()
         waiting = asyncio.create_task(api.get("/events", params={"after": "end", "wait": 30}))

@@ -11,20 +11,24 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.notifier.worker import Notifier
-from shared.db.engine import make_engine
+from shared.db.engine import Database
 from shared.domain.cnj import ProcessNumber
-from shared.kafka.producer import Producer
-from tests.integration.notifier.world import Running, World, settings_for
+from tests.integration.notifier.world import Running, World, opened_world, settings_for
 from tests.support import Servers
 
 
 @pytest.fixture(scope="module")
 def world(servers: Servers, process_number: Callable[[], ProcessNumber]) -> Iterator[World]:
-    engine = make_engine(servers.owner_url, application_name="notifier-tests", pool_size=3)
-    producer = Producer(servers.bootstrap_servers)
-    yield World(engine, producer, process_number)
-    producer.close()
-    engine.dispose()
+    with opened_world(servers, process_number) as world:
+        yield world
+
+
+@pytest.fixture
+def database(servers: Servers) -> Iterator[Database]:
+    """As the notifier's own role."""
+    made = Database.connect(servers.role_urls["notifier"], application_name="notifier-tests", pool_size=2)
+    yield made
+    made.close()
 
 
 @pytest.fixture

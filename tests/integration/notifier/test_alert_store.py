@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,18 +16,9 @@ from shared.db import delivery
 from shared.db.engine import Database
 from shared.events.webhook_subscribed import EndpointEnableRequested
 from tests.integration.notifier.world import World
-from tests.support import Servers
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def database(servers: Servers) -> Iterator[Database]:
-    """As the notifier's own role."""
-    made = Database.connect(servers.role_urls["notifier"], application_name="test-alerts", pool_size=2)
-    yield made
-    made.close()
 
 
 class Trouble:

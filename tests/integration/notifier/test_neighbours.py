@@ -14,11 +14,9 @@ from sqlalchemy import text
 
 from shared.db.engine import Database
 from tests.integration.notifier.test_dial import listening
-from tests.integration.notifier.test_store import create, database
+from tests.integration.notifier.test_store import create
 from tests.integration.notifier.world import Running, World, accept, receiving
 from tests.support import wait_until_async
-
-__all__ = ["database"]
 
 
 async def never_reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

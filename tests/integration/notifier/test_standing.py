@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -18,18 +17,9 @@ from shared.db import delivery
 from shared.db.engine import Database
 from tests.integration.notifier.test_store import NOW, POLICY, claim, create, result
 from tests.integration.notifier.world import World
-from tests.support import Servers
 
 LONG_AGO = timedelta(days=400)
 """Longer than what any other test of the same database leaves behind."""
-
-
-@pytest.fixture
-def database(servers: Servers) -> Iterator[Database]:
-    """As the notifier's own role."""
-    made = Database.connect(servers.role_urls["notifier"], application_name="test-standing", pool_size=2)
-    yield made
-    made.close()
 
 
 async def test_what_waits_is_shown_by_the_state_of_its_endpoint(world: World, database: Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,14 +26,6 @@ from tests.support import Servers
 POLICY = RetryPolicy()
 NOW = datetime.now(UTC)
 URL = "http://127.0.0.1:9/hook"
-
-
-@pytest.fixture
-def database(servers: Servers) -> Iterator[Database]:
-    """As the notifier's own role."""
-    made = Database.connect(servers.role_urls["notifier"], application_name="test-store", pool_size=2)
-    yield made
-    made.close()
 
 
 def create(world: World, database: Database, url: str | None = None, now: datetime = NOW) -> tuple[Job, DueDelivery]:

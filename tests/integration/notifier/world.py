@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from services.notifier.intake.completion_rows import delivery_id
 from services.notifier.settings import NotifierSettings
 from services.notifier.worker import Notifier
 from shared.db import catalog, delivery, progress
+from shared.db.engine import make_engine
 from shared.domain.api_keys import new_webhook_secret
 from shared.domain.cnj import ProcessNumber
 from shared.events.envelope import Event, deterministic_id, encode
@@ -362,3 +363,13 @@ def settings_for(servers: Servers, **more: Any) -> NotifierSettings:
         **more,
     }
     return NotifierSettings(**values)
+
+
+@contextmanager
+def opened_world(servers: Servers, process_number: Callable[[], ProcessNumber]) -> Iterator[World]:
+    """The world on these servers, as the database's owner; closed afterwards."""
+    engine = make_engine(servers.owner_url, application_name="notifier-tests", pool_size=3)
+    producer = Producer(servers.bootstrap_servers)
+    yield World(engine, producer, process_number)
+    producer.close()
+    engine.dispose()

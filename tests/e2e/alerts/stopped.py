@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import httpx
 import psutil
 import pytest
 
 from tests.product import Product
+from tests.support import wait_until
 
 _ATTACH: Final = 16
 _DETACH: Final = 17
+_ANY_THREAD: Final = 0x40000000
+_ANSWER_SECONDS: Final = 2.0
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,12 +40,31 @@ def stopped(product: Product, name: str) -> Iterator[None]:
 
 @contextmanager
 def main_thread_stopped(pid: int) -> Iterator[None]:
-    """The event loop's thread does nothing, the others go on; skips the test where we may not trace processes."""
-    if _LIBC.ptrace(ctypes.c_long(_ATTACH), ctypes.c_long(pid), None, None) != 0:
-        pytest.skip(f"ptrace: {os.strerror(ctypes.get_errno())}")
+    """The event loop's thread does nothing, the one that answers Prometheus goes on; skips where we may not trace.
+
+    A thread that is stopped while it has the interpreter's lock stops all the others: it is let go and stopped again.
+    """
+    metrics = f"http://127.0.0.1:{psutil.Process(pid).environ()['AUTOS_METRICS_PORT']}/metrics"
+
+    def stopped_alone() -> bool:
+        if _LIBC.ptrace(ctypes.c_long(_ATTACH), ctypes.c_long(pid), None, None) != 0:
+            pytest.skip(f"ptrace: {os.strerror(ctypes.get_errno())}")
+        os.waitpid(pid, _ANY_THREAD)
+        try:
+            if httpx.get(metrics, timeout=_ANSWER_SECONDS, trust_env=False).status_code == 200:
+                return True
+        except httpx.TransportError:
+            pass
+        _let_go(pid)
+        return False
+
+    wait_until(stopped_alone, 30, "a moment at which the event loop does not have the interpreter's lock")
     try:
-        os.waitpid(pid, 0x40000000)
         yield
     finally:
-        _LIBC.ptrace(ctypes.c_long(_DETACH), ctypes.c_long(pid), None, None)
-        os.kill(pid, signal.SIGCONT)
+        _let_go(pid)
+
+
+def _let_go(pid: int) -> None:
+    _LIBC.ptrace(ctypes.c_long(_DETACH), ctypes.c_long(pid), None, None)
+    os.kill(pid, signal.SIGCONT)

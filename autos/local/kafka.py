@@ -10,6 +10,7 @@ from typing import Final
 
 from autos.local.artifacts import ArtifactError, kafka_jars
 from autos.local.java import NoJava, find_java
+from autos.local.kafka_classes import options_for
 from autos.local.ports_and_secrets import PortsAndSecrets
 from autos.local.server import Command, StartError, run
 
@@ -79,10 +80,12 @@ class Kafka:
 
     name = "kafka"
 
-    def __init__(self, data_dir: Path, saved: PortsAndSecrets) -> None:
+    def __init__(self, data_dir: Path, saved: PortsAndSecrets, java_options: tuple[str, ...] | None = None) -> None:
+        """``java_options``: further options of the broker; without them it uses the archive of its classes."""
         self._dir = data_dir / "kafka"
         self._log = data_dir / "logs" / "kafka.log"
         self._saved = saved
+        self._java_options = java_options
         self._port = 0
         self._argv: tuple[str, ...] = ()
 
@@ -122,13 +125,14 @@ class Kafka:
         )
         arguments_file.write_text("\n".join(options) + "\n")
         java_command = (str(java), f"@{arguments_file.resolve()}")
+        archive = options_for(java) if self._java_options is None else ()
         if not (log_dir / "meta.properties").exists():
             cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             # An id that begins with a dash would be read as an option.
             cluster_id = "A" + cluster_id[1:]
             arguments = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties))
-            run(Command((*java_command, *arguments), self._log))
-        self._argv = (*java_command, "kafka.Kafka", str(properties))
+            run(Command((*java_command, *archive, *arguments), self._log))
+        self._argv = (*java_command, *(self._java_options or archive), "kafka.Kafka", str(properties))
 
     def command(self) -> Command:
         return Command(self._argv, self._log)

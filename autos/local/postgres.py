@@ -130,6 +130,8 @@ class Postgres:
                         "--builtin-locale=C.UTF-8",
                         "--locale=C",
                         "--no-instructions",
+                        # Only a crash of the machine in the middle of this would show; then it is made anew.
+                        "--no-sync",
                     ),
                     self._log,
                     env=_environment(),

@@ -33,19 +33,28 @@ def database(servers: Servers) -> Iterator[FreshDatabase]:
 
 
 @pytest.fixture
-def query(database: FreshDatabase) -> Query:
-    """Rows of a statement, as the owner."""
+def query(database: FreshDatabase) -> Iterator[Query]:
+    """Rows of a statement, as the owner. Its connection is kept: many tests ask again and again."""
+    made: list[Any] = []
 
     def rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(database.owner_url)
+        if not made or made[-1].closed:
+            made.append(psycopg2.connect(database.owner_url))
+            made[-1].autocommit = True
         try:
-            with connection, connection.cursor() as cursor:
+            with made[-1].cursor() as cursor:
                 cursor.execute(statement, parameters)
-                return cursor.fetchall()
-        finally:
-            connection.close()
+                found: list[tuple[Any, ...]] = cursor.fetchall()
+                return found
+        except psycopg2.OperationalError:
+            # A test that closes the database ends this session with the others.
+            if not made[-1].closed:
+                raise
+            return rows(statement, *parameters)
 
-    return rows
+    yield rows
+    for connection in made:
+        connection.close()
 
 
 @pytest.fixture

@@ -74,10 +74,7 @@ def fetch_case(client: httpx.Client, wish: Wish, number: str, out: Path | None, 
         archive = _save_archive(client, number, folder.path, wish.filters)
     documents = list(documents_of(client, number, patience=PATIENCE_SECONDS))
     if folder is not None and not wish.archive:
-        content = manifest(
-            *(view, documents, folder.saved, folder.lost), filtered=bool(wish.filters), made_at=datetime.now(UTC)
-        )
-        folder.write_manifest(content)
+        _write_manifests(folder, view, documents, wish.filters)
     failed = [document for document in documents if document["status"] == "failed"]
     if wish.as_json:
         typer.echo(report_json(view, failed, folder))
@@ -89,6 +86,16 @@ def fetch_case(client: httpx.Client, wish: Wish, number: str, out: Path | None, 
     if folder is not None and folder.lost:
         return FAILED
     return {"completed": COMPLETE, "partial": PARTIAL}.get(view["status"], FAILED)
+
+
+def _write_manifests(
+    folder: Folder, view: dict[str, Any], documents: list[dict[str, Any]], filters: dict[str, str]
+) -> None:
+    """Beside the files: which is which, and the API's signed manifest. Without the latter the files are good still."""
+    names = (folder.saved, folder.lost)
+    folder.write_manifest(manifest(view, documents, *names, filtered=bool(filters), made_at=datetime.now(UTC)))
+    if (reason := folder.save_proof(filters)) is not None:
+        typer.echo(f"  no signed manifest was saved: {reason}", err=True)
 
 
 def make_folder(path: Path) -> None:

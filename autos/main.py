@@ -28,6 +28,7 @@ from autos import (
     stack,
     storage,
     topics,
+    verify,
 )
 from autos.context import fail
 
@@ -70,6 +71,7 @@ app.command(rich_help_panel=_LOCAL)(stack.ps)
 app.command(rich_help_panel=_LOCAL)(demo.demo)
 app.command(rich_help_panel=_CASES)(cases.fetch)
 app.command(rich_help_panel=_CASES)(cases.status)
+app.command(rich_help_panel=_CASES)(verify.verify)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.deliveries)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
 app.command(rich_help_panel=_WEBHOOKS)(listen.listen)

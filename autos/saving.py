@@ -22,6 +22,8 @@ _LONGEST_STEM: Final = 120
 _ID_SHOWN: Final = 8
 """Characters of a document's id in the name of its file."""
 MANIFEST: Final = "manifest.json"
+PROOF: Final = "proof.json"
+"""The API's signed manifest of the case, with which ``autos verify`` checks the files."""
 _POSITION: Final = re.compile(r"^\d{4,}(?= )")
 _EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _LINK_LEFT: Final = timedelta(seconds=30)
@@ -99,6 +101,23 @@ class Folder:
         part = self.path / f"{MANIFEST}.part"
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         part.replace(self.path / MANIFEST)
+
+    def save_proof(self, filters: dict[str, str]) -> str | None:
+        """Save the API's signed manifest, whole or not at all. Gives why it could not be; None when it is."""
+        part = self.path / f"{PROOF}.part"
+        try:
+            with self.client.stream("GET", f"/processes/{self.number}/manifest.json", params=filters) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    return f"the API answers {answer.status_code}"
+                with part.open("wb") as file:
+                    for chunk in answer.iter_bytes():
+                        file.write(chunk)
+            part.replace(self.path / PROOF)
+        except httpx.TransportError as error:
+            return f"the API does not answer: {type(error).__name__}"
+        finally:
+            part.unlink(missing_ok=True)
+        return None
 
     def _here(self, document: dict[str, Any]) -> Path | None:
         """The document's file, by id and SHA-256: it may have got another position or name since."""

@@ -6,7 +6,7 @@ A source is added in :mod:`sources.registry` (docs/adr/0024-a-second-source.md).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,6 +31,10 @@ class OpenDocument(Protocol):
     @property
     def judgement(self) -> Judgement:
         """What is odd about the document; known when the last byte has come."""
+
+    @property
+    def answer_headers(self) -> Sequence[str]:
+        """``name: value`` of the answer's headers that are kept (:mod:`sources.content.answer_headers`)."""
 
     def aiter_bytes(self) -> AsyncIterator[bytes]:
         """The whole content, once, in pieces as they come. Nothing is held but the piece.

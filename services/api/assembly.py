@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from services.api.access.keys import ApiKeys
 from services.api.access.stream_tokens import StreamTokens
 from services.api.deliveries.service import DeliveryService
+from services.api.documents.manifest_service import ManifestService
 from services.api.documents.service import DocumentService
 from services.api.endpoints.real_body import RealBodies
 from services.api.endpoints.service import EndpointLimits, EndpointService
@@ -50,6 +51,7 @@ from shared.http.guard import GuardPolicy, Resolver
 from shared.storage.links import make_links
 from shared.storage.sizes import ObjectSizes
 from shared.storage.store import make_store
+from shared.webhooks.manifest_signatures import ManifestSigner
 from sources.changes import TellsChanges
 
 
@@ -104,7 +106,8 @@ def _add_documents(parts: ApplicationParts) -> None:
     settings, database = parts.get(ApiSettings), parts.get(Database)
     store = parts.add(make_store(settings))
     objects = parts.add(DocumentObjects(database, ObjectSizes(store)))
-    parts.add(DocumentService(database, parts.get(LinkCache), store, objects, parts.clock))
+    manifests = parts.add(ManifestService(database, ManifestSigner(settings.signing_keys), parts.clock))
+    parts.add(DocumentService(database, parts.get(LinkCache), store, objects, manifests))
     parts.add(Readiness(probes(settings, database, store), needed={"database"}))
 
 
@@ -118,7 +121,7 @@ def _add_webhooks(parts: ApplicationParts, resolver: Resolver) -> None:
     )
     limit = RequestRules.from_settings(settings).limit
     parts.add(WebhookService(database, parts.clock))
-    parts.add(SigningKeys(settings.signing_keys))
+    parts.add(SigningKeys(settings.signing_keys, settings.webhook_retired_keys))
     sealing = settings.sealing_keys
     limits = EndpointLimits(settings.webhook_endpoints_per_client, limit)
     parts.add(EndpointService(database, parts.clock, urls, sealing, limits))

@@ -16,7 +16,7 @@ _FIND = text(
     """
     SELECT documents.process_number, documents.document_id::text AS document_id, status, object_key, sha256, size,
            content_type, error_code, error_message, attempts, warnings, rendition, coalesce(revision, 1) AS revision,
-           replaced_at
+           replaced_at, fetched_at, source_headers, object_version
     FROM progress.documents
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
@@ -30,7 +30,8 @@ _LISTED = text(
            {travelling_name("listed")},
            known.status, known.object_key, known.sha256, known.size, known.content_type, known.error_code,
            known.error_message, known.attempts, known.warnings, known.rendition,
-           coalesce(known.revision, 1) AS revision, known.replaced_at, listed.source
+           coalesce(known.revision, 1) AS revision, known.replaced_at, known.fetched_at, known.source_headers,
+           known.object_version, listed.source
     FROM catalog.documents AS listed
     JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
         USING (process_number, document_id)
@@ -82,6 +83,9 @@ class ProjectedDocument(NamedTuple):
     rendition: str | None = None
     revision: int = 1
     replaced_at: datetime | None = None
+    fetched_at: datetime | None = None
+    source_headers: list[str] | None = None
+    object_version: str | None = None
 
 
 class ListedDocument(NamedTuple):
@@ -185,4 +189,7 @@ def _projected(row: Row[Any]) -> ProjectedDocument:
         rendition=row.rendition,
         revision=row.revision,
         replaced_at=row.replaced_at,
+        fetched_at=row.fetched_at,
+        source_headers=row.source_headers,
+        object_version=row.object_version,
     )

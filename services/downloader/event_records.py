@@ -47,6 +47,12 @@ class StoredBytes:
     """The revision of the listing that the bytes belong to."""
     replaced_at: datetime | None = None
     """When other bytes had to make room for these."""
+    fetched_at: datetime | None = None
+    """When the source's answer with these bytes had come."""
+    source_headers: Sequence[str] = ()
+    """``name: value`` of what the source said with them."""
+    object_version: str | None = None
+    """The version of the object, where the store keeps versions."""
 
 
 class EventRecords:
@@ -168,6 +174,9 @@ class EventRecords:
             rendition=stored.rendition or request.rendition,
             revision=stored.revision,
             replaced_at=stored.replaced_at,
+            fetched_at=stored.fetched_at,
+            source_headers=list(stored.source_headers),
+            object_version=stored.object_version,
         )
         return self._document_event(event, f"available {stored.sha256}" if lost else "available", traceparent)
 

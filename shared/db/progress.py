@@ -80,6 +80,11 @@ documents = Table(
     moment("replaced_at"),
     # Since when its object is known to be gone from the store, and cannot be fetched again.
     moment("lost_at"),
+    # When the source's answer with the stored bytes had come, what it said with them (each "name: value",
+    # sources/content/answer_headers.py), and the version of the object where the store keeps versions.
+    moment("fetched_at"),
+    Column("source_headers", ARRAY(Text)),
+    Column("object_version", Text),
     moment("updated_at", nullable=False),
     schema=SCHEMA,
 )

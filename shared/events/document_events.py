@@ -74,6 +74,12 @@ class DocumentAvailable(DocumentEvent):
     """The revision of the listing that the bytes belong to; new content in it raises it. None: the first."""
     replaced_at: Timestamp | None = None
     """When these bytes took the place of others; None when they are the first."""
+    fetched_at: Timestamp | None = None
+    """When the source's answer with these bytes had come; ``at`` is later where they were in the store already."""
+    source_headers: list[Word] = Field(default_factory=list, max_length=20)
+    """What the source said with these bytes, each ``name: value``: date, etag, last-modified, content-type, digests."""
+    object_version: Word | None = None
+    """The version of the object, where the object store keeps versions."""
 
 
 class DocumentFailed(DocumentEvent):

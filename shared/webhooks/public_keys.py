@@ -1,4 +1,4 @@
-"""The public halves of the keys that sign webhooks (``v1a``), as a JSON Web Key Set (RFC 7517; OKP of RFC 8037)."""
+"""The public halves of the keys that sign webhooks and manifests, as a JSON Web Key Set (RFC 7517; OKP of RFC 8037)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from typing import Any
 
 import orjson
 
-from shared.webhooks.signing import public_key
+from shared.webhooks.signing import public_key, read_public_key
 
 
 def _url_safe(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def key_set(private_keys: Sequence[str]) -> dict[str, Any]:
-    """The JWKS of some ``whsk_`` keys, in their order. ``kid`` is the thumbprint (RFC 7638). Raises InvalidSecret."""
-    return {"keys": [_jwk(public_key(key)) for key in private_keys]}
+def key_set(private_keys: Sequence[str], retired: Sequence[str] = ()) -> dict[str, Any]:
+    """The JWKS of some ``whsk_`` keys, in their order, and of ``retired`` ones (``whpk_``) behind them.
+
+    ``kid`` is the thumbprint (RFC 7638). Raises InvalidSecret.
+    """
+    raw = [*map(public_key, private_keys), *map(read_public_key, retired)]
+    return {"keys": [_jwk(key) for key in dict.fromkeys(raw)]}
+
+
+def jwk_of(private_key: str) -> dict[str, Any]:
+    """The public half of a ``whsk_`` key as a JWK. Raises InvalidSecret."""
+    return _jwk(public_key(private_key))
 
 
 def _jwk(raw: bytes) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Final
 
 from pydantic import Field, SecretStr, field_validator
 
-from shared.settings import AutosSettings
+from shared.settings import AutosSettings, Words
 from shared.webhooks.body_form import BARE_BYTES
 from shared.webhooks.sealing import InvalidSealingKey, SealingKeys
-from shared.webhooks.signing import InvalidSecret, sign_ed25519
+from shared.webhooks.signing import InvalidSecret, read_public_key, sign_ed25519
 
 _MOST_KEYS: Final = 4
 """Each is a signature in every request."""
+_MOST_RETIRED: Final = 64
 
 
 def _listed(keys: SecretStr | None) -> tuple[str, ...]:
@@ -28,6 +29,22 @@ class WebhookSigningSettings(AutosSettings):
     """Ed25519 keys, each ``whsk_`` and base64, by commas: what is sent carries a ``v1a`` signature by each of them."""
     webhook_signing_private_key: SecretStr | None = None
     """One more such key, as it was set before there could be several."""
+
+    webhook_retired_keys: Words = ()
+    """Public keys, each ``whpk_`` and base64, that signed once and sign no more: they stay published, so that manifests
+    of their time can be verified."""
+
+    @field_validator("webhook_retired_keys")
+    @classmethod
+    def _can_verify(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if len(keys) > _MOST_RETIRED:
+            raise ValueError(f"at most {_MOST_RETIRED} keys")
+        try:
+            for key in keys:
+                read_public_key(key)
+        except InvalidSecret:
+            raise ValueError("this is not whpk_ and the base64 of an Ed25519 public key") from None
+        return keys
 
     @field_validator("webhook_signing_keys", "webhook_signing_private_key")
     @classmethod

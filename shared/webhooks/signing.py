@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105
 PRIVATE_KEY_PREFIX: Final = "whsk_"
 PUBLIC_KEY_PREFIX: Final = "whpk_"
+_STANDARD: Final = str.maketrans("-_", "+/")
 
 
 class InvalidSecret(ValueError):
@@ -53,9 +54,23 @@ def sign_ed25519(private_key: str, webhook_id: str, timestamp: datetime, body: b
     return "v1a," + base64.b64encode(key.sign(_content(webhook_id, timestamp, body))).decode()
 
 
+def sign_content(private_key: str, content: bytes | bytearray) -> bytes:
+    """The Ed25519 signature of something that is no webhook, 64 bytes. Raises InvalidSecret."""
+    return _private_key(private_key).sign(content)
+
+
 def public_key(private_key: str) -> bytes:
     """The 32 bytes that verify what ``private_key`` signs. Raises InvalidSecret."""
     return _private_key(private_key).public_key().public_bytes_raw()
+
+
+def read_public_key(text: str) -> bytes:
+    """The 32 bytes of ``whpk_`` and a public key in base64 or base64url, padded or not. Raises InvalidSecret."""
+    standard = text.removeprefix(PUBLIC_KEY_PREFIX).translate(_STANDARD).rstrip("=")
+    raw = _decode(standard + "=" * (-len(standard) % 4), "")
+    if len(raw) != 32:
+        raise InvalidSecret("not an Ed25519 public key")
+    return raw
 
 
 # A process signs with the few keys of its settings.

@@ -9,9 +9,6 @@ from datetime import datetime
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-import orjson
-
-from shared.clock import rfc3339
 from shared.http.disposition import file_name
 
 MANIFEST: Final = "manifest.json"
@@ -31,8 +28,6 @@ class ArchiveEntry:
     name: str
     content_type: str | None
     size: int
-    sha256: str
-    sequence: int | None
     filed_at: datetime | None
     position: int
     """In the case, from 1; each has its own."""
@@ -80,35 +75,10 @@ def archive_names(entries: Sequence[ArchiveEntry]) -> list[str]:
     return [f"{entry.position:0{width}d} {file_name(entry.name, entry.content_type)}" for entry in entries]
 
 
-def manifest(process_number: str, entries: Sequence[ArchiveEntry], names: Sequence[str], made_at: datetime) -> bytes:
-    """What the archive holds, as JSON: the file, and how to check it."""
-    return orjson.dumps(
-        {
-            "process_number": process_number,
-            "created_at": rfc3339(made_at),
-            "documents": [
-                {
-                    "file": name,
-                    "id": entry.document_id,
-                    "name": entry.name,
-                    "position": entry.position,
-                    "sequence": entry.sequence,
-                    "filed_at": rfc3339(entry.filed_at) if entry.filed_at is not None else None,
-                    "content_type": entry.content_type,
-                    "size": entry.size,
-                    "sha256": entry.sha256,
-                }
-                for entry, name in zip(entries, names, strict=True)
-            ],
-        },
-        option=orjson.OPT_INDENT_2,
-    )
-
-
 async def stream_archive(
-    process_number: str, entries: Sequence[ArchiveEntry], open_object: ObjectOpener, made_at: datetime
+    entries: Sequence[ArchiveEntry], manifest: bytes, open_object: ObjectOpener, made_at: datetime
 ) -> AsyncIterator[bytes]:
-    """The bytes of the archive. The files are stored as they are: documents hardly compress.
+    """The bytes of the archive, its manifest first. The files are stored as they are: documents hardly compress.
 
     A failure of the store ends the stream without the central directory, so that no client takes it for whole.
     """
@@ -116,7 +86,7 @@ async def stream_archive(
     names = archive_names(entries)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         with archive.open(_info(MANIFEST, made_at), "w") as target:
-            target.write(manifest(process_number, entries, names, made_at))
+            target.write(manifest)
         for entry, name in zip(entries, names, strict=True):
             with archive.open(_info(name, entry.filed_at), "w", force_zip64=entry.size >= 2**31) as target:
                 async for chunk in open_object(entry.key):

@@ -11,8 +11,9 @@ from starlette.responses import StreamingResponse
 
 from services.api.access.dependencies import Reader
 from services.api.documents.filter import ArchiveFilter
+from services.api.documents.manifest_service import Manifests
 from services.api.documents.ranges import ByteRange, NotSatisfiable, parse_range
-from services.api.documents.schemas import PreviewView
+from services.api.documents.schemas import ManifestView, PreviewView
 from services.api.documents.service import Documents, NoPreview
 from services.api.http.answers import Json, matches, not_modified
 from services.api.http.described_problems import described
@@ -151,7 +152,8 @@ async def get_preview(numero: Number, document_id: DocumentId, caller: Reader, d
 async def get_archive(
     numero: Number, caller: Reader, documents: Documents, types: Types = None, since: Since = None
 ) -> Response:
-    """Streamed while the object store is read, in the order of the case. `manifest.json` in it has each file's SHA-256.
+    """Streamed while the object store is read, in the order of the case. `manifest.json` in it has each file's SHA-256,
+    and is signed.
 
     With `types` and `since` only what both leave; the numbers that the names begin with are those of the whole case.
     """
@@ -162,6 +164,37 @@ async def get_archive(
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{numero}.zip"'},
     )
+
+
+@router.get(
+    "/{numero}/manifest.json",
+    response_model=None,
+    responses={
+        200: {"model": ManifestView, "description": "The manifest"},
+        304: {"description": "Your copy is of the same state"},
+        **described(InvalidProcessNumberProblem, ProcessUnknown),
+    },
+    summary="The signed manifest of a case",
+)
+async def get_manifest(
+    numero: Number,
+    caller: Reader,
+    manifests: Manifests,
+    types: Types = None,
+    since: Since = None,
+    if_none_match: Annotated[str | None, Header(description="The ETag of the copy you have")] = None,
+) -> Response:
+    """Every document of the case with its SHA-256 and what the source said with it, or why it is not there.
+
+    `signature` is a detached JWS (EdDSA) over the canonical form (RFC 8785) of all other members, by a key of
+    `/.well-known/webhook-keys.json`. `autos verify` checks files against it without a network.
+    """
+    assert since is None or isinstance(since, datetime)  # Since has made it one
+    made = await manifests.make(caller.viewer, numero, ArchiveFilter.of(types or (), since), if_none_match)
+    if made.content is None:
+        return not_modified(made.tag)
+    headers = {"ETag": made.tag, "Cache-Control": "private, no-cache"}
+    return Response(made.content, headers=headers, media_type="application/json")
 
 
 def _range(header: str | None, size: int) -> ByteRange | None:

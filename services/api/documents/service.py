@@ -11,16 +11,16 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from sqlalchemy import Connection
 
-from services.api.documents.archive import ArchiveEntry, stream_archive
+from services.api.documents.archive import stream_archive
 from services.api.documents.filter import ArchiveFilter
+from services.api.documents.manifest_service import ManifestService
 from services.api.documents.ranges import ByteRange
 from services.api.http.problems import DocumentNotAvailable, DocumentNotFoundProblem, Problem, ServiceUnavailable
 from services.api.http.provided import provided
 from services.api.processes.view.case_parts import sight_for
 from services.api.processes.view.link_cache import Link, LinkCache
-from services.api.processes.view.objects import DocumentObjects, gone
+from services.api.processes.view.objects import DocumentObjects, StoredObject, gone
 from services.api.processes.view.repository import KnownDocument, documents_of
-from shared.clock import Clock
 from shared.db.engine import Database
 from shared.domain.secrecy import Sight, Viewer
 
@@ -51,13 +51,18 @@ class DocumentService:
     """The documents of the cases that a viewer sees. Every method raises ProcessUnknown for any other case."""
 
     def __init__(
-        self, database: Database, links: LinkCache, store: S3Store, objects: DocumentObjects, clock: Clock
+        self,
+        database: Database,
+        links: LinkCache,
+        store: S3Store,
+        objects: DocumentObjects,
+        manifests: ManifestService,
     ) -> None:
         self._database = database
         self._links = links
         self._store = store
         self._objects = objects
-        self._clock = clock
+        self._manifests = manifests
 
     async def find(self, viewer: Viewer, process_number: str, document_id: str) -> tuple[Sight, KnownDocument]:
         """An available document, and what the viewer sees of its case.
@@ -126,21 +131,18 @@ class DocumentService:
             DocumentGone: one of them is not in the store as it was stored.
             ServiceUnavailable: the store is away.
         """
-
-        def read(connection: Connection) -> tuple[Sight, list[KnownDocument]]:
-            sight = sight_for(connection, viewer, process_number)
-            return sight, documents_of(connection, process_number, sight, available_only=True)
-
-        sight, available = await self._database.snapshot(read)
-        documents = [one for one in available if _is_wanted(one, wanted)]
-        await self._objects.refuse_gone(process_number, documents)
-        entries = [_entry(document, sight) for document in documents]
+        content = await self._manifests.archive(viewer, process_number, wanted)
+        entries = content.entries
+        await self._objects.refuse_gone(
+            process_number, [StoredObject(entry.document_id, entry.key, entry.size) for entry in entries]
+        )
+        manifest = await self._manifests.sign(content)
 
         async def open_object(key: str) -> AsyncIterator[bytes]:
             async for chunk in await self._open(key, None):
                 yield chunk
 
-        return stream_archive(process_number, entries, open_object, self._clock())
+        return stream_archive(entries, manifest, open_object, content.head.made_at)
 
     async def _open(self, key: str, wanted: ByteRange | None, *, size: int | None = None) -> AsyncIterator[bytes]:
         """The object's bytes, once the store has answered.
@@ -165,24 +167,3 @@ class DocumentService:
 
 
 Documents = Annotated[DocumentService, Depends(provided(DocumentService))]
-
-
-def _is_wanted(document: KnownDocument, wanted: ArchiveFilter) -> bool:
-    listed = document.listed
-    return wanted.takes(listed.type, listed.type_code, listed.filed_at)
-
-
-def _entry(document: KnownDocument, sight: Sight) -> ArchiveEntry:
-    listed, state = document.listed, document.state
-    assert state is not None
-    return ArchiveEntry(
-        listed.document_id,
-        state.object_key,
-        listed.name,
-        state.content_type,
-        int(state.size),
-        state.sha256,
-        listed.sequence,
-        listed.filed_at,
-        sight.left_out.place(listed.position),
-    )

@@ -107,6 +107,7 @@ FIELDS: Final[dict[str, FieldNote]] = {
     "movements": FieldNote("Movements, the newest first", [_MOVEMENT]),
     "movements_total": FieldNote("How many movements there are", 1),
     "movements_url": FieldNote("Where all movements are, a page at a time", f"{_CASE}/movements"),
+    "manifest": FieldNote("The signed manifest of the case", f"{_CASE}/manifest.json"),
     "name": FieldNote("The document's name", "Petição inicial.pdf"),
     "next_attempt_at": FieldNote("When the next attempt is due; null when none is"),
     "next_cursor": FieldNote("The cursor of the next page; null at the end"),

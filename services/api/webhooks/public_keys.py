@@ -1,4 +1,4 @@
-"""The public keys that verify ``v1a`` signatures, for everybody."""
+"""The public keys that verify ``v1a`` signatures and manifests, for everybody."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _CACHED: Final = "public, max-age=300"
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """The keys (``whsk_``) that sign webhooks."""
+    """The keys (``whsk_``) that sign webhooks and manifests, and the public ones (``whpk_``) that once did."""
 
     private: tuple[str, ...]
+    retired: tuple[str, ...] = ()
 
 
 class PublicKey(View):
@@ -56,6 +57,9 @@ class PublicKeys(View):
     summary="The public keys of webhooks",
 )
 async def get_webhook_keys(keys: Annotated[SigningKeys, Depends(provided(SigningKeys))]) -> Response:
-    """A `v1a` signature is by one of these. During a rotation there are several, and each signs."""
-    content: dict[str, Any] = key_set(keys.private)
+    """A `v1a` signature is by one of these. During a rotation there are several, and each signs.
+
+    Manifests are signed by the first. Keys that sign no more stand at the end, so that older manifests are verified.
+    """
+    content: dict[str, Any] = key_set(keys.private, keys.retired)
     return Json(content, headers={"Cache-Control": _CACHED})

@@ -125,8 +125,10 @@ class DocumentStore:
         size: int,
         sha256: str,
         content_type: str,
-    ) -> None:
+    ) -> str | None:
         """Store a document with its metadata, by its case and id unless ``key`` is given. ``size`` in bytes.
+
+        Gives the version of the object, where the store keeps versions.
 
         From 8 MiB on in parts of 5 MiB. A multipart upload that breaks off leaves no object; its parts are removed by
         the rule of storage/bucket.py.
@@ -138,7 +140,7 @@ class DocumentStore:
         several_parts = size >= SEVERAL_PARTS_BYTES
         async with self._budget.hold(_COPIES * (PART_BYTES if several_parts else size)):
             try:
-                await obstore.put_async(
+                put = await obstore.put_async(
                     self._store,
                     key or object_key(request.process_number, request.document_id),
                     # By pieces of a part's size: given the file itself, obstore holds half as much again.
@@ -160,6 +162,7 @@ class DocumentStore:
                 # The class only: the text of an error quotes the request, which has the document's name.
                 self._outage.began(error=type(error).__name__)
                 raise InfrastructureAway("object store") from error
+        return put["version"]
 
 
 async def _parts(file: IO[bytes]) -> AsyncIterator[bytes]:

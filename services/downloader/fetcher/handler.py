@@ -181,6 +181,9 @@ def _stored_bytes(known: ProjectedDocument) -> StoredBytes | None:
         rendition=known.rendition,
         revision=known.revision,
         replaced_at=known.replaced_at,
+        fetched_at=known.fetched_at,
+        source_headers=known.source_headers or (),
+        object_version=known.object_version,
     )
 
 

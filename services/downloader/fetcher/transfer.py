@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -22,6 +23,7 @@ from services.downloader.fetcher.outage_waits import (
 from services.downloader.fetcher.spool import Spool
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.source_share.connected_sources import ConnectedSource, ConnectedSources
+from shared.clock import Clock, utc_now
 from shared.domain.case import PDPJ
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
@@ -65,6 +67,7 @@ class Transfer:
         metrics: DownloaderMetrics,
         stored_at_once: int,
         clock: Callable[[], float] = monotonic,
+        wall_clock: Clock = utc_now,
     ) -> None:
         self._sources = sources
         self._document_store = document_store
@@ -72,6 +75,7 @@ class Transfer:
         self._spool_dir = spool_dir
         self._metrics = metrics
         self._clock = clock
+        self._wall_clock = wall_clock
         self._storing = asyncio.Semaphore(stored_at_once)
         self._probing_store = asyncio.Lock()
         self._store_away_until = float("-inf")
@@ -170,9 +174,11 @@ class Transfer:
             size=spool.size,
             content_type=read.content_type,
             warnings=read.warnings,
+            fetched_at=read.fetched_at,
+            source_headers=read.headers,
         )
         if key is None:
-            await self._document_store.put(
+            version = await self._document_store.put(
                 request,
                 content,
                 key=stored.object_key,
@@ -180,6 +186,7 @@ class Transfer:
                 sha256=stored.sha256,
                 content_type=stored.content_type,
             )
+            stored = replace(stored, object_version=version)
             await self._duplicates.note(request, stored.sha256, stored.object_key)
         self._metrics.store_seconds.observe(self._clock() - begun)
         self._metrics.bytes.inc(stored.size)
@@ -197,7 +204,9 @@ class Transfer:
                 await spool.write(piece)
         self._metrics.fetch_seconds.observe(self._clock() - begun)
         connected.control.remember(request.process_number, request.source_path)
-        return _Read(stream.content_type, stream.judgement.warnings, stream.judgement.doubtful)
+        judgement = stream.judgement
+        headers = tuple(stream.answer_headers)
+        return _Read(stream.content_type, judgement.warnings, judgement.doubtful, self._wall_clock(), headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +216,8 @@ class _Read:
     content_type: str
     warnings: tuple[str, ...]
     doubtful: bool
+    fetched_at: datetime
+    headers: tuple[str, ...]
 
 
 class _Away(Exception):

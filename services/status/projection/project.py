@@ -169,6 +169,9 @@ def _document_row(document: DocumentRow | None, event: DocumentEvent, at: dateti
             rendition=event.rendition,
             revision=event.revision,
             replaced_at=event.replaced_at,
+            fetched_at=event.fetched_at,
+            source_headers=[_text(header) for header in event.source_headers] or None,
+            object_version=event.object_version,
         )
     if isinstance(event, DocumentFailed):
         return DocumentRow(

@@ -67,6 +67,11 @@ class DocumentRow(NamedTuple):
     replaced_at: datetime | None = None
     lost_at: datetime | None = None
     """Since when its object is known to be gone and cannot be fetched again; None while it is not."""
+    fetched_at: datetime | None = None
+    """When the source's answer with the stored bytes had come."""
+    source_headers: list[str] | None = None
+    """What the source said with them, each ``name: value``."""
+    object_version: str | None = None
 
     @property
     def since(self) -> datetime | None:

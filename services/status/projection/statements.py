@@ -19,7 +19,8 @@ DOCUMENT_COLUMNS: Final = DocumentRow._fields
 _JOB_TYPES: Final = ("uuid", "text", "text", "int", "int", "int", *["timestamptz"] * 4, "text", "text", "bigint")
 JOB_TEMPLATE: Final = "(" + ",".join(f"%s::{kind}" for kind in (*_JOB_TYPES, "timestamptz")) + ")"
 JOB_DOCUMENT_TEMPLATE: Final = "(%s,%s,%s)"
-_DOCUMENT_VALUES: Final = ("%s::text[]" if name == "warnings" else "%s" for name in (*DOCUMENT_COLUMNS, "updated_at"))
+_LISTS: Final = frozenset({"warnings", "source_headers"})
+_DOCUMENT_VALUES: Final = ("%s::text[]" if name in _LISTS else "%s" for name in (*DOCUMENT_COLUMNS, "updated_at"))
 DOCUMENT_TEMPLATE: Final = "(" + ",".join(_DOCUMENT_VALUES) + ")"
 
 CASE_LOCKS: Final = 0x7067  # "pg": advisory locks on a case's progress

@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx
 
+from sources.content.answer_headers import kept_headers
 from sources.content.charsets import CharsetWatch
 from sources.content.judgement import TAIL_BYTES, UNLISTED, Judgement, Listed, judge
 from sources.content.recognise import Content, ContentInspector, is_json_text, parse_content_disposition
@@ -63,7 +64,8 @@ class DocumentStream:
 
     ``content_type`` has been checked against the bytes (its charset is that of the whole once all have come),
     ``expected_length`` is in bytes (None: not promised), ``filename`` is the name in the answer made safe (None: not
-    given), ``judgement`` is there when the last byte has come.
+    given), ``answer_headers`` are those that are kept with the document, ``judgement`` is there when the last byte has
+    come.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class DocumentStream:
         self.content_type = content.content_type
         self.expected_length = body.length
         self.judgement = Judgement()
+        self.answer_headers = kept_headers(response.headers)
         self._disposition = response.headers.get("content-disposition")
         self._body = body
         self._head = head

@@ -53,6 +53,7 @@ DOORS: dict[tuple[str, str], str] = {
     ("get", "/processes/{numero}/events"): "process_unknown",
     ("get", "/processes/{numero}/files"): "process_unknown",
     ("get", "/processes/{numero}/documents.zip"): "process_unknown",
+    ("get", "/processes/{numero}/manifest.json"): "process_unknown",
     ("get", "/processes/{numero}/documents"): "process_unknown",
     ("get", "/processes/{numero}/movements"): "process_unknown",
     ("get", "/processes/{numero}/parties"): "process_unknown",
@@ -260,6 +261,9 @@ async def test_a_sealed_document_is_left_out_everywhere_and_never_counted(
             archive = zipfile.ZipFile(io.BytesIO((await api.get(f"{case}/documents.zip")).content))
             assert len(archive.namelist()) == 3 and not any("MARIA" in name for name in archive.namelist())
             assert b"MARIA" not in archive.read("manifest.json")
+            manifest = await api.get(f"{case}/manifest.json")
+            assert [one["position"] for one in manifest.json()["documents"]] == [1, 2] and not world.traces(manifest)
+            assert manifest.json()["documents_total"] == 2
             for address in (
                 f"{case}/documents/{world.sealed_id}/content",
                 f"{case}/download-document/{world.sealed_id}",
@@ -269,6 +273,7 @@ async def test_a_sealed_document_is_left_out_everywhere_and_never_counted(
     async with client_of(world.app, world.keys["holder"]) as api:
         assert (await api.get(f"{case}/status")).json()["total_documents"] == 3
         assert len((await api.get(f"{case}/files")).json()["documents"]) == 3
+        assert len((await api.get(f"{case}/manifest.json")).json()["documents"]) == 3
         assert (await api.get(f"{case}/documents")).json()["total"] == 3
         assert (await api.get(f"{case}/events")).text.count("event: document") == 3
         [listed] = (await api.get("/processes")).json()["processes"]

@@ -37,6 +37,7 @@ class ToyDocument:
 
     content_type = "application/pdf"
     judgement = Judgement()
+    answer_headers = ("date: Mon, 02 Mar 2026 14:35:15 GMT",)
 
     async def aiter_bytes(self) -> AsyncIterator[bytes]:
         yield CONTENT
@@ -95,6 +96,7 @@ async def test_a_second_source_delivers_while_pdpj_is_paused(with_toy: Workers) 
     assert not bench.pdpj.case_metrics(waiting).document_requests
     (event,) = bench.told(job, "document.available")
     assert bench.stored(event["object_key"])[0] == CONTENT
+    assert event["source_headers"] == ["date: Mon, 02 Mar 2026 14:35:15 GMT"] and event["fetched_at"] <= event["at"]
     (case,) = await bench.sql("SELECT * FROM catalog.processes WHERE process_number = :number", number=NUMBER)
     (row,) = await bench.sql("SELECT * FROM catalog.documents WHERE process_number = :number", number=NUMBER)
     assert (case.source, case.source_version, row.source) == ("toy", "toy 7", "toy")

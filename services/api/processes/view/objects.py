@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from fastapi import Depends
 
@@ -20,6 +20,14 @@ _NAMED: Final = 5
 """How many documents a problem names."""
 
 _log = logging.getLogger(__name__)
+
+
+class StoredObject(NamedTuple):
+    """An available document as it was recorded. ``size`` is bytes."""
+
+    document_id: str
+    key: str
+    size: int
 
 
 class DocumentObjects:
@@ -53,17 +61,13 @@ class DocumentObjects:
         )
         return True
 
-    async def refuse_gone(self, process_number: str, documents: Sequence[KnownDocument]) -> None:
+    async def refuse_gone(self, process_number: str, documents: Sequence[StoredObject]) -> None:
         """Raise DocumentGone when some of these available documents are, ServiceUnavailable when the store is away."""
         try:
             sizes = await self._sizes.of_case(process_number)
         except ObjectStoreAway as away:
             raise ServiceUnavailable("the object store is away, try again", headers={"Retry-After": "2"}) from away
-        lost = [
-            document.listed.document_id
-            for document in documents
-            if document.state is not None and sizes.get(document.state.object_key) != document.state.size
-        ]
+        lost = [document.document_id for document in documents if sizes.get(document.key) != document.size]
         if not lost:
             return
         _log.error(

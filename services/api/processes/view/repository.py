@@ -35,9 +35,13 @@ LISTED: Final = (
     cast(documents.c.document_id, Text).label("document_id"),
     *(column for column in documents.c if column.name not in {"document_id", "process_number", "source_path"}),
 )
+_NOT_SHOWN: Final = frozenset(
+    {"document_id", "process_number", "job_id", "fetched_at", "source_headers", "object_version"}
+)
+"""The manifest alone shows the last three (services/api/manifest)."""
 _STATE: Final = (
     cast(progress.documents.c.document_id, Text).label("document_id"),
-    *(column for column in progress.documents.c if column.name not in {"document_id", "process_number", "job_id"}),
+    *(column for column in progress.documents.c if column.name not in _NOT_SHOWN),
 )
 
 

@@ -80,6 +80,7 @@ class CaseLinks(View):
     events: str
     files: str
     zip: str
+    manifest: str
 
 
 class ProcessView(View):

@@ -79,6 +79,7 @@ def process_links(process_number: str) -> dict[str, str]:
         "events": f"{base}/events",
         "files": f"{base}/files",
         "zip": f"{base}/documents.zip",
+        "manifest": f"{base}/manifest.json",
     }
 
 

@@ -13,14 +13,11 @@ import pytest
 from services.api.documents.archive import ArchiveEntry, stream_archive
 
 CHUNK = 256 * 1024
-NUMBER = "1000145-91.2023.8.26.0597"
 MADE_AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def entry(index: int, size: int) -> ArchiveEntry:
-    return ArchiveEntry(
-        f"{index:08d}-0000", f"key/{index}", "Petição.pdf", "application/pdf", size, "00" * 32, index, MADE_AT, index
-    )
+    return ArchiveEntry(f"{index:08d}-0000", f"key/{index}", "Petição.pdf", "application/pdf", size, MADE_AT, index)
 
 
 async def test_no_more_than_a_few_chunks_are_held_whatever_the_size() -> None:
@@ -33,7 +30,7 @@ async def test_no_more_than_a_few_chunks_are_held_whatever_the_size() -> None:
     written = largest = 0
     tracemalloc.start()
     try:
-        async for part in stream_archive(NUMBER, [entry(1, size), entry(2, size)], opened, MADE_AT):
+        async for part in stream_archive([entry(1, size), entry(2, size)], b"{}", opened, MADE_AT):
             written += len(part)
             largest = max(largest, len(part))
         _, peak = tracemalloc.get_traced_memory()
@@ -53,7 +50,7 @@ async def test_a_store_that_breaks_leaves_nothing_that_could_be_taken_for_whole(
     written = bytearray()
 
     async def write() -> None:
-        async for part in stream_archive(NUMBER, [entry(1, 10), entry(2, 20)], opened, MADE_AT):
+        async for part in stream_archive([entry(1, 10), entry(2, 20)], b"{}", opened, MADE_AT):
             written.extend(part)
 
     with pytest.raises(ConnectionResetError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import orjson
@@ -330,6 +331,29 @@ async def test_bytes_that_take_the_place_of_others_are_told_with_the_time(before
     again.replaces = ProjectedDocument(DocumentStatus.AVAILABLE, "k", before, 5, "application/pdf", None, None, 1)
     *_, (_, told) = await bench.handle(again)
     assert (told["replaced_at"] is not None) is replaced
+
+
+async def test_what_the_source_said_is_told_with_the_bytes_and_again_when_they_were_there_already() -> None:
+    said = {"fetched_at": NOW - timedelta(days=1), "source_headers": ["date: x"], "object_version": "v1"}
+    bench = FetcherWithFakes(replace(STORED, **said))  # type: ignore[arg-type]
+    *_, (_, first) = await bench.handle(task())
+    again = task()
+    again.stored = ProjectedDocument(
+        DocumentStatus.AVAILABLE,
+        "k",
+        "ab" * 32,
+        7,
+        "application/pdf",
+        None,
+        None,
+        1,
+        **said,  # type: ignore[arg-type]
+    )
+    bench.document_store.size = 7
+    [(_, later)] = await bench.handle(again)
+    for told in (first, later):
+        assert (told["fetched_at"], told["at"]) == ("2025-01-01T03:04:05.000000Z", "2025-01-02T03:04:05.000000Z")
+        assert (told["source_headers"], told["object_version"]) == (["date: x"], "v1")
 
 
 async def test_a_document_without_an_address_fails_by_name_and_nobody_is_asked() -> None:

@@ -390,3 +390,15 @@ def test_the_order_between_two_jobs_does_not_decide_what_a_document_is(
         # When the download began is only kept from the job that has the row, so it may differ.
         same = second.documents[key]._replace(download_started_at=None)
         assert document._replace(download_started_at=None) == same
+
+
+def test_what_the_source_said_of_the_bytes_goes_with_them() -> None:
+    said: dict[str, Any] = {"fetched_at": T0, "source_headers": ["date: \x00x"], "object_version": "v1"}
+    changes = project(KnownRows(), [Occurrence(available(**said), seconds(1))])
+    [row] = changes.documents.values()
+    assert (row.fetched_at, row.source_headers, row.object_version) == (T0, ["date: \ufffdx"], "v1")
+    lost = DocumentFailed(
+        job_id=JOB_A, process_number=NUMBER, document_id=DOCUMENTS[0], error_code="x", error_message="y", lost=True
+    )
+    [row] = project(KnownRows().after(changes), [Occurrence(lost, seconds(2))]).documents.values()
+    assert (row.fetched_at, row.source_headers, row.object_version) == (None, None, None)

@@ -45,6 +45,13 @@ async def read(body: Scripted, limits: StreamLimits = LIMITS) -> bytes:
     return b"".join([piece async for piece in stream.aiter_bytes()])
 
 
+async def test_what_the_source_said_of_the_bytes_is_kept() -> None:
+    headers = {"content-type": "application/pdf", "etag": '"7"', "content-disposition": "attachment; filename=a.pdf"}
+    body = Scripted(PDF)
+    stream = await DocumentStream.open(httpx.Response(200, headers=headers), cast(AnswerBody, body), LIMITS)
+    assert stream.answer_headers == ("content-type: application/pdf", 'etag: "7"')
+
+
 @given(st.lists(st.binary(min_size=1, max_size=3_000), max_size=20))
 async def test_every_byte_comes_once_and_in_order(pieces: list[bytes]) -> None:
     whole = PDF + b"".join(pieces)

@@ -10,7 +10,7 @@ from autos import set_aside
 from autos.context import fail, kafka_config, setting
 
 if TYPE_CHECKING:
-    from ops.dead_letters import DeadLetter
+    from shared.dead_letters.letters import DeadLetter
 
 app = typer.Typer(
     help="Dead letters, and events that the broker refused: neither is tried again by itself.",
@@ -23,7 +23,7 @@ _LISTED = (*_TOPICS, set_aside.OUTBOX)
 
 
 def _read(topic: str, partition: int | None = None, offset: int | None = None) -> list[DeadLetter]:
-    from ops.dead_letters import read_dead
+    from shared.dead_letters.reading import read_dead
     from shared.errors import InfrastructureAway
 
     if topic == _PROJECTION:
@@ -40,8 +40,8 @@ def _rows(row: int | None) -> list[DeadLetter]:
     """What the projection could not apply: a table, read as if it were a topic."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from ops.dead_letters import read_projection
     from shared.db.engine import make_engine
+    from shared.dead_letters.reading import read_projection
 
     engine = make_engine(setting("AUTOS_DATABASE_URL", "database_url"), application_name="autos-dead", pool_size=1)
     try:
@@ -84,7 +84,7 @@ def list_(
     letters = [letter for name in names for letter in _read(name) if process_number in (None, letter.case)]
     letters.sort(key=lambda letter: letter.at)
     for letter in letters[-last:]:
-        about = f"{letter.case or '-'}  {letter.document_id or '-'}"
+        about = f"{letter.case or '-'}  {letter.named('document_id') or '-'}"
         typer.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}Z  {about}  {letter.error_code}")
     typer.echo(f"{len(letters)} dead letter(s)")
 
@@ -124,7 +124,7 @@ def replay(
 
     Example: autos dead replay document.dead/3/17
     """
-    from ops.dead_letters import NotReplayable, replayed
+    from shared.dead_letters.letters import NotReplayable, replayed
     from shared.errors import ProcessingError
     from shared.kafka.producer import Producer
 

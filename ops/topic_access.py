@@ -18,8 +18,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka import admin as _typed
 
 from shared.errors import InfrastructureAway
-from shared.events.flow import FLOW, PUBLIC, READERS, SERVICES, TRANSACTIONS
-from shared.events.topics import DOCUMENT_REQUESTED, PROCESS_REQUESTED
+from shared.events.flow import DEAD_LETTER_READER, FLOW, PUBLIC, READERS, SERVICES, TRANSACTIONS
+from shared.events.topics import DEAD_TOPICS, DOCUMENT_REQUESTED, PROCESS_REQUESTED, WEBHOOK_SUBSCRIBED
 from shared.kafka.config import common_config
 
 OPERATOR: Final = "ops"
@@ -27,7 +27,7 @@ OPERATOR: Final = "ops"
 WATCHER: Final = "keda"
 """What scales by lag (docs/how-to/kubernetes.md): looks how far the groups are, and reads nothing."""
 PRINCIPALS: Final = (*SERVICES, OPERATOR, WATCHER)
-_AGAIN: Final = (DOCUMENT_REQUESTED, PROCESS_REQUESTED)
+_AGAIN: Final = (DOCUMENT_REQUESTED, PROCESS_REQUESTED, WEBHOOK_SUBSCRIBED)
 """What `autos dead replay` and `autos repair` write."""
 
 # The stubs of the module export half of it.
@@ -60,7 +60,7 @@ def rights(group_prefix: str = "autos", readers: Sequence[str] = ()) -> tuple[Ri
 
     ``group_prefix`` is AUTOS_KAFKA_GROUP_PREFIX. A reader has the groups that begin with its own name and a dot.
     """
-    found = {*_of_the_operator(group_prefix), *_of_the_watcher(group_prefix)}
+    found = {*_of_the_operator(group_prefix), *_of_who_watches(principal(WATCHER), group_prefix)}
     for service in SERVICES:
         found |= set(_of_a_service(service, group_prefix))
     for reader in readers:
@@ -80,6 +80,11 @@ def _of_a_service(service: str, group_prefix: str) -> Iterator[Right]:
             yield Right(user, "topic", topic, "literal", "READ")
     for beginning in TRANSACTIONS.get(service, ()):
         yield Right(user, "transactional-id", f"{beginning}.", "prefixed", "WRITE")
+    if service == DEAD_LETTER_READER:
+        for topic in DEAD_TOPICS:
+            yield Right(user, "topic", topic, "literal", "READ")
+        # What waits where is shown by the same service.
+        yield from _of_who_watches(user, group_prefix)
 
 
 def _of_the_operator(group_prefix: str) -> Iterator[Right]:
@@ -92,8 +97,7 @@ def _of_the_operator(group_prefix: str) -> Iterator[Right]:
     yield Right(user, "group", f"{group_prefix}.", "prefixed", "DESCRIBE")
 
 
-def _of_the_watcher(group_prefix: str) -> Iterator[Right]:
-    user = principal(WATCHER)
+def _of_who_watches(user: str, group_prefix: str) -> Iterator[Right]:
     for groups in READERS.values():
         for group, topics in groups.items():
             yield Right(user, "group", f"{group_prefix}.{group}", "literal", "DESCRIBE")

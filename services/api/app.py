@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from services.api.access.dependencies import authenticated
 from services.api.assembly import ApiSource, make_parts
+from services.api.dead_letters import routes as dead_letter_routes
 from services.api.deliveries import routes as delivery_routes
 from services.api.docs import docs_router
 from services.api.documents import routes as document_routes
@@ -53,6 +54,7 @@ _WITH_KEY: Final = (
     webhook_routes,
     source_routes,
     system_routes,
+    dead_letter_routes,
 )
 """The routes that need a key, in the order of the OpenAPI document."""
 

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from services.api.access.keys import ApiKeys
 from services.api.access.stream_tokens import StreamTokens
+from services.api.dead_letters.reading import DeadTopics
+from services.api.dead_letters.service import DeadLetterService
 from services.api.deliveries.service import DeliveryService
 from services.api.documents.manifest_service import ManifestService
 from services.api.documents.service import DocumentService
@@ -78,6 +80,7 @@ def make_parts(
     parts.add(StreamTokens(database, clock))
     parts.add(DeliveryService(database, clock))
     parts.add(SystemState(database, settings, clock))
+    parts.add(DeadLetterService(database, DeadTopics(settings), clock))
     parts.add(OpenStreams(settings.streams_per_client))
     parts.add(OpenWaits(settings.waits_per_client))
     _add_cases(parts, source)

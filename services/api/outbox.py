@@ -13,13 +13,13 @@ from shared.events.envelope import Event, encode
 from shared.outbox.write import write
 from shared.records import OutgoingRecord
 
-_SOURCE: Final = "/autos/api"
+SOURCE: Final = "/autos/api"
 """The CloudEvents ``source`` of everything that the api publishes."""
 
 
 def event_record(event: Event, topic: str, *, event_id: str, now: datetime, traceparent: str | None) -> OutgoingRecord:
     """``event`` as a record for ``topic``. A repeat of what causes it has to give the same ``event_id``."""
-    return encode(event, topic, event_id=event_id, source=_SOURCE, time=now, traceparent=traceparent)
+    return encode(event, topic, event_id=event_id, source=SOURCE, time=now, traceparent=traceparent)
 
 
 def publish(connection: Connection, records: Sequence[OutgoingRecord], now: datetime) -> None:

@@ -9,6 +9,7 @@
 - ``job_clients``, ``job_webhooks``, ``job_references``: who joined a job, which URL is to be called, what the client
   calls it.
 - ``process_requests``: which client asked for which case: what decides who sees it.
+- ``dead_letter_replays``: which dead letters administrators had sent again, so that each is once.
 - ``rate_limits``: GCRA, one row for each client and limit.
 - ``outbox``: events that were written in the transaction of what they tell of (:mod:`shared.outbox`).
 
@@ -260,6 +261,20 @@ rate_limits = Table(
     Column("name", Text, primary_key=True),
     # GCRA's theoretical arrival time.
     moment("tat", nullable=False),
+    schema=SCHEMA,
+)
+
+dead_letter_replays = Table(
+    "dead_letter_replays",
+    METADATA,
+    # An id as `autos dead list` has it, and when the letter was written: a topic that is made anew counts from 0 again.
+    Column("letter_id", Text, primary_key=True),
+    moment("died_at", primary_key=True),
+    moment("replayed_at", nullable=False),
+    # Who asked for it.
+    Column("client_id", Text, nullable=False),
+    identifier("key_id", nullable=False),
+    Index("ix_dead_letter_replays_replayed", "replayed_at"),
     schema=SCHEMA,
 )
 

@@ -29,12 +29,13 @@ SERVICES: Final = ("api", "downloader", "status", "notifier")
 PUBLIC: Final = (PROCESS_COMPLETED, WEBHOOK_EVENTS, DOCUMENT_EVENTS)
 """Topics that other systems may subscribe to."""
 
-# api writes to document.events when a client cancels.
+# api writes to document.events when a client cancels, and to document.requested when an administrator has a dead letter
+# sent again.
 FLOW: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     PROCESS_REQUESTED: (("api", "downloader"), ("downloader",)),
     **{tier.topic: (("downloader",), ("downloader",)) for tier in PROCESS_RETRY},
     PROCESS_DEAD: (("downloader",), ()),
-    DOCUMENT_REQUESTED: (("downloader",), ("downloader",)),
+    DOCUMENT_REQUESTED: (("downloader", "api"), ("downloader",)),
     **{tier.topic: (("downloader",), ("downloader",)) for tier in DOCUMENT_RETRY},
     DOCUMENT_DEAD: (("downloader",), ()),
     DOCUMENT_EVENTS: (("downloader", "api"), ("status",)),
@@ -58,6 +59,9 @@ READERS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
 }
 """By service: its consumer groups, without the prefix of the deployment, and what each reads."""
+
+DEAD_LETTER_READER: Final = "api"
+"""The service that shows dead letters to administrators: it reads the dead topics without a group."""
 
 PLANNER_TRANSACTIONS: Final = "autos.planner"
 """What the planner's transactional ids begin with; a dot, the replica and the host's name follow."""

@@ -52,6 +52,10 @@ WEBHOOK_EVENTS: Final = "webhook.events"
 WEBHOOK_DEAD: Final = "webhook.dead"
 
 
+DEAD_TOPICS: Final = (DOCUMENT_DEAD, PROCESS_DEAD, WEBHOOK_DEAD)
+"""Where lies what was given up."""
+
+
 @dataclass(frozen=True)
 class Tier:
     """A retry topic and its nominal delay in seconds."""

@@ -14,7 +14,6 @@ from shared.domain.cnj import ProcessNumber
 from tests.browser import Looked, chromium, looking, running_browser
 from tests.e2e.journey import ask
 from tests.product import Product
-from tests.support import wait_until
 
 NumberFactory = Callable[[], ProcessNumber]
 
@@ -96,6 +95,33 @@ def test_a_failure_is_told_in_words_and_tried_again(
         looked.screenshot("failure")
         page.get_by_role("button", name="Download again").click()
         expect(page.locator("table.documents").get_by_text("Available", exact=True)).to_have_count(4)
+
+
+def test_what_was_given_up_is_sent_again_from_the_page(
+    browser: Browser, product: Product, process_number: NumberFactory
+) -> None:
+    """By the keyboard alone; the dialog has no barriers and fits a phone."""
+    number = process_number()
+    missing = Failure(kind=FailureKind.NOT_FOUND_404, document=1, times=1)
+    product.simulator.put_case(number, documents=2, size=2_000, degrees=1, failures=[missing])
+    ask(product, number)
+    product.wait_for_end(number)
+    with looking(browser) as looked:
+        page = opened(looked, product, "/system")
+        page.set_viewport_size({"width": 360, "height": 740})
+        row = page.locator("table.letters tbody tr", has_text=number)
+        expect(row.get_by_text("The source does not have this document.")).to_be_visible()
+        row.get_by_role("button", name="Send again").press("Enter")
+        dialog = page.get_by_role("dialog", name="Send it again?")
+        expect(dialog).to_be_visible()
+        looked.screenshot("dead-letter")
+        assert looked.is_as_wide_as_the_window() and not looked.barriers()
+        dialog.get_by_role("button", name="Send again").press("Enter")
+        expect(dialog).to_have_count(0)
+        expect(row.get_by_role("status")).to_contain_text("Sent again")
+        expect(row.get_by_role("status")).to_be_focused()
+        page.evaluate("place => { location.hash = place }", f"#/cases/{number}")
+        expect(page.locator("table.documents").get_by_text("Available", exact=True)).to_have_count(2)
 
 
 def test_a_webhook_is_seen_with_its_attempts_and_sent_again(
@@ -195,19 +221,24 @@ def test_without_a_good_key_it_asks_for_one(browser: Browser, product: Product) 
         expect(page.get_by_label("API key")).to_be_visible()
 
 
-def test_what_is_accepted_survives_a_kill_that_the_page_makes(browser: Browser, product: Product) -> None:
-    """Three clicks: the tab, ten cases, a kill -9."""
+def test_what_is_accepted_survives_a_kill_of_anything_that_the_page_makes(browser: Browser, product: Product) -> None:
+    """Three clicks: the tab, ten cases, a kill -9; and then every other service and server, one after the other."""
     address = product.page_url()
-    old = product.pid("downloader")
     with looking(browser) as looked:
         page = looked.page
         page.goto(address)
         page.get_by_role("link", name="Try to break it").click()
         page.get_by_role("button", name="Ask for 10 cases").click()
-        page.get_by_role("button", name="Kill downloader", exact=True).click()
         board = page.locator("dl.board")
         expect(board).to_contain_text("Accepted10")
+        for victims in (("downloader", "api", "status", "notifier"), ("kafka", "postgres", "s3")):
+            old = {name: product.pid(name) for name in victims}
+            for name in victims:
+                page.get_by_role("button", name=f"Kill {name}", exact=True).click()
+            for name, pid in old.items():
+                product.wait_for_restart(name, pid)
         expect(board).to_contain_text("Delivered10", timeout=60_000)
         expect(board).to_contain_text("Lost0")
         looked.screenshot("break")
-        assert wait_until(lambda: product.pid("downloader") != old, 30, "a new downloader")
+        # While the api was dead the page could not ask it.
+        looked.said[:] = [said for said in looked.said if "ERR_" not in said and "503" not in said]

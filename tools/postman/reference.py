@@ -14,6 +14,8 @@ _PATH_VARIABLES: Final = {
     "document_id": "{{document_id}}",
     "job_id": "{{job_id}}",
     "delivery_id": "{{delivery_id}}",
+    # As `GET /dead-letters` gives it; there need not be one.
+    "letter_id": "document.dead/0/0",
     "endpoint_id": "{{endpoint_id}}",
 }
 # A body for each operation that takes one, by method and path.

@@ -164,6 +164,12 @@ class EndpointNotFound(Problem):
     status, code, title = 404, "endpoint_not_found", "There is no such endpoint"
 
 
+class DeadLetterNotFound(Problem):
+    """There is no such dead letter, or its topic has deleted it."""
+
+    status, code, title = 404, "dead_letter_not_found", "There is no such dead letter"
+
+
 class MethodNotAllowed(Problem):
     """The address exists, but not with this method."""
 
@@ -180,6 +186,12 @@ class JobShared(Problem):
     """Other clients are on this job: they joined it, or will be called when it ends."""
 
     status, code, title = 409, "job_shared", "Other clients wait for this job"
+
+
+class NotReplayableProblem(Problem):
+    """The dead letter is a record that cannot be read: sending it again would change nothing."""
+
+    status, code, title = 409, "not_replayable", "This dead letter cannot be sent again"
 
 
 class BodyTooLarge(Problem):

@@ -10,11 +10,10 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from services.api.settings import ApiSettings
 from shared.errors import InfrastructureAway
 from shared.events.flow import READERS
-from shared.events.topics import DOCUMENT_DEAD, PROCESS_DEAD, WEBHOOK_DEAD
+from shared.events.topics import DEAD_TOPICS
 from shared.kafka.admin import held_records, lag
 from shared.kafka.config import consumer_config
 
-_DEAD: Final = (DOCUMENT_DEAD, PROCESS_DEAD, WEBHOOK_DEAD)
 _SECONDS: Final = 5.0
 
 
@@ -57,7 +56,7 @@ def _dead_topics(settings: ApiSettings) -> list[dict[str, Any]]:
         topics = reader.list_topics(timeout=_SECONDS).topics
         dead = {
             name: [TopicPartition(name, one) for one in topics[name].partitions] if name in topics else []
-            for name in _DEAD
+            for name in DEAD_TOPICS
         }
         return [
             {"topic": name, "count": held_records(reader, partitions, _SECONDS)} for name, partitions in dead.items()

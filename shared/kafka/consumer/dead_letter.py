@@ -2,7 +2,7 @@
 
 Key, value and headers are the record's own; the names of our headers begin with ``autos_``. When the topic refuses the
 letter for its size it is written again without the value, and then without the record's headers. An operator reads and
-replays dead letters with ``autos dead`` (ops/dead_letters.py).
+replays dead letters on the page or with ``autos dead`` (shared/dead_letters).
 """
 
 from __future__ import annotations

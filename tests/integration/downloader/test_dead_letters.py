@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from autos.dead_letters import app
 from autos.local.pdpj.control import Failure, FailureKind
-from ops.dead_letters import DeadLetter, NotReplayable, read_dead, replayed
+from shared.dead_letters.letters import DeadLetter, NotReplayable, replayed
+from shared.dead_letters.reading import read_dead
 from shared.events import topics
 from shared.records import OutgoingRecord
 from tests.integration.downloader.workers import Heard, Workers

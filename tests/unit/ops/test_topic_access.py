@@ -7,9 +7,9 @@ import shlex
 
 import pytest
 
-from ops.topic_access import PRINCIPALS, Right, as_commands, as_json, principal, rights
-from shared.events.flow import FLOW, PUBLIC, READERS, SERVICES, TRANSACTIONS
-from shared.events.topics import TOPICS
+from ops.topic_access import PRINCIPALS, WATCHER, Right, as_commands, as_json, principal, rights
+from shared.events.flow import DEAD_LETTER_READER, FLOW, PUBLIC, READERS, SERVICES, TRANSACTIONS
+from shared.events.topics import DEAD_TOPICS, TOPICS
 
 
 def test_groups_read_what_the_flow_says() -> None:
@@ -27,15 +27,27 @@ def test_a_service_has_exactly_its_topics_groups_and_transactions(service: str) 
     assert {one.name for one in mine if one.operation == "WRITE" and one.resource == "topic"} == {
         topic for topic, (writers, _) in FLOW.items() if service in writers
     }
+    shown = DEAD_TOPICS if service == DEAD_LETTER_READER else ()
     assert {one.name for one in mine if one.operation == "READ" and one.resource == "topic"} == {
-        topic for topic, (_, readers) in FLOW.items() if service in readers
+        *(topic for topic, (_, readers) in FLOW.items() if service in readers),
+        *shown,
     }
-    assert {one.name for one in mine if one.resource == "group"} == {
+    assert {one.name for one in mine if one.operation == "READ" and one.resource == "group"} == {
         f"office.{group}" for group in READERS.get(service, {})
     }
     ids = {one.name for one in mine if one.resource == "transactional-id"}
     assert ids == {f"{beginning}." for beginning in TRANSACTIONS.get(service, ())}
     assert {one.pattern for one in mine if one.resource != "transactional-id"} == {"literal"}
+
+
+def test_who_shows_how_far_the_groups_are_sees_that_and_joins_none() -> None:
+    for user in (principal(DEAD_LETTER_READER), principal(WATCHER)):
+        seen = {one for one in rights("office") if one.principal == user and one.operation == "DESCRIBE"}
+        names = {group: topics for groups in READERS.values() for group, topics in groups.items()}
+        assert {one.name for one in seen if one.resource == "group"} == {f"office.{name}" for name in names}
+        assert {one.name for one in seen if one.resource == "topic"} == {
+            one for topics in names.values() for one in topics
+        }
 
 
 def test_nobody_changes_topics_or_the_cluster() -> None:

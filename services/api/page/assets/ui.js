@@ -102,15 +102,16 @@ const Pager = ({ from, to, total, previous, next }) => html`<nav class="pager" a
 </nav>`;
 
 // A list by state, a page of `size` at a time: what to ask for (cursor, status), the choice of a state, and the pager.
-export function useList(size, of, statuses) {
+// `named` gives a state's words.
+export function useList(size, named, statuses, label = t("state")) {
   const [cursors, setCursors] = useState([null]);
   const [status, setStatus] = useState("");
   const first = (cursors.length - 1) * size;
   const choose = (event) => { setStatus(event.target.value); setCursors([null]); };
-  const choice = html`<label class="inline">${t("state")}
+  const choice = html`<label class="inline">${label}
     <select value=${status} onChange=${choose}>
       <option value="">${t("all")}</option>
-      ${statuses.map((name) => html`<option value=${name}>${t(`${of}.${name}`)}</option>`)}
+      ${statuses.map((name) => html`<option value=${name}>${named(name)}</option>`)}
     </select></label>`;
   const pager = (page, count, total) => page && (page.next_cursor || first > 0) && html`<${Pager} from=${first + 1} to=${first + count} total=${total}
     previous=${first > 0 && (() => setCursors(cursors.slice(0, -1)))}

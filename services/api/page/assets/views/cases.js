@@ -62,7 +62,7 @@ function Ask() {
 }
 
 function List() {
-  const { cursor, status, choice, pager } = useList(PAGE, "job", STATUSES);
+  const { cursor, status, choice, pager } = useList(PAGE, (name) => t(`job.${name}`), STATUSES);
   const read = () => call("processes", { parameters: { limit: PAGE, cursor, status } });
   const [page, problem, again] = usePolled(read, cursor ? 0 : EVERY_MS, [cursor, status]);
   return html`<section class="card" aria-labelledby="list-title">

@@ -19,7 +19,7 @@ export function Deliveries() {
 export const CaseDeliveries = ({ state }) => html`<${DeliveryList} number=${state.number} level="h2" />`;
 
 function DeliveryList({ number, level: Heading }) {
-  const { cursor, status, choice, pager } = useList(PAGE, "delivery", STATUSES);
+  const { cursor, status, choice, pager } = useList(PAGE, (name) => t(`delivery.${name}`), STATUSES);
   const [opened, setOpened] = useState(null);
   const read = () => call("webhooks/deliveries", { parameters: { limit: PAGE, cursor, status, process_number: number } });
   const [page, problem, again] = usePolled(read, cursor ? 0 : EVERY_MS, [cursor, status, number]);
@@ -46,7 +46,7 @@ function DeliveryList({ number, level: Heading }) {
 const Row = ({ delivery, number, open, toggle, again }) => html`<tbody role="rowgroup" class=${open ? "open" : ""}>
   <tr role="row">
     <td role="cell" class="when"><button type="button" class="row" aria-expanded=${open} aria-controls=${`w-${delivery.id}`} onClick=${toggle}><${Time} at=${delivery.created_at} /></button></td>
-    ${!number && html`<td role="cell"><a class="number" href=${to("cases", delivery.process_number, "deliveries")}>${delivery.process_number}</a></td>`}
+    ${!number && html`<td role="cell">${delivery.process_number ? html`<a class="number" href=${to("cases", delivery.process_number, "deliveries")}>${delivery.process_number}</a>` : "–"}</td>`}
     <td role="cell" class="url">${delivery.url}</td>
     <td role="cell" class="kind"><code>${delivery.event_type}</code></td>
     <td role="cell" class="num" data-label=${t("attempts")}>${delivery.attempt_count}</td>

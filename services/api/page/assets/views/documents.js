@@ -14,7 +14,7 @@ const WAIT_MS = 200;
 const AGAIN_MS = 2000;
 
 export function Documents({ state }) {
-  const { cursor, status, choice, pager } = useList(PAGE, "document", STATUSES);
+  const { cursor, status, choice, pager } = useList(PAGE, (name) => t(`document.${name}`), STATUSES);
   const [page, setPage] = useState(null);
   const [problem, setProblem] = useState(null);
   const [opened, setOpened] = useState(null);

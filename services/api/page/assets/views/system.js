@@ -4,6 +4,7 @@ import { html, useEffect } from "../vendor/htm-preact.js";
 import { call } from "../api.js";
 import { duration, number, t } from "../i18n.js";
 import { Empty, Fact, Loading, Reason, State, Time, Trouble, usePolled } from "../ui.js";
+import { DeadLetters } from "./dead-letters.js";
 
 const EVERY_MS = 3000;
 const SOURCE_MS = 10_000;
@@ -69,15 +70,14 @@ function Inside() {
           <td role="cell" class="num" data-label=${t("oldest")}>${queue.oldest_seconds === null ? "–" : duration(queue.oldest_seconds * 1000)}</td></tr>`)}</tbody>
       </table>
     </section>
-    ${state.lags && html`<${Counts} title="lags" rows=${state.lags.map(({ group, topic, behind }) => [topic, group, behind])} second="group" third="behind" />`}
-    ${state.dead_letters && html`<${Counts} title="dead_letters" more=${t("dead_letters_more")} rows=${state.dead_letters.map(({ topic, count }) => [topic, null, count])} third="how_many" />`}`;
+    <${DeadLetters} counts=${state.dead_letters} />
+    ${state.lags && html`<${Lags} lags=${state.lags} />`}`;
 }
 
-const Counts = ({ title, more, rows, second, third }) => html`<section class="card" aria-labelledby=${`${title}-title`}>
-  <header class="head"><h2 id=${`${title}-title`}>${t(title)}</h2></header>
-  ${more && html`<p class="muted foot">${more} <code>autos dead list</code>, <code>autos dead replay ID</code></p>`}
+const Lags = ({ lags }) => html`<section class="card" aria-labelledby="lags-title">
+  <header class="head"><h2 id="lags-title">${t("lags")}</h2></header>
   <table class="waiting" role="table">
-    <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">${t("topic")}</th>${second && html`<th role="columnheader" scope="col">${t(second)}</th>`}<th role="columnheader" scope="col" class="num">${t(third)}</th></tr></thead>
-    <tbody role="rowgroup">${rows.map(([name, beside, count]) => html`<tr role="row"><td role="cell"><code>${name}</code></td>${second && html`<td role="cell"><code>${beside}</code></td>`}
-      <td role="cell" class=${`num ${count && title === "dead_letters" ? "bad" : ""}`}>${number(count)}</td></tr>`)}</tbody>
+    <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">${t("topic")}</th><th role="columnheader" scope="col">${t("group")}</th><th role="columnheader" scope="col" class="num">${t("behind")}</th></tr></thead>
+    <tbody role="rowgroup">${lags.map(({ group, topic, behind }) => html`<tr role="row"><td role="cell"><code>${topic}</code></td><td role="cell"><code>${group}</code></td>
+      <td role="cell" class="num">${number(behind)}</td></tr>`)}</tbody>
   </table></section>`;

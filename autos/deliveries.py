@@ -31,7 +31,7 @@ def deliveries(
         page = call(client, "GET", "/webhooks/deliveries", params=parameters).json()
     for delivery in page["deliveries"]:
         typer.echo(
-            f"{delivery['id']}  {delivery['process_number']}  {delivery['status']}"
+            f"{delivery['id']}  {delivery['process_number'] or '-'}  {delivery['status']}"
             f"  attempts {delivery['attempt_count']}  {delivery['updated_at']}  {delivery['url']}"
             f"{_last_error(delivery)}"
         )

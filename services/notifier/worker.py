@@ -8,7 +8,7 @@ A part that ends by itself ends the process, so that no replica goes on with hal
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from services.notifier.alerts.endpoint_alerts import EndpointAlerter
 from services.notifier.alerts.outbox_alerts import OutboxAlerter
 from services.notifier.alerts.source_notices import SourceNotices
+from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.endpoint_breaker import EndpointBreakerPolicy
 from services.notifier.domain.endpoint_queues import EndpointQueues, QueuePolicy
 from services.notifier.domain.retry_policy import RetryPolicy
@@ -125,12 +126,19 @@ class Notifier:
             database=self.database, sender=self._alert_sender, interval=interval, clock=clock
         )
         self._outbox_alerter = OutboxAlerter(self.database, self._alert_sender, interval=interval, clock=clock)
-        self._source_notices = SourceNotices(self.database, clock)
+        self._source_notices = SourceNotices(self.database, clock, self._offering(metrics))
         kafka_metrics = KafkaMetrics(registry)
         self._runtimes: list[ConsumerRuntime[Any]] = [
             self._events_runtime(kafka_metrics),
             self._wakes_runtime(kafka_metrics),
         ]
+
+    def _offering(self, metrics: NotifierMetrics) -> Callable[[int, Sequence[DueDelivery]], None]:
+        def created(number: int, due: Sequence[DueDelivery]) -> None:
+            metrics.created.inc(number)
+            self.dispatcher.offer(due)
+
+        return created
 
     def _make_dispatcher(self, policy: SendingPolicy, clock: Clock, metrics: NotifierMetrics) -> DeliveryDispatcher:
         settings = self._settings

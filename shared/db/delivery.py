@@ -13,6 +13,8 @@ How a row comes about, in this order:
   began; deliveries stay.
 - ``endpoints``: what is remembered of a receiver: failures in a row, disabled or not, the alert that is due, how
   small its bodies have to be.
+- ``source_events``: changes of a source that were told: what one ``source.degraded`` or ``source.recovered`` is about.
+  Their subscriptions and deliveries have the event's id for the job's, and no case.
 - ``document_batches``: documents that became available together: what one ``document.available`` is about.
 
 The feed's tables are in shared/db/feed.py. Times are UTC; durations say their unit in the name.
@@ -35,8 +37,9 @@ subscriptions = Table(
     "subscriptions",
     METADATA,
     identifier("subscription_id", primary_key=True),
+    # Or the source event's, which has no case.
     identifier("job_id", nullable=False, index=True),
-    Column("process_number", Text, nullable=False),
+    Column("process_number", Text),
     Column("client_id", Text, nullable=False),
     Column("url", Text, nullable=False),
     # Whether it was asked for with a key of the scope 'sealed': what its webhook counts.
@@ -108,8 +111,9 @@ deliveries = Table(
     METADATA,
     identifier("delivery_id", primary_key=True),
     identifier("subscription_id", nullable=False, unique=True),
+    # As of the subscription.
     identifier("job_id", nullable=False),
-    Column("process_number", Text, nullable=False),
+    Column("process_number", Text),
     Column("client_id", Text, nullable=False),
     identifier("endpoint_id", nullable=False),
     Column("url", Text, nullable=False),
@@ -208,6 +212,22 @@ source_notices = Table(
     Column("source", Text, primary_key=True),
     Column("state", Text, nullable=False),
     moment("at", nullable=False),
+    # When they were told last that it is worse than it was: the next time is not soon after.
+    moment("degraded_at"),
+    schema=SCHEMA,
+)
+
+source_events = Table(
+    "source_events",
+    METADATA,
+    identifier("event_id", primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    moment("since", nullable=False),
+    moment("degraded_since"),
+    moment("at", nullable=False),
+    Index("ix_source_events_at", "at"),
     schema=SCHEMA,
 )
 

@@ -34,10 +34,11 @@ feed_events: Final = Table(
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     # The name of a type (shared/webhooks/registry.py).
     Column("event_type", Text, nullable=False),
+    # Or the source event's (delivery.source_events), which has no case.
     identifier("job_id", nullable=False),
     # Which of the events of its type, where a job causes several.
     Column("part", Integer, nullable=False, server_default=text("0")),
-    Column("process_number", Text, nullable=False),
+    Column("process_number", Text),
     moment("recorded_at", nullable=False),
     Index("uq_feed_events_event", "client_id", "job_id", "event_type", "part", unique=True),
     Index("ix_feed_events_case", "client_id", "process_number", "position"),

@@ -49,7 +49,8 @@ class RedeliveryRequested(Event):
 
     delivery_id: Uuid
     job_id: Uuid
-    process_number: MaskedNumber
+    """Of a delivery about no case: the event's id."""
+    process_number: MaskedNumber | None = None
     client_id: Word
 
     def key(self) -> str:

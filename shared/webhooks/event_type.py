@@ -44,6 +44,8 @@ class EventType(Generic[F]):
     """Whether an endpoint gets it only when it asks for it by name."""
     subscribable: bool = True
     """Whether an endpoint may ask for it."""
+    of_case: bool = True
+    """Whether it tells of a case. A feed has the others for who asks for them by name alone."""
     applies: Callable[[F], bool] = _always
     """Whether it tells of these facts: a type may be about some of them alone."""
 

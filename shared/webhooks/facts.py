@@ -1,4 +1,4 @@
-"""What the bodies of webhooks are made of: a job that has ended, documents that are available, a test.
+"""What the bodies of webhooks are made of: a job that has ended, documents that are available, a source, a test.
 
 A fact is a plain value that was read already; rendering it reads nothing more, but for ``BodyDocuments.make``, which is
 called only where a form has documents.
@@ -99,4 +99,19 @@ class TestSent:
     message: str
 
 
-Facts = JobEnded | DocumentsStored | TestSent
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """A source stands otherwise than it did; about no case. ``at`` is when that was noticed."""
+
+    source: str
+    state: str
+    """``limited`` or ``away``, or ``open`` again."""
+    since: datetime
+    at: datetime
+    reason: str | None = None
+    """A stable code; None where it is open again."""
+    degraded_since: datetime | None = None
+    """Where it is open again: since when it was not."""
+
+
+Facts = JobEnded | DocumentsStored | SourceChanged | TestSent

@@ -39,8 +39,8 @@ class DeliveryView(View):
 
     id: str = Field(description="The same as the header webhook-id")
     subscription_id: str
-    job_id: str
-    process_number: str
+    job_id: str | None = Field(description="Null: it is about no case, but a source")
+    process_number: str | None = Field(description="Null likewise")
     endpoint_id: str
     url: str
     event_type: str = Field(description="`type` of the body", examples=["process.completed"])

@@ -110,7 +110,7 @@ class DeliveryService:
 
     async def show(self, viewer: Viewer, delivery_id: str) -> dict[str, Any]:
         """The DeliveryView. Raises DeliveryNotFound."""
-        return await self._database.run(lambda connection: _detail(connection, viewer, delivery_id))
+        return await self._database.run(lambda connection: _detail(connection, _row(connection, viewer, delivery_id)))
 
     async def redeliver(self, viewer: Viewer, delivery_id: str, traceparent: str) -> dict[str, Any]:
         """Have a delivery sent again in a new round of attempts. Raises DeliveryNotFound.
@@ -119,15 +119,15 @@ class DeliveryService:
         """
 
         def request(connection: Connection) -> dict[str, Any]:
-            detail = _detail(connection, viewer, delivery_id)
+            row = _row(connection, viewer, delivery_id)
             event = RedeliveryRequested(
                 delivery_id=delivery_id,
-                job_id=detail["job_id"],
-                process_number=detail["process_number"],
+                job_id=row.job_id,
+                process_number=row.process_number,
                 client_id=viewer.client_id,
             )
             self._publish(connection, event, traceparent)
-            return detail
+            return _detail(connection, row)
 
         return await self._database.run(request)
 
@@ -148,15 +148,20 @@ def delivery_view(row: Row[Any], attempts: Sequence[Row[Any]]) -> dict[str, Any]
     return {
         "id": row.delivery_id,
         **_fields(row, _DELIVERY),
+        "job_id": row.job_id if row.process_number is not None else None,
         "attempt_count": row.attempts,
         "attempts": newest[::-1],
     }
 
 
-def _detail(connection: Connection, viewer: Viewer, delivery_id: str) -> dict[str, Any]:
+def _row(connection: Connection, viewer: Viewer, delivery_id: str) -> Row[Any]:
     row = repository.find(connection, viewer, delivery_id)
     if row is None:
         raise DeliveryNotFound
+    return row
+
+
+def _detail(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     return delivery_view(row, repository.attempts_of(connection, [row.delivery_id])[row.delivery_id])
 
 

@@ -15,7 +15,7 @@ from shared.db.visibility import public_text
 from shared.domain.secrecy import Sight, Viewer
 from shared.domain.statuses import JobScope
 from shared.domain.views import case_view, documents_url, sealed_case_view, unknown_case_view
-from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnd, JobEnded
+from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnd, JobEnded, SourceChanged
 from shared.webhooks.registry import EVENT_TYPES
 
 _ENDS: Final = text(f"""
@@ -40,7 +40,12 @@ SELECT b.job_id::text, b.part, b.made_at, r.reference,
  GROUP BY b.job_id, b.part, r.reference
 """)  # noqa: S608
 
-EventFacts = JobEnded | DocumentsStored
+_SOURCES: Final = text("""
+SELECT event_id::text, source, state, since, at, reason, degraded_since FROM delivery.source_events
+ WHERE event_id = ANY (CAST(:ids AS uuid[]))
+""")
+
+EventFacts = JobEnded | DocumentsStored | SourceChanged
 
 
 def read_facts(
@@ -51,17 +56,34 @@ def read_facts(
     The caller reads in one snapshot, so that no event mixes two states. ``public_url`` is the API's address for
     clients; None: links are paths. Links to documents' bytes are not made: the bodies are thin.
     """
-    sights = read_sights(connection, viewer, sorted({row.process_number for row in events}))
+    sights = read_sights(
+        connection, viewer, sorted({row.process_number for row in events if row.process_number is not None})
+    )
     seen = [row for row in events if row.process_number in sights]
     ends = _read_ends(connection, viewer, [row for row in seen if _made_of(row) is JobEnded], sights, public_url)
     batches = _read_batches(
         connection, viewer, [row for row in seen if _made_of(row) is DocumentsStored], sights, public_url
     )
 
+    sources = _read_sources(connection, [row for row in events if _made_of(row) is SourceChanged])
+
     def facts(row: Row[Any]) -> EventFacts | None:
+        if _made_of(row) is SourceChanged:
+            return sources.get(row.job_id)
         return ends.get(row.job_id) if _made_of(row) is JobEnded else batches.get((row.job_id, row.part))
 
     return [facts(row) for row in events]
+
+
+def _read_sources(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, SourceChanged]:
+    """Changes of sources, by the event's id; every client sees the same."""
+    if not rows:
+        return {}
+    found = connection.execute(_SOURCES, {"ids": sorted({row.job_id for row in rows})})
+    return {
+        row.event_id: SourceChanged(row.source, row.state, row.since, row.at, row.reason, row.degraded_since)
+        for row in found
+    }
 
 
 def _made_of(row: Row[Any]) -> type:

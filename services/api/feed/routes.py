@@ -57,7 +57,9 @@ async def list_events(
     types: Annotated[
         list[EventTypeName] | None,
         BeforeValidator(_split),
-        Query(description="Only these types, separated by commas or one each", max_length=20),
+        Query(
+            description="Only these types, separated by commas or one each; without it those about cases", max_length=20
+        ),
     ] = None,
     process_number: Annotated[NumberText | None, Query(description="Only those of this case")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -14,7 +14,7 @@ from shared.db.feed import feed_events, feeds
 from shared.db.visibility import shown_job_in, shown_number
 from shared.domain.secrecy import Viewer
 from shared.domain.statuses import JobScope
-from shared.webhooks.registry import SUBSCRIBABLE
+from shared.webhooks.registry import OF_CASES
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,21 @@ def read_events(connection: Connection, viewer: Viewer, wanted: FeedFilter) -> S
     sees_sealed = and_(literal(viewer.sealed), func.coalesce(granted, literal(False)))
     statement = (
         select(feed_events)
-        .join(job_rows, job_rows.c.job_id == feed_events.c.job_id)
+        .join(job_rows, job_rows.c.job_id == feed_events.c.job_id, isouter=True)
         .where(
             feed_events.c.client_id == viewer.client_id,
             feed_events.c.position > wanted.after,
             # Not of a type that another version of us knows alone.
-            feed_events.c.event_type.in_(list(wanted.types) or SUBSCRIBABLE),
-            shown_number(viewer, feed_events.c.process_number),
-            or_(job_rows.c.scope == JobScope.WHOLE_CASE, shown_job_in(sees_sealed)),
+            feed_events.c.event_type.in_(list(wanted.types) or OF_CASES),
+            or_(
+                # About no case, and so nothing that could be hidden.
+                feed_events.c.process_number.is_(None),
+                and_(
+                    job_rows.c.job_id.is_not(None),
+                    shown_number(viewer, feed_events.c.process_number),
+                    or_(job_rows.c.scope == JobScope.WHOLE_CASE, shown_job_in(sees_sealed)),
+                ),
+            ),
         )
         .order_by(feed_events.c.position)
         .limit(wanted.limit + 1)

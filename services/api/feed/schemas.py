@@ -11,7 +11,7 @@ from services.api.http.schemas import View
 
 
 class EventView(View):
-    """Something that happened to one of your cases."""
+    """Something that happened to one of your cases, or to a source."""
 
     id: str = Field(description="The same however often you read it: what came with it before is a repeat")
     type: str = Field(examples=["process.completed"])

@@ -49,6 +49,8 @@ SELECT DISTINCT c.job_id::text
  WHERE c.recorded_at >= :since AND r.first_requested_at <= c.recorded_at + :slack AND f.position IS NULL
  LIMIT :most
 """)
+# A client that may call; its keys say whether it may read the feed.
+_CLIENTS: Final = text("SELECT client_id FROM catalog.clients WHERE disabled_at IS NULL ORDER BY client_id")
 _NUMBER: Final = text("""
 INSERT INTO delivery.feeds AS known (client_id, last_position)
 SELECT client_id, count FROM json_to_recordset(CAST(:rows AS json)) AS r (client_id text, count bigint)
@@ -111,14 +113,27 @@ def append(connection: Connection, job_ids: Sequence[str], now: datetime) -> int
         end = ended[row.job_id].completed_at if row.job_id in ended else _NEVER
         return row.client_id, end, row.job_id, row.event_type in _ENDS, row.part, row.event_type
 
-    counts = Counter(row.client_id for row in missing)
+    return _append(connection, [{**row._mapping} for row in sorted(missing, key=place)], now)
+
+
+def append_for_all(connection: Connection, event_id: str, types: Sequence[str], now: datetime) -> int:
+    """An event of these types for every client, about no case: ``event_id`` stands for its job. As :func:`append`."""
+    about = {"job_id": event_id, "process_number": None, "part": 0}
+    clients = connection.execute(_CLIENTS).scalars().all()
+    rows = [{"client_id": client, "event_type": name, **about} for client in clients for name in types]
+    return _append(connection, rows, now) if rows else 0
+
+
+def _append(connection: Connection, events: Sequence[dict[str, Any]], now: datetime) -> int:
+    """Number these events of any clients in their order, and write them."""
+    counts = Counter(event["client_id"] for event in events)
     wanted = [{"client_id": client, "count": count} for client, count in sorted(counts.items())]
     numbered = connection.execute(_NUMBER, {"rows": as_json(wanted)})
     next_position = {row.client_id: row.last_position - counts[row.client_id] + 1 for row in numbered}
     rows = []
-    for row in sorted(missing, key=place):
-        rows.append({**row._mapping, "position": next_position[row.client_id]})
-        next_position[row.client_id] += 1
+    for event in events:
+        rows.append({**event, "position": next_position[event["client_id"]]})
+        next_position[event["client_id"]] += 1
     connection.execute(_APPEND, {"rows": as_json(rows), "now": now})
     connection.execute(_NOTIFY, {"channel": FEED, "clients": list(counts)})
     return len(rows)

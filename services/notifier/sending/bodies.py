@@ -17,6 +17,7 @@ from services.notifier.domain.visible import visible_completion
 from services.notifier.sending.batch_body_rows import BatchContent, load_batches
 from services.notifier.sending.body_key import BodyKey
 from services.notifier.sending.body_rows import BodyContent, DocumentState, is_whole_case, load
+from services.notifier.sending.source_body_rows import load_source_events
 from shared.clock import Clock
 from shared.domain.secrecy import LeftOut
 from shared.domain.statuses import DocumentStatus
@@ -25,7 +26,7 @@ from shared.http.disposition import content_disposition
 from shared.storage.links import LINK_SECONDS
 from shared.storage.store import object_key
 from shared.webhooks.event_type import WebhookBody, fitting_body
-from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnded
+from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnded, SourceChanged
 from shared.webhooks.registry import EVENT_TYPES
 
 _log = logging.getLogger(__name__)
@@ -73,9 +74,12 @@ class WebhookBodies:
         of_batches = [key for key in keys if EVENT_TYPES[key.event_type].facts is DocumentsStored]
         jobs = load(connection, of_jobs) if of_jobs else {}
         batches = load_batches(connection, of_batches)
+        of_sources = [key for key in keys if EVENT_TYPES[key.event_type].facts is SourceChanged]
+        changes = load_source_events(connection, of_sources)
         return {
             **{key: partial(self._render, key, content) for key, content in jobs.items()},
             **{key: partial(self._render_batch, key, content) for key, content in batches.items()},
+            **{key: partial(self._fitting, key, change) for key, change in changes.items()},
         }
 
     def _render(self, key: BodyKey, content: BodyContent) -> WebhookBody:
@@ -96,7 +100,7 @@ class WebhookBodies:
         facts = DocumentsStored(batch.job_id, batch.process_number, batch.made_at, ids, documents, key.reference)
         return self._fitting(key, facts)
 
-    def _fitting(self, key: BodyKey, facts: JobEnded | DocumentsStored) -> WebhookBody:
+    def _fitting(self, key: BodyKey, facts: JobEnded | DocumentsStored | SourceChanged) -> WebhookBody:
         return fitting_body(EVENT_TYPES[key.event_type], facts, form=key.form, most_bytes=self._most_bytes)
 
     def _views(self, rows: Sequence[Any], left_out: LeftOut) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from services.notifier.sending.delivery_rows import (
 from services.notifier.sending.start_rows import reserve_starts
 from shared.domain.statuses import DeliveryStatus
 from shared.webhooks.body_form import BodyForm, form_now
-from shared.webhooks.facts import DOCUMENTS_TOGETHER, JobEnded
+from shared.webhooks.facts import DOCUMENTS_TOGETHER, DocumentsStored
 from shared.webhooks.registry import EVENT_TYPES
 
 # The endpoints with open deliveries are stepped through by their index, and each is asked for a queue's worth: what
@@ -189,7 +189,7 @@ def _nobody_to_call(row: Any) -> bool:
 def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime, start: ReservedStart) -> ClaimedDelivery:
     assert after.lease_until is not None
     assert after.lease_token is not None
-    whole_job = EVENT_TYPES[row.event_type].facts is JobEnded
+    facts = EVENT_TYPES[row.event_type].facts
     return ClaimedDelivery(
         due=due,
         subscription_id=row.subscription_id,
@@ -197,7 +197,7 @@ def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime, st
         process_number=row.process_number,
         client_id=row.client_id,
         url=row.endpoint_url or row.url,
-        documents=row.documents if whole_job else DOCUMENTS_TOGETHER,
+        documents=DOCUMENTS_TOGETHER if facts is DocumentsStored else row.documents,
         attempt=after.attempts,
         token=after.lease_token,
         lease_until=after.lease_until,

@@ -18,7 +18,8 @@ class ClaimedDelivery:
     due: DueDelivery
     subscription_id: str
     job_id: str
-    process_number: str
+    process_number: str | None
+    """None: it is about no case, but a source."""
     client_id: str
     url: str
     documents: int

@@ -32,7 +32,12 @@ def _record(event: Event, topic: str, now: datetime, *identity: object) -> Outgo
 
 
 def of_attempt(row: Any, after: DeliveryState, effect: Effect, result: Attempt, now: datetime) -> list[OutgoingRecord]:
-    """The events of one recorded attempt. ``row`` is the delivery's, ``after`` its next state."""
+    """The events of one recorded attempt. ``row`` is the delivery's, ``after`` its next state.
+
+    Of a delivery about no case there is only the wake-up: the events of deliveries name a job and a case.
+    """
+    if row.process_number is None:
+        return _wake_up(row, after, result, now) if effect is not Effect.DELIVERED else []
     about: dict[str, Any] = {
         "delivery_id": row.delivery_id,
         "subscription_id": row.subscription_id,
@@ -55,13 +60,20 @@ def of_attempt(row: Any, after: DeliveryState, effect: Effect, result: Attempt, 
     if effect is Effect.EXHAUSTED:
         exhausted = WebhookExhausted(**about, error_code=code, status_code=result.status_code, url=row.url)
         events += [_record(exhausted, topic, now, *identity) for topic in (WEBHOOK_EVENTS, WEBHOOK_DEAD)]
-    elif after.next_attempt_at is not None:
-        retry = WebhookRetry(
-            delivery_id=row.delivery_id, attempt=after.attempts + 1, not_before=after.next_attempt_at + _SLACK
-        )
-        topic = tier_for((after.next_attempt_at - now).total_seconds(), WEBHOOK_RETRY).topic
-        events.append(_record(retry, topic, now, *identity))
+    else:
+        events += _wake_up(row, after, result, now)
     return events
+
+
+def _wake_up(row: Any, after: DeliveryState, result: Attempt, now: datetime) -> list[OutgoingRecord]:
+    """What wakes the next attempt, if there is one."""
+    if after.next_attempt_at is None:
+        return []
+    retry = WebhookRetry(
+        delivery_id=row.delivery_id, attempt=after.attempts + 1, not_before=after.next_attempt_at + _SLACK
+    )
+    topic = tier_for((after.next_attempt_at - now).total_seconds(), WEBHOOK_RETRY).topic
+    return [_record(retry, topic, now, row.delivery_id, result.attempt)]
 
 
 def of_disabled(endpoint: Any, delivery: Any, after: EndpointHealth, now: datetime) -> OutgoingRecord:

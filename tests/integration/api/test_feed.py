@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, update
+from sqlalchemy import event, insert, update
 
 from ops import clients
 from services.api.access import keys
@@ -18,11 +19,13 @@ from services.api.feed.changes import FeedChanges
 from services.api.http.provided import parts_of
 from services.api.server import serve
 from services.api.settings import ApiSettings
-from services.notifier.intake import completion_rows, document_batches, feed_rows
+from services.notifier.intake import completion_rows, document_batches, feed_rows, source_event_rows
 from shared.db import catalog
 from shared.db.engine import Database
 from shared.db.feed import feeds
+from shared.db.webhook_endpoints import webhook_endpoints
 from shared.events.process_completed import JobOutcome, ProcessCompleted
+from shared.webhooks.facts import SourceChanged
 from tests.integration.api.scripted import ApiTools, client_of
 from tests.support import Servers, wait_until_async
 
@@ -268,3 +271,31 @@ async def test_a_wait_with_a_key_that_was_revoked_shows_nothing(
         ends.finish(view)
         answer = await waiting
         assert answer.status_code == 401 and number not in answer.text
+
+
+async def test_changes_of_a_source_are_there_for_who_asks_for_them_by_name(tools: ApiTools) -> None:
+    app, client_id, now = tools.make_app(), "feed-of-sources", datetime.now(UTC)
+    async with client_of(app, tools.new_key(client_id)) as api:
+        url = {"url": "https://receiver.example/hook", "events": ["source.degraded"]}
+        with tools.owner.begin() as connection:
+            connection.execute(
+                insert(webhook_endpoints).values(
+                    endpoint_id=str(uuid.uuid4()),
+                    client_id=client_id,
+                    payload="full",
+                    header_names=[],
+                    secret="whsec_AAAA",
+                    created_at=now,
+                    updated_at=now,
+                    **url,
+                )
+            )
+            change = SourceChanged("court", "away", now, now, "source_unavailable")
+            source_event_rows.add(connection, str(uuid.uuid4()), change, now)
+        assert (await events(api))["events"] == []
+        (told,) = (await events(api, types="source.degraded,source.recovered"))["events"]
+        assert told["data"].keys() == {"source", "state", "since", "reason", "message"}
+        (delivery,) = (await api.get("/webhooks/deliveries")).json()["deliveries"]
+        shown = {name: delivery[name] for name in ("event_type", "job_id", "process_number")}
+        assert shown == {"event_type": "source.degraded", "job_id": None, "process_number": None}
+        assert (await api.post(f"/webhooks/deliveries/{delivery['id']}/redeliver")).status_code == 202

@@ -14,8 +14,8 @@ from shared.domain.views import unknown_case_view
 from shared.webhooks import event_types
 from shared.webhooks.body_form import BARE_BYTES, BodyForm
 from shared.webhooks.event_type import fitting_body
-from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnd, JobEnded, TestSent
-from shared.webhooks.registry import DEFAULT, EVENT_TYPES, SUBSCRIBABLE, made_of
+from shared.webhooks.facts import BodyDocuments, DocumentsStored, JobEnd, JobEnded, SourceChanged, TestSent
+from shared.webhooks.registry import DEFAULT, EVENT_TYPES, OF_CASES, SUBSCRIBABLE, made_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 IDS = [f"00000000-0000-0000-0000-{index:012}" for index in range(100)]
@@ -36,7 +36,9 @@ FACTS: dict[type[Any], Any] = {
     JobEnded: JobEnded(ENDED, unknown_case_view("n"), DOCUMENTS),
     DocumentsStored: DocumentsStored("j", "n", NOW, IDS, DOCUMENTS),
     TestSent: TestSent(NOW, "hello"),
+    SourceChanged: SourceChanged("pdpj", "away", NOW, NOW, "source_unavailable"),
 }
+RECOVERED = SourceChanged("pdpj", "open", NOW, NOW, degraded_since=NOW)
 
 
 def test_each_module_is_one_type_named_as_its_file() -> None:
@@ -47,7 +49,8 @@ def test_each_module_is_one_type_named_as_its_file() -> None:
 
 def test_what_an_endpoint_gets_by_itself_and_what_it_has_to_ask_for() -> None:
     assert DEFAULT == ("process.completed",)
-    assert SUBSCRIBABLE == ("document.available", "process.completed")
+    assert OF_CASES == ("document.available", "process.completed")
+    assert (*OF_CASES, "source.degraded", "source.recovered") == SUBSCRIBABLE
     assert [kind.name for kind in made_of(JobEnded)] == ["process.completed"]
     assert made_of(TestSent) == ()
 
@@ -56,7 +59,7 @@ def test_what_an_endpoint_gets_by_itself_and_what_it_has_to_ask_for() -> None:
 @pytest.mark.parametrize("form", list(BodyForm))
 def test_a_body_obeys_the_schema_of_its_type(name: str, form: BodyForm) -> None:
     kind = EVENT_TYPES[name]
-    facts = FACTS[kind.facts]
+    facts = RECOVERED if name == "source.recovered" else FACTS[kind.facts]
     assert kind.applies(facts)
     body = orjson.loads(kind.body(facts, form))
     assert set(body) == {"type", "timestamp", "data"}

@@ -24,6 +24,7 @@ MODULES: Final = (
     "feed",
     "isolation",
     "api_reads",
+    "access_log",
     "streams",
 )
 """In the order in which they run; a module's name is its benchmark's."""

@@ -1,4 +1,4 @@
-"""The wheel: the client's commands, with httpx, typer and rich alone, and no other top-level package."""
+"""The wheel: the client's commands, with httpx, typer, rich and cryptography alone, and no other top-level package."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_wheel_installs_one_package(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("autos/local/")]
     metadata = zipfile.ZipFile(wheel).read(f"autos-{autos.__version__}.dist-info/METADATA").decode()
     needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:")]
-    assert {line.split()[1].split(">")[0] for line in needed} == {"httpx", "typer", "rich"}
+    assert {line.split()[1].split(">")[0] for line in needed} == {"httpx", "typer", "rich", "cryptography"}
 
 
 def test_the_clients_commands_work_alone(wheel: Path) -> None:

@@ -88,6 +88,6 @@ def test_a_document_waits_as_pending_or_processing() -> None:
 def test_a_case_without_metadata_has_every_field() -> None:
     view = process_view(JOB.process_number, None, ShownDocuments([], 0), JOB, None, stale=False)
     assert view["movements"] == [] and view["court"] is None and view["fetched_at"] is None
-    assert set(view["links"]) == {"self", "status", "events", "files", "zip"}
+    assert set(view["links"]) == {"self", "status", "events", "files", "zip", "manifest"}
     assert status_view(JOB.process_number, None, ShownDocuments([], 0))["status"] is None
     assert process_links(JOB.process_number)["zip"].endswith("/documents.zip")

@@ -8,10 +8,13 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import typer
+
+if TYPE_CHECKING:
+    from shared.webhooks.headers import HeaderKeys
 
 _TIMEOUT_SECONDS = 90.0
 AWAY = frozenset({429, 502, 503, 504})
@@ -75,6 +78,25 @@ def setting(variable: str, stack_field: str) -> str:
     if not value:
         raise fail(f"{variable} is not set and no local stack runs (`autos up`)", status=2)
     return str(value)
+
+
+def header_keys() -> HeaderKeys:
+    """The keys of stored secrets: AUTOS_SECRETS_KEY and its brothers, else those of the running local stack.
+
+    Exits with status 2 on a wrong one.
+    """
+    from shared.settings import load
+    from shared.webhooks.settings import WebhookSealingSettings
+
+    settings = load(WebhookSealingSettings)
+    if not settings.header_keys and read_stack() is not None:
+        try:
+            kept = json.loads((data_dir() / "secrets.json").read_text())
+        except (OSError, json.JSONDecodeError):
+            kept = {}
+        given = {"secrets_key": kept.get("secrets_key"), "webhook_sealing_keys": kept.get("webhook_sealing_key")}
+        settings = WebhookSealingSettings.model_validate({name: key for name, key in given.items() if key})
+    return settings.header_keys
 
 
 def kafka_config() -> dict[str, Any]:

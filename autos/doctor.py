@@ -88,6 +88,8 @@ def _findings() -> Iterator[Finding]:
     else:
         yield Finding("embedded stack", None, "its packages are not installed here")
     yield Finding("local stack", None, f"running, API {stack['api_url']}" if stack else "none in this data directory")
+    if place := os.environ.get("AUTOS_DATABASE_URL") or stack.get("database_url"):
+        yield _secrets(place)
     checks: tuple[tuple[str, str | None, Callable[[str], str]], ...] = (
         ("api", os.environ.get("AUTOS_API_URL") or stack.get("api_url"), _api),
         ("kafka", os.environ.get("AUTOS_KAFKA_BOOTSTRAP_SERVERS") or stack.get("kafka"), _kafka),
@@ -100,6 +102,30 @@ def _findings() -> Iterator[Finding]:
             yield _tried(subject, lambda check=check, place=place: check(place))  # type: ignore[misc]
         else:
             yield Finding(subject, None, "not set")
+
+
+def _secrets(url: str) -> Finding:
+    """How the database keeps secrets: wrong only where one does not open."""
+    subject = "secrets"
+    try:
+        from autos.context import header_keys
+        from ops.secrets import look
+        from shared.secrets.keys import Standing
+
+        keys = header_keys()
+        report = look(url, keys)
+    # As below: it is its finding.
+    except Exception as error:  # noqa: BLE001
+        return Finding(subject, False, f"cannot be looked at: {type(error).__name__}")
+    unreadable = sum(kind[Standing.UNREADABLE] for kind in report.kinds.values())
+    if unreadable:
+        words = f"secrets_unreadable: {unreadable} do not open with AUTOS_SECRETS_KEY; what needs them waits"
+        return Finding(subject, False, words)
+    if not keys.secrets:
+        return Finding(subject, None, "stored in the clear: AUTOS_SECRETS_KEY is not set")
+    if report.remaining:
+        return Finding(subject, None, f"{report.remaining} not encrypted with the first key: `autos secrets rotate`")
+    return Finding(subject, True, "all encrypted with the first key")
 
 
 def _versions(packages: Iterable[str]) -> Iterator[Finding]:

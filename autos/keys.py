@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from autos.context import fail, setting
+from autos.context import fail, header_keys, setting
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
@@ -36,13 +36,21 @@ def create(
     from ops.clients import SCOPES, create_key
     from shared.clock import utc_now
 
+    secrets = header_keys().secrets
     expires_at = utc_now() + timedelta(days=days) if days else None
     try:
         key_id, key = create_key(
-            _database_url(), client, name=name, scopes=tuple(scope) if scope else SCOPES, expires_at=expires_at
+            _database_url(),
+            client,
+            name=name,
+            scopes=tuple(scope) if scope else SCOPES,
+            expires_at=expires_at,
+            secrets=secrets,
         )
     except ValueError as error:
         raise fail(str(error), status=2) from error
+    if not secrets:
+        typer.echo("AUTOS_SECRETS_KEY is not set: the key's hash is stored without a pepper", err=True)
     typer.echo(f"key id: {key_id}")
     typer.echo(key)
 

@@ -25,6 +25,7 @@ from autos import (
     listen,
     projection,
     repair,
+    secrets,
     stack,
     storage,
     topics,
@@ -76,6 +77,7 @@ app.command(rich_help_panel=_WEBHOOKS)(deliveries.deliveries)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
 app.command(rich_help_panel=_WEBHOOKS)(listen.listen)
 app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
+app.add_typer(secrets.app, name="secrets", rich_help_panel=_OPERATION)
 app.add_typer(dead_letters.app, name="dead", rich_help_panel=_OPERATION)
 app.add_typer(projection.app, name="projection", rich_help_panel=_OPERATION)
 app.add_typer(topics.app, name="topics", rich_help_panel=_OPERATION)

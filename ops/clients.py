@@ -16,10 +16,14 @@ from shared.clock import utc_now
 from shared.db.catalog import api_keys, clients
 from shared.db.engine import make_engine
 from shared.domain.api_keys import KEY_PREFIX, Scope, hash_key, new_api_key, new_webhook_secret
+from shared.secrets import owners
+from shared.secrets.keys import SecretKeys
 
 SCOPES: Final[tuple[str, ...]] = tuple(scope.value for scope in Scope)
 """Every scope."""
 DEV_CLIENT: Final = "dev"
+NO_KEYS: Final = SecretKeys()
+"""With these, secrets are stored as they are and keys are hashed without a pepper."""
 _SHOWN: Final = len(KEY_PREFIX) + 6
 
 
@@ -46,12 +50,11 @@ class ApiKey:
     revoked_at: datetime | None
 
 
-def create_client(connection: Connection, client_id: str, name: str) -> None:
+def create_client(connection: Connection, client_id: str, name: str, secrets: SecretKeys = NO_KEYS) -> None:
     """Make a client with a webhook secret unless it is there."""
+    secret = secrets.to_store(new_webhook_secret(), owners.client_secret(client_id))
     connection.execute(
-        insert(clients)
-        .values(client_id=client_id, name=name, webhook_secret=new_webhook_secret())
-        .on_conflict_do_nothing()
+        insert(clients).values(client_id=client_id, name=name, webhook_secret=secret).on_conflict_do_nothing()
     )
 
 
@@ -63,16 +66,21 @@ def add_key(
     name: str,
     scopes: tuple[str, ...] = SCOPES,
     expires_at: datetime | None = None,
+    secrets: SecretKeys = NO_KEYS,
 ) -> str:
     """Record a key of a client, and give back its id: that of the one already there when the key is known.
 
-    Only the key's hash and its first characters are kept. The caller commits. Raises ValueError for a scope that there
-    is not.
+    Only the key's hash is kept, with the pepper where there is one, and its first characters. The caller commits.
+    Raises ValueError for a scope that there is not.
     """
     unknown = set(scopes) - set(SCOPES)
     if unknown:
         raise ValueError(f"unknown scope: {', '.join(sorted(unknown))} (there are {', '.join(SCOPES)})")
-    key_id = str(uuid.uuid4())
+    key_id, digest = str(uuid.uuid4()), hash_key(key)
+    known = select(api_keys.c.key_id).where(api_keys.c.key_hash.in_(secrets.hashes(digest))).limit(1)
+    if (there := connection.execute(known).scalar_one_or_none()) is not None:
+        return str(there)
+    stored = secrets.hash_to_store(digest)
     connection.execute(
         insert(api_keys)
         .values(
@@ -80,13 +88,15 @@ def add_key(
             client_id=client_id,
             name=name,
             prefix=key[:_SHOWN],
-            key_hash=hash_key(key),
+            key_hash=stored.value,
+            pepper_id=stored.key_id,
+            sealed_digest=secrets.to_store(digest.hex(), owners.api_key(key_id)) if stored.key_id else None,
             scopes=list(scopes),
             expires_at=expires_at,
         )
         .on_conflict_do_nothing()
     )
-    found: str = connection.execute(select(api_keys.c.key_id).where(api_keys.c.key_hash == hash_key(key))).scalar_one()
+    found: str = connection.execute(known).scalar_one()
     return found
 
 
@@ -100,18 +110,21 @@ def _owner(owner_url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def ensure_dev_client(owner_url: str, *, api_key: str | None = None) -> DevClient:
-    """The client of a local stack, made unless it is there; ``api_key`` is the one that the stack kept."""
+def ensure_dev_client(owner_url: str, *, api_key: str | None = None, secrets: SecretKeys = NO_KEYS) -> DevClient:
+    """The client of a local stack, made unless it is there; ``api_key`` is the one that the stack kept.
+
+    Raises SecretUnreadable when its webhook secret was stored with another key.
+    """
     key = api_key or new_api_key()
     with _owner(owner_url) as connection:
-        create_client(connection, DEV_CLIENT, "local development")
-        key_id = add_key(connection, DEV_CLIENT, key, name="local stack")
+        create_client(connection, DEV_CLIENT, "local development", secrets)
+        key_id = add_key(connection, DEV_CLIENT, key, name="local stack", secrets=secrets)
         # A stack that was made by an older version keeps its key, which has every scope there is now.
         connection.execute(update(api_keys).where(api_keys.c.key_id == key_id).values(scopes=list(SCOPES)))
-        secret = connection.execute(
+        stored = connection.execute(
             select(clients.c.webhook_secret).where(clients.c.client_id == DEV_CLIENT)
         ).scalar_one()
-    return DevClient(DEV_CLIENT, key, secret)
+    return DevClient(DEV_CLIENT, key, secrets.from_store(stored, owners.client_secret(DEV_CLIENT)))
 
 
 def create_key(
@@ -121,12 +134,14 @@ def create_key(
     name: str,
     scopes: tuple[str, ...] = SCOPES,
     expires_at: datetime | None = None,
+    secrets: SecretKeys = NO_KEYS,
 ) -> tuple[str, str]:
     """Make a key, and its client unless it is there: the key's id and the key, which cannot be shown again."""
     key = new_api_key()
     with _owner(owner_url) as connection:
-        create_client(connection, client_id, client_id)
-        return add_key(connection, client_id, key, name=name, scopes=scopes, expires_at=expires_at), key
+        create_client(connection, client_id, client_id, secrets)
+        key_id = add_key(connection, client_id, key, name=name, scopes=scopes, expires_at=expires_at, secrets=secrets)
+        return key_id, key
 
 
 def list_keys(owner_url: str) -> list[ApiKey]:

@@ -46,6 +46,9 @@ def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Ev
     settings = load(settings_type)
     configure_logging(name, settings.log_level, settings.log_format)
     _log.info("The service starts", extra=start_fields(settings))
+    secret_keys = getattr(settings, "secret_keys", None)
+    if secret_keys is not None and not secret_keys:
+        _log.warning("Secrets are stored in the clear, no key for them is set")
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.metrics_host)
     end_tracing = tracing.start(name, settings.replica, os.environ)

@@ -15,6 +15,7 @@ HELPERS: Final = ("pdpj", "receiver")
 SERVICES: Final = ("api", "downloader", "status", "notifier")
 LOOPBACK_NETWORKS: Final = "127.0.0.0/8,::1/128"
 
+_SECRETS_KEYS: Final = ("AUTOS_SECRETS_KEY", "AUTOS_SECRETS_KEY_FILE", "AUTOS_WEBHOOK_SEALING_KEYS")
 # Of the machine's own AWS set-up; with the stack's keys they would make a mixture that works nowhere.
 _NOT_PASSED_ON: Final = frozenset({"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
 
@@ -45,7 +46,7 @@ class Endpoints:
     metrics_ports: Mapping[str, int]
     """By process name."""
     webhook_keys: Mapping[str, str] = field(default_factory=dict)
-    """The settings that sign webhooks and seal the headers of endpoints."""
+    """The settings that sign webhooks and encrypt stored secrets."""
 
 
 def parse_scale(values: list[str]) -> dict[str, int]:
@@ -72,9 +73,22 @@ def process_names(replicas: Mapping[str, int]) -> list[tuple[str, str, str]]:
     ]
 
 
+def secrets_keys(environ: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
+    """The settings of the keys that encrypt stored secrets: the user's own, else those that the stack keeps."""
+    own = {name: environ[name] for name in _SECRETS_KEYS if environ.get(name)}
+    # The stack's own key would stand before those of the user's file, and encrypt in their place.
+    left_out = {"AUTOS_SECRETS_KEY"} if "AUTOS_SECRETS_KEY_FILE" in own else set()
+    return {name: value for name, value in kept.items() if name in _SECRETS_KEYS and name not in left_out} | own
+
+
 def base_environment(environ: Mapping[str, str], endpoints: Endpoints, data_dir: Path) -> dict[str, str]:
     """What every service gets. The user's own AUTOS_ settings win, except those that say where the servers are."""
-    defaults = {"AUTOS_WEBHOOK_ALLOWED_NETWORKS": LOOPBACK_NETWORKS, **endpoints.webhook_keys}
+    signing = {name: value for name, value in endpoints.webhook_keys.items() if name not in _SECRETS_KEYS}
+    defaults = {
+        "AUTOS_WEBHOOK_ALLOWED_NETWORKS": LOOPBACK_NETWORKS,
+        **signing,
+        **secrets_keys(environ, endpoints.webhook_keys),
+    }
     if endpoints.pdpj_port is not None:
         simulator = f"http://127.0.0.1:{endpoints.pdpj_port}"
         source = "datalake" if environ.get("AUTOS_PDPJ_API") == "datalake" else "portal"

@@ -1,6 +1,7 @@
 """``python -m autos.local.demo_client FILE``: make the client of a demonstration, and write its webhook secret to FILE.
 
-AUTOS_DATABASE_URL is the owner's; AUTOS_DEMO_API_KEY becomes the client's API key. For the Compose profile ``demo``.
+AUTOS_DATABASE_URL is the owner's; AUTOS_DEMO_API_KEY becomes the client's API key,
+AUTOS_SECRETS_KEY encrypts what is stored. For the Compose profile ``demo``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ops.clients import ensure_dev_client
+from shared.secrets.keys import SecretKeys
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +22,8 @@ def main(arguments: list[str]) -> int:
     if not key:
         sys.stderr.write("AUTOS_DEMO_API_KEY is not set: it becomes the API key of the client\n")
         return 2
-    client = ensure_dev_client(os.environ["AUTOS_DATABASE_URL"], api_key=key)
+    secrets = SecretKeys(os.environ.get("AUTOS_SECRETS_KEY", "").replace(",", " ").split())
+    client = ensure_dev_client(os.environ["AUTOS_DATABASE_URL"], api_key=key, secrets=secrets)
     place = Path(arguments[0])
     place.touch(mode=0o600)
     place.write_text(client.webhook_secret)

@@ -31,23 +31,35 @@ def secrets_of(saved: PortsAndSecrets) -> StackSecrets:
 
 
 def webhook_keys(saved: PortsAndSecrets) -> dict[str, str]:
-    """The settings of the keys that the stack keeps: one that signs webhooks, one that seals headers."""
+    """The settings of the keys that the stack keeps: one that signs webhooks, those that encrypt stored secrets."""
     # An Ed25519 private key is 32 random bytes (RFC 8032, section 5.1.5).
     return {
         "AUTOS_WEBHOOK_SIGNING_KEYS": saved.key("webhook_signing_key", prefix="whsk_"),
         "AUTOS_WEBHOOK_SEALING_KEYS": saved.key("webhook_sealing_key"),
+        "AUTOS_SECRETS_KEY": saved.key("secrets_key"),
     }
 
 
-def make_database(owner_url: str, secrets: StackSecrets) -> str:
-    """Migrate, let the roles log in, make the development client; its webhook secret."""
+def make_database(owner_url: str, secrets: StackSecrets, keys: Mapping[str, str]) -> str:
+    """Migrate, let the roles log in, make the development client; its webhook secret.
+
+    ``keys`` are the settings of the services' keys. No service runs yet, so what an older version stored in the clear
+    is encrypted on the way.
+    """
     from ops.clients import ensure_dev_client
     from ops.migrations.run import upgrade
     from ops.provision import let_roles_log_in
+    from ops.secrets import rotate
+    from shared.webhooks.settings import WebhookSealingSettings
 
     upgrade(owner_url)
     let_roles_log_in(owner_url, secrets.role_passwords)
-    return ensure_dev_client(owner_url, api_key=secrets.api_key).webhook_secret
+    settings = WebhookSealingSettings.model_validate(
+        {name.removeprefix("AUTOS_").lower(): value for name, value in keys.items() if value}
+    )
+    client = ensure_dev_client(owner_url, api_key=secrets.api_key, secrets=settings.secret_keys)
+    rotate(owner_url, settings.header_keys)
+    return client.webhook_secret
 
 
 def make_topics(bootstrap_servers: str) -> None:

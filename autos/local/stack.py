@@ -159,9 +159,12 @@ class Stack:
         """Each server by itself: prepared, started, ready, provisioned."""
         secrets = provisioning.secrets_of(self._saved)
         dev: list[str] = []
+        # Without services nobody would know the keys: what is made is then for tests, which read it as it is.
+        kept = {} if self._options.servers_only else provisioning.webhook_keys(self._saved)
+        keys = composition.secrets_keys({} if self._options.servers_only else self._environ, kept)
         steps: dict[Server, Callable[[], None]] = {
             self._kafka: lambda: provisioning.make_topics(self._kafka.bootstrap_servers),
-            self._postgres: lambda: dev.append(provisioning.make_database(self._postgres.owner_url, secrets)),
+            self._postgres: lambda: dev.append(provisioning.make_database(self._postgres.owner_url, secrets, keys)),
             self._s3: lambda: provisioning.make_bucket(self._s3),
         }
         tasks = {server.name: Task(self._bringing_up(server, step)) for server, step in steps.items()}

@@ -65,6 +65,8 @@ async def get_token(settings: DoctorSettings) -> TokenResult:
             return await _log_in(settings, store)
     except TimeoutError:
         return TokenResult(of_token_error(SourceTimeout()))
+    except SourceError as error:
+        return TokenResult(of_token_error(error))
     # The database that keeps the tokens is away, or refuses us: without it a refresh token must not be used up.
     except Exception as error:  # noqa: BLE001
         words = f"the database that keeps the tokens (AUTOS_DATABASE_URL) cannot be asked: {type(error).__name__}"
@@ -109,7 +111,7 @@ async def _store(settings: DoctorSettings) -> AsyncIterator[CredentialStore]:
         return
     database = Database.connect(str(url), application_name="autos-doctor", pool_size=1)
     try:
-        store = PostgresCredentialStore(database)
+        store = PostgresCredentialStore(database, settings.secret_keys)
         await store.load(credential_name(settings))
         yield store
     finally:

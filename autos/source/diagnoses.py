@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from shared.secrets.keys import SecretUnreadable
 from sources.content.recognise import is_shell_page
 from sources.errors import (
     CredentialsRefused,
@@ -253,6 +254,8 @@ def of_refusal(reason: str, grant: TokenGrant) -> Diagnosis:
 def of_token_error(error: SourceError) -> Diagnosis:
     """No token came, and nobody refused us."""
     match error:
+        case CredentialsRefused() if SecretUnreadable.code in error.message:
+            return Diagnosis(False, error.message)
         case CredentialsRefused():
             wait = f" for {error.retry_after:.0f} s more" if error.retry_after else ""
             return Diagnosis(False, f"log-ins are paused{wait} after refusals, so that the account is not locked")

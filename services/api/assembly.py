@@ -76,7 +76,7 @@ def make_parts(
             settings.database_url, application_name="autos-api", pool_size=settings.database_pool_size, beside=True
         )
     )
-    parts.add(ApiKeys(database, clock))
+    parts.add(ApiKeys(database, clock, settings.secret_keys))
     parts.add(StreamTokens(database, clock))
     parts.add(DeliveryService(database, clock))
     parts.add(SystemState(database, settings, clock))
@@ -123,11 +123,11 @@ def _add_webhooks(parts: ApplicationParts, resolver: Resolver) -> None:
         WebhookCaller(policy, timeout=settings.webhook_timeout_seconds, resolver=resolver, context=context)
     )
     limit = RequestRules.from_settings(settings).limit
-    parts.add(WebhookService(database, parts.clock))
+    parts.add(WebhookService(database, parts.clock, settings.secret_keys))
     parts.add(SigningKeys(settings.signing_keys, settings.webhook_retired_keys))
-    sealing = settings.sealing_keys
+    kept = settings.header_keys
     limits = EndpointLimits(settings.webhook_endpoints_per_client, limit)
-    parts.add(EndpointService(database, parts.clock, urls, sealing, limits))
+    parts.add(EndpointService(database, parts.clock, urls, kept, limits))
     bodies = RealBodies(parts.get(LinkCache), settings.webhook_max_body_bytes)
-    keys = TestKeys(settings.signing_keys, sealing)
+    keys = TestKeys(settings.signing_keys, kept)
     parts.add(TestSender(database, parts.clock, urls, caller, limit, keys, bodies))

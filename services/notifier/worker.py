@@ -152,7 +152,7 @@ class Notifier:
         return DeliveryDispatcher(
             queues=EndpointQueues(queues),
             claims=Claims(self.database, bodies, policy.retry, clock, interval=queues.interval),
-            preparation=RequestPreparation(self.database, bodies, policy, clock, settings.sealing_keys),
+            preparation=RequestPreparation(self.database, bodies, policy, clock, settings.header_keys),
             call=ReceiverCall(self._caller, clock, metrics),
             recorder=Recorder(self.database, policy, clock),
             metrics=metrics,

@@ -1,6 +1,7 @@
 """Schema ``catalog``: clients and keys, cases and their documents' metadata, jobs, rate limits. Written by api.
 
-- ``clients``, ``api_keys``, ``stream_tokens``: who may ask. Keys and tokens are kept as SHA-256 alone.
+- ``clients``, ``api_keys``, ``stream_tokens``: who may ask. Keys are kept as a hash with a pepper, tokens as SHA-256.
+  Webhook secrets are encrypted. Both where there is AUTOS_SECRETS_KEY (:mod:`shared.secrets`).
 - ``processes``, ``documents``, ``case_lists``: what the source says. They are the one exception to "one writer a
   table": the planner writes them too when the discovery was put off, both through :mod:`shared.db.case_store`. Each
   names the source that it was read from.
@@ -62,8 +63,13 @@ api_keys = Table(
     Column("client_id", Text, ForeignKey("catalog.clients.client_id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("prefix", Text, nullable=False),
-    # SHA-256 of the key: the keys are random (256 bits), so a slow hash would protect nothing more.
+    # HMAC of the key's SHA-256, or where pepper_id is null the SHA-256 itself. The keys are random (256 bits), so a
+    # slow hash would protect nothing more.
     Column("key_hash", LargeBinary, nullable=False, unique=True),
+    # The id of the key of AUTOS_SECRETS_KEY that the pepper was made of, and the SHA-256 encrypted with it, of which
+    # the hash with another pepper is made (shared/secrets/keys.py).
+    Column("pepper_id", Text),
+    Column("sealed_digest", Text),
     Column("scopes", ARRAY(Text), nullable=False),
     moment("created_at", nullable=False, server_default=text("now()")),
     moment("expires_at"),

@@ -19,6 +19,7 @@ credentials = Table(
     "credentials",
     METADATA,
     Column("name", Text, primary_key=True),
+    # Encrypted where there is AUTOS_SECRETS_KEY (shared/secrets), as the refresh token is.
     Column("access_token", Text),
     Column("refresh_token", Text),
     moment("expires_at"),

@@ -21,11 +21,12 @@ webhook_endpoints: Final = Table(
     # full or thin
     Column("payload", Text, nullable=False),
     Column("header_names", ARRAY(Text), nullable=False),
-    # The headers as JSON, encrypted (shared/webhooks/sealing.py).
+    # The headers as JSON, encrypted (shared/webhooks/headers.py).
     Column("sealed_headers", LargeBinary),
     Column("description", Text),
     # Such as 10/second.
     Column("rate", Text),
+    # Encrypted where there is AUTOS_SECRETS_KEY (shared/secrets), as the one before is.
     Column("secret", Text, nullable=False),
     Column("previous_secret", Text),
     moment("previous_secret_until"),

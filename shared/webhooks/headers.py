@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
-from shared.webhooks.sealing import SealingKeys
+from shared.secrets.keys import SecretKeys
+from shared.secrets.owners import endpoint_headers
+from shared.webhooks.sealing import SEALED_VERSION, SealingKeys
 
 MOST_HEADERS: Final = 10
 NAME_LENGTH: Final = 100
@@ -69,14 +72,41 @@ def _check(name: str, value: str) -> None:
         raise HeaderRefused("invalid_header", detail)
 
 
-def seal_headers(keys: SealingKeys, headers: Mapping[str, str], endpoint_id: str) -> bytes | None:
-    """The headers of an endpoint as they are kept; None for none. Raises IndexError without a key."""
-    return keys.seal(orjson.dumps(dict(headers)), endpoint_id) if headers else None
+@dataclass(frozen=True)
+class HeaderKeys:
+    """What headers are kept with: AUTOS_SECRETS_KEY where it is set, else AUTOS_WEBHOOK_SEALING_KEYS, as before.
 
+    What either of them sealed is opened, so an installation can go from the one to the other.
+    """
 
-def open_headers(keys: SealingKeys, sealed: bytes | None, endpoint_id: str) -> list[tuple[str, str]]:
-    """The headers to send, in the order in which they were given. Raises NotOpened when no key opens them."""
-    if sealed is None:
-        return []
-    opened: dict[str, str] = orjson.loads(keys.open(bytes(sealed), endpoint_id))
-    return list(opened.items())
+    secrets: SecretKeys = field(default_factory=SecretKeys)
+    sealing: SealingKeys = field(default_factory=lambda: SealingKeys(()))
+
+    def __bool__(self) -> bool:
+        """Whether there is a key to keep headers with."""
+        return bool(self.secrets) or bool(self.sealing)
+
+    def seal(self, headers: Mapping[str, str], endpoint_id: str) -> bytes | None:
+        """The headers of an endpoint as they are kept; None for none. Raises IndexError without a key."""
+        if not headers:
+            return None
+        text = orjson.dumps(dict(headers))
+        if self.secrets:
+            return self.secrets.to_store(text.decode(), endpoint_headers(endpoint_id)).encode()
+        return self.sealing.seal(text, endpoint_id)
+
+    def open(self, sealed: bytes | None, endpoint_id: str) -> list[tuple[str, str]]:
+        """The headers to send, in the order in which they were given.
+
+        Raises NotOpened when no key of AUTOS_WEBHOOK_SEALING_KEYS opens them, and SecretUnreadable when none of
+        AUTOS_SECRETS_KEY does.
+        """
+        if sealed is None:
+            return []
+        kept = bytes(sealed)
+        if kept[:1] == SEALED_VERSION:
+            text = self.sealing.open(kept, endpoint_id)
+        else:
+            text = self.secrets.from_store(kept.decode("latin-1"), endpoint_headers(endpoint_id)).encode()
+        opened: dict[str, str] = orjson.loads(text)
+        return list(opened.items())

@@ -1,4 +1,6 @@
-"""Seals what a client gives us for its receiver alone (AES-256-GCM), so that the database holds nothing readable.
+"""Seals what a client gives us for its receiver alone (AES-256-GCM), as before there was AUTOS_SECRETS_KEY.
+
+Where that is set, headers are kept as every other secret (shared/secrets), and what was sealed before still opens here.
 
 Bound to what it belongs to: sealed bytes that were copied to another row do not open there. The first key seals, all of
 them open, so that a new key takes the place of an old one without a gap (docs/operations.md, "Keys and secrets").
@@ -17,7 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-_VERSION: Final = b"\x01"
+SEALED_VERSION: Final = b"\x01"
+"""What sealed bytes begin with."""
 
 
 class InvalidSealingKey(ValueError):
@@ -51,12 +54,12 @@ class SealingKeys:
     def seal(self, plain: bytes, about: str) -> bytes:
         """``plain`` sealed; it opens only as being ``about`` the same. Raises IndexError without a key."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._ciphers[0].encrypt(nonce, plain, about.encode())
+        return SEALED_VERSION + nonce + self._ciphers[0].encrypt(nonce, plain, about.encode())
 
     def open(self, sealed: bytes, about: str) -> bytes:
         """What was sealed. Raises NotOpened."""
         nonce, rest = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-        if sealed[:1] == _VERSION and len(nonce) == _NONCE_BYTES:
+        if sealed[:1] == SEALED_VERSION and len(nonce) == _NONCE_BYTES:
             for cipher in self._ciphers:
                 try:
                     return cipher.decrypt(nonce, rest, about.encode())

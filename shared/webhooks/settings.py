@@ -7,8 +7,10 @@ from typing import Final
 
 from pydantic import Field, SecretStr, field_validator
 
+from shared.secrets.settings import SecretsSettings
 from shared.settings import AutosSettings, Words
 from shared.webhooks.body_form import BARE_BYTES
+from shared.webhooks.headers import HeaderKeys
 from shared.webhooks.sealing import InvalidSealingKey, SealingKeys
 from shared.webhooks.signing import InvalidSecret, read_public_key, sign_ed25519
 
@@ -72,12 +74,12 @@ class WebhookBodySettings(AutosSettings):
     """Bytes of a body. A case that makes a larger one is sent without documents; ``documents_url`` leads to them."""
 
 
-class WebhookSealingSettings(AutosSettings):
-    """How the headers that clients give for their endpoints are kept."""
+class WebhookSealingSettings(SecretsSettings):
+    """How the headers that clients give for their endpoints are kept where AUTOS_SECRETS_KEY is not set."""
 
     webhook_sealing_keys: SecretStr | None = None
-    """Keys of 32 bytes in base64, by commas: the first seals the headers of endpoints, all open them. Without one, no
-    endpoint can have headers."""
+    """Keys of 32 bytes in base64, by commas: they open the headers of endpoints that were sealed before there was
+    AUTOS_SECRETS_KEY, and seal where that is not set. With neither, no endpoint can have headers."""
 
     @field_validator("webhook_sealing_keys")
     @classmethod
@@ -89,6 +91,6 @@ class WebhookSealingSettings(AutosSettings):
         return keys
 
     @property
-    def sealing_keys(self) -> SealingKeys:
-        """The keys; none where none is set."""
-        return SealingKeys(_listed(self.webhook_sealing_keys))
+    def header_keys(self) -> HeaderKeys:
+        """What headers are kept with; false where no key is set."""
+        return HeaderKeys(self.secret_keys, SealingKeys(_listed(self.webhook_sealing_keys)))

@@ -13,7 +13,7 @@ def connect(settings: PdpjSettings, context: SourceContext) -> CourtSource:
     """The portal or the data lake, as AUTOS_PDPJ_API says."""
     credentials = build_credentials(
         settings,
-        store=PostgresCredentialStore(context.database, clock=context.clock),
+        store=PostgresCredentialStore(context.database, settings.secret_keys, clock=context.clock),
         read_only=context.read_only,
         clock=context.clock,
         on_refused=context.on_refused,

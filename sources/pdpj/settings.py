@@ -7,7 +7,8 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from shared.settings import AutosSettings, base_address
+from shared.secrets.settings import SecretsSettings
+from shared.settings import base_address
 from sources.pdpj.parse.bounds import CaseLimits
 from sources.pdpj.wire.request_headers import Fields, checked_fields, checked_value, default_user_agent
 
@@ -27,7 +28,7 @@ class TokenGrant(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
 
 
-class PdpjSettings(AutosSettings):
+class PdpjSettings(SecretsSettings):
     """The source. Times are seconds, sizes bytes."""
 
     pdpj_base_url: str

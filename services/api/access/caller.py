@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.api.http.problems import InsufficientScope
 from shared.domain.api_keys import Scope
@@ -16,8 +16,6 @@ class Caller:
     client_id: str
     key_id: str
     scopes: frozenset[str]
-    key: bytes = field(default=b"", repr=False)
-    """The key's SHA-256."""
 
     def may(self, scope: Scope) -> bool:
         """Whether the key has ``scope``; ``admin`` has them all."""

@@ -43,7 +43,7 @@ _EXPIRED: Final = (
 )
 _FOUND: Final = (
     select(
-        *(api_keys.c.key_id, api_keys.c.client_id, api_keys.c.key_hash, api_keys.c.scopes),
+        *(api_keys.c.key_id, api_keys.c.client_id, api_keys.c.scopes),
         stream_tokens.c.process_number,
     )
     .join(api_keys, api_keys.c.key_id == stream_tokens.c.key_id)
@@ -107,11 +107,11 @@ class StreamTokens:
     async def identify(self, token: str) -> TokenHolder:
         """Who shows this token. Raises Unauthorized."""
         digest = hash_key(token)
-        if len(token) <= _LONGEST and await self._list.has(digest):
+        if len(token) <= _LONGEST and await self._list.has([digest]):
             wanted = {"digest": digest, "now": self._clock()}
             row = await self._database.autocommit(lambda connection: connection.execute(_FOUND, wanted).one_or_none())
             if row is not None:
-                caller = Caller(row.client_id, row.key_id, frozenset(row.scopes), bytes(row.key_hash))
+                caller = Caller(row.client_id, row.key_id, frozenset(row.scopes))
                 return TokenHolder(caller, row.process_number)
         raise Unauthorized("this token is not known, or it or its key has expired or been revoked; make a new one")
 

@@ -23,7 +23,13 @@ from services.api.endpoints.test_events import TestSends, TestTarget
 from services.api.http.answers import Json
 from services.api.http.described_problems import described
 from services.api.http.parameters import EndpointId
-from services.api.http.problems import EndpointNotFound, InvalidProcessNumberProblem, InvalidWebhookUrl, ProcessUnknown
+from services.api.http.problems import (
+    EndpointNotFound,
+    InvalidProcessNumberProblem,
+    InvalidWebhookUrl,
+    ProcessUnknown,
+    SecretsUnreadable,
+)
 from services.api.http.provided import Trace
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
@@ -143,6 +149,7 @@ async def rotate_endpoint_secret(endpoint_id: EndpointId, caller: Subscriber, en
             InvalidProcessNumberProblem,
             ProcessUnknown,
             SealingKeyMissing,
+            SecretsUnreadable,
             RateLimited,
         ),
     },

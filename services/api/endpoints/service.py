@@ -33,8 +33,8 @@ from shared.domain.views import ANSWER_BYTES, fitting
 from shared.events import topics
 from shared.events.envelope import Event
 from shared.events.webhook_subscribed import EndpointChanged, EndpointEnableRequested
-from shared.webhooks.headers import seal_headers
-from shared.webhooks.sealing import SealingKeys
+from shared.secrets.owners import endpoint_secret
+from shared.webhooks.headers import HeaderKeys
 
 _LIST_BYTES: Final = ANSWER_BYTES - 1_000
 
@@ -55,12 +55,12 @@ class EndpointService:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, urls: WebhookUrls, sealing: SealingKeys, limits: EndpointLimits
+        self, database: Database, clock: Clock, urls: WebhookUrls, keys: HeaderKeys, limits: EndpointLimits
     ) -> None:
         self._database = database
         self._clock = clock
         self._urls = urls
-        self._sealing = sealing
+        self._keys = keys
         self._limits = limits
 
     async def register(
@@ -79,7 +79,8 @@ class EndpointService:
         endpoint_id, secret, now = str(uuid.uuid4()), new_webhook_secret(), self._clock()
         values = await self._values(endpoint_id, {**wanted, "events": wanted.get("events")})
         limit = await self._spend(client_id)
-        row = {"endpoint_id": endpoint_id, "client_id": client_id, "secret": secret, "created_at": now, **values}
+        stored = self._keys.secrets.to_store(secret, endpoint_secret(endpoint_id))
+        row = {"endpoint_id": endpoint_id, "client_id": client_id, "secret": stored, "created_at": now, **values}
 
         def write(connection: Connection) -> dict[str, Any]:
             if repository.count_registered(connection, client_id) >= self._limits.most:
@@ -128,10 +129,11 @@ class EndpointService:
         A second rotation within that time drops the first of the three secrets at once.
         """
         secret, until = new_webhook_secret(), self._clock() + OVERLAP
+        stored = self._keys.secrets.to_store(secret, endpoint_secret(endpoint_id))
 
         def write(connection: Connection) -> dict[str, Any]:
             row = _found(connection, client_id, endpoint_id, lock=True)
-            new = {"secret": secret, "previous_secret": row.secret, "previous_secret_until": until}
+            new = {"secret": stored, "previous_secret": row.secret, "previous_secret_until": until}
             repository.change(connection, endpoint_id, {**new, "updated_at": self._clock()})
             return registered_view(_found(connection, client_id, endpoint_id))
 
@@ -176,9 +178,9 @@ class EndpointService:
             values["rate"] = checked_rate(wanted["rate"])
         if "headers" in wanted:
             values["header_names"] = checked_header_names(wanted["headers"])
-            if wanted["headers"] and not self._sealing:
-                raise SealingKeyMissing("set AUTOS_WEBHOOK_SEALING_KEYS, or register the endpoint without headers")
-            values["sealed_headers"] = seal_headers(self._sealing, wanted["headers"], endpoint_id)
+            if wanted["headers"] and not self._keys:
+                raise SealingKeyMissing("set AUTOS_SECRETS_KEY, or register the endpoint without headers")
+            values["sealed_headers"] = self._keys.seal(wanted["headers"], endpoint_id)
         if "url" in wanted:
             values["url"] = (await self._urls.check(wanted["url"], "body.url")).url
         return values

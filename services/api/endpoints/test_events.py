@@ -26,11 +26,12 @@ from shared.db.engine import Database
 from shared.domain.secrecy import Viewer
 from shared.http.dial import CallResult, WebhookCaller
 from shared.http.guard import CheckedUrl
+from shared.secrets.owners import endpoint_secret
 from shared.webhooks.body_form import BodyForm, form_now
 from shared.webhooks.facts import TestSent
-from shared.webhooks.headers import open_headers
+from shared.webhooks.headers import HeaderKeys
 from shared.webhooks.registry import EVENT_TYPES
-from shared.webhooks.sealing import NotOpened, SealingKeys
+from shared.webhooks.sealing import NotOpened
 from shared.webhooks.signing import signature_headers
 
 _MESSAGE: Final = "This is a test of your webhook."
@@ -58,12 +59,12 @@ class _Receiver:
 
 @dataclass(frozen=True)
 class TestKeys:
-    """``signing`` keys (``whsk_``) sign beside the secrets, as they sign deliveries; ``sealing`` open headers."""
+    """``signing`` keys (``whsk_``) sign beside the secrets, as they sign deliveries; ``kept`` open what is stored."""
 
     __test__ = False
 
     signing: tuple[str, ...]
-    sealing: SealingKeys
+    kept: HeaderKeys
 
 
 class TestSender:
@@ -98,6 +99,7 @@ class TestSender:
             InvalidEndpoint: neither or both of URL and endpoint are given.
             InvalidWebhookUrl, EndpointNotFound, SealingKeyMissing: there is nowhere to send it, or no way.
             InvalidProcessNumberProblem, ProcessUnknown: the case whose body is to be measured.
+            SecretUnreadable: its secret or its headers do not open.
             RateLimited: a test costs as a request that starts a job does.
         """
         number = case_number(target.process_number, "body.process_number") if target.process_number else None
@@ -115,7 +117,12 @@ class TestSender:
         webhook_id = str(uuid.uuid4())
         body = EVENT_TYPES["webhook.test"].body(TestSent(now, _MESSAGE), BodyForm.FULL)
         headers = signature_headers(
-            receiver.secrets.valid(now), webhook_id, now, body, 1, private_keys=self._keys.signing
+            receiver.secrets.opened(self._keys.kept.secrets, now),
+            webhook_id,
+            now,
+            body,
+            1,
+            private_keys=self._keys.signing,
         )
         with waiting_for_others():
             result = await self._caller.post(receiver.url, [*headers.items(), *receiver.headers], body)
@@ -135,7 +142,9 @@ class TestSender:
         row = repository.find_registered(connection, viewer.client_id, _uuid(target.endpoint_id))
         if row is None:
             raise EndpointNotFound
-        secrets = Secrets(row.secret, row.previous_secret, row.previous_secret_until)
+        secrets = Secrets(
+            row.secret, row.previous_secret, row.previous_secret_until, about=endpoint_secret(row.endpoint_id)
+        )
         return _Receiver(row.url, secrets, self._headers(row), max(self._form(row), BodyForm.of_payload(row.payload)))
 
     def _form(self, health: Row[Any] | None) -> BodyForm:
@@ -149,7 +158,7 @@ class TestSender:
 
     def _headers(self, row: Row[Any]) -> Sequence[tuple[str, str]]:
         try:
-            return open_headers(self._keys.sealing, row.sealed_headers, row.endpoint_id)
+            return self._keys.kept.open(row.sealed_headers, row.endpoint_id)
         except NotOpened:
             raise SealingKeyMissing(
                 "the endpoint's headers were sealed with a key that is gone: set them anew"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any, Final
 
@@ -22,10 +23,14 @@ from services.api.http.problems import (
     MethodNotAllowed,
     NotFound,
     Problem,
+    SecretsUnreadable,
     ServiceUnavailable,
     ValidationFailed,
 )
 from shared.errors import InfrastructureAway
+from shared.secrets.keys import SecretUnreadable
+
+_log = logging.getLogger(__name__)
 
 # e-SAJ shows an incident, and an incident of one, as the case's number with a suffix.
 _INCIDENT: Final = re.compile(r"/processes/([^/]{20,40})/\(?[0-9]{1,6}\)?(?:/|$)")
@@ -38,6 +43,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(InfrastructureAway, _on_away)
+    app.add_exception_handler(SecretUnreadable, _on_unreadable)
 
 
 def answer(problem: Problem, request: Request) -> Response:
@@ -67,6 +73,16 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 async def _on_away(request: Request, error: Exception) -> Response:
     assert isinstance(error, InfrastructureAway)
     return answer(ServiceUnavailable(f"{error.what} is away, try again", headers={"Retry-After": "2"}), request)
+
+
+async def _on_unreadable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SecretUnreadable)
+    _log.error(
+        "A stored secret does not open, its key is not set",
+        extra={"code": error.code, "key_id": error.key_id},
+    )
+    detail = "an operator has to set the key that it was stored with (AUTOS_SECRETS_KEY)"
+    return answer(SecretsUnreadable(detail, headers={"Retry-After": "60"}), request)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:

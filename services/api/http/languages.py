@@ -43,6 +43,7 @@ PORTUGUESE_TITLES: Final[dict[str, str]] = {
     "request_head_too_large": "Os cabeçalhos da requisição são grandes demais",
     "request_timeout": "A requisição demorou demais a chegar",
     "sealing_key_missing": "Esta instalação não pode guardar cabeçalhos",
+    "secrets_unreadable": "Um segredo guardado não pode ser lido",
     "service_unavailable": "Temporariamente indisponível",
     "source_unavailable": "A fonte não pode ser lida agora",
     "too_many_active_jobs": "Tarefas ativas demais",

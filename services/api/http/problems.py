@@ -278,6 +278,12 @@ class CaseUnreadableProblem(Problem):
     status, code, title = 502, "case_unreadable", "The source's answer about this case cannot be read"
 
 
+class SecretsUnreadable(Problem):
+    """A secret that is needed does not open with AUTOS_SECRETS_KEY; an operator has to set the right key."""
+
+    status, code, title = 503, "secrets_unreadable", "A stored secret cannot be read"
+
+
 class ServiceUnavailable(Problem):
     """Something that the API itself needs is away; try again."""
 

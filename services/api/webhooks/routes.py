@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from services.api.access.dependencies import Subscriber
 from services.api.http.answers import Json
 from services.api.http.described_problems import described
+from services.api.http.problems import SecretsUnreadable
 from services.api.webhooks.schemas import SecretView
 from services.api.webhooks.service import Webhooks
 
@@ -16,7 +17,7 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 @router.get(
     "/secret",
     response_model=None,
-    responses={200: {"model": SecretView, "description": "Your secret"}, **described()},
+    responses={200: {"model": SecretView, "description": "Your secret"}, **described(SecretsUnreadable)},
     summary="Your signing secret",
 )
 async def get_secret(caller: Subscriber, webhooks: Webhooks) -> Response:

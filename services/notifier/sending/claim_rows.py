@@ -27,6 +27,7 @@ from services.notifier.sending.delivery_rows import (
 )
 from services.notifier.sending.start_rows import reserve_starts
 from shared.domain.statuses import DeliveryStatus
+from shared.secrets.owners import client_secret, endpoint_secret
 from shared.webhooks.body_form import BodyForm, form_now
 from shared.webhooks.facts import DOCUMENTS_TOGETHER, DocumentsStored
 from shared.webhooks.registry import EVENT_TYPES
@@ -202,6 +203,7 @@ def _claimed(row: Any, due: DueDelivery, after: DeliveryState, now: datetime, st
         token=after.lease_token,
         lease_until=after.lease_until,
         secrets=_secrets(row, now),
+        secrets_about=endpoint_secret(row.endpoint_id) if row.registered else client_secret(row.client_id),
         form=max(
             form_now(row.body_form, row.body_form_at, now),
             BodyForm.of_payload(row.payload),

@@ -27,7 +27,9 @@ class ClaimedDelivery:
     attempt: int
     token: str
     lease_until: datetime
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
+    """Those that sign, as they are stored (shared/secrets)."""
+    secrets_about: str
     form: BodyForm = BodyForm.FULL
     """What its endpoint takes."""
     sealed: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -21,10 +22,11 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 from shared.http.dial import CallResult, refused_call
+from shared.secrets.keys import SecretUnreadable
 from shared.webhooks.body_form import BodyForm
 from shared.webhooks.event_type import WebhookBody
-from shared.webhooks.headers import open_headers
-from shared.webhooks.sealing import NotOpened, SealingKeys
+from shared.webhooks.headers import HeaderKeys
+from shared.webhooks.sealing import NotOpened
 from shared.webhooks.signing import InvalidSecret, signature_headers
 
 _LARGE_BY_ORIGIN: Final = 8
@@ -36,6 +38,9 @@ A dead endpoint soon has one at most, since its breaker opens.
 _RENDER_THREADS: Final = 2
 _RECORD_MARGIN: Final = timedelta(seconds=3)
 """Of its lease, after the time-out of the call."""
+
+_SAID_EVERY_SECONDS: Final = 60.0
+"""Between two log lines about secrets that do not open: every delivery of a client may meet it."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +66,10 @@ class RequestPreparation:
         bodies: WebhookBodies,
         policy: SendingPolicy,
         clock: Clock,
-        sealing: SealingKeys,
+        keys: HeaderKeys,
     ) -> None:
-        self._sealing = sealing
+        self._keys = keys
+        self._unreadable_said_at = -_SAID_EVERY_SECONDS
         self._database = database
         self._bodies = bodies
         self._policy = policy
@@ -79,7 +85,10 @@ class RequestPreparation:
     async def prepare(
         self, claimed: ClaimedDelivery, body: WebhookBody | None
     ) -> AsyncIterator[PreparedRequest | None]:
-        """The request to make within the ``async with``; None when another process has the lease by now.
+        """The request to make within the ``async with``; None when there is none to make now.
+
+        Another process has the lease by now, or the secret does not open (AUTOS_SECRETS_KEY lacks its key): then the
+        lease is kept and the same attempt is made when it expires, so nothing is lost, spent or sent unsigned.
 
         Without ``body`` a large one is rendered, which has a slot until the call has ended. Raises InfrastructureAway.
         """
@@ -97,23 +106,38 @@ class RequestPreparation:
             refused = refused_call("body_unavailable", "the body could not be made")
             return PreparedRequest(claimed, started_at, b"", BodyForm.BARE, refused=refused)
         try:
-            headers = signature_headers(
-                claimed.secrets,
-                claimed.due.delivery_id,
-                started_at,
-                body.content,
-                claimed.attempt,
-                private_keys=self._policy.private_keys,
-            )
+            headers = self._headers(claimed, started_at, body.content)
+        except SecretUnreadable as error:
+            self._say_unreadable(error, claimed)
+            return None
         except InvalidSecret:
             refused = refused_call("invalid_secret", "the client's webhook secret cannot be used")
             return PreparedRequest(claimed, started_at, body.content, body.form, refused=refused)
-        try:
-            own = open_headers(self._sealing, claimed.sealed_headers, claimed.due.endpoint_id)
         except NotOpened:
             refused = refused_call("headers_not_opened", "the endpoint's headers were sealed with a key that is gone")
             return PreparedRequest(claimed, started_at, body.content, body.form, refused=refused)
-        return PreparedRequest(claimed, started_at, body.content, body.form, [*headers.items(), *own])
+        return PreparedRequest(claimed, started_at, body.content, body.form, headers)
+
+    def _headers(self, claimed: ClaimedDelivery, started_at: datetime, content: bytes) -> list[tuple[str, str]]:
+        """The signature and the client's own. Raises SecretUnreadable, InvalidSecret and NotOpened."""
+        signed = signature_headers(
+            [self._keys.secrets.from_store(stored, claimed.secrets_about) for stored in claimed.secrets],
+            claimed.due.delivery_id,
+            started_at,
+            content,
+            claimed.attempt,
+            private_keys=self._policy.private_keys,
+        )
+        return [*signed.items(), *self._keys.open(claimed.sealed_headers, claimed.due.endpoint_id)]
+
+    def _say_unreadable(self, error: SecretUnreadable, claimed: ClaimedDelivery) -> None:
+        now = time.monotonic()
+        if now - self._unreadable_said_at >= _SAID_EVERY_SECONDS:
+            self._unreadable_said_at = now
+            _log.error(
+                "Delivery waits: its secret or headers do not open, their key is not set",
+                extra={"code": error.code, "key_id": error.key_id, "delivery_id": claimed.due.delivery_id},
+            )
 
     async def _render(self, key: BodyKey) -> WebhookBody | None:
         """A large body: read in a short transaction, rendered in a thread that small ones do not wait for.

@@ -7,6 +7,7 @@ token that is used but not kept would end the session.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import asdict, dataclass
@@ -19,9 +20,15 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.clock import Clock, utc_now
 from shared.db.engine import Database
 from shared.db.source import credentials as credentials_table
+from shared.secrets.keys import SecretKeys, SecretUnreadable
+from shared.secrets.owners import source_token
+from sources.errors import CredentialsRefused
+
+_log = logging.getLogger(__name__)
 
 _LOCK_SPACE: Final = 0x7464  # "td": advisory locks on a credential
 _EXCHANGE_SECONDS: Final = 60.0
+_UNREADABLE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +85,20 @@ class MemoryCredentialStore:
 
 
 class PostgresCredentialStore:
-    """For all processes. Raises InfrastructureAway when the database is away."""
+    """For all processes, the tokens encrypted where there is a key. Raises InfrastructureAway (the database is away).
 
-    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+    Raises CredentialsRefused, and changes nothing, while a kept token does not open: to log in anew could use up the
+    only refresh token, and processes with different keys would log in in turns.
+    """
+
+    def __init__(self, database: Database, keys: SecretKeys, *, clock: Clock = utc_now) -> None:
         self._database = database
+        self._keys = keys
         self._clock = clock
 
     async def load(self, name: str) -> Credential:
         """What is kept, in a short transaction of its own."""
-        return await self._database.run(lambda connection: _read(connection, name))
+        return await self._database.run(lambda connection: self._read(connection, name))
 
     async def change(self, name: str, change: Change) -> Credential:
         """As the protocol says. The transaction, and with it the lock, ends before this returns.
@@ -97,7 +109,7 @@ class PostgresCredentialStore:
 
         def under_lock(connection: Connection) -> Credential:
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(name))))
-            exchange = asyncio.run_coroutine_threadsafe(_awaited(change(_read(connection, name))), loop)
+            exchange = asyncio.run_coroutine_threadsafe(_awaited(change(self._read(connection, name))), loop)
             try:
                 changed = exchange.result(_EXCHANGE_SECONDS)
             except FutureTimeout:
@@ -109,26 +121,46 @@ class PostgresCredentialStore:
         return await self._database.run(under_lock)
 
     def _write(self, connection: Connection, name: str, credential: Credential) -> None:
-        row = {**asdict(credential), "updated_at": self._clock()}
+        tokens = {
+            kind: None if token is None else self._keys.to_store(token, source_token(name, kind))
+            for kind, token in (("access", credential.access_token), ("refresh", credential.refresh_token))
+        }
+        row = {
+            **asdict(credential),
+            "access_token": tokens["access"],
+            "refresh_token": tokens["refresh"],
+            "updated_at": self._clock(),
+        }
         connection.execute(
             insert(credentials_table).values(name=name, **row).on_conflict_do_update(index_elements=["name"], set_=row)
         )
 
+    def _read(self, connection: Connection, name: str) -> Credential:
+        table = credentials_table
+        row: Row[Any] | None = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+        if row is None:
+            return Credential()
+        return Credential(
+            access_token=self._opened(row.access_token, name, "access"),
+            refresh_token=self._opened(row.refresh_token, name, "refresh"),
+            expires_at=row.expires_at,
+            generation=row.generation,
+            refused_count=row.refused_count,
+            refused_until=row.refused_until,
+        )
+
+    def _opened(self, stored: str | None, name: str, kind: str) -> str | None:
+        if stored is None:
+            return None
+        try:
+            return self._keys.from_store(stored, source_token(name, kind))
+        except SecretUnreadable as error:
+            _log.error(
+                "A kept token of the source does not open, everything waits until its key is set",
+                extra={"code": error.code, "key_id": error.key_id},
+            )
+            raise CredentialsRefused(f"secrets_unreadable: {error}", _UNREADABLE_SECONDS) from None
+
 
 async def _awaited(change: Awaitable[Credential]) -> Credential:
     return await change
-
-
-def _read(connection: Connection, name: str) -> Credential:
-    table = credentials_table
-    row: Row[Any] | None = connection.execute(select(table).where(table.c.name == name)).one_or_none()
-    if row is None:
-        return Credential()
-    return Credential(
-        access_token=row.access_token,
-        refresh_token=row.refresh_token,
-        expires_at=row.expires_at,
-        generation=row.generation,
-        refused_count=row.refused_count,
-        refused_until=row.refused_until,
-    )

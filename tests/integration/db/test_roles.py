@@ -131,6 +131,17 @@ def test_the_api_changes_a_clients_secrets_and_neither_keys_nor_clients(database
     ):
         with cursor_of(database.role_urls["api"]) as cursor, pytest.raises(errors.InsufficientPrivilege):
             cursor.execute(forbidden)
+    # No column of a key, and no other role's rights either.
+    with cursor_of(database.role_urls["api"]) as cursor:
+        for column in METADATA.tables["catalog.api_keys"].columns:
+            for right in ("INSERT", "UPDATE", "REFERENCES"):
+                cursor.execute("SELECT has_column_privilege('catalog.api_keys', %s, %s)", (column.name, right))
+                assert cursor.fetchone() == (False,), (column.name, right)
+        cursor.execute(
+            "SELECT has_table_privilege('catalog.api_keys', 'TRUNCATE, TRIGGER'),"
+            " has_schema_privilege('catalog', 'CREATE'), pg_has_role('autos_keys', 'MEMBER')"
+        )
+        assert cursor.fetchone() == (False, False, False)
 
 
 def test_the_role_of_the_keys_makes_lists_and_revokes_them_and_does_nothing_else(database: FreshDatabase) -> None:

@@ -15,7 +15,7 @@ from shared.db import catalog, delivery
 from shared.db.webhook_endpoints import webhook_endpoints
 from shared.domain.api_keys import new_webhook_secret
 from shared.events.webhook_subscribed import CaseAsked, EndpointChanged
-from shared.webhooks.headers import seal_headers
+from shared.webhooks.headers import HeaderKeys
 from shared.webhooks.sealing import SealingKeys
 from tests.integration.notifier.world import Job, Running, World, always, receiving, status
 from tests.support import wait_until_async
@@ -113,9 +113,9 @@ async def test_headers_are_sent_and_an_endpoint_whose_key_is_gone_fails_with_a_c
         broken, _ = register(world, client, receiver.url)
         own = {"Authorization": "Bearer of the receiver", "X-Tenant": "7"}
         sealed = {
-            endpoint_id: seal_headers(SealingKeys([KEY]), own, endpoint_id),
+            endpoint_id: HeaderKeys(sealing=SealingKeys([KEY])).seal(own, endpoint_id),
             # Of another endpoint: it does not open here.
-            broken: seal_headers(SealingKeys([KEY]), own, endpoint_id),
+            broken: HeaderKeys(sealing=SealingKeys([KEY])).seal(own, endpoint_id),
         }
         for name, value in sealed.items():
             assert value is not None and b"Bearer" not in value

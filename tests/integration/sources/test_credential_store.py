@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from autos.local.pdpj.control import SimulatorControl, TokenSetting
-from shared.db.engine import Database
+from shared.db.engine import Database, make_engine
 from shared.db.errors import DatabaseAway
+from shared.db.source import credentials
 from shared.domain import cnj
 from shared.errors import InfrastructureAway
+from shared.secrets.keys import SecretKeys
 from sources.errors import CredentialsRefused
 from sources.pdpj.auth.credentials import build_credentials
 from sources.pdpj.auth.token_store import Credential, PostgresCredentialStore
@@ -25,6 +30,7 @@ from tests.support import Servers
 
 pytestmark = pytest.mark.timeout(120)
 
+NO_KEYS = SecretKeys()
 NUMBER = cnj.make(4400, 2024, 8, 26, 100)
 FULL = Credential("access", "refresh", datetime(2026, 5, 1, 12, tzinfo=UTC), 7, 2, datetime(2026, 5, 2, tzinfo=UTC))
 
@@ -42,10 +48,12 @@ def connect(fresh: FreshDatabase) -> Iterator[Connect]:
     """A store as another process of the service has it: with connections of its own."""
     opened: list[Database] = []
 
-    def connect(role: str = "downloader", url: str | None = None) -> PostgresCredentialStore:
+    def connect(
+        role: str = "downloader", url: str | None = None, secrets: SecretKeys = NO_KEYS
+    ) -> PostgresCredentialStore:
         database = Database.connect(url or fresh.role_urls[role], application_name="test", pool_size=2)
         opened.append(database)
-        return PostgresCredentialStore(database)
+        return PostgresCredentialStore(database, secrets)
 
     yield connect
     for database in opened:
@@ -63,6 +71,35 @@ async def test_what_is_kept_comes_back(connect: Connect) -> None:
     assert await store.change("one", change) == FULL
     assert await other.load("one") == FULL
     assert await other.load("two") == Credential()
+
+
+async def test_tokens_are_encrypted_and_everything_waits_while_one_does_not_open(
+    connect: Connect, fresh: FreshDatabase
+) -> None:
+    old, new = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
+
+    async def change(kept: Credential) -> Credential:
+        return FULL
+
+    async def never(kept: Credential) -> Credential:
+        raise AssertionError("a refresh token would be lost")
+
+    # What was stored before there was a key is read with one.
+    await connect().change("kept", change)
+    assert await connect(secrets=SecretKeys([old])).load("kept") == FULL
+    await connect(secrets=SecretKeys([old])).change("kept", change)
+    assert await connect("api", secrets=SecretKeys([new, old])).load("kept") == FULL
+    engine = make_engine(fresh.owner_url, application_name="test", pool_size=1)
+    with engine.connect() as connection:
+        row = connection.execute(select(credentials).where(credentials.c.name == "kept")).one()
+    engine.dispose()
+    assert "access" not in row.access_token and "refresh" not in row.refresh_token
+    for keys in (NO_KEYS, SecretKeys([new])):
+        store = connect(secrets=keys)
+        for tried in (store.load("kept"), store.change("kept", never)):
+            with pytest.raises(CredentialsRefused, match="secrets_unreadable"):
+                await tried
+    assert await connect(secrets=SecretKeys([old])).load("kept") == FULL
 
 
 async def test_changes_of_one_name_happen_one_after_the_other(connect: Connect) -> None:

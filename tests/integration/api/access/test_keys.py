@@ -11,6 +11,7 @@ from services.api.access import keys as auth
 from services.api.http.problems import Unauthorized
 from services.api.http.provided import parts_of
 from shared.db.engine import Database
+from shared.secrets.keys import SecretKeys
 from tests.integration.api.scripted import MakeApp, MakeKey, client_of
 from tests.support import Servers
 
@@ -21,7 +22,7 @@ async def test_keys_that_do_not_exist_cost_no_statement_each_and_crowd_out_nobod
     parts = parts_of(make_app())
     good = new_key()
     moment = 0.0
-    keys = auth.ApiKeys(parts.get(Database), parts.clock, lambda: moment)
+    keys = auth.ApiKeys(parts.get(Database), parts.clock, SecretKeys(), lambda: moment)
     statements: list[str] = []
     event.listen(parts.get(Database).engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
 
@@ -58,7 +59,7 @@ async def test_keys_that_do_not_exist_cost_no_statement_each_and_crowd_out_nobod
 
 async def test_a_new_key_works_at_once_where_nobody_tries_keys(make_app: MakeApp, new_key: MakeKey) -> None:
     parts = parts_of(make_app())
-    keys = auth.ApiKeys(parts.get(Database), parts.clock)
+    keys = auth.ApiKeys(parts.get(Database), parts.clock, SecretKeys())
     for _ in range(3):
         assert (await keys.identify(new_key())).scopes
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, insert, select, update
 from shared.db import catalog, delivery
 from shared.db.webhook_endpoints import webhook_endpoints
 from shared.webhooks.body_form import BodyForm
-from shared.webhooks.headers import open_headers
+from shared.webhooks.headers import HeaderKeys
 from shared.webhooks.sealing import SealingKeys
 from tests.integration.api.scripted import ApiTools, MakeApp, MakeKey, client_of
 from tests.integration.api.test_contract import conforms
@@ -75,7 +75,7 @@ async def test_the_life_of_an_endpoint(hooks: Any, new_key: MakeKey, owner: Engi
         with owner.connect() as connection:
             row = connection.execute(select(webhook_endpoints).where(webhook_endpoints.c.endpoint_id == id_)).one()
         assert b"of-the-receiver" not in row.sealed_headers
-        assert dict(open_headers(SealingKeys([KEY]), row.sealed_headers, id_)) == OWN
+        assert dict(HeaderKeys(sealing=SealingKeys([KEY])).open(row.sealed_headers, id_)) == OWN
         assert (await api.patch(place, json={"headers": {}})).json()["header_names"] == []
         assert (await api.post(f"{place}/enable")).status_code == 202
         assert (await api.delete(place)).status_code == 204

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.secrets.keys import SecretKeys, SecretUnreadable
 from shared.settings import load
-from shared.webhooks.headers import HeaderRefused, check_headers, open_headers, seal_headers
+from shared.webhooks.headers import HeaderKeys, HeaderRefused, check_headers
 from shared.webhooks.sealing import InvalidSealingKey, NotOpened, SealingKeys
 from shared.webhooks.settings import WebhookSealingSettings
 
@@ -39,9 +40,9 @@ def test_a_key_that_is_none_ends_the_start_and_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AUTOS_WEBHOOK_SEALING_KEYS", f"{NEW}, {OLD}")
-    assert load(WebhookSealingSettings).sealing_keys
+    assert load(WebhookSealingSettings).header_keys
     monkeypatch.setenv("AUTOS_WEBHOOK_SEALING_KEYS", "")
-    assert not load(WebhookSealingSettings).sealing_keys
+    assert not load(WebhookSealingSettings).header_keys
     for wrong in (NEW[:-8], "not base64!"):
         with pytest.raises(InvalidSealingKey):
             SealingKeys([wrong])
@@ -52,11 +53,24 @@ def test_a_key_that_is_none_ends_the_start_and_is_not_shown(
 
 
 def test_headers_come_back_in_their_order_and_none_need_no_key() -> None:
-    keys = SealingKeys([OLD])
     headers = {"Authorization": "Bearer x", "X-Tenant": "7"}
-    assert open_headers(keys, seal_headers(keys, headers, "e"), "e") == list(headers.items())
-    assert seal_headers(SealingKeys([]), {}, "e") is None
-    assert open_headers(SealingKeys([]), None, "e") == []
+    for keys in (HeaderKeys(sealing=SealingKeys([OLD])), HeaderKeys(SecretKeys([NEW]), SealingKeys([OLD]))):
+        assert keys.open(keys.seal(headers, "e"), "e") == list(headers.items())
+    assert HeaderKeys().seal({}, "e") is None and not HeaderKeys()
+    assert HeaderKeys().open(None, "e") == []
+
+
+def test_headers_of_before_open_beside_those_of_now() -> None:
+    before = HeaderKeys(sealing=SealingKeys([OLD])).seal({"X": "of before"}, "e")
+    now = HeaderKeys(SecretKeys([NEW]), SealingKeys([OLD]))
+    sealed = now.seal({"X": "of now"}, "e")
+    assert before is not None and sealed is not None and sealed.startswith(b"autos:1:")
+    assert (now.open(before, "e"), now.open(sealed, "e")) == ([("X", "of before")], [("X", "of now")])
+    with pytest.raises(NotOpened):
+        HeaderKeys(SecretKeys([NEW])).open(before, "e")
+    for keys, about in ((HeaderKeys(SecretKeys([OLD])), "e"), (now, "another")):
+        with pytest.raises(SecretUnreadable):
+            keys.open(sealed, about)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Secrets that the database keeps: encrypted (``keys``), with keys from the settings (``settings``)."""

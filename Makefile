@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down ps test unit cover check format schemas requirements bench chaos load \
+.PHONY: help demo up down ps test unit cover check docs format schemas requirements bench chaos load \
         images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test \
         cluster cluster-down chaos-cluster integration-containers secure-cluster secure-cluster-down rehearse-alerts
 
@@ -63,6 +63,11 @@ $(VENV)/.subscribe.stamp: $(wildcard docs/examples/subscribe/*) | $(BIN)/python
 	@cd $(VENV)/subscribe && if command -v go >/dev/null; then GOTOOLCHAIN=local go build -o subscribe . || echo "no subscriber in Go: its tests are skipped"; fi
 	@touch $@
 
+# Sphinx, for `make docs` alone: pinned beside the other sets, so that one environment holds them all.
+$(VENV)/.docs.stamp: requirements/docs.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
 # ---- run ------------------------------------------------------------------------------------------------
 demo: $(VENV)/.local.stamp ## one case from request to signed webhook, on the embedded stack
 	@$(BIN)/autos demo
@@ -79,7 +84,7 @@ ps: $(VENV)/.local.stamp ## what runs
 # ---- prove ----------------------------------------------------------------------------------------------
 # Four workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
 # and to die. tests/distribution.py says who runs what. The tests in containers have a target of their own.
-test: $(VENV)/.dev.stamp $(VENV)/.kafka.stamp $(VENV)/.newman.stamp $(VENV)/.browser.stamp $(VENV)/.clients.stamp $(VENV)/.subscribe.stamp ## every test, on the embedded stack
+test: $(VENV)/.dev.stamp $(VENV)/.docs.stamp $(VENV)/.kafka.stamp $(VENV)/.newman.stamp $(VENV)/.browser.stamp $(VENV)/.clients.stamp $(VENV)/.subscribe.stamp ## every test, on the embedded stack
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/containers $(ARGS)
 
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
@@ -111,16 +116,21 @@ check: $(VENV)/.dev.stamp ## format, lint, types, layers, generated files, manif
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.schemas --check
 	@$(BIN)/python -m tools.reference --check
+	@$(BIN)/python -m tools.diagrams --check
 	@$(BIN)/python -m tools.monitoring --check
 	@$(BIN)/python -m tools.kubernetes
+
+docs: $(VENV)/.docs.stamp ## the documentation as a site in build/docs, without the network; fails on a broken link, anchor or picture
+	@$(BIN)/python -m tools.site
 
 format: $(VENV)/.dev.stamp ## rewrite in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of docs/reference, the Postman collection, deploy/monitoring
+schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of docs/reference, drawings, the Postman collection, deploy/monitoring
 	@$(BIN)/python -m tools.schemas
 	@$(BIN)/python -m tools.reference
+	@$(BIN)/python -m tools.diagrams
 	@$(BIN)/python -m tools.monitoring
 	@$(BIN)/python -m tools.postman.generate
 
@@ -128,6 +138,8 @@ requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed 
 	@for set in runtime local $(addprefix images/,api downloader status notifier ops demo) dev clients/python; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --no-annotate --no-header $(UPGRADE) requirements/$$set.in -o requirements/$$set.txt; done
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	  --constraint requirements/dev.txt $(UPGRADE) requirements/docs.in -o requirements/docs.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
 	  --constraint requirements/dev.txt docs/examples/subscribe/requirements.in -o docs/examples/subscribe/requirements.txt
 

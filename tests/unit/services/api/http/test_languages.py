@@ -39,7 +39,7 @@ def test_a_problem_has_the_title_of_its_language_and_the_same_code() -> None:
     problem = JobNotFound()
     english = problem.document(instance="/", request_id="1")
     portuguese = problem.document(instance="/", request_id="1", language=PORTUGUESE)
-    assert (english["title"], portuguese["title"]) == ("There is no such job", "Não há essa tarefa")
+    assert (english["title"], portuguese["title"]) == ("There is no such job", "Tarefa não encontrada")
     # A detail that only repeats the title is in its language.
     assert portuguese["detail"] == portuguese["title"] and english["code"] == portuguese["code"]
 

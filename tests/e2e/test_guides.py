@@ -44,8 +44,9 @@ INTEGRATE: Final = (
 )
 BREAK: Final = Run(("how-to/break-it",))
 BACK_UP: Final = Run(("how-to/back-up-and-restore",))
+VERIFY: Final = Run(("how-to/verify",))
 SECURE: Final = Run(("how-to/secure", "how-to/traces"))
-RUNS: Final = (ENGLISH, PORTUGUESE, *INTEGRATE, BREAK, BACK_UP, SECURE)
+RUNS: Final = (ENGLISH, PORTUGUESE, *INTEGRATE, BREAK, BACK_UP, VERIFY, SECURE)
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,13 @@ def test_a_backup_is_restored_and_looked_at(ended: Mapping[Run, Ended]) -> None:
     found = good(ended, BACK_UP)
     assert (found.folder / "autos.dump").stat().st_size > 0
     assert "ROLE autos_api" in (found.folder / "roles.sql").read_text()
+
+
+def test_files_are_verified_against_a_signed_manifest(ended: Mapping[Run, Ended]) -> None:
+    found = good(ended, VERIFY)
+    assert (found.folder / "files" / "proof.json").is_file() and '"signature":"' in (
+        found.folder / "manifest.json"
+    ).read_text()
 
 
 def test_rights_are_printed(ended: Mapping[Run, Ended]) -> None:

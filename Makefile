@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down ps test unit cover check docs format schemas requirements bench chaos load \
-        images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test \
+        images stand-ins compose-up compose-down compose-logs compose-config secure secure-down test-containers upgrade-test release pythons \
         cluster cluster-down chaos-cluster integration-containers secure-cluster secure-cluster-down rehearse-alerts
 
 help: ## list the targets
@@ -142,6 +142,17 @@ requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed 
 	  --constraint requirements/dev.txt $(UPGRADE) requirements/docs.in -o requirements/docs.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
 	  --constraint requirements/dev.txt docs/examples/subscribe/requirements.in -o docs/examples/subscribe/requirements.txt
+
+# ---- release ----------------------------------------------------------------------------------------------
+# Everything but the publication: nothing is pushed, and a tag is made with TAG=yes alone.
+release: $(VENV)/.dev.stamp ## check, build, try and sum up a release in build/release; VERSION=x.y.z [TAG=yes] [IMAGES=no] [DEMO=no]
+	@test -n "$(VERSION)" || { echo "say which: make release VERSION=x.y.z"; exit 2; }
+	@$(BIN)/python -m tools.release $(VERSION) $(if $(filter yes,$(TAG)),--tag) $(if $(filter no,$(IMAGES)),--no-images) $(if $(filter no,$(DEMO)),--no-demo)
+
+# Other interpreters: an environment of its own for each that is there, the unit tests and one way through the product.
+PYTHONS ?= python3.12 python3.13
+pythons: $(VENV)/.dev.stamp ## unit tests and one end-to-end test on other interpreters; PYTHONS="python3.12 python3.13"
+	@tools/release/other-pythons $(PYTHONS)
 
 # ---- Docker Compose ---------------------------------------------------------------------------------------
 # Compose 2 is a plugin of docker, Compose 1 (Debian's docker-compose) a program of its own.

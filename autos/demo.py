@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import typer
 
+from autos import product
 from autos.context import Target, call, data_dir, fail
 from autos.following import follow
 
@@ -61,8 +62,9 @@ def demo() -> None:
             _deliver(stack, steps)
         shutil.rmtree(place, ignore_errors=True)
         steps.say("everything is stopped, its data removed")
+        command = "autos" if product.in_wheel() else "make"
         typer.echo(
-            f"Done in {steps.seconds:.1f} s. Next: `make up` keeps a stack running; README.md goes on from there."
+            f"Done in {steps.seconds:.1f} s. Next: `{command} up` keeps a stack running; README.md goes on from there."
         )
     except httpx.HTTPError as error:
         raise fail(f"the demo failed: {type(error).__name__}: {error}") from error

@@ -9,7 +9,6 @@ import logging
 import os
 import re
 import sys
-from importlib.util import find_spec
 from typing import Annotated, Final
 
 import typer
@@ -23,6 +22,7 @@ from autos import (
     doctor,
     keys,
     listen,
+    product,
     projection,
     repair,
     secrets,
@@ -86,25 +86,17 @@ app.command(rich_help_panel=_OPERATION)(doctor.doctor)
 app.command(rich_help_panel=_OPERATION)(repair.repair)
 
 
-def _in_checkout() -> bool:
-    try:
-        return find_spec("ops") is not None
-    except ModuleNotFoundError:
-        return False
-
-
 def main() -> None:
     """The entry point of the installed command."""
     # The clients' log lines about servers that are away say in many lines what the command says in one.
     logging.getLogger().addHandler(logging.NullHandler())
+    product.make_importable()
     try:
         app()
-    except ModuleNotFoundError:
-        if _in_checkout():
+    except ModuleNotFoundError as error:
+        if not product.in_wheel() or os.environ.get("AUTOS_DEBUG"):
             raise
-        message = (
-            "this command needs a checkout of Autos (README.md); the installed package holds the client's commands"
-        )
+        message = f"this command needs packages that are not installed ({error.name}): pip install 'autos[local]'"
         sys.exit(fail(message).exit_code)
     except Exception as error:
         if os.environ.get("AUTOS_DEBUG"):

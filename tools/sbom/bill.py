@@ -55,7 +55,7 @@ def bill_of(contents: ImageContents, hashes: Hashes) -> Bom:
         type=ComponentType.PLATFORM,
         purl=PackageURL("generic", None, "cpython", contents.interpreter),
     )
-    packages = [_python(package, hashes) for package in contents.python]
+    packages = [python_component(package, hashes) for package in contents.python]
     base = [_debian(package, contents.distro) for package in contents.debian]
     bom = Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, contents.image_id),
@@ -71,7 +71,8 @@ def as_json(bom: Bom) -> str:
     return JsonV1Dot6(bom).output_as_string(indent=2)
 
 
-def _python(package: PythonPackage, hashes: Hashes) -> Component:
+def python_component(package: PythonPackage, hashes: Hashes) -> Component:
+    """A package of Python with the files that it may be installed from. Raises KeyError when no hash is pinned."""
     name = normalized(package.name)
     purl = PackageURL("pypi", None, name, package.version)
     files = ExternalReference(

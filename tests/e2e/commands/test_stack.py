@@ -9,6 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ import pytest
 from shared.domain.cnj import ProcessNumber
 from tests.product import NAMES, SETTINGS, connected, is_ready, running_product
 from tests.support import wait_until
+
+ROOT = Path(__file__).parents[3]
 
 
 def autos(
@@ -126,8 +130,37 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     assert not processes_of(tmp_path / "data")
 
 
-def test_the_demo_delivers_a_case_and_leaves_nothing(tmp_path: Path) -> None:
-    done = autos("demo", cwd=tmp_path, environ={"AUTOS_DATA_DIR": str(tmp_path / "data")})
+def installed_from_the_wheel(place: Path) -> Path:
+    """An environment of its own with the wheel and nothing of the checkout; the command in it.
+
+    The packages that the wheel needs are those of the tests' environment: its editable install of the checkout is not
+    found by way of a .pth file.
+    """
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    [wheel] = place.glob("*.whl")
+    environment = place / "environment"
+    venv.create(environment, with_pip=False, symlinks=True)
+    [packages] = environment.glob("lib/python*/site-packages")
+    (packages / "packages.pth").write_text(sysconfig.get_path("purelib"))
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps", "--python"]
+    subprocess.run([*command, str(environment), str(wheel)], check=True, capture_output=True, timeout=60)
+    return environment / "bin" / "autos"
+
+
+def test_the_demo_of_the_wheel_delivers_a_case_and_leaves_nothing(tmp_path: Path) -> None:
+    command = installed_from_the_wheel(tmp_path / "wheel")
+    # What is called like a part of the product in the current folder is none.
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "services.py").write_text("raise SystemExit('this is not the product')")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("AUTOS_", "PYTHON"))}
+    environ |= {**SETTINGS, "AUTOS_DATA_DIR": str(tmp_path / "data")}
+    # Where the programs are that come with packages, as weed does.
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+    for name in {"AUTOS_CACHE_DIR", "AUTOS_MAVEN_MIRROR"} & set(os.environ):
+        environ[name] = os.environ[name]
+    done = subprocess.run([command, "demo"], cwd=empty, env=environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "11 of 12 documents" in done.stdout and "as meant" in done.stdout
     assert re.search(r"text only .*its text was fetched", done.stdout)
@@ -135,5 +168,6 @@ def test_the_demo_delivers_a_case_and_leaves_nothing(tmp_path: Path) -> None:
     assert re.search(r"\.p7s .*signature", done.stdout) and "application/pkcs7-signature" in done.stdout
     assert "signature  verified" in done.stdout
     assert re.search(r"SHA-256 [0-9a-f]{64}", done.stdout)
+    assert "`autos up` keeps a stack running" in done.stdout
     assert list((tmp_path / "data").iterdir()) == []
     assert not processes_of(tmp_path)

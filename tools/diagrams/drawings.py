@@ -45,7 +45,7 @@ def path_of_a_case() -> str:
 
 def watermark() -> str:
     """The offsets of a partition: what is finished, the watermark, what is finished beyond it, what is in flight."""
-    drawing = Drawing(700, 190, "Offsets of a partition and the watermark")
+    drawing = Drawing(700, 194, "Offsets of a partition and the watermark")
     finished = {100, 101, 102, 104, 105, 107}
     for place, offset in enumerate(range(100, 110)):
         known = "done" if offset in finished else ("bad" if offset in (103, 106) else "box")
@@ -57,11 +57,8 @@ def watermark() -> str:
     drawing.text(344, 124, "finished beyond", kind="small faint")
     drawing.text(442, 124, "in flight", kind="small faint")
     drawing.text(602, 124, "not begun", kind="small faint")
-    drawing.text(
-        350,
-        160,
-        "the commit's metadata says that 104, 105 and 107 are finished: a crash repeats 103 and 106, and nothing else",
-    )
+    drawing.text(350, 156, "the commit's metadata says that 104, 105 and 107 are finished too:")
+    drawing.text(350, 176, "after a crash 103 and 106 are done again, and nothing else of these")
     return drawing.svg()
 
 

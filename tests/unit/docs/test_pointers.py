@@ -120,6 +120,12 @@ def test_links_of_a_page_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_links_to_elsewhere_are_urls(path: Path) -> None:
+    for link in re.findall(r"\]\((https?:[^)\s]*)\)", _FENCE.sub("", path.read_text())):
+        assert re.fullmatch(r"https?://[\w.-]+\.\w+(?::\d+)?(?:[/?#][^\s<>\"]*)?", link), link
+
+
 # What the changelog says of an old version stands.
 @pytest.mark.parametrize("path", [one for one in PAGES if one.stem != "CHANGELOG"], ids=name_of)
 def test_files_that_a_page_names_exist(path: Path) -> None:

@@ -27,6 +27,7 @@ def _list_topics() -> None:
     from confluent_kafka.admin import AdminClient
 
     from shared.errors import InfrastructureAway
+    from shared.events.flow import READERS
     from shared.events.topics import TOPICS
     from shared.kafka.admin import held_records, lag
     from shared.kafka.config import common_config, consumer_config
@@ -45,8 +46,10 @@ def _list_topics() -> None:
             held = held_records(reader, [TopicPartition(spec.name, one) for one in found[spec.name].partitions], 10)
             typer.echo(f"{spec.name:<24}{len(found[spec.name].partitions):>10}{held:>12}")
         groups = sorted(group.group_id for group in admin.list_consumer_groups().result(10).valid)
+        read = {name: topics for groups_of in READERS.values() for name, topics in groups_of.items()}
         for group in groups:
-            typer.echo(f"group {group}: {sum(lag(bootstrap, group, extra).values())} behind")
+            behind = lag(bootstrap, group, extra, read.get(group.rpartition(".")[2], ()))
+            typer.echo(f"group {group}: {sum(behind.values())} behind")
     except (KafkaException, InfrastructureAway) as error:
         raise fail(f"Kafka at {bootstrap} does not answer", status=2) from error
     finally:

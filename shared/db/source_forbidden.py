@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
-from shared.db.source import workers
+from shared.db.source import states, workers
 from shared.domain.case import PDPJ
-from shared.domain.source_state import DEAD_SECONDS
+from shared.domain.source_state import DEAD_SECONDS, SourceState
 
 
 def write(connection: Connection, worker_id: str, *, forbidden_for: float | None, answered_ago: float | None) -> None:
@@ -48,6 +48,21 @@ def forbidden_for(connection: Connection) -> float | None:
         if row.forbidden is not None and (row.answered is None or row.answered > row.forbidden)
     ]
     return max(forbidden, default=None)
+
+
+def away_for(connection: Connection) -> tuple[str, float] | None:
+    """Why a source is away, and for how many seconds, of the one that is so longest; None when none is.
+
+    As the live workers find it: without one nobody says so.
+    """
+    asked = select(workers.c.source).where(workers.c.source == states.c.source, _alive()).exists()
+    row = connection.execute(
+        select(states.c.reason, func.extract("epoch", func.now() - states.c.since))
+        .where(states.c.state == SourceState.AWAY.value, asked)
+        .order_by(states.c.since)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row[0] or "source_unavailable", max(0.0, float(row[1])))
 
 
 def _alive() -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ Everything here blocks, and is for provisioning, commands and tests; the service
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -96,9 +96,13 @@ def held_records(reader: Consumer, partitions: Iterable[TopicPartition], timeout
     return sum(high - low for low, high in ends)
 
 
-def lag(bootstrap_servers: str, group: str, config: Mapping[str, str] | None = None) -> dict[tuple[str, int], int]:
+def lag(
+    bootstrap_servers: str, group: str, config: Mapping[str, str] | None = None, topics: Collection[str] = ()
+) -> dict[tuple[str, int], int]:
     """For each partition that the group has committed: how many offsets are behind the end, from the next record on.
 
+    Of ``topics``, which the group reads, every partition counts: one of which it has committed nothing from its
+    beginning, as by a group that has never read it.
     The markers of transactions have offsets, too, and are no records: a partition with nothing else left is not behind.
     Raises InfrastructureAway when the broker does not answer.
     """
@@ -111,10 +115,10 @@ def lag(bootstrap_servers: str, group: str, config: Mapping[str, str] | None = N
     behind: dict[tuple[str, int], int] = {}
     ends: dict[tuple[str, int], tuple[int, int]] = {}
     try:
-        topics = reader.list_topics(timeout=_TIMEOUT_SECONDS).topics
-        every = [TopicPartition(name, number) for name, topic in topics.items() for number in topic.partitions]
+        known = reader.list_topics(timeout=_TIMEOUT_SECONDS).topics
+        every = [TopicPartition(name, number) for name, topic in known.items() for number in topic.partitions]
         for partition in reader.committed(every, timeout=_TIMEOUT_SECONDS):
-            if partition.offset < 0:
+            if partition.offset < 0 and partition.topic not in topics:
                 continue
             low, high = reader.get_watermark_offsets(
                 TopicPartition(partition.topic, partition.partition), timeout=_TIMEOUT_SECONDS

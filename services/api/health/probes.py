@@ -1,4 +1,4 @@
-"""What readiness asks: the database, the broker, the object store, the outboxes, and whether the source forbids us.
+"""What readiness asks: the database, the broker, the object store, the outboxes, and whether the source is away.
 
 Each check returns, or raises: :class:`CheckFailed` with words for an operator, or whatever its client raises.
 ``checks.py`` runs them side by side and judges: only what is needed to answer at all makes the service unavailable, the
@@ -78,9 +78,12 @@ def _source(database: Database) -> Check:
     async def ask() -> None:
         try:
             forbidden = await database.autocommit(source_forbidden.forbidden_for)
+            away = await database.autocommit(source_forbidden.away_for)
         except InfrastructureAway:
             return  # the check of the database says so
         if forbidden is not None:
             raise CheckFailed(f"source_forbidden: a firewall has forbidden everything for {forbidden:.0f} s")
+        if away is not None:
+            raise CheckFailed(f"{away[0]}: the source is away for {away[1]:.0f} s")
 
     return ask

@@ -37,7 +37,7 @@ def read_broker(settings: ApiSettings) -> BrokerState | None:
             for name, topics in groups.items():
                 group = settings.group(name)
                 behind = dict.fromkeys(topics, 0)
-                for (topic, _), records in lag(servers, group, config).items():
+                for (topic, _), records in lag(servers, group, config, topics).items():
                     if topic in behind:
                         behind[topic] += records
                 lags += [{"group": group, "topic": topic, "behind": records} for topic, records in behind.items()]

@@ -390,6 +390,25 @@ async def test_a_source_that_forbids_everything_is_degraded_with_its_reason(make
     assert answer.json()["checks"]["source"].startswith("source_forbidden: ")
 
 
+async def test_a_source_that_is_away_is_degraded_while_a_downloader_says_so(make_app: MakeApp, owner: Engine) -> None:
+    with owner.begin() as connection:
+        away = "VALUES ('court', 'away', 'source_unavailable', now() - interval '70 s')"
+        connection.execute(text(f"INSERT INTO source.states (source, state, reason, since) {away}"))
+    try:
+        async with client_of(make_app(), "") as client:
+            assert (await client.get("/health/ready")).json()["checks"]["source"] == "ok"
+        with owner.begin() as connection:
+            connection.execute(text("INSERT INTO source.workers (worker_id, source) VALUES ('w', 'court')"))
+        async with client_of(make_app(), "") as client:
+            answer = await client.get("/health/ready")
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text("DELETE FROM source.workers WHERE worker_id = 'w'"))
+            connection.execute(text("DELETE FROM source.states WHERE source = 'court'"))
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["source"].startswith("source_unavailable: ")
+
+
 async def test_requests_are_accepted_while_the_broker_is_away(tools: ApiTools) -> None:
     number = tools.process_number()
     tools.source.add(number, 1)

@@ -185,6 +185,9 @@ async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(bench: Top
     client.commit_transaction(20)
     # A marker, the record and its marker.
     assert lag(bench.bootstrap, bench.group)[bench.topic, 0] == 2
+    # A group that has read nothing yet is behind by everything that is there.
+    never = lag(bench.bootstrap, f"{bench.group}.never", topics=[bench.topic])
+    assert never == {(bench.topic, 0): 6, **{(bench.topic, number): 4 for number in range(1, 6)}}
 
 
 async def test_a_transaction_of_ten_thousand_records_is_read_in_pieces_and_all_or_nothing(bench: Topic) -> None:

@@ -48,6 +48,7 @@ ROUTES = [
     route("GET /processes/{numero}/documents/{document_id}/content", "read"),
     route("GET /processes/{numero}/documents/{document_id}/preview", "read"),
     route("GET /processes/{numero}/documents.zip", "read"),
+    route("GET /processes/{numero}/manifest.json", "read"),
     route("GET /jobs/{job_id}", "read"),
     route("POST /tokens/stream", "read"),
     route("POST /processes/batch", "download", body={"process_numbers": ["{numero}"]}),
@@ -72,6 +73,8 @@ ROUTES = [
     route("POST /webhooks/endpoints/{endpoint_id}/enable", "webhooks"),
     route("GET /source/status", *SCOPES),
     route("GET /system"),
+    route("GET /dead-letters"),
+    route("POST /dead-letters/{letter_id}/replay"),
 ]
 
 
@@ -93,7 +96,7 @@ async def test_a_scope_alone_opens_what_the_table_says(
         view = (await owner.get(f"/processes/{number}")).json()
     await put(parts_of(app).get(S3Store), view, tools.progress)
     names = {"numero": number, "document_id": view["documents"][0]["id"], "job_id": view["job"]["job_id"]}
-    names |= {"delivery_id": ANY, "endpoint_id": ANY}
+    names |= {"delivery_id": ANY, "endpoint_id": ANY, "letter_id": "document.dead/0/999999"}
     async with client_of(app, tools.new_key(client_id, scopes=(scope,))) as client:
         for one in ROUTES:
             body = (

@@ -4,11 +4,13 @@ import { html, useEffect } from "../vendor/htm-preact.js";
 import { to } from "../address.js";
 import { isRunning, useCase } from "../case-state.js";
 import { date, duration, money, number as count, t } from "../i18n.js";
-import { Copy, Doing, Fact, Loading, Reason, State, Time, Trouble } from "../ui.js";
+import { call } from "../api.js";
+import { Copy, Doing, Fact, Loading, Reason, State, Time, Trouble, usePolled } from "../ui.js";
 import { CaseDeliveries } from "./deliveries.js";
 import { Documents } from "./documents.js";
 import { Path } from "./path.js";
 
+const SOURCE_MS = 10_000;
 const PARTS = { documents: Documents, deliveries: CaseDeliveries, path: Path };
 
 export function Case({ number, part }) {
@@ -66,7 +68,15 @@ function Job({ state }) {
     </div>
     <progress max="100" value=${job.progress_percentage} aria-label=${t("progress")}></progress>
     <${Reason} code=${job.error_code} message=${job.error_message} />
+    ${!ended && html`<${SourceTrouble} />`}
   </div>`;
+}
+
+// Why a case waits, where that is the source.
+function SourceTrouble() {
+  const [status] = usePolled(() => call("source/status"), SOURCE_MS);
+  const troubled = status?.sources.find(({ state }) => state === "away") ?? status?.sources.find(({ state }) => state === "limited");
+  return troubled ? html`<p class="note" role="status">${t(`source_trouble.${troubled.state}`)} ${t("since")} <${Time} at=${troubled.since} />.</p>` : null;
 }
 
 const Refresh = ({ state }) => html`<${Doing} label=${t("read_again")} run=${() => state.ask({ refresh: true })} />`;

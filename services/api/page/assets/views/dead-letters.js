@@ -19,6 +19,7 @@ export function DeadLetters({ counts }) {
   const letters = page?.dead_letters ?? [];
   return html`<section class="card" aria-labelledby="dead-letters-title">
     <header class="head"><h2 id="dead-letters-title">${t("dead_letters")}</h2>${choice}</header>
+    <p class="muted foot">${t("dead_letters_more")}</p>
     ${problem && html`<${Trouble} problem=${problem} again=${again} />`}
     ${!page && !problem && html`<${Loading} />`}
     ${page && !letters.length && html`<${Empty} text=${t("nothing_given_up")} />`}

@@ -5,6 +5,7 @@ import { call } from "../api.js";
 import { duration, number, t } from "../i18n.js";
 import { Empty, Fact, Loading, Reason, State, Time, Trouble, usePolled } from "../ui.js";
 import { DeadLetters } from "./dead-letters.js";
+import { Behind } from "./behind.js";
 
 const EVERY_MS = 3000;
 const SOURCE_MS = 10_000;
@@ -70,14 +71,6 @@ function Inside() {
           <td role="cell" class="num" data-label=${t("oldest")}>${queue.oldest_seconds === null ? "–" : duration(queue.oldest_seconds * 1000)}</td></tr>`)}</tbody>
       </table>
     </section>
-    <${DeadLetters} counts=${state.dead_letters} />
-    ${state.lags && html`<${Lags} lags=${state.lags} />`}`;
+    ${state.lags && html`<${Behind} lags=${state.lags} />`}
+    <${DeadLetters} counts=${state.dead_letters} />`;
 }
-
-const Lags = ({ lags }) => html`<section class="card" aria-labelledby="lags-title">
-  <header class="head"><h2 id="lags-title">${t("lags")}</h2></header>
-  <table class="waiting" role="table">
-    <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">${t("topic")}</th><th role="columnheader" scope="col">${t("group")}</th><th role="columnheader" scope="col" class="num">${t("behind")}</th></tr></thead>
-    <tbody role="rowgroup">${lags.map(({ group, topic, behind }) => html`<tr role="row"><td role="cell"><code>${topic}</code></td><td role="cell"><code>${group}</code></td>
-      <td role="cell" class="num">${number(behind)}</td></tr>`)}</tbody>
-  </table></section>`;

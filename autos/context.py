@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,39 @@ def header_keys() -> HeaderKeys:
         given = {"secrets_key": kept.get("secrets_key"), "webhook_sealing_keys": kept.get("webhook_sealing_key")}
         settings = WebhookSealingSettings.model_validate({name: key for name, key in given.items() if key})
     return settings.header_keys
+
+
+def record_reading(command: str, process_number: str | None, document_id: str | None = None) -> None:
+    """Write into the access log that an operator sees something of a case, before it is shown.
+
+    Exits when the database does not take it. Without AUTOS_DATABASE_URL and a stack it says that nothing is recorded.
+    """
+    if process_number is None:
+        return
+    url = os.environ.get("AUTOS_DATABASE_URL") or (read_stack() or {}).get("database_url")
+    if not url:
+        typer.echo("AUTOS_DATABASE_URL is not set: the access log does not have this reading", err=True)
+        return
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from shared.db.audit import CaseRead, add_reads
+    from shared.db.engine import make_engine
+
+    engine = make_engine(str(url), application_name="autos-cli", pool_size=1)
+    try:
+        document_id = str(uuid.UUID(document_id)) if document_id is not None else None
+    except ValueError:
+        document_id = None
+    read = CaseRead(process_number, f"autos {command}", document_id=document_id, sees_sealed=True)
+    try:
+        with engine.begin() as connection:
+            add_reads(connection, [read])
+    except SQLAlchemyError as error:
+        raise fail(
+            f"the access log cannot be written, so nothing is shown: {type(error).__name__}", status=2
+        ) from error
+    finally:
+        engine.dispose()
 
 
 def kafka_config() -> dict[str, Any]:

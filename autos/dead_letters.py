@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autos import set_aside
-from autos.context import fail, kafka_config, setting
+from autos.context import fail, kafka_config, record_reading, setting
 
 if TYPE_CHECKING:
     from shared.dead_letters.letters import DeadLetter
@@ -107,6 +107,7 @@ def show(letter_id: str) -> None:
         typer.echo("\n".join(set_aside.show(letter_id)))
         return
     letter = _one(letter_id)
+    record_reading("dead show", letter.case, letter.named("document_id"))
     typer.echo(f"{letter.id}  {letter.at.isoformat()}")
     typer.echo(f"reason: {letter.error_code}: {letter.error_message}")
     for name, value in letter.record.headers.items():

@@ -15,6 +15,7 @@ import typer
 
 from autos import (
     __version__,
+    access,
     cases,
     dead_letters,
     deliveries,
@@ -77,6 +78,7 @@ app.command(rich_help_panel=_WEBHOOKS)(deliveries.deliveries)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
 app.command(rich_help_panel=_WEBHOOKS)(listen.listen)
 app.add_typer(keys.app, name="keys", rich_help_panel=_OPERATION)
+app.add_typer(access.app, name="access", rich_help_panel=_OPERATION)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=_OPERATION)
 app.add_typer(dead_letters.app, name="dead", rich_help_panel=_OPERATION)
 app.add_typer(projection.app, name="projection", rich_help_panel=_OPERATION)

@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 
 from services.api.access.dependencies import authenticated
+from services.api.access_log import routes as access_log_routes
+from services.api.access_log.writer import AccessLog, AccessRecorder
 from services.api.assembly import ApiSource, make_parts
 from services.api.dead_letters import routes as dead_letter_routes
 from services.api.deliveries import routes as delivery_routes
@@ -23,6 +25,7 @@ from services.api.http.compression import GzipAnswers
 from services.api.http.head import HeadAsGet
 from services.api.http.middleware import RequestEdge
 from services.api.http.parameters import only_known_parameters
+from services.api.http.provided import ApplicationParts
 from services.api.http.slashes import ForgiveSlashes
 from services.api.http.trace_edge import TraceEdge
 from services.api.lifespan import make_lifespan
@@ -55,6 +58,7 @@ _WITH_KEY: Final = (
     source_routes,
     system_routes,
     dead_letter_routes,
+    access_log_routes,
 )
 """The routes that need a key, in the order of the OpenAPI document."""
 
@@ -105,7 +109,7 @@ def create_app(
     )
     error_handlers.install(app)
     openapi.install(app, settings.api_public_url)
-    _add_middleware(app, settings, parts.get(ApiMetrics))
+    _add_middleware(app, settings, parts)
     return app
 
 
@@ -119,13 +123,14 @@ def _add_routes(app: FastAPI) -> None:
     app.include_router(docs_router())
 
 
-def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: ApiMetrics) -> None:
+def _add_middleware(app: FastAPI, settings: ApiSettings, parts: ApplicationParts) -> None:
     """The last one added is the outermost."""
+    app.add_middleware(AccessLog, recorder=parts.get(AccessRecorder), trusted=settings.api_trusted_proxies)
     app.add_middleware(GzipAnswers)
     app.add_middleware(HeadAsGet)
     app.add_middleware(ForgiveSlashes)
     bounds = RequestBounds.from_settings(settings)
-    app.add_middleware(RequestEdge, metrics=metrics, bounds=bounds, access_log=settings.access_log)
+    app.add_middleware(RequestEdge, metrics=parts.get(ApiMetrics), bounds=bounds, access_log=settings.access_log)
     app.add_middleware(TraceEdge)
     if settings.api_cors_origins:
         # Outside of the rest: a page reads problems of every kind, those of the edge too.

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from services.api.access.keys import ApiKeys
 from services.api.access.stream_tokens import StreamTokens
+from services.api.access_log.history import AccessHistory
+from services.api.access_log.writer import AccessRecorder
 from services.api.dead_letters.reading import DeadTopics
 from services.api.dead_letters.service import DeadLetterService
 from services.api.deliveries.service import DeliveryService
@@ -78,6 +80,8 @@ def make_parts(
     )
     parts.add(ApiKeys(database, clock, settings.secret_keys))
     parts.add(StreamTokens(database, clock))
+    parts.add(AccessRecorder(database))
+    parts.add(AccessHistory(database))
     parts.add(DeliveryService(database, clock))
     parts.add(SystemState(database, settings, clock))
     parts.add(DeadLetterService(database, DeadTopics(settings), clock))

@@ -7,6 +7,7 @@ from pydantic import Field
 from shared.settings import (
     DatabaseSettings,
     KafkaSettings,
+    Networks,
     PublicUrlSettings,
     Rate,
     RateSetting,
@@ -57,6 +58,8 @@ class ApiSettings(
     api_page_extension_url: str | None = Field(None, pattern=r"^http://(127\.0\.0\.1|\[::1\]):[0-9]{1,5}/$")
     """A module of this machine that the page at / shows a further tab of; the embedded stack sets it, nothing else."""
 
+    api_trusted_proxies: Networks = ()
+    """Networks of proxies whose ``X-Forwarded-For`` is believed; the access log has the client's address then."""
     access_log: bool = True
     """Whether each request is logged: method, route, status, duration, client and ids; never an address or a header."""
 

@@ -59,6 +59,8 @@ class NotifierSettings(
     """Seconds between two looks for deliveries that are due and were not woken."""
     attempt_retention_days: float = Field(90.0, gt=0)
     """Days that attempts are kept."""
+    access_log_days: float = Field(365.0, ge=1)
+    """Days that the log of who read what is kept."""
     event_retention_days: float = Field(30.0, gt=0)
     """Days that the events of GET /events are kept."""
 

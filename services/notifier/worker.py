@@ -22,6 +22,7 @@ from services.notifier.domain.endpoint_breaker import EndpointBreakerPolicy
 from services.notifier.domain.endpoint_queues import EndpointQueues, QueuePolicy
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.domain.slots import SlotLimits
+from services.notifier.intake.access_log_upkeep import AccessLogUpkeep
 from services.notifier.intake.announcer import DocumentAnnouncer
 from services.notifier.intake.feed_upkeep import FeedUpkeep
 from services.notifier.intake.handlers import Intake
@@ -114,6 +115,9 @@ class Notifier:
         )
         self._standing = DeliveryStanding(self.database, metrics)
         self._feed_upkeep = FeedUpkeep(self.database, clock, retention=timedelta(days=settings.event_retention_days))
+        self._access_log_upkeep = AccessLogUpkeep(
+            self.database, clock, retention=timedelta(days=settings.access_log_days)
+        )
         self._announcer = DocumentAnnouncer(
             database=self.database,
             dispatcher=self.dispatcher,
@@ -225,6 +229,7 @@ class Notifier:
             self._sweeper.run(ending),
             self._standing.run(ending),
             self._feed_upkeep.run(ending),
+            self._access_log_upkeep.run(ending),
             self._announcer.run(ending),
             self._endpoint_alerter.run(ending, self.dispatcher.alert_due),
             self._outbox_alerter.run(ending),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.db import catalog, delivery, feed, progress, source, webhook_endpoints
+from shared.db import audit, catalog, delivery, feed, progress, source, webhook_endpoints
 from shared.db.tables import METADATA
 
-SCHEMAS = (catalog.SCHEMA, progress.SCHEMA, delivery.SCHEMA, source.SCHEMA)
+SCHEMAS = (catalog.SCHEMA, progress.SCHEMA, delivery.SCHEMA, source.SCHEMA, audit.SCHEMA)
 
-__all__ = ["METADATA", "SCHEMAS", "catalog", "delivery", "feed", "progress", "source", "webhook_endpoints"]
+__all__ = ["METADATA", "SCHEMAS", "audit", "catalog", "delivery", "feed", "progress", "source", "webhook_endpoints"]

@@ -31,6 +31,8 @@ def test_a_dead_document_is_listed_shown_and_replayed(product: Product, process_
     shown = autos(product, "dead", "show", listed[0])
     assert "reason: no_access" in shown.stdout
     assert number in shown.stdout
+    log = product.client.get("/access-log", params={"numero": number}).json()["entries"]
+    assert [(one["client_id"], one["sealed"]) for one in log if one["route"] == "autos dead show"] == [(None, False)]
 
     replayed = autos(product, "dead", "replay", listed[0])
     assert replayed.returncode == 0, replayed.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 from starlette.responses import StreamingResponse
 
@@ -150,7 +150,7 @@ async def get_preview(numero: Number, document_id: DocumentId, caller: Reader, d
     summary="All available documents as one archive",
 )
 async def get_archive(
-    numero: Number, caller: Reader, documents: Documents, types: Types = None, since: Since = None
+    numero: Number, caller: Reader, documents: Documents, request: Request, types: Types = None, since: Since = None
 ) -> Response:
     """Streamed while the object store is read, in the order of the case. `manifest.json` in it has each file's SHA-256,
     and is signed.
@@ -159,8 +159,10 @@ async def get_archive(
     """
     assert since is None or isinstance(since, datetime)  # Since has made it one
     wanted = ArchiveFilter.of(types or (), since)
+    # For the access log (services/api/access_log).
+    request.state.shown_documents, content = await documents.archive(caller.viewer, numero, wanted)
     return StreamingResponse(
-        await documents.archive(caller.viewer, numero, wanted),
+        content,
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{numero}.zip"'},
     )

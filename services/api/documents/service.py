@@ -121,8 +121,10 @@ class DocumentService:
                 raise gone(process_number, document.listed.document_id) from None
             raise
 
-    async def archive(self, viewer: Viewer, process_number: str, wanted: ArchiveFilter) -> AsyncIterator[bytes]:
-        """The bytes of a ZIP with the available documents of a case that are wanted, in the order of the case.
+    async def archive(
+        self, viewer: Viewer, process_number: str, wanted: ArchiveFilter
+    ) -> tuple[int, AsyncIterator[bytes]]:
+        """How many available documents of a case are wanted, and the bytes of a ZIP with them in the case's order.
 
         The store is asked for all of them before the first byte, and then read one after the other; memory does not
         grow with the case.
@@ -142,7 +144,7 @@ class DocumentService:
             async for chunk in await self._open(key, None):
                 yield chunk
 
-        return stream_archive(entries, manifest, open_object, content.head.made_at)
+        return len(entries), stream_archive(entries, manifest, open_object, content.head.made_at)
 
     async def _open(self, key: str, wanted: ByteRange | None, *, size: int | None = None) -> AsyncIterator[bytes]:
         """The object's bytes, once the store has answered.

@@ -9,6 +9,9 @@ from typing import Any
 import orjson
 from fastapi import Response
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from services.api.http.shown_cases import shown_cases
 
 
 def _plain(value: object) -> object:
@@ -22,7 +25,13 @@ class Json(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """The content in UTF-8, decimals as numbers. Raises TypeError for what has no JSON form."""
+        self._shown = shown_cases(content)
         return orjson.dumps(content, default=_plain)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. The access log finds in ``scope["state"]`` what is in it of which case."""
+        scope.setdefault("state", {})["shown"] = self._shown
+        await super().__call__(scope, receive, send)
 
 
 def tagged(content: Any, tag: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

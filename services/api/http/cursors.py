@@ -41,15 +41,15 @@ def encode_place(kind: str, number: int, identity: str = "") -> str:
     return base64.urlsafe_b64encode(f"{kind}|{number}|{identity}".encode()).decode().rstrip("=")
 
 
-def decode_place(cursor: str, kind: str, field: str = "query.cursor") -> tuple[int, str]:
-    """The number and the id of a cursor of this kind of list. Raises InvalidCursor."""
+def decode_place(cursor: str, kind: str, field: str = "query.cursor", *, most: int = _MOST) -> tuple[int, str]:
+    """The number, at most ``most``, and the id of a cursor of this kind of list. Raises InvalidCursor."""
     if len(cursor) > _LONGEST:
         raise _invalid(field)
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         named, number, identity = raw.decode("ascii").split("|")
         place = int(number)
-        if named != kind or not number.isdecimal() or place > _MOST or str(place) != number:
+        if named != kind or not number.isdecimal() or place > most or str(place) != number:
             raise _invalid(field)
         return place, str(uuid.UUID(identity)) if identity or kind == "documents" else ""
     except ValueError:  # binascii.Error and UnicodeDecodeError are kinds of it

@@ -192,6 +192,7 @@ OF_SHAPE: Final[dict[str, FieldNote]] = {
 PARAMETERS: Final[dict[str, FieldNote]] = {
     "after": FieldNote("next_cursor of the page before", "end"),
     "auto_download": FieldNote("Start the download unless it runs or is done", True),
+    "client": FieldNote("Only what this client read", "office-17"),
     "court": FieldNote("Only those of this court", "TJSP"),
     "cursor": FieldNote("next_cursor of the page before"),
     "degree": FieldNote("Only those of this degree", "G1"),
@@ -202,6 +203,7 @@ PARAMETERS: Final[dict[str, FieldNote]] = {
     "if-none-match": FieldNote("The ETag of the copy you have", 'W/"1.0"'),
     "if-range": FieldNote("The ETag that the range is of", f'"{_HASH}"'),
     "job_id": FieldNote("The job's id", _JOB),
+    "numero": FieldNote("Only what was read of this case", _NUMBER),
     "last-event-id": FieldNote("The id of the last event you had", f"{_JOB}:4:1772461815123456"),
     "limit": FieldNote("How many at most", 50),
     "process_number": FieldNote("Only those of this case", _NUMBER),
@@ -222,6 +224,7 @@ PARAMETERS: Final[dict[str, FieldNote]] = {
 }
 CURSORS: Final = {
     "cursor": cursors.encode(datetime(2026, 3, 2, 14, 30, 15, tzinfo=UTC), _JOB),
+    "cursor-access": cursors.encode_place("access", 100),
     "cursor-documents": cursors.encode_place("documents", 100, _DOCUMENT),
     "cursor-movements": cursors.encode_place("movements", 100),
     "cursor-parties": cursors.encode_place("parties", 100),

@@ -17,6 +17,8 @@ from shared.webhooks.body_form import BodyForm
 HIDDEN: Final = "(not shown)"
 """In place of the value of a header that the client set: it is most likely a secret of the receiver's."""
 _OURS: Final = "webhook-"
+_SHORTEST: Final = 8
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ class Attempt:
     """The form of the body that was sent; BARE where none was."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """What was sent of headers, as it is shown; empty when no request was made."""
+    documents: int = 0
+    links: int = 0
+    """Documents in the body that was sent, and links to documents among them."""
     span_id: str | None = None
     """The span that it was made in, 16 hexadecimal digits; None without tracing."""
 
@@ -103,8 +108,9 @@ def attempt_of(
     form: BodyForm,
     draw: float,
     headers: Mapping[str, str],
+    content: bytes,
 ) -> Attempt:
-    """The attempt that a call was; ``draw`` in [0, 1) is for the jitter of the next one."""
+    """The attempt that a call was, with the body ``content``; ``draw`` in [0, 1) is for the jitter of the next one."""
     timings = result.timings
     return Attempt(
         delivery_id=claimed.due.delivery_id,
@@ -125,6 +131,9 @@ def attempt_of(
         draw=draw,
         form=form,
         headers=headers,
+        # In JSON these bytes are in no text: its quotation marks would be escaped.
+        documents=content.count(b'"download_url":'),
+        links=content.count(b'"download_url":"'),
         span_id=current_span_id(),
     )
 
@@ -135,6 +144,18 @@ def shown_headers(headers: Sequence[tuple[str, str]], body_bytes: int) -> dict[s
         return {}
     sent = {"content-type": "application/json", "content-length": str(body_bytes)}
     return {**sent, **{name: value if name.lower().startswith(_OURS) else HIDDEN for name, value in headers}}
+
+
+def without_own_values(text: str, headers: Sequence[tuple[str, str]]) -> str:
+    """An answer's text without the values of the client's own headers: some receivers send back what they get.
+
+    The part behind the scheme of an authorization is one too. What is shorter than :data:`_SHORTEST` is no secret.
+    """
+    own = [value for name, value in headers if not name.lower().startswith(_OURS)]
+    secrets = {part for value in own for part in (value, value.partition(" ")[2].strip()) if len(part) >= _SHORTEST}
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 def _ms(seconds: float | None) -> int | None:

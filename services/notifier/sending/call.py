@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from services.notifier.metrics import NotifierMetrics
-from services.notifier.sending.attempt import Attempt, attempt_of, shown_headers
+from services.notifier.sending.attempt import Attempt, attempt_of, shown_headers, without_own_values
 from services.notifier.sending.claimed import ClaimedDelivery
 from services.notifier.sending.prepare import PreparedRequest
 from shared.clock import Clock
@@ -41,6 +42,7 @@ class ReceiverCall:
         with within(WEBHOOK_SPAN, request.claimed.traceparent, SpanKind.CLIENT, _about(request.claimed)) as span:
             if result is None:
                 result = await self._caller.post(request.claimed.url, request.headers, request.content)
+                result = replace(result, excerpt=without_own_values(result.excerpt, request.headers))
             self._metrics.seconds.observe(result.duration)
             attempt = attempt_of(
                 request.claimed,
@@ -49,6 +51,7 @@ class ReceiverCall:
                 ended_at=self._clock(),
                 form=request.form,
                 headers=shown_headers(request.headers, len(request.content)),
+                content=request.content,
                 draw=random.random(),  # noqa: S311 - spreads load, protects nothing
             )
             if span is not None:

@@ -22,6 +22,7 @@ from services.notifier.sending.delivery_rows import (
     kept,
     write_deliveries,
 )
+from shared.db.audit import CaseRead, add_reads
 from shared.db.delivery import attempts as attempts_table
 from shared.db.delivery import outbox
 from shared.db.recordset import as_json
@@ -85,6 +86,7 @@ class _Batch:
     """By endpoint id, the locked rows."""
     health: dict[str, EndpointHealth]
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    reads: list[CaseRead] = field(default_factory=list)
     writes: dict[str, DeliveryRow] = field(default_factory=dict)
     events: list[OutgoingRecord] = field(default_factory=list)
 
@@ -107,6 +109,8 @@ def record(
     recorded = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
     if batch.attempts:
         connection.execute(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})
+    if batch.reads:
+        add_reads(connection, batch.reads)
     write_deliveries(connection, list(batch.writes.values()))
     _write_endpoints(connection, batch)
     write(connection, outbox, batch.events, now=now)
@@ -147,6 +151,9 @@ def _add(
     delivery = kept(decision.delivery) if after.disabled else decision.delivery
     batch.writes[attempt.delivery_id] = delivery_row(row.delivery_id, delivery, now, attempt)
     batch.attempts.append(attempt.columns())
+    # A receiver that was not reached has read nothing.
+    if attempt.address is not None and row.process_number:
+        batch.reads.append(_read_by_receiver(row, attempt))
     batch.events += events.of_attempt(row, delivery, decision.effect, attempt, now)
     if after.disabled and not before.disabled:
         batch.events.append(events.of_disabled(batch.endpoints[row.endpoint_id], row, after, now))
@@ -154,6 +161,21 @@ def _add(
     delivered = decision.effect is Effect.DELIVERED and first_round
     seconds = (now - row.created_at).total_seconds() if delivered else None
     return RecordedAttempt(decision.effect, before.state, seconds)
+
+
+def _read_by_receiver(row: Any, attempt: Attempt) -> CaseRead:
+    """The row of the access log: what the client was sent, and to which address."""
+    return CaseRead(
+        process_number=row.process_number,
+        route=f"webhook {row.event_type}",
+        client_id=row.client_id,
+        status=attempt.status_code,
+        documents=attempt.documents,
+        links=attempt.links,
+        sees_sealed=True,
+        address=attempt.address,
+        request_id=row.delivery_id,
+    )
 
 
 def _write_endpoints(connection: Connection, batch: _Batch) -> None:

@@ -22,6 +22,7 @@ NOT_WRITTEN = {("api", "catalog.api_keys"), ("api", "catalog.clients")}
 # Made and deleted, and never changed.
 NEVER_CHANGED = {("api", "catalog.stream_tokens")}
 TABLES = sorted(METADATA.tables.values(), key=lambda table: table.fullname)
+ACCESS_LOG = METADATA.tables["audit.access_log"]
 STATEMENTS = {
     "insert": "INSERT INTO {table} DEFAULT VALUES",
     "update": "UPDATE {table} SET {column} = {column} WHERE false",
@@ -78,7 +79,36 @@ def test_each_role_writes_its_own(database: FreshDatabase, service: str) -> None
 
 
 def test_every_table_has_a_writer() -> None:
-    assert {table.schema for table in TABLES} == set(OWN.values())
+    assert {table.schema for table in TABLES} == {*OWN.values(), "audit"}
+
+
+def test_the_log_of_who_read_what_is_only_added_to(database: FreshDatabase) -> None:
+    """The api cannot take back what it wrote, and who deletes what is old neither reads it nor changes it."""
+    row = "INSERT INTO audit.access_log (process_number, route, sealed) VALUES ('x', 'GET /', false)"
+    allowed = {
+        "api": (row, "SELECT * FROM audit.access_log"),
+        "notifier": (row, "DELETE FROM audit.access_log WHERE at < now()", "SELECT count(at) FROM audit.access_log"),
+    }
+    refused = {
+        "api": ("DELETE FROM audit.access_log WHERE false",),
+        "notifier": ("SELECT client_id FROM audit.access_log", "SELECT process_number FROM audit.access_log"),
+        "downloader": (row, "SELECT 1 FROM audit.access_log"),
+        "status": (row, "SELECT 1 FROM audit.access_log"),
+        "keys": (row, "SELECT 1 FROM audit.access_log"),
+    }
+    for role, url in database.role_urls.items():
+        for statement_text in allowed.get(role, ()):
+            with cursor_of(url) as cursor:
+                cursor.execute(statement_text)
+        for statement_text in (
+            *refused.get(role, ()),
+            *(f"UPDATE audit.access_log SET {column.name} = DEFAULT" for column in ACCESS_LOG.columns),
+            "TRUNCATE audit.access_log",
+            "DROP TABLE audit.access_log",
+            "ALTER TABLE audit.access_log DISABLE TRIGGER ALL",
+        ):
+            with cursor_of(url) as cursor, pytest.raises(errors.InsufficientPrivilege):
+                cursor.execute(statement_text)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.notifier.sending.attempt import HIDDEN, shown_headers
+from services.notifier.sending.attempt import HIDDEN, shown_headers, without_own_values
 
 
 def test_ours_are_shown_and_the_clients_own_by_name_alone() -> None:
@@ -16,6 +16,14 @@ def test_ours_are_shown_and_the_clients_own_by_name_alone() -> None:
         "Authorization": HIDDEN,
         "X-Own": HIDDEN,
     }
+
+
+def test_a_receiver_that_sends_back_what_it_got_puts_no_secret_into_the_attempt() -> None:
+    sent = [("webhook-id", "8fa6da03"), ("Authorization", "Bearer of-the-receiver"), ("X-Own", "2")]
+    echoed = '{"Authorization": "Bearer of-the-receiver", "token": "of-the-receiver", "x-own": "2", "id": "8fa6da03"}'
+    shown = without_own_values(echoed, sent)
+    assert "of-the-receiver" not in shown and shown.count(HIDDEN) == 2
+    assert '"x-own": "2"' in shown and "8fa6da03" in shown
 
 
 def test_a_request_that_was_not_made_has_none() -> None:

@@ -2,7 +2,8 @@
 
 On Linux the program gets SIGNAL when its parent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG). USER is ``-`` or a
 system user to become: PostgreSQL refuses to run as root. That user keeps one capability, CAP_DAC_OVERRIDE
-(capabilities(7), ambient set), so that no directory on the way to its files needs wider permissions.
+(capabilities(7), ambient set), so that no directory on the way to its files needs wider permissions. access(2), by which
+initdb looks for the server's program, heeds capabilities of such a user with SECBIT_NO_SETUID_FIXUP alone.
 
 A program of its own instead of a ``preexec_fn``: the parent has threads, and it stays one pid through exec.
 Imports little, since it runs before every process of the stack.
@@ -16,6 +17,8 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
@@ -33,6 +36,8 @@ class _CapData(ctypes.Structure):
 def _become(libc: ctypes.CDLL | None, uid: int, gid: int) -> None:
     if libc is not None:
         libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        # Then the change of user takes no capability away; capset below leaves one of them.
+        libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)

@@ -2,8 +2,8 @@
 
 On Linux the program gets SIGNAL when its parent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG). USER is ``-`` or a
 system user to become: PostgreSQL refuses to run as root. That user keeps one capability, CAP_DAC_OVERRIDE
-(capabilities(7), ambient set), so that no directory on the way to its files needs wider permissions. access(2), by which
-initdb looks for the server's program, heeds capabilities of such a user with SECBIT_NO_SETUID_FIXUP alone.
+(capabilities(7), ambient set), so that no directory on the way to its files needs wider permissions. access(2), by
+which initdb looks for the server's program, heeds capabilities of such a user with SECBIT_NO_SETUID_FIXUP alone.
 
 A program of its own instead of a ``preexec_fn``: the parent has threads, and it stays one pid through exec.
 Imports little, since it runs before every process of the stack.

@@ -39,8 +39,8 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Tutorials and guides, in both languages."""
-    return [path for folder in FOLDERS for path in sorted((DOCS / folder).glob("*.md"))]
+    """Tutorials and guides, in both languages, and the operator's page."""
+    return [*(path for folder in FOLDERS for path in sorted((DOCS / folder).glob("*.md"))), DOCS / "operations.md"]
 
 
 def blocks(page: Path) -> list[Block]:

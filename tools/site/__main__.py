@@ -23,9 +23,13 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) > 1:
         sys.stderr.write("usage: python -m tools.site [FOLDER]\n")
         return 2
+    return build(DOCS, Path(arguments[0]).resolve() if arguments else TARGET)
+
+
+def build(pages: Path, target: Path) -> int:
+    """Build the pages below a folder into another, which is made anew; the exit status. Says what is wrong."""
     from sphinx.cmd.build import build_main
 
-    target = Path(arguments[0]).resolve() if arguments else TARGET
     if target.exists() and any(target.iterdir()) and not (target / "objects.inv").exists():
         sys.stderr.write(f"{target} holds something else than this site: name an empty folder\n")
         return 2
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     shutil.rmtree(target, ignore_errors=True)
     settings = ["-c", str(Path(__file__).parent), "-d", str(target.with_name(f"{target.name}.doctrees"))]
     # Everything anew (-E -a), quiet, each warning a fault, and all of them shown.
-    status: int = build_main(["-b", "html", "-E", "-a", "-q", "-W", "--keep-going", *settings, str(DOCS), str(target)])
+    status: int = build_main(["-b", "html", "-E", "-a", "-q", "-W", "--keep-going", *settings, str(pages), str(target)])
     wrong = faults(target)
     sys.stderr.write("".join(f"{line}\n" for line in wrong))
     if status or wrong:

@@ -44,7 +44,7 @@ def _source_read(app: Any, page: str, content: list[str]) -> None:
     path = Path(app.env.doc2path(page))
     text, linked = rewritten(content[0], path)
     app.autos_linked |= linked
-    content[0] = text + navigation.appended(page, app.env.found_docs)
+    content[0] = navigation.prepended(page) + text + navigation.appended(page, app.env.found_docs)
 
 
 def _resolve(app: Any, doctree: nodes.document, page: str) -> None:

@@ -69,9 +69,9 @@ DECISION_PAGES: Final = "adr/*"
 PORTUGUESE_ENDING: Final = ".pt-BR"
 
 
-def toctree(pages: Sequence[str], *, caption: str = "", hidden: bool = True) -> str:
+def toctree(pages: Sequence[str], *, caption: str) -> str:
     """A toctree of these pages as MyST writes it. Names are from the root of docs/."""
-    options = [*([":hidden:"] if hidden else []), *([f":caption: {caption}"] if caption else [])]
+    options = [":hidden:", f":caption: {caption}"]
     lines = [f"/{page}" for page in pages]
     return "\n".join(("", "```{toctree}", *options, "", *lines, "```", ""))
 
@@ -94,8 +94,17 @@ def appended(page: str, found: Collection[str]) -> str:
     if page == HOME:
         return "".join(toctree(pages, caption=caption) for caption, pages in placed(found).items())
     if page == DECISIONS:
-        return toctree(sorted(fnmatch.filter(found, DECISION_PAGES)), hidden=False)
+        # A link without words gets the title of its page.
+        return "\n".join(("", *(f"- [](../{one}.md)" for one in sorted(fnmatch.filter(found, DECISION_PAGES))), ""))
     return ""
+
+
+def prepended(page: str) -> str:
+    """What the site adds to the beginning of a page: a decision stands in the list of them and in no section.
+
+    The navigation is written into every page, and would be twice as long with all decisions in it.
+    """
+    return "---\norphan: true\n---\n\n" if fnmatch.fnmatch(page, DECISION_PAGES) else ""
 
 
 def language(page: str) -> str:

@@ -60,3 +60,26 @@ def test_a_file_that_a_page_links_to_is_shown(site: Path) -> None:
     assert "WebhookVerificationError" in (site / "files/docs/examples/webhook_receiver.py.html").read_text()
     assert '<a href="asyncapi.yaml">' in (site / "files/docs/events/index.html").read_text()
     assert (site / "files/docs/events/asyncapi.yaml").read_text() == (ROOT / "docs/events/asyncapi.yaml").read_text()
+
+
+def test_a_broken_link_anchor_or_picture_fails_the_build(tmp_path: Path) -> None:
+    pages = tmp_path / "docs"
+    pages.mkdir()
+    (pages / "index.md").write_text(
+        "# Home\n\n[a](gone.md) [b](other.md#gone) [c](../gone.py)\n\n![d](gone.png)\n", encoding="utf-8"
+    )
+    (pages / "other.md").write_text("# Other\n\n[home](index.md#home)\n", encoding="utf-8")
+    program = (
+        "import pathlib, sys; from tools.site.__main__ import build; sys.exit(build(*map(pathlib.Path, sys.argv[1:])))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(pages), str(tmp_path / "site")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    for words in ("'gone.md'", "'gone'", "'../gone.py'", "gone.png", "other.md: WARNING: document isn't included"):
+        assert words in ended.stderr, ended.stderr

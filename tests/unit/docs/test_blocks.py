@@ -45,6 +45,7 @@ def test_blocks_that_are_not_run_say_why() -> None:
         "how-to/release": 2,
         "how-to/secure": 3,
         "how-to/traces": 1,
+        "operations": 3,
     }
 
 

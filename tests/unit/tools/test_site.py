@@ -45,7 +45,7 @@ def test_a_new_guide_is_placed_behind_the_others_and_the_home_lists_all() -> Non
     found = ["index", "how-to/new-one", "adr/0001-a", "explanation/decisions"]
     assert navigation.placed(found)["How to"][-1] == "how-to/new-one"
     assert "/how-to/new-one" in navigation.appended("index", found)
-    assert "/adr/0001-a" in navigation.appended("explanation/decisions", found)
+    assert "- [](../adr/0001-a.md)" in navigation.appended("explanation/decisions", found)
     assert navigation.appended("how-to/new-one", found) == ""
 
 

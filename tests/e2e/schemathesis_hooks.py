@@ -14,6 +14,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
+from services.api.dead_letters.places import TOPICS, encode
 from services.api.http import cursors
 from shared.domain.cnj import make
 
@@ -40,6 +41,10 @@ for _list in ("movements", "parties", "events"):
     schemathesis.openapi.format(f"cursor-{_list}", st.builds(cursors.encode_place, st.just(_list), _PLACES))
 schemathesis.openapi.format(
     "cursor-documents", st.builds(cursors.encode_place, st.just("documents"), _PLACES, st.uuids().map(str))
+)
+schemathesis.openapi.format(
+    "cursor-dead-letters",
+    st.dictionaries(st.sampled_from([(name, 0) for name in TOPICS]), _PLACES, min_size=1).map(encode),
 )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
 
 from services.api.access.dependencies import Administrator
 from services.api.dead_letters.schemas import DeadLetterPage, DeadTopicName, ReplayView
 from services.api.dead_letters.service import REPLAYED, DeadLetters
 from services.api.http.answers import Json
 from services.api.http.described_problems import described
-from services.api.http.parameters import CursorText
 from services.api.http.problems import DeadLetterNotFound, InvalidCursor, NotReplayableProblem
+
+# A format alone, as of the other cursors: a wrong one is answered with a code of its own.
+LetterCursor = Annotated[str, Field(json_schema_extra={"format": "cursor-dead-letters"})]
 
 router = APIRouter(prefix="/dead-letters", tags=["system"])
 
@@ -27,7 +30,7 @@ async def list_dead_letters(
     caller: Administrator,
     letters: DeadLetters,
     topic: Annotated[DeadTopicName | None, Query(description="Only those that lie there")] = None,
-    cursor: Annotated[CursorText | None, Query(description="next_cursor of the page before")] = None,
+    cursor: Annotated[LetterCursor | None, Query(description="next_cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
 ) -> Response:
     """For operators (scope `admin`), newest first: documents, jobs and webhooks whose attempts are used up, records

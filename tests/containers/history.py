@@ -11,7 +11,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 TAG: Final = "before"
-# The commit of 0.2.0, for as long as no release has a tag.
+# The state of 28 November 2026, for as long as no release has a tag.
 _LAST_RELEASE: Final = "5fb25a24721e1aa3be783cab19c0477cf13225ce"
 _TARGETS: Final = ("provision", "api", "downloader", "status", "notifier", "demo")
 # Since this file is there the images are what they are today: one a service, with health checks.

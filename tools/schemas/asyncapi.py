@@ -85,7 +85,7 @@ _HEADERS: Final[dict[str, Any]] = {
         "ce_dataschema": {
             "type": "string",
             "format": "uri",
-            "description": "The `$id` of the value's schema. Records of version 0.2.0 and before have none.",
+            "description": "The `$id` of the value's schema. Records of before 29 November 2026 have none.",
         },
         "content-type": {"type": "string", "const": "application/json", "description": "The form of the value."},
         "traceparent": {"type": "string", "description": "The trace that it belongs to (W3C Trace Context), if any."},

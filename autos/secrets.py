@@ -46,7 +46,7 @@ def status() -> None:
 def rotate(
     to_plain: Annotated[
         bool,
-        typer.Option("--to-plain", help="Take the encryption away: before going back to a version that cannot read it."),
+        typer.Option("--to-plain", help="Take the encryption away: before going back to a version without it."),
     ] = False,
 ) -> None:
     """Encrypt every secret with the first key, and hash API keys with its pepper. May be stopped and started again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shutil
 import subprocess
@@ -397,8 +398,11 @@ def test_everything_is_forbidden_and_the_internet_is_what_the_guard_allows(appli
     nothing = policies["autos-nothing-by-default"]["spec"]
     assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     (rule,) = policies["autos-internet"]["spec"]["egress"]
-    blocks = {target["ipBlock"]["cidr"]: target["ipBlock"]["except"] for target in rule["to"]}
-    assert blocks == {"0.0.0.0/0": [str(one) for one in NOT_PUBLIC_V4], "::/0": [str(one) for one in NOT_PUBLIC_V6]}
+    blocks = {
+        target["ipBlock"]["cidr"]: [ipaddress.ip_network(one) for one in target["ipBlock"]["except"]]
+        for target in rule["to"]
+    }
+    assert blocks == {"0.0.0.0/0": list(NOT_PUBLIC_V4), "::/0": list(NOT_PUBLIC_V6)}
     ports = [(port["port"], port.get("endPort", port["port"])) for port in rule["ports"]]
     assert ports == [(80, 80), (443, 443), (1024, 65535)]
     # Nobody but the api is called, and by Prometheus everybody at one port.

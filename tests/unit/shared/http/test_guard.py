@@ -96,7 +96,8 @@ def test_every_row_of_the_registries_is_in_the_list() -> None:
         listed_as: Any = (*NOT_PUBLIC_V4, *NOT_PUBLIC_V6)
         assert any(row.version == other.version and row.subnet_of(other) for other in listed_as)
     listed = {row.network for row in (*REGISTRY_V4, *BESIDES_V4, *REGISTRY_V6, *BESIDES_V6)}
-    assert listed == {str(row) for row in ROWS}
+    # As networks: Python 3.13 writes ::ffff:0:0/96 in another way.
+    assert {ipaddress.ip_network(network) for network in listed} == set(ROWS)
 
 
 @pytest.mark.parametrize("network", [row for row in ROWS if row != MAPPED], ids=str)

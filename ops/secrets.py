@@ -60,6 +60,12 @@ class SecretsReport:
 
 
 def _texts(*columns: str, about: Callable[[Row[Any], str], str]) -> Callable[..., Iterator[StoredSecret]]:
+    """Reads secrets that are texts in columns of their own.
+
+    ``about`` says, for a row and the name of a column, whose secret it is (:mod:`shared.secrets.owners`). A column
+    without a value has no secret.
+    """
+
     def read(row: Row[Any], keys: HeaderKeys, target: SecretKeys) -> Iterator[StoredSecret]:
         for name in columns:
             if (stored := getattr(row, name)) is None:
@@ -75,6 +81,11 @@ def _texts(*columns: str, about: Callable[[Row[Any], str], str]) -> Callable[...
 
 
 def _headers(row: Row[Any], keys: HeaderKeys, target: SecretKeys) -> Iterator[StoredSecret]:
+    """The headers of an endpoint: one secret, in either of the two forms (:class:`shared.webhooks.headers.HeaderKeys`).
+
+    What AUTOS_WEBHOOK_SEALING_KEYS sealed counts as older. Where ``target`` has no key they go back to that form, and
+    where there is no key of that kind either they stay as they are: headers are never stored in the clear.
+    """
     if row.sealed_headers is None:
         return
     kept = bytes(row.sealed_headers)
@@ -91,6 +102,11 @@ def _headers(row: Row[Any], keys: HeaderKeys, target: SecretKeys) -> Iterator[St
 
 
 def _digests(row: Row[Any], keys: HeaderKeys, target: SecretKeys) -> Iterator[StoredSecret]:
+    """What is kept of an API key: its hash, the pepper's id, and its SHA-256 encrypted.
+
+    The next hash is made of the SHA-256, so that no client has to show its key for a rotation. A row with a pepper
+    and without a SHA-256 that opens cannot be renewed: its key has to be made anew.
+    """
     about = owners.api_key(row.key_id)
     digest, how = bytes(row.key_hash), Standing.PLAIN
     if row.pepper_id is not None:

@@ -115,9 +115,8 @@ class Notifier:
         )
         self._standing = DeliveryStanding(self.database, metrics)
         self._feed_upkeep = FeedUpkeep(self.database, clock, retention=timedelta(days=settings.event_retention_days))
-        self._access_log_upkeep = AccessLogUpkeep(
-            self.database, clock, retention=timedelta(days=settings.access_log_days)
-        )
+        access_log_kept = timedelta(days=settings.access_log_days)
+        self._access_log_upkeep = AccessLogUpkeep(self.database, clock, retention=access_log_kept)
         self._announcer = DocumentAnnouncer(
             database=self.database,
             dispatcher=self.dispatcher,

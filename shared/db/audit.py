@@ -101,7 +101,11 @@ DELETE FROM audit.access_log WHERE entry_id IN (
 
 
 def add_reads(connection: Connection, reads: Sequence[CaseRead]) -> None:
-    """Add a row for each, in one statement. The caller commits, before anybody gets what was read."""
+    """Add a row for each, in one statement. The caller commits, before anybody gets what was read.
+
+    Needs INSERT on the log and SELECT on ``catalog.processes`` and ``catalog.documents``: that of api, notifier and the
+    database's owner. Raises what the database raises.
+    """
     connection.execute(_ADD, {"rows": as_json([asdict(read) for read in reads])})
 
 

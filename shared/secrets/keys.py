@@ -146,13 +146,21 @@ class SecretKeys:
 
 
 def encrypted_with(stored: str) -> str | None:
-    """The id of the key that encrypted a stored text; None when it is not encrypted."""
+    """The id of the key that encrypted a stored text; None when it is not encrypted.
+
+    Whether it opens is another question: the text may be damaged, or its key may not be set.
+    """
     if not stored.startswith(_PREFIX):
         return None
     return stored[len(_PREFIX) :].partition(":")[0]
 
 
 def _parsed(text: str) -> _Key:
+    """A key of the settings, with what is derived from it. Raises InvalidSecretsKey.
+
+    The words given to HKDF are part of the format: other words would be other keys, and nothing that is stored would
+    open.
+    """
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -45,6 +45,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> tuple[str, ...]:
+    """The keys in a file. Raises ValueError, whose text says nothing of what is in it."""
     try:
         return _listed(path.read_text())
     except (OSError, UnicodeDecodeError):
@@ -52,6 +53,7 @@ def _read(path: Path) -> tuple[str, ...]:
 
 
 def _checked(keys: tuple[str, ...]) -> SecretKeys:
+    """The keys, if each is one. Raises ValueError, as pydantic wants it."""
     try:
         return SecretKeys(keys)
     except InvalidSecretsKey as error:

@@ -51,13 +51,20 @@ class AccessRecorder:
         await self._batcher.submit(reads)
 
     async def _add(self, batch: Sequence[Sequence[CaseRead]]) -> list[None]:
+        """Add the rows of several answers in one transaction: all or none of them are recorded."""
         rows = [read for reads in batch for read in reads]
         await self._database.run(lambda connection: add_reads(connection, rows))
         return [None] * len(batch)
 
 
 class AccessLog:
-    """Stands next to the routes: sees each answer's head, and lets it go when the reading is recorded."""
+    """Stands next to the routes: sees each answer's head, and lets it go when the reading is recorded.
+
+    Only answers below 400 are readings. It is the innermost part of what surrounds a request, since it asks what the
+    routes leave in the scope: the route, the caller, and what a JSON answer shows (:mod:`services.api.http.answers`).
+    When a reading cannot be recorded, the client gets 503 ``service_unavailable`` in place of the answer, and whatever
+    was making its body is ended by an exception.
+    """
 
     def __init__(self, app: ASGIApp, recorder: AccessRecorder, trusted: Sequence[Network]) -> None:
         self._app = app
@@ -88,6 +95,7 @@ class AccessLog:
             pass
 
     async def _recorded(self, reads: Sequence[CaseRead]) -> bool:
+        """Whether the rows are committed. Never raises: the caller answers for it either way."""
         try:
             await self._recorder.record(reads)
         except InfrastructureAway:
@@ -100,7 +108,11 @@ class AccessLog:
 
 
 def reads_of(scope: Scope, status: int, trusted: Sequence[Network]) -> list[CaseRead]:
-    """The rows of one answer: one for each case that is in it, or that its address names. Pure."""
+    """The rows of one answer: one for each case that is in it, or that its address names. Pure.
+
+    None for an answer without a caller (health, the page's files) and for one that has nothing of a case. ``trusted``
+    are the networks of proxies whose ``X-Forwarded-For`` is believed.
+    """
     state: dict[str, Any] = scope.get("state", {})
     caller: Caller | None = state.get("caller")
     path = getattr(scope.get("route"), "path", None)

@@ -61,7 +61,8 @@ class ApiSettings(
     api_trusted_proxies: Networks = ()
     """Networks of proxies whose ``X-Forwarded-For`` is believed; the access log has the client's address then."""
     access_log: bool = True
-    """Whether each request is logged: method, route, status, duration, client and ids; never an address or a header."""
+    """Whether each request is a line of the log: method, route, status, duration, client and ids; never an address or a
+    header. Who read which case is recorded in any case (AUTOS_ACCESS_LOG_DAYS)."""
 
     share_cases: bool = True
     """Whether a client's first request for a case is answered with what another client brought. If not, the source is

@@ -68,6 +68,11 @@ $(VENV)/.docs.stamp: requirements/docs.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	@touch $@
 
+# The Celery application of `make bench ARGS=peer` and its Redis, apart from what the product and the tests need.
+$(VENV)/peer/.stamp: requirements/peer.txt | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)/peer && $(VENV)/peer/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements/peer.txt && touch $@ || echo "the peer's packages are not to be had: its benchmark gives no figure"
+
 # ---- run ------------------------------------------------------------------------------------------------
 demo: $(VENV)/.local.stamp ## one case from request to signed webhook, on the embedded stack
 	@$(BIN)/autos demo
@@ -103,7 +108,7 @@ cover: $(VENV)/.dev.stamp ## unit and integration tests with branch coverage; th
 	  $(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && \
 	  $(BIN)/coverage report --skip-covered --sort=cover; exit $$status
 
-bench: $(VENV)/.dev.stamp ## the benchmarks; ARGS="--quick", ARGS="pipeline memory", ARGS=--list
+bench: $(VENV)/.dev.stamp $(if $(filter peer,$(ARGS)),$(VENV)/peer/.stamp) ## the benchmarks; ARGS="--quick", ARGS="pipeline memory", ARGS=--list
 	@$(BIN)/python -m tools.bench $(ARGS)
 
 load: $(VENV)/.dev.stamp ## 100 cases at once through the public API; ARGS="--soak 20" goes on for 20 minutes
@@ -135,7 +140,7 @@ schemas: $(VENV)/.dev.stamp ## write what is generated: docs/events, pages of do
 	@$(BIN)/python -m tools.postman.generate
 
 requirements: $(VENV)/.dev.stamp ## compile requirements/*.in to pinned, hashed sets
-	@for set in runtime local $(addprefix images/,api downloader status notifier ops demo) dev clients/python; do \
+	@for set in runtime local $(addprefix images/,api downloader status notifier ops demo) dev clients/python peer; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	    --no-annotate --no-header $(UPGRADE) requirements/$$set.in -o requirements/$$set.txt; done
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header \

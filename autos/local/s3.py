@@ -25,6 +25,7 @@ _PORTS: Final = (
     "filer_grpc",
     "admin",
     "admin_grpc",
+    "s3_metrics",
 )
 _FLAGS: Final = {
     "s3": "s3.port",
@@ -37,6 +38,8 @@ _FLAGS: Final = {
     "filer_grpc": "filer.port.grpc",
     "admin": "admin.port",
     "admin_grpc": "admin.port.grpc",
+    # How many requests of which kind it answered; the benchmark of costs reads it.
+    "s3_metrics": "metricsPort",
 }
 
 

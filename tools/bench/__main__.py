@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="what there is, and run nothing")
     parser.add_argument("--quick", action="store_true", help="a short form of each")
     parser.add_argument("--rounds", type=int, help="rounds of which the median is taken (3, quick: 1)")
+    parser.add_argument("--check", action="store_true", help="fail when a count of costs is over its committed budget")
     parser.add_argument("--out", type=Path, help=f"where the JSON goes ({_KEPT}/<time>.json)")
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.names if name not in registry.MODULES]:
@@ -41,15 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
     rounds = chosen.rounds or (1 if chosen.quick else 3)
     started = datetime.now(UTC)
     target = chosen.out or _KEPT / f"{started:%Y%m%dT%H%M%SZ}.json"
-    return _run(names, chosen.quick, rounds, started, target)
+    return _run(names, (chosen.quick, rounds, chosen.check), started, target)
 
 
-def _run(names: tuple[str, ...], quick: bool, rounds: int, started: datetime, target: Path) -> int:
+def _run(names: tuple[str, ...], how: tuple[bool, int, bool], started: datetime, target: Path) -> int:
+    quick = how[0]
     target.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, Any]] = {}
     failures = 0
     with tempfile.TemporaryDirectory(prefix="autos-bench-", dir=target.parent) as work_dir:
-        plan = Plan(Path(work_dir).resolve(), _say, quick, rounds)
+        plan = Plan(Path(work_dir).resolve(), _say, *how)
         for name in names:
             benchmark = registry.find(name)
             _say(f"{name}: {benchmark.measures}")
@@ -67,7 +70,7 @@ def _run(names: tuple[str, ...], quick: bool, rounds: int, started: datetime, ta
                     "seconds": round(time.monotonic() - began, 1),
                     "figures": [figure.as_json() for figure in figures],
                 }
-                print(report.table(name, benchmark.baseline, figures), flush=True)
+                print((benchmark.table or partial(report.table, name, benchmark.baseline))(figures), flush=True)
             # After each, so that an interrupted run keeps what it has.
             target.write_text(json.dumps(report.document(started, quick, results), indent=2) + "\n")
     print(f"kept in {target}")

@@ -45,6 +45,14 @@ class Figure:
         base = statistics.median(self.baseline)
         return self.value / base if base else None
 
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """The least and the greatest of the rounds' ratios; None unless both sides ran several times, in pairs."""
+        if len(self.rounds) < 2 or len(self.baseline) != len(self.rounds) or not all(self.baseline):
+            return None
+        ratios = [ours / base for ours, base in zip(self.rounds, self.baseline, strict=True)]
+        return min(ratios), max(ratios)
+
     def as_json(self) -> dict[str, Any]:
         """The figure as it is kept, with every round."""
         return {

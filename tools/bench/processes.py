@@ -35,6 +35,10 @@ class StackProcesses:
         """The process ids of each replica of a service."""
         return [entry["pid"] for name, entry in self._entries().items() if name.partition(".")[0] == service]
 
+    def all(self) -> list[tuple[str, int]]:
+        """Every process as (service, pid)."""
+        return [(name.partition(".")[0], int(entry["pid"])) for name, entry in self._entries().items()]
+
     def _added_up(self, reading: Callable[[psutil.Process], float]) -> dict[str, float]:
         total: dict[str, float] = {}
         for name, entry in self._entries().items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,8 @@ MODULES: Final = (
     "api_reads",
     "access_log",
     "streams",
+    "peer",
+    "costs",
 )
 """In the order in which they run; a module's name is its benchmark's."""
 
@@ -42,6 +44,8 @@ class Plan:
     say: Callable[[str], None]
     quick: bool = False
     rounds: int = 3
+    check: bool = False
+    """Whether a count over its committed budget gives no figure but a failure."""
 
     def size(self, full: int, quick: int) -> int:
         """``full``, or ``quick`` in the short form."""
@@ -56,6 +60,8 @@ class Benchmark:
     measures: str
     baseline: str
     run: Callable[[Plan], list[Figure]]
+    table: Callable[[Sequence[Figure]], str] | None = None
+    """How its figures are shown, where a line for each would be too many."""
 
 
 def find(name: str) -> Benchmark:

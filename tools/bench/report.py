@@ -20,7 +20,7 @@ def table(title: str, baseline: str, figures: Sequence[Figure]) -> str:
             f"{figure.name} [{figure.unit}]",
             number(figure.value),
             "" if figure.baseline_value is None else number(figure.baseline_value),
-            "" if figure.ratio is None else f"{figure.ratio:.2f}",
+            _ratio(figure),
             figure.aim,
         )
         for figure in figures
@@ -33,6 +33,13 @@ def table(title: str, baseline: str, figures: Sequence[Figure]) -> str:
         cells.append(row[4])
         lines.append("  " + "  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def _ratio(figure: Figure) -> str:
+    if figure.ratio is None:
+        return ""
+    spread = figure.spread
+    return f"{figure.ratio:.2f}" + ("" if spread is None else f" ({spread[0]:.2f} to {spread[1]:.2f})")
 
 
 def number(value: float) -> str:

@@ -35,6 +35,12 @@ def test_without_a_baseline_there_is_no_ratio() -> None:
     assert figure.ratio is None
 
 
+def test_the_spread_is_of_the_rounds_in_pairs() -> None:
+    assert Figure("x", "ms", (1.0, 3.0), (2.0, 2.0)).spread == (0.5, 1.5)
+    assert Figure("x", "ms", (1.0,), (2.0,)).spread is None
+    assert Figure("x", "ms", (1.0, 3.0), (2.0,)).spread is None
+
+
 def test_a_baseline_of_nothing_gives_no_ratio() -> None:
     assert Figure("x", "ms", (10.0,), (0.0,)).ratio is None
 

@@ -22,12 +22,17 @@ def test_a_table_has_a_line_for_each_figure_with_its_ratio_and_aim() -> None:
     lines = report.table(
         "pipeline",
         "raw loop",
-        [Figure("rate", "documents/s", (80.0,), (100.0,), "≥ 0.8"), Figure("CPU", "ms/document", (2.5,))],
+        [
+            Figure("rate", "documents/s", (80.0,), (100.0,), "≥ 0.8"),
+            Figure("CPU", "ms/document", (2.5,)),
+            Figure("both", "ms", (1.0, 3.0), (2.0, 2.0)),
+        ],
     ).splitlines()
     assert lines[0] == "pipeline  (baseline: raw loop)"
     assert lines[1].split() == ["median", "baseline", "ratio", "aim"]
     assert lines[2].split() == ["rate", "[documents/s]", "80.0", "100", "0.80", "≥", "0.8"]
     assert lines[3].split() == ["CPU", "[ms/document]", "2.50"]
+    assert lines[4].endswith("1.00 (0.50 to 1.50)")
 
 
 def test_a_plot_rises_with_its_values() -> None:

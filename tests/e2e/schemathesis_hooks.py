@@ -37,7 +37,7 @@ schemathesis.openapi.format(
 )
 schemathesis.openapi.format("cursor", st.builds(cursors.encode, _MOMENTS, st.uuids().map(str)))
 _PLACES = st.integers(0, 100_000)
-for _list in ("movements", "parties", "events"):
+for _list in ("movements", "parties", "events", "access"):
     schemathesis.openapi.format(f"cursor-{_list}", st.builds(cursors.encode_place, st.just(_list), _PLACES))
 schemathesis.openapi.format(
     "cursor-documents", st.builds(cursors.encode_place, st.just("documents"), _PLACES, st.uuids().map(str))

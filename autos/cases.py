@@ -12,7 +12,7 @@ import httpx
 import typer
 
 from autos.context import Refused, call, fail, target
-from autos.fetch_reports import refused_json
+from autos.fetch_reports import SEALED, refused_json, seal_of
 from autos.fetching import INTERRUPTED, PARTIAL, PATIENCE_SECONDS, USAGE, Kept, Wish, fetch_case, make_folder
 from autos.following import documents_of
 
@@ -79,7 +79,8 @@ def status(
     """
     with target().client() as client:
         view = call(client, "GET", f"/processes/{numero}/status", params={"documents": "false"}).json()
-        typer.echo(f"{view['process_number']}  {view['status']}  {view['progress_percentage']:.0f}%")
+        seal = SEALED if view.get("sealed") else ""
+        typer.echo(f"{view['process_number']}{seal}  {view['status']}  {view['progress_percentage']:.0f}%")
         typer.echo(
             f"  job {view['job_id']}: {view['completed_documents']} available, {view['failed_documents']} failed,"
             f" {view['total_documents']} in all"
@@ -88,7 +89,7 @@ def status(
             typer.echo(f"  {view['error_code']}: {view['error_message']}")
         for document in documents_of(client, view["process_number"]):
             reason = f"  {document['error_code']}" if document["error_code"] else ""
-            typer.echo(f"  {document['id']}  {document['status']}{reason}")
+            typer.echo(f"  {document['id']}  {document['status']}{seal_of(document)}{reason}")
 
 
 def _is_time(text: str) -> bool:

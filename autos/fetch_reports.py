@@ -12,9 +12,17 @@ from autos.saving import Folder
 
 _JOB: Final = ("process_number", "job_id", "status", "error_code", "error_message")
 _COUNTS: Final = ("total_documents", "completed_documents", "failed_documents")
-_OF_DOCUMENT: Final = ("id", "source_id", "name", "type", "size", "sha256", "content_type", "status")
+_OF_DOCUMENT: Final = ("id", "source_id", "name", "type", "size", "sha256", "content_type", "secrecy_level", "status")
 _OF_FAILED: Final = ("id", "name", "error_code", "error_message")
+SEALED: Final = " (sealed)"
+"""Behind the number of a case, or the id of a document, that only keys with the scope sealed see."""
+_PUBLIC: Final = (None, "PUBLICO", "0")
 _FILTERED: Final = "not asked for (--since)"
+
+
+def seal_of(document: Mapping[str, Any]) -> str:
+    """The mark of a DocumentView that is sealed in an open case; empty of any other."""
+    return SEALED if document["secrecy_level"] not in _PUBLIC else ""
 
 
 def manifest(
@@ -34,6 +42,7 @@ def manifest(
     return {
         **{name: view[name] for name in (*_JOB, *_COUNTS)},
         "reference": view.get("reference"),
+        "sealed": view.get("sealed", False),
         "made_at": made_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "documents": [
             {
@@ -84,8 +93,9 @@ def report_words(
     view: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], folder: Folder | None, archive: Path | None
 ) -> Iterator[str]:
     """The same in words, a line each."""
+    seal = SEALED if view.get("sealed") else ""
     yield (
-        f"{view['process_number']}: {view['status']}, {view['completed_documents']} of {view['total_documents']}"
+        f"{view['process_number']}{seal}: {view['status']}, {view['completed_documents']} of {view['total_documents']}"
         f" available, {view['failed_documents']} failed"
     )
     if view["error_code"]:

@@ -57,7 +57,7 @@ def create(
 
 @app.command("list")
 def list_() -> None:
-    """List the keys (never the keys themselves).
+    """List the keys (never the keys themselves), and which of them see sealed cases that their client asked for.
 
     Example: autos keys list
     """
@@ -66,7 +66,10 @@ def list_() -> None:
     for key in list_keys(_database_url()):
         state = "revoked" if key.revoked_at else "works"
         expiry = f" until {key.expires_at:%Y-%m-%d}" if key.expires_at else ""
-        typer.echo(f"{key.key_id}  {key.client_id}  {key.prefix}…  {','.join(key.scopes)}  {state}{expiry}  {key.name}")
+        # Not only by its own name: admin is all scopes.
+        sees = "  sees sealed cases" if {"sealed", "admin"} & set(key.scopes) else ""
+        scopes = ",".join(key.scopes)
+        typer.echo(f"{key.key_id}  {key.client_id}  {key.prefix}…  {scopes}  {state}{expiry}  {key.name}{sees}")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from autos import (
     access,
     cases,
     dead_letters,
+    deletions,
     deliveries,
     demo,
     doctor,
@@ -74,6 +75,8 @@ app.command(rich_help_panel=_LOCAL)(demo.demo)
 app.command(rich_help_panel=_CASES)(cases.fetch)
 app.command(rich_help_panel=_CASES)(cases.status)
 app.command(rich_help_panel=_CASES)(verify.verify)
+app.command(rich_help_panel=_OPERATION)(deletions.delete)
+app.command(rich_help_panel=_OPERATION)(deletions.deletions)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.deliveries)
 app.command(rich_help_panel=_WEBHOOKS)(deliveries.redeliver)
 app.command(rich_help_panel=_WEBHOOKS)(listen.listen)

@@ -36,6 +36,8 @@ def rebuild() -> None:
         f"rebuilt from {done.events} events: {done.jobs} jobs, {done.documents} documents"
         f" ({done.skipped} records skipped, {done.announced} ends announced)"
     )
+    if done.carried:
+        typer.echo(f"the topic no longer has the first events of {done.carried} jobs: their rows were carried over")
 
 
 @app.callback()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from psycopg2 import sql
@@ -18,9 +19,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from ops.migrations.run import upgrade
 from ops.topic_access import PRINCIPALS, BrokerAccess, principal, rights
 from shared.db.engine import make_engine
-from shared.events.flow import SERVICES
+from shared.events.flow import PUBLIC, SERVICES
 from shared.events.topics import TOPICS
-from shared.kafka.admin import ensure_topics
+from shared.kafka.admin import ensure_topics, set_retention
 from shared.settings import DatabaseSettings, KafkaSettings, StorageSettings, load
 from shared.storage.bucket import ensure_bucket, ensure_parts_expire
 from shared.telemetry import configure_logging
@@ -43,6 +44,10 @@ class ProvisionSettings(DatabaseSettings, KafkaSettings, StorageSettings):
     """The password that the role autos_keys gets, which may then log in."""
     kafka_replication_factor: int = -1
     """Replicas of each topic; -1 is the broker's default."""
+    event_retention_days: float | None = Field(None, gt=0, le=36_500)
+    """Days that the public topics (process.completed, webhook.events, document.events) keep events; the notifier reads
+    the same setting. Unset: the topics stay as they are, which is for ever for document.events, 30 days for the others.
+    """
     kafka_passwords: dict[str, SecretStr] = Field(default_factory=dict)
     """JSON, by service, ``ops`` and ``keda``: SCRAM-SHA-512 passwords of the users ``autos-…``; their rights."""
 
@@ -101,6 +106,9 @@ def provision(settings: ProvisionSettings) -> None:
         let_roles_log_in(settings.database_url, {KEYS_ROLE: settings.keys_role_password.get_secret_value()})
     kafka_config = {name: str(value) for name, value in settings.kafka_config.items()}
     ensure_topics(settings.kafka_bootstrap_servers, TOPICS, kafka_config, settings.kafka_replication_factor)
+    if settings.event_retention_days is not None:
+        kept = timedelta(days=settings.event_retention_days)
+        set_retention(settings.kafka_bootstrap_servers, PUBLIC, kept, kafka_config)
     if settings.kafka_passwords:
         _provision_users(settings, BrokerAccess(settings.kafka_bootstrap_servers, kafka_config))
     ensure_bucket(settings)

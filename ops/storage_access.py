@@ -1,7 +1,7 @@
 """What each service may do at the object store: as policies of AWS, applied or not, and as identities of SeaweedFS.
 
-api reads and lists, downloader writes too, notifier signs links that read, the operator's command reads and lists;
-status has no business there. Nobody may remove an object. Provisioning alone makes the bucket and its rule. The
+api reads and lists, downloader writes and removes too, notifier signs links that read, the operator's command reads and
+lists; status has no business there. Provisioning alone makes the bucket and its rule. The
 actions are those of the Amazon S3 API reference that the requests of shared/storage and of the services need.
 """
 
@@ -20,11 +20,17 @@ from shared.storage.store import KEY_PREFIX
 
 READ: Final = "s3:GetObject"
 WRITE: Final = ("s3:PutObject", "s3:AbortMultipartUpload")
+REMOVE: Final = ("s3:DeleteObject", "s3:DeleteObjectVersion")
+"""For the deletion of cases and the retention of documents; of every version, where the bucket has versions."""
 LIST: Final = "s3:ListBucket"
+LIST_UPLOADS: Final = "s3:ListBucketMultipartUploads"
+"""SeaweedFS does not know it: the policy is put there without it, and its rule alone removes uploads that broke off."""
+LIST_ALL: Final = (LIST, "s3:ListBucketVersions", LIST_UPLOADS)
+"""What whoever removes has to see: versions, and uploads that never ended."""
 
 OBJECT_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "api": (READ,),
-    "downloader": (READ, *WRITE),
+    "downloader": (READ, *WRITE, *REMOVE),
     "notifier": (READ,),
     "ops": (READ,),
 }
@@ -53,7 +59,8 @@ def policy(identity: str, bucket: str) -> dict[str, Any]:
         return _policy(_statement("Bucket", actions, whole))
     statements = [_statement("Objects", list(OBJECT_ACTIONS[identity]), f"{whole}/{KEY_PREFIX}*")]
     if identity in LISTERS:
-        statements.append(_statement("List", [LIST], whole))
+        removes = set(REMOVE) & set(OBJECT_ACTIONS[identity])
+        statements.append(_statement("List", list(LIST_ALL) if removes else [LIST], whole))
     return _policy(*statements)
 
 
@@ -63,6 +70,12 @@ def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
 
 def _statement(name: str, actions: list[str], resource: str) -> dict[str, Any]:
     return {"Sid": f"Autos{name}", "Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def without(wanted: dict[str, Any], action: str) -> dict[str, Any]:
+    """The policy without one action."""
+    statements = [{**one, "Action": [each for each in one["Action"] if each != action]} for one in wanted["Statement"]]
+    return {**wanted, "Statement": statements}
 
 
 def seaweedfs(bucket: str, secrets: Mapping[str, str]) -> dict[str, Any]:
@@ -118,16 +131,24 @@ class StoreAccess:
         for identity in IDENTITIES:
             name, wanted = user(identity), policy(identity, bucket)
             made = self._ensure_user(name)
-            changed = self._policy_of(name) != wanted
-            try:
-                if changed:
-                    self._put(name, wanted)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "MalformedPolicyDocument":
-                    raise
-                yield name, f"{NOT_TAKEN}: {error.response['Error'].get('Message')}"
+            found = self._policy_of(name)
+            if found in (wanted, without(wanted, LIST_UPLOADS)):
+                yield name, "made" if made else "as it was"
                 continue
-            yield name, "made" if made else "changed" if changed else "as it was"
+            refusal = self._take(name, wanted)
+            if refusal is not None and LIST_UPLOADS.removeprefix("s3:") in refusal:
+                refusal = self._take(name, without(wanted, LIST_UPLOADS))
+            yield name, f"{NOT_TAKEN}: {refusal}" if refusal is not None else "made" if made else "changed"
+
+    def _take(self, name: str, wanted: dict[str, Any]) -> str | None:
+        """Give a user its policy; what the store says when it does not know a right in it."""
+        try:
+            self._put(name, wanted)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "MalformedPolicyDocument":
+                raise
+            return str(error.response["Error"].get("Message"))
+        return None
 
     def _put(self, name: str, wanted: dict[str, Any]) -> None:
         self._client.put_user_policy(UserName=name, PolicyName=POLICY_NAME, PolicyDocument=json.dumps(wanted))

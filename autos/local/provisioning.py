@@ -5,8 +5,10 @@ The libraries are imported when they are needed, each in the thread of its serve
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from autos.local.composition import SERVICES
 from autos.local.ports_and_secrets import PortsAndSecrets
@@ -63,11 +65,15 @@ def make_database(owner_url: str, secrets: StackSecrets, keys: Mapping[str, str]
 
 
 def make_topics(bootstrap_servers: str) -> None:
-    """Create the topics that are missing."""
+    """Create the topics that are missing; with AUTOS_EVENT_RETENTION_DAYS the public ones keep events for so long."""
+    from shared.events.flow import PUBLIC
     from shared.events.topics import TOPICS
-    from shared.kafka.admin import ensure_topics
+    from shared.kafka.admin import ensure_topics, set_retention
 
     ensure_topics(bootstrap_servers, TOPICS, {})
+    # As `python -m ops.provision` does; the services refuse a value that is no number of days.
+    if days := os.environ.get("AUTOS_EVENT_RETENTION_DAYS"):
+        set_retention(bootstrap_servers, PUBLIC, timedelta(days=float(days)))
 
 
 def make_bucket(store: S3) -> None:

@@ -13,6 +13,7 @@ from services.api.access_log import routes as access_log_routes
 from services.api.access_log.writer import AccessLog, AccessRecorder
 from services.api.assembly import ApiSource, make_parts
 from services.api.dead_letters import routes as dead_letter_routes
+from services.api.deletions import routes as deletion_routes
 from services.api.deliveries import routes as delivery_routes
 from services.api.docs import docs_router
 from services.api.documents import routes as document_routes
@@ -50,6 +51,7 @@ _WITH_KEY: Final = (
     process_routes,
     page_routes,
     document_routes,
+    deletion_routes,
     job_routes,
     feed_routes,
     delivery_routes,

@@ -16,6 +16,8 @@ from services.api.access_log.history import AccessHistory
 from services.api.access_log.writer import AccessRecorder
 from services.api.dead_letters.reading import DeadTopics
 from services.api.dead_letters.service import DeadLetterService
+from services.api.deletions.retention import CaseRetention
+from services.api.deletions.service import DeletionService
 from services.api.deliveries.service import DeliveryService
 from services.api.documents.manifest_service import ManifestService
 from services.api.documents.service import DocumentService
@@ -83,6 +85,10 @@ def make_parts(
     parts.add(AccessRecorder(database))
     parts.add(AccessHistory(database))
     parts.add(DeliveryService(database, clock))
+    kept = settings.case_retention_days
+    parts.add(
+        CaseRetention(parts.add(DeletionService(database, clock)), database, clock, kept, settings.event_retention_days)
+    )
     parts.add(SystemState(database, settings, clock))
     parts.add(DeadLetterService(database, DeadTopics(settings), clock))
     parts.add(OpenStreams(settings.streams_per_client))

@@ -11,6 +11,8 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.api.assembly import ApiSource
+from services.api.deletions.retention import CaseRetention
+from services.api.deletions.service import DeletionService
 from services.api.feed.changes import FeedChanges
 from services.api.http.provided import ApplicationParts
 from services.api.jobs.aborts import aborted_by_broker
@@ -56,13 +58,16 @@ def make_lifespan(
         if relay is not None:
             relay.start()
         release = asyncio.create_task(_release_ended(database))
+        deletions = asyncio.create_task(parts.get(DeletionService).run())
+        retention = asyncio.create_task(parts.get(CaseRetention).run())
         try:
             yield
         finally:
             changes.close()
             feed_changes.close()
-            release.cancel()
-            await asyncio.gather(release, return_exceptions=True)
+            for task in (release, deletions, retention):
+                task.cancel()
+            await asyncio.gather(release, deletions, retention, return_exceptions=True)
             await parts.get(SourceReader).aclose()
             await parts.get(SourceStatusService).aclose()
             await source.aclose()

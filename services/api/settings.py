@@ -67,6 +67,12 @@ class ApiSettings(
     share_cases: bool = True
     """Whether a client's first request for a case is answered with what another client brought. If not, the source is
     read for it first; documents are stored once all the same."""
+    case_retention_days: float | None = Field(None, gt=0, le=36_500)
+    """Days after which a case that no client has asked for since is deleted with everything; by default never. A case
+    whose job runs is left."""
+    event_retention_days: float | None = Field(None, gt=0, le=36_500)
+    """Days that the public topics keep events, as provisioning has set it: what is known of deleted jobs is forgotten
+    after that. By default they keep document.events for ever."""
     process_ttl_seconds: float = Field(86400, ge=0)
     """Seconds that the metadata of a case is taken as fresh."""
     source_deadline_seconds: float = Field(10, gt=0, le=300)

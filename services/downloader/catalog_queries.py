@@ -55,6 +55,8 @@ _CANCELLED = text(
     """
     SELECT job_id::text AS job_id FROM catalog.jobs
     WHERE job_id = ANY(CAST(:ids AS uuid[])) AND cancelled_at IS NOT NULL
+    UNION ALL
+    SELECT job_id::text FROM catalog.deleted_jobs WHERE job_id = ANY(CAST(:ids AS uuid[]))
     """
 )
 
@@ -159,7 +161,7 @@ def find_jobs(connection: Connection, job_ids: Collection[str]) -> dict[str, Sto
 
 
 def cancelled_jobs(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:
-    """Those of ``job_ids`` that a client has cancelled."""
+    """Those of ``job_ids`` that a client has cancelled, or whose case was deleted."""
     if not job_ids:
         return frozenset()
     return frozenset(row.job_id for row in connection.execute(_CANCELLED, {"ids": list(job_ids)}))

@@ -9,6 +9,7 @@ from typing import Final
 from obstore.store import S3Store
 
 from services.downloader.dead_letter_ends import DeadLetterEnds
+from services.downloader.deleted_cases import DeletedCases
 from services.downloader.event_records import EventRecords
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.settings import DownloaderSettings
@@ -37,6 +38,7 @@ class WorkerContext:
     store: S3Store
     event_records: EventRecords
     dead_letter_ends: DeadLetterEnds
+    deleted_cases: DeletedCases
     metrics: DownloaderMetrics
     kafka_metrics: KafkaMetrics
 

@@ -55,6 +55,18 @@ class StoredBytes:
     """The version of the object, where the store keeps versions."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExpiredDocument:
+    """A document whose bytes are in the store since ``stored_at``, and the job that brought them."""
+
+    process_number: str
+    document_id: str
+    job_id: str
+    attempts: int
+    revision: int
+    stored_at: datetime
+
+
 class EventRecords:
     """Makes records; ``clock`` gives ``ce_time``. Nothing is written here.
 
@@ -209,6 +221,22 @@ class EventRecords:
             lost=lost,
         )
         return self._document_event(event, "lost" if lost else "failed", traceparent)
+
+    def expired(self, document: ExpiredDocument, error_code: str, error_message: str) -> OutgoingRecord:
+        """A document that was available has been kept for long enough: its object is removed."""
+        event = DocumentFailed(
+            job_id=document.job_id,
+            process_number=document.process_number,
+            document_id=document.document_id,
+            attempts=max(1, document.attempts),
+            at=self._clock(),
+            error_code=error_code,
+            error_message=error_message,
+            revision=document.revision,
+            lost=True,
+        )
+        # The same document may be fetched and expire again: when its bytes were stored tells one from the other.
+        return self._document_event(event, f"expired {document.stored_at.isoformat()}", None)
 
     def reminded(self, event: DocumentFailed, traceparent: str | None) -> OutgoingRecord:
         """A failure of an earlier job, which is one of this job too."""

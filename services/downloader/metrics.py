@@ -12,7 +12,7 @@ from sources.errors import Verdict
 from sources.metrics import SourceMetrics, codes
 
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-_DOCUMENT_ENDS: Final = ("available", "already_available", "failed", "cancelled", "refused", "lost")
+_DOCUMENT_ENDS: Final = ("available", "already_available", "failed", "cancelled", "deleted", "refused", "lost")
 
 
 class DownloaderMetrics:
@@ -39,6 +39,11 @@ class DownloaderMetrics:
         self.in_flight = families.gauge(
             "autos_downloader_in_flight", "documents", "Documents being read or stored at this moment"
         )
+        self.expired = families.counter(
+            "autos_downloader_expired_documents",
+            "documents",
+            "Documents removed from the store since they were older than AUTOS_DOCUMENT_RETENTION_DAYS",
+        )
         self.documents = families.counter(
             "autos_downloader_documents",
             "documents",
@@ -63,7 +68,7 @@ class DownloaderMetrics:
             "autos_downloader_jobs",
             "jobs",
             "Jobs that the planner handled",
-            Label("outcome", ("planned", "aborted", "put_off", "cancelled")),
+            Label("outcome", ("planned", "aborted", "put_off", "cancelled", "deleted")),
         )
         self.windows = families.counter(
             "autos_downloader_windows",

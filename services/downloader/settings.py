@@ -35,6 +35,10 @@ class DownloaderSettings(AlertSettings, DatabaseSettings, KafkaSettings, Storage
     discovery_timeout: float = Field(90.0, gt=0, le=600)
     """Seconds for reading a case from the source, the wait for a place included."""
 
+    document_retention_days: float | None = Field(None, gt=0, le=36_500)
+    """Days that a document's bytes are kept after they were stored; by default for ever. Its metadata stays, it is
+    shown as failed (``retention_expired``), and asking again fetches it again."""
+
     @field_validator("download_retry_delays")
     @classmethod
     def _bounded(cls, delays: tuple[float, ...]) -> tuple[float, ...]:

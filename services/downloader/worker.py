@@ -6,6 +6,7 @@ import asyncio
 import socket
 import uuid
 from collections.abc import Awaitable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -13,18 +14,23 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from services.downloader.cancellations import Cancellations
 from services.downloader.context import COMPRESSION, WorkerContext
 from services.downloader.dead_letter_ends import DeadLetterEnds
+from services.downloader.deleted_cases import DeletedCases
 from services.downloader.event_records import EventRecords
 from services.downloader.fetcher.runtime import fetcher_runtime
 from services.downloader.fetcher.start_events import StartEvents
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planner.plan_upkeep import PlanUpkeep
 from services.downloader.planner.runtime import planner_runtime
+from services.downloader.retention import DocumentRetention
 from services.downloader.settings import DownloaderSettings
 from services.downloader.source_share.connected_sources import ConnectedSources
 from shared.clock import Clock, utc_now
+from shared.db import source
 from shared.db.engine import Database
+from shared.deletion import DeletionSteps
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
+from shared.storage.removal import ObjectRemoval
 from shared.storage.store import make_store
 from sources.registry import SOURCES, SourceRegistry
 
@@ -49,6 +55,8 @@ class Worker:
             settings.database_url, application_name="autos-downloader", pool_size=settings.database_pool_size
         )
         self._producer = Producer(settings.kafka_bootstrap_servers, COMPRESSION | settings.kafka_config)
+        objects = ObjectRemoval(settings)
+        deleted_cases = DeletedCases(self._database, objects)
         context = WorkerContext(
             settings,
             clock,
@@ -57,6 +65,7 @@ class Worker:
             make_store(settings),
             event_records,
             DeadLetterEnds(self._database, event_records),
+            deleted_cases,
             metrics,
             KafkaMetrics(registry),
         )
@@ -74,6 +83,17 @@ class Worker:
         self._planner = planner_runtime(context, self._sources)
         self._fetcher = fetcher_runtime(context, self._sources, self._starts, cancellations)
         self._upkeep = PlanUpkeep(self._database, self._producer, event_records)
+        kept = settings.document_retention_days
+        self._retention = DocumentRetention(
+            self._database,
+            self._producer,
+            objects,
+            event_records,
+            kept=None if kept is None else timedelta(days=kept),
+            clock=clock,
+            metrics=metrics,
+        )
+        self._deletions = DeletionSteps(self._database, source.SCHEMA, deleted_cases.purge, clock)
 
     @property
     def assignment(self) -> list[tuple[str, int]]:
@@ -98,17 +118,25 @@ class Worker:
         runtimes = [asyncio.ensure_future(self._planner.run()), asyncio.ensure_future(self._fetcher.run())]
         heartbeats = asyncio.ensure_future(self._sources.run())
         upkeep = asyncio.ensure_future(self._upkeep.run())
+        ending = asyncio.Event()
+        removals = [
+            asyncio.ensure_future(self._deletions.run(ending)),
+            asyncio.ensure_future(self._retention.run(ending)),
+        ]
         try:
-            await asyncio.wait({stopping, heartbeats, upkeep, *runtimes}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {stopping, heartbeats, upkeep, *removals, *runtimes}, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             self._planner.stop()
             self._fetcher.stop()
             await asyncio.wait(runtimes)
             heartbeats.cancel()
             upkeep.cancel()
-            await asyncio.wait({heartbeats, upkeep})
+            ending.set()
+            await asyncio.wait({heartbeats, upkeep, *removals})
             await self._starts.flush()
-        for task in (*runtimes, heartbeats, upkeep):
+        for task in (*runtimes, heartbeats, upkeep, *removals):
             if not task.cancelled():
                 task.result()
 

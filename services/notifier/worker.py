@@ -24,6 +24,7 @@ from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.domain.slots import SlotLimits
 from services.notifier.intake.access_log_upkeep import AccessLogUpkeep
 from services.notifier.intake.announcer import DocumentAnnouncer
+from services.notifier.intake.deletion_rows import OF_JOBS, purge
 from services.notifier.intake.feed_upkeep import FeedUpkeep
 from services.notifier.intake.handlers import Intake
 from services.notifier.metrics import NotifierMetrics
@@ -41,6 +42,7 @@ from shared.alerts.sender import AlertSender, channels_of
 from shared.clock import Clock, utc_now
 from shared.db import delivery
 from shared.db.engine import Database
+from shared.deletion import DeletionSteps
 from shared.events.envelope import Event, decoder
 from shared.events.flow import READERS
 from shared.events.process_completed import ProcessCompleted
@@ -117,6 +119,7 @@ class Notifier:
         self._feed_upkeep = FeedUpkeep(self.database, clock, retention=timedelta(days=settings.event_retention_days))
         access_log_kept = timedelta(days=settings.access_log_days)
         self._access_log_upkeep = AccessLogUpkeep(self.database, clock, retention=access_log_kept)
+        self._deletions = DeletionSteps(self.database, delivery.SCHEMA, purge, clock, OF_JOBS)
         self._announcer = DocumentAnnouncer(
             database=self.database,
             dispatcher=self.dispatcher,
@@ -229,6 +232,7 @@ class Notifier:
             self._standing.run(ending),
             self._feed_upkeep.run(ending),
             self._access_log_upkeep.run(ending),
+            self._deletions.run(ending),
             self._announcer.run(ending),
             self._endpoint_alerter.run(ending, self.dispatcher.alert_due),
             self._outbox_alerter.run(ending),

@@ -10,11 +10,13 @@ from services.status.faust_stream.credentials import UnsupportedKafkaConfig, cre
 from services.status.faust_stream.log_filter import quieten_aiokafka
 from services.status.metrics import StatusMetrics
 from services.status.projection.apply import Projection
+from services.status.projection.deletion_rows import OF_JOBS, purge
 from services.status.settings import StatusSettings
 from services.status.worker import StatusWorker
 from shared.clock import utc_now
 from shared.db import progress
 from shared.db.engine import Database
+from shared.deletion import DeletionSteps
 from shared.events.topics import DOCUMENT_EVENTS
 from shared.kafka.producer import Producer
 from shared.outbox.metrics import OutboxMetrics
@@ -41,10 +43,14 @@ async def main(settings: StatusSettings, stop: asyncio.Event, *, topic: str = DO
     metrics = StatusMetrics()
     projection = Projection(public_url=settings.api_public_url)
     worker = StatusWorker(settings, BatchWriter(database, projection, utc_now, metrics), metrics, topic=topic)
+    deletions = DeletionSteps(database, progress.SCHEMA, purge, utc_now, OF_JOBS)
     relay.start()
+    deleting = asyncio.create_task(deletions.run(stop))
     try:
         await worker.run(stop)
     finally:
+        deleting.cancel()
+        await asyncio.gather(deleting, return_exceptions=True)
         await asyncio.to_thread(relay.stop)
         await asyncio.to_thread(producer.close)
         await asyncio.to_thread(database.close)

@@ -2,7 +2,8 @@
 
 The new tables live in the schema ``progress_new`` until the swap. Most of the topic is read while the live worker
 goes on; the last stretch is read under a lock that makes the live worker wait, so that the new tables know all that
-the old ones know. Nothing is announced twice: an end that the old tables had is not announced again, and one that
+the old ones know. Where the topic no longer has the oldest events, the rows of their
+jobs are carried over. Nothing is announced twice: an end that the old tables had is not announced again, and one that
 the live worker had not reached yet gets its outbox row with the swap.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, MetaData, func, or_, select, text, update
@@ -18,6 +20,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from services.status.batch_writer import decode_all
 from services.status.projection.apply import Projection, announce
+from services.status.projection.deletion_rows import leave_out_deleted
 from services.status.projection.project import completion
 from services.status.projection.rows import JobRow, Occurrence
 from services.status.projection.statements import REBUILD_LOCK
@@ -37,6 +40,15 @@ _TABLES: Final = (progress.jobs, progress.job_documents, progress.documents)
 _NEW: Final = MetaData(naming_convention=METADATA.naming_convention)
 _NEW_TABLES: Final = tuple(table.to_metadata(_NEW, schema=NEW_SCHEMA) for table in _TABLES)
 _LOCK_SECONDS: Final = 30
+_MARGIN: Final = timedelta(hours=1)
+"""The clocks of services and broker may differ by so much, and a job's first event may come so late."""
+_UNKNOWN_JOBS: Final = text(
+    f"""
+    SELECT count(*) FROM catalog.jobs AS j
+     WHERE j.created_at < :before AND NOT j.active AND j.cancelled_at IS NULL
+       AND NOT EXISTS (SELECT FROM {NEW_SCHEMA}.jobs AS n WHERE n.job_id = j.job_id)
+    """  # noqa: S608 - our own schema
+)
 
 
 class RebuildRefused(Exception):
@@ -53,6 +65,8 @@ class Rebuilt:
     jobs: int
     documents: int
     announced: int
+    carried: int = 0
+    """Jobs that are older than the topic's oldest events: their rows are those of the old tables."""
 
 
 def rebuild(
@@ -98,6 +112,7 @@ class _Rebuild:
         self._on_progress = on_progress
         self._public_url = public_url
         self._projection = Projection(NEW_SCHEMA, announce=False)
+        self._carried = 0
         self._events = 0
         self._skipped = 0
 
@@ -107,23 +122,28 @@ class _Rebuild:
             connection.execute(DropSchema(NEW_SCHEMA, cascade=True, if_exists=True))
             connection.execute(CreateSchema(NEW_SCHEMA))
             _NEW.create_all(connection)
+        horizon = self._replay.horizon()
+        if horizon is not None:
+            with self._engine.begin() as connection:
+                self._carried = _carry_over(connection, horizon + _MARGIN)
         try:
             # While the live worker goes on: all that is there now.
             for records in self._replay.read_to_end():
                 with self._engine.begin() as connection:
                     self._apply(connection, records)
-            return self._catch_up_and_swap()
+            return self._catch_up_and_swap(horizon)
         finally:
             with self._engine.begin() as connection:
                 connection.execute(DropSchema(NEW_SCHEMA, cascade=True, if_exists=True))
 
-    def _catch_up_and_swap(self) -> Rebuilt:
+    def _catch_up_and_swap(self, horizon: datetime | None) -> Rebuilt:
         with self._engine.begin() as connection:
             # From here on the live worker waits: what it has committed is visible, and is in the topic.
             connection.execute(select(func.pg_advisory_xact_lock(REBUILD_LOCK)))
             for records in self._replay.read_to_end():
                 self._apply(connection, records)
-            _refuse_losses(connection)
+            leave_out_deleted(connection, NEW_SCHEMA)
+            _refuse_losses(connection, horizon)
             _keep_versions(connection)
             ends = _ends_not_announced(connection)
             announce(connection, ends, self._clock(), self._public_url)
@@ -133,7 +153,7 @@ class _Rebuild:
                 int(connection.execute(select(func.count()).select_from(table)).scalar_one())
                 for table in (progress.jobs, progress.documents)
             )
-        return Rebuilt(self._events, self._skipped, jobs, documents, len(ends))
+        return Rebuilt(self._events, self._skipped, jobs, documents, len(ends), self._carried)
 
     def _apply(self, connection: Connection, records: Sequence[Record]) -> None:
         occurrences, rejected = decode_all(records)
@@ -160,7 +180,36 @@ class _Rebuild:
             self._events += len(occurrences)
 
 
-def _refuse_losses(connection: Connection) -> None:
+def _carry_over(connection: Connection, before: datetime) -> int:
+    """Begin with the old tables' rows of jobs that may have events before ``before``; how many jobs.
+
+    The rows are their own snapshot (docs/adr/0040-projection-without-all-events.md): an event that is still there is
+    folded over them and changes nothing, since it is in them already.
+    """
+    old, documents = progress.jobs, progress.documents
+    moments = (old.c.created_at, old.c.started_at, old.c.planned_at, old.c.completed_at)
+    first = func.coalesce(func.least(*moments), text("'-infinity'::timestamptz"))
+    jobs = select(old.c.job_id).where(first < before)
+    for table, chosen in (
+        (old, first < before),
+        (progress.job_documents, progress.job_documents.c.job_id.in_(jobs)),
+        (documents, documents.c.job_id.in_(jobs)),
+    ):
+        names = [column.name for column in table.columns]
+        new = _NEW_TABLES[_TABLES.index(table)]
+        connection.execute(new.insert().from_select(names, select(*(table.c[name] for name in names)).where(chosen)))
+    return int(connection.execute(select(func.count()).select_from(_NEW_TABLES[0])).scalar_one())
+
+
+def _refuse_losses(connection: Connection, horizon: datetime | None) -> None:
+    """Where the topic is cut, a job that the catalog has and neither the old tables nor the topic is a loss too."""
+    if horizon is not None:
+        unknown = connection.execute(_UNKNOWN_JOBS, {"before": horizon - _MARGIN}).scalar_one()
+        if unknown:
+            raise RebuildRefused(
+                f"the topic begins at {horizon:%Y-%m-%d %H:%M} UTC, and the tables lack {unknown} older jobs:"
+                " restore the schema progress from a backup first"
+            )
     old, new = progress.jobs, _NEW_TABLES[0]
     lost = select(func.count()).select_from(old).where(~select(new).where(new.c.job_id == old.c.job_id).exists())
     count = connection.execute(lost).scalar_one()

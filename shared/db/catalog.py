@@ -198,6 +198,7 @@ jobs = Table(
     # W3C Trace Context of the request that started it.
     Column("traceparent", Text),
     Index("uq_jobs_active", "process_number", "scope", unique=True, postgresql_where=text("active")),
+    Index("ix_jobs_created", "created_at"),
     Index("ix_jobs_process", "process_number", text("created_at DESC")),
     Index("ix_jobs_client_active", "client_id", postgresql_where=text("active")),
     schema=SCHEMA,
@@ -256,6 +257,7 @@ process_requests = Table(
     Index("ix_process_requests_case", "process_number", "client_id"),
     # How often the client gave a job of the case another reference: views of it are others then.
     Column("reference_changes", Integer, nullable=False, server_default=text("0")),
+    Index("ix_process_requests_last", "last_requested_at"),
     Index("ix_process_requests_recent", "client_id", text("last_requested_at DESC"), "process_number"),
     schema=SCHEMA,
 )

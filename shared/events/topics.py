@@ -2,7 +2,8 @@
 
 Three kinds. Work (``*.requested``, ``*.retry.*``, ``webhook.subscribed``) is kept for 14 days, since a consumer may be
 away that long. Facts for other systems (process.completed, webhook.events) and dead letters are kept for 30 days.
-document.events is kept for ever: the projection is rebuilt from it.
+document.events is kept for ever unless AUTOS_EVENT_RETENTION_DAYS is set (ops/provision.py): the projection is rebuilt
+from it as far as it goes (docs/adr/0040-projection-without-all-events.md).
 
 A record's key is the event's ``key()``: what has one key keeps its order. murmur2 places it, as in Java's client
 (shared/kafka/config.py). Partitions are not added lightly: docs/adr/0017-windows.md says what relies on their
@@ -138,7 +139,7 @@ TOPICS: Final[tuple[TopicSpec, ...]] = (
     # As many as document.requested, so that one worker has all records of a case (docs/adr/0017-windows.md).
     *(TopicSpec(tier.topic, DOCUMENT_PARTITIONS, _WORK) for tier in DOCUMENT_RETRY),
     TopicSpec(DOCUMENT_DEAD, 3, _KEPT),
-    # The projection is rebuilt from it, so it is kept.
+    # The projection is rebuilt from it, so it is kept unless provisioning is told otherwise.
     TopicSpec(DOCUMENT_EVENTS, 12, _FOREVER),
     TopicSpec(PROCESS_COMPLETED, 6, _KEPT),
     TopicSpec(WEBHOOK_SUBSCRIBED, 6, _WORK),

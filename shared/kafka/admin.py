@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
+from datetime import timedelta
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import admin as _typed
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
@@ -18,9 +20,13 @@ from shared.errors import InfrastructureAway
 from shared.kafka.config import common_config, consumer_config
 from shared.records import TopicSpec
 
+# The stubs of the module export half of it.
+_admin: Any = _typed
 BROKER_DEFAULT: Final = -1
 _TIMEOUT_SECONDS: Final = 15.0
 _MARKER_SECONDS: Final = 5.0
+_DAY_MS: Final = 86_400_000
+_LEAST_SEGMENT_MS: Final = 60_000
 
 
 def ensure_topics(
@@ -54,6 +60,40 @@ def ensure_topics(
     wait_for_topics(
         bootstrap_servers, wanted, config, partitions={name: spec.partitions for name, spec in wanted.items()}
     )
+
+
+def set_retention(
+    bootstrap_servers: str, names: Iterable[str], retention: timedelta, config: Mapping[str, str] | None = None
+) -> None:
+    """Have these topics forget what is older. A topic's other properties stay, and a second call changes nothing.
+
+    A segment of a partition goes as a whole, once its newest record is old enough; so that no record stays much longer,
+    a segment ends after a day at most, and after a quarter of the retention where that is shorter.
+
+    Raises InfrastructureAway when the broker does not answer, KafkaException when it refuses.
+    """
+    kept = max(1, int(retention.total_seconds() * 1000))
+    segment = min(_DAY_MS, max(kept // 4, _LEAST_SEGMENT_MS))
+    wanted = {"cleanup.policy": "delete", "retention.ms": str(kept), "segment.ms": str(segment)}
+    resources = [
+        _admin.ConfigResource(
+            _admin.ResourceType.TOPIC,
+            name,
+            incremental_configs=[
+                _admin.ConfigEntry(key, value, incremental_operation=_admin.AlterConfigOpType.SET)
+                for key, value in wanted.items()
+            ],
+        )
+        for name in names
+    ]
+    admin = AdminClient(common_config(bootstrap_servers, config))
+    for future in admin.incremental_alter_configs(resources, request_timeout=_TIMEOUT_SECONDS).values():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].retriable() or error.args[0].code() < 0:
+                raise InfrastructureAway("kafka: no answer about a topic's retention") from error
+            raise
 
 
 def wait_for_topics(

@@ -28,6 +28,7 @@ MODULES: Final = (
     "streams",
     "peer",
     "costs",
+    "growth",
 )
 """In the order in which they run; a module's name is its benchmark's."""
 

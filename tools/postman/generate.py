@@ -26,7 +26,16 @@ _SETTINGS: Final = {
     "other_process_number": "5000315-75.2025.4.03.6327",
     "webhook_url": DEFAULT_WEBHOOK_URL,
 }
-_FILLED_IN: Final = ("job_id", "document_id", "document_size", "delivery_id", "endpoint_id", "etag", "tries")
+_FILLED_IN: Final = (
+    "job_id",
+    "document_id",
+    "document_size",
+    "delivery_id",
+    "deletion_id",
+    "endpoint_id",
+    "etag",
+    "tries",
+)
 _NO_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 

@@ -16,9 +16,11 @@ class ErrorNote(NamedTuple):
 
 PROBLEM_NOTES: Final[dict[str, str]] = {
     "body_too_large": "Send less: AUTOS_API_MAX_BODY_BYTES.",
+    "case_being_deleted": "Repeat it after `Retry-After` seconds: it then starts anew.",
     "case_too_large": "Raise AUTOS_PDPJ_MAX_METADATA_BYTES if the case is wanted all the same.",
     "case_unreadable": "Try later; an operator looks at what the source answers (`autos doctor --source NUMERO`).",
     "dead_letter_not_found": "List them again: topics keep dead letters for 30 days.",
+    "deletion_not_found": "List the deletions (`GET /deletions`).",
     "delivery_not_found": "List the deliveries; another client's are not shown.",
     "document_gone": "Ask for it again with download-document.",
     "document_not_available": "Wait for its job, or ask for it with download-document.",
@@ -101,6 +103,12 @@ JOB_CODES: Final[dict[str, ErrorNote]] = {
     ),
     "not_ready": ErrorNote("Ask again later.", where="document"),
     "process_not_found": ErrorNote("Check the number; ask again if the case is new.", where="job"),
+    "retention_expired": ErrorNote(
+        "Ask for it again: with refresh, by its id, or with download-all-documents.",
+        "the document was available, and was removed after AUTOS_DOCUMENT_RETENTION_DAYS",
+        "document",
+        "by the case's next job",
+    ),
     "short_body": ErrorNote("Ask again later.", where="document"),
     "source_error": ErrorNote(
         "Ask again later; for one document it often means that PDPJ lacks it or denies it.", where=_BOTH

@@ -74,6 +74,7 @@ def document_entry(row: Row[Any], sight: Sight) -> dict[str, Any]:
         "sequence": row.sequence,
         "filed_at": _moment(row.filed_at),
         "secrecy_level": row.secrecy_level,
+        "sealed": sight.is_sealed(row.secrecy_level),
         "rendition": (row.stored_rendition if there else None) or row.rendition,
         "status": row.status or DocumentStatus.PENDING.value,
         "size": int(row.stored_size) if there else None,

@@ -30,6 +30,7 @@ class ManifestDocument(View):
     sequence: int | None
     filed_at: datetime | None
     secrecy_level: str | None
+    sealed: bool = Field(description="Whether it, or its case, is sealed", examples=[False])
     rendition: Literal["binary", "text"]
     status: DocumentStatusName
     size: int | None = Field(description="Bytes")

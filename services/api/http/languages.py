@@ -11,9 +11,11 @@ PORTUGUESE: Final = "pt-BR"
 
 PORTUGUESE_TITLES: Final[dict[str, str]] = {
     "body_too_large": "O corpo da requisição é grande demais",
+    "case_being_deleted": "Este processo está sendo excluído",
     "case_too_large": "A resposta da fonte sobre este processo é grande demais",
     "case_unreadable": "A resposta da fonte sobre este processo não pode ser lida",
     "dead_letter_not_found": "Não há essa mensagem entre as falhas definitivas",
+    "deletion_not_found": "Não há essa exclusão",
     "delivery_not_found": "Entrega não encontrada",
     "document_gone": "O documento não está mais no armazenamento de objetos",
     "document_not_available": "O documento ainda não está disponível",

@@ -194,6 +194,12 @@ class NotReplayableProblem(Problem):
     status, code, title = 409, "not_replayable", "This dead letter cannot be sent again"
 
 
+class CaseBeingDeleted(Problem):
+    """The case is being deleted: it can be asked for again when that is complete, in a moment."""
+
+    status, code, title = 409, "case_being_deleted", "This case is being deleted"
+
+
 class BodyTooLarge(Problem):
     """The request's body is larger than the limit."""
 

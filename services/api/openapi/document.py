@@ -72,6 +72,7 @@ _TAGS: Final = [
     {"name": "webhooks", "description": "Who is called when a case is done, and how the calls went"},
     {"name": "source", "description": "How the platform that cases come from does"},
     {"name": "events", "description": "What happened to your cases, to be pulled in order"},
+    {"name": "deletions", "description": "Cases that were deleted, with the certificates of it, for administrators"},
     {"name": "health", "description": "How the service does"},
     {"name": "system", "description": "What waits where, and what was given up, for operators"},
 ]

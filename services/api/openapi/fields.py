@@ -215,6 +215,7 @@ PARAMETERS: Final[dict[str, FieldNote]] = {
     "court": FieldNote("Only those of this court", "TJSP"),
     "cursor": FieldNote("next_cursor of the page before"),
     "degree": FieldNote("Only those of this degree", "G1"),
+    "deletion_id": FieldNote("The deletion's id", _JOB),
     "delivery_id": FieldNote("The delivery's id", _DELIVERY),
     "document_id": FieldNote("The document's id", _DOCUMENT),
     "documents": FieldNote("False leaves the documents out of the answer", True),

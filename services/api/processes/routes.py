@@ -14,6 +14,7 @@ from services.api.http.described_problems import described
 from services.api.http.open_requests import TooManyWaits, Waits
 from services.api.http.parameters import DocumentId, Number, UrlText, WithDocuments, client_reference
 from services.api.http.problems import (
+    CaseBeingDeleted,
     CaseTooLargeProblem,
     CaseUnreadableProblem,
     DocumentNotFoundProblem,
@@ -47,6 +48,7 @@ WebhookUrl = Annotated[
 IfNoneMatch = Annotated[str | None, Header(description="The ETag of the copy you have")]
 
 _ASKED = described(
+    CaseBeingDeleted,
     InvalidProcessNumberProblem,
     ProcessNotFoundProblem,
     NoAccessProblem,
@@ -57,6 +59,7 @@ _ASKED = described(
     SourceUnavailableProblem,
 )
 _WITH_URL = described(
+    CaseBeingDeleted,
     InvalidProcessNumberProblem,
     InvalidWebhookUrl,
     InvalidReferenceProblem,
@@ -182,6 +185,7 @@ async def register_documents(
     responses={
         202: {"model": ProcessView | JobAnswer, "description": "The case with the job for the document"},
         **described(
+            CaseBeingDeleted,
             InvalidProcessNumberProblem,
             ProcessNotFoundProblem,
             DocumentNotFoundProblem,

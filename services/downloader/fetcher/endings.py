@@ -104,6 +104,11 @@ class Endings:
         self._metrics.documents.labels("cancelled").inc()
         return Done()
 
+    def deleted(self) -> Done:
+        """Nothing: the case was deleted, and no record may name it again."""
+        self._metrics.documents.labels("deleted").inc()
+        return Done()
+
     def with_next_window(self, task: FetchTask, done: Done) -> Done:
         """The answer, and the request for the next window when this document is the one that makes it."""
         request = task.request

@@ -23,12 +23,14 @@ from services.downloader.catalog_queries import (
     find_jobs,
     find_listed,
 )
+from services.downloader.deleted_cases import DeletedCases
 from services.downloader.event_records import StoredBytes
 from services.downloader.fetcher.document_store import DocumentStore
 from services.downloader.fetcher.endings import Endings
 from services.downloader.fetcher.task import FetchTask
 from services.downloader.fetcher.transfer import Transfer, TransferOptions
 from services.downloader.metrics import DownloaderMetrics
+from shared.db.deletions import find_deleted_jobs
 from shared.db.engine import Database
 from shared.errors import ProcessingError
 from shared.events.document_requested import DocumentRequested
@@ -60,9 +62,11 @@ class Fetcher:
         endings: Endings,
         *,
         cancellations: Cancellations,
+        deleted_cases: DeletedCases,
         metrics: DownloaderMetrics,
     ) -> None:
         self._database = database
+        self._deleted_cases = deleted_cases
         self._transfer = transfer
         self._document_store = document_store
         self._endings = endings
@@ -77,12 +81,22 @@ class Fetcher:
         keys = {_key(task.request) for task in tasks}
         wanted = {task.request.job_id for task in tasks}
 
-        def ask(connection: Connection) -> tuple[dict[DocumentKey, ListedDocument], dict[str, StoredJob]]:
-            return find_listed(connection, keys), find_jobs(connection, wanted)
+        def ask(
+            connection: Connection,
+        ) -> tuple[dict[DocumentKey, ListedDocument], dict[str, StoredJob], frozenset[str]]:
+            return find_listed(connection, keys), find_jobs(connection, wanted), find_deleted_jobs(connection, wanted)
 
-        listed, jobs = await self._database.autocommit(ask)
-        self._cancellations.note(wanted, {job_id for job_id, job in jobs.items() if job.cancelled})
-        early = [self._check(task, listed.get(_key(task.request)), jobs.get(task.request.job_id)) for task in tasks]
+        listed, jobs, deleted = await self._database.autocommit(ask)
+        self._cancellations.note(wanted, {job_id for job_id, job in jobs.items() if job.cancelled} | deleted)
+        # One of them may have stored its document, and been killed before it asked whether its case still is.
+        for number in {task.request.process_number for task in tasks if task.request.job_id in deleted}:
+            await self._deleted_cases.clean(number)
+        early = [
+            self._endings.deleted()
+            if task.request.job_id in deleted
+            else self._check(task, listed.get(_key(task.request)), jobs.get(task.request.job_id))
+            for task in tasks
+        ]
         return [
             None if done is None else self._endings.with_next_window(task, done)
             for task, done in zip(tasks, early, strict=True)
@@ -107,7 +121,12 @@ class Fetcher:
             return self._endings.with_next_window(task, found)
         leave = task.gate_wait.leave if not task.request.refetch else _stay
         with self._cancellations.watched(task.request.job_id, leave):
-            return self._endings.with_next_window(task, await self._fetch(task))
+            done = await self._fetch(task)
+        # Asked when the document is stored, so that what was stored of a case that is deleted meanwhile does not stay.
+        if await self._deleted_cases.has(task.request.job_id):
+            await self._deleted_cases.clean(task.request.process_number)
+            return self._endings.deleted()
+        return self._endings.with_next_window(task, done)
 
     def _check(self, task: FetchTask, listed: ListedDocument | None, job: StoredJob | None) -> Done | None:
         """Take from the catalog where the document is; an answer when it needs no handling."""

@@ -39,7 +39,13 @@ def fetcher_runtime(
         context.event_records, starts, cancellations, delays=settings.download_retry_delays, metrics=context.metrics
     )
     fetcher = Fetcher(
-        context.database, transfer, document_store, endings, cancellations=cancellations, metrics=context.metrics
+        context.database,
+        transfer,
+        document_store,
+        endings,
+        cancellations=cancellations,
+        deleted_cases=context.deleted_cases,
+        metrics=context.metrics,
     )
     return ConsumerRuntime(
         "fetcher",

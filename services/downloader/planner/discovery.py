@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from services.downloader.source_share.connected_sources import ConnectedSources
 from shared.clock import Clock
 from shared.db.case_store import confirm_case, find_process, find_version, lock_case, store_case
+from shared.db.deletions import find_deleted_jobs
 from shared.db.engine import Database
 from shared.db.visibility import is_for_nobody
 from shared.domain.case import Case
@@ -34,6 +35,10 @@ class CaseFails(Exception):
         self.error = error
 
 
+class CaseDeleted(Exception):
+    """Raised when the case of the job that asks was deleted meanwhile: nothing of it is stored."""
+
+
 class Discovery:
     """``timeout`` is seconds for one reading, the wait for a place at the gate included."""
 
@@ -43,7 +48,7 @@ class Discovery:
         self._timeout = timeout
         self._clock = clock
 
-    async def run(self, process_number: str, *, again: bool = False) -> None:
+    async def run(self, process_number: str, job_id: str, *, again: bool = False) -> None:
         """Read and store the case, unless the source has nothing newer than what is stored. Commits.
 
         A case that turns out to be sealed, and that only clients asked for who may not see it, is as one that the
@@ -54,6 +59,7 @@ class Discovery:
         Raises:
             SourceError: what the source says of the case, or that it is away; a closed gate is not waited for.
             CaseFails: the source was not there for this case, and was for others; it costs an attempt.
+            CaseDeleted: the case was deleted while it was read.
             InfrastructureAway: the database is away.
         """
         self._turn_back_while_away(process_number)
@@ -64,6 +70,8 @@ class Discovery:
         def store(connection: Connection) -> bool:
             # api may be storing the same case: one at a time, so that the rows of the two do not lock each other out.
             lock_case(connection, process_number)
+            if find_deleted_jobs(connection, [job_id]):
+                raise CaseDeleted
             stored = find_process(connection, process_number)
             level = stored.secrecy_level if stored is not None else None
             hidden = is_for_nobody(connection, process_number)

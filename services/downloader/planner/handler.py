@@ -14,16 +14,18 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from services.downloader.catalog_queries import find_jobs
+from services.downloader.catalog_queries import StoredJob, find_jobs
 from services.downloader.event_records import EventRecords
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planner import plan_rows as plans
-from services.downloader.planner.discovery import CaseFails, Discovery
-from services.downloader.planner.plan import PlanRecords, PlanRequest, decide
+from services.downloader.planner.discovery import CaseDeleted, CaseFails, Discovery
+from services.downloader.planner.plan import DecidedPlan, PlanRecords, PlanRequest, decide
 from services.downloader.planner.plan_events import requests, vanished
 from services.downloader.planner.task import PlanTask
 from services.downloader.planner.windows import WindowPlace
 from services.downloader.retry_policy import Abort, PutOff, after_discovery_failure
+from shared.db.case_store import lock_case
+from shared.db.deletions import find_deleted_jobs
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway, PoisonRecord
 from shared.events.document_events import JobAborted
@@ -71,7 +73,12 @@ class Planner:
         """
         request = task.request
         annotate({JOB_ID: request.job_id})
-        jobs = await self._database.autocommit(lambda connection: find_jobs(connection, [request.job_id]))
+        ids = [request.job_id]
+        jobs, deleted = await self._database.autocommit(
+            lambda connection: (find_jobs(connection, ids), find_deleted_jobs(connection, ids))
+        )
+        if deleted:
+            return self._drop()
         job = jobs.get(request.job_id)
         if job is not None and job.process_number != request.process_number:
             raise PoisonRecord("wrong_case", "the job is about another case")
@@ -83,7 +90,9 @@ class Planner:
             return await self._release(task, request.plan_id, request.resume_after + 1)
         if request.discover:
             try:
-                await self._discovery.run(request.process_number, again=request.attempt > 1)
+                await self._discovery.run(request.process_number, request.job_id, again=request.attempt > 1)
+            except CaseDeleted:
+                return self._drop()
             except SourceError as error:
                 return Done(self._after(task, error))
             except CaseFails as fails:
@@ -91,7 +100,9 @@ class Planner:
         # The records are made later, by whoever writes them.
         asked = PlanRequest(request, traceparent_now(task.traceparent), task.plan_id, task.origin)
         sizes = await self._sizes(request.process_number) if request.verify else None
-        decided = await self._database.run(lambda connection: decide(connection, asked, job, self._window, sizes))
+        decided = await self._database.run(lambda connection: self._decide(connection, asked, job, sizes))
+        if decided is None:
+            return self._drop()
         if decided.lost:
             _log.warning(
                 "Available documents are not in the object store as recorded, and are fetched again",
@@ -99,6 +110,20 @@ class Planner:
             )
         self._metrics.jobs.labels("planned").inc()
         return Done(PlanRecords(self._database, self._event_records, asked, decided))
+
+    def _decide(
+        self, connection: Connection, asked: PlanRequest, job: StoredJob | None, sizes: Mapping[str, int] | None
+    ) -> DecidedPlan | None:
+        """The plan, kept while the case is held; None when the case was deleted."""
+        lock_case(connection, asked.request.process_number)
+        if find_deleted_jobs(connection, [asked.request.job_id]):
+            return None
+        return decide(connection, asked, job, self._window, sizes)
+
+    def _drop(self) -> Done:
+        """Nothing follows from a request whose case was deleted."""
+        self._metrics.jobs.labels("deleted").inc()
+        return Done()
 
     async def _sizes(self, process_number: str) -> Mapping[str, int]:
         try:

@@ -25,6 +25,13 @@ SELECT count(pg_advisory_xact_lock(:space, number)) FROM (
     SELECT DISTINCT hashtext(job_id) AS number FROM unnest(:jobs) AS job_id ORDER BY number
 ) AS ordered
 """)
+# One after the other, each let go before the next is taken: the subquery is a fence, its rows come as they are made.
+_PASS_JOBS: Final = text("""
+SELECT count(pg_advisory_unlock(:space, number)) FROM (
+    SELECT number, pg_advisory_lock(:space, number) FROM (
+        SELECT DISTINCT hashtext(job_id) AS number FROM unnest(CAST(:jobs AS text[])) AS job_id) AS jobs OFFSET 0
+) AS held
+""")
 # Rows travel as one JSON text: an ``executemany`` with ON CONFLICT goes to the server and back for each row.
 _ADD_COMPLETIONS: Final = text("""
 INSERT INTO delivery.completions (job_id, process_number, status, total_documents, completed_documents,
@@ -86,6 +93,11 @@ def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
     Who adds a completion, a subscription or a delivery of a job holds its lock.
     """
     connection.execute(_LOCK_JOBS, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
+
+
+def wait_for_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Return when every transaction that holds one of these jobs now has ended. Holds none of them, however many."""
+    connection.execute(_PASS_JOBS, {"space": _LOCK_SPACE, "jobs": list(job_ids)})
 
 
 def add_completions(connection: Connection, found: Sequence[ProcessCompleted], now: datetime) -> None:

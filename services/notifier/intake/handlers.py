@@ -18,6 +18,7 @@ from services.notifier.sending import claim_rows
 from services.notifier.sending.dispatcher import DeliveryDispatcher
 from shared.clock import Clock
 from shared.concurrency.batcher import Batcher
+from shared.db.deletions import find_deleted_jobs
 from shared.db.engine import Database
 from shared.events.envelope import Event
 from shared.events.process_completed import ProcessCompleted
@@ -114,6 +115,11 @@ class Intake:
         created, due = 0, list[DueDelivery]()
         if jobs:
             completion_rows.lock_jobs(connection, jobs)
+            # After the lock, which whoever removes a case holds too.
+            if deleted := find_deleted_jobs(connection, jobs):
+                completed = [event for event in completed if event.job_id not in deleted]
+                subscribed = [event for event in subscribed if event.job_id not in deleted]
+                asked = [event for event in asked if event.job_id not in deleted]
             if completed:
                 # Before the ends: whose is recorded gets no batch any more.
                 document_batches.make_batches(connection, [event.job_id for event in completed], now)

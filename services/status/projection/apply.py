@@ -22,6 +22,7 @@ from services.status.projection.project import project
 from services.status.projection.rows import RANK, STATUS, DocumentRow, JobRow, KnownRows, Occurrence, RowChanges
 from shared.db import progress
 from shared.db.channels import PROGRESS
+from shared.db.deletions import find_deleted_jobs
 from shared.domain.views import documents_url
 from shared.events.document_events import DocumentEvent
 from shared.events.envelope import deterministic_id, encode
@@ -61,6 +62,12 @@ class Projection:
         with closing(connection.connection.cursor()) as cursor:
             if self._announce:
                 _lock(cursor, occurrences)
+            # After the lock: what deletes a case holds it, and what comes late for a deleted one changes nothing.
+            deleted = find_deleted_jobs(connection, {item.event.job_id for item in occurrences})
+            if deleted:
+                occurrences = [item for item in occurrences if item.event.job_id not in deleted]
+                if not occurrences:
+                    return Applied({}, (), ())
             changes = project(self._load(cursor, occurrences), occurrences)
             completed = self._write(cursor, changes, now)
             completions = tuple(ended for ended in changes.completions if ended.job_id in completed)

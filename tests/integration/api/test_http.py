@@ -140,7 +140,7 @@ async def test_requests_of_another_shape_are_refused(api: httpx.AsyncClient, pro
     )
     assert_problem(await api.post(f"/processes/{number}/download-document/12"), 422, "validation_failed")
     assert_problem(await api.get("/jobs/5b0e9e2c-6b1c-4a53-8a56-0b6a1d4f1c11"), 404, "job_not_found")
-    assert_problem(await api.delete(f"/processes/{number}"), 405, "method_not_allowed")
+    assert_problem(await api.put(f"/processes/{number}"), 405, "method_not_allowed")
     assert_problem(await api.get("/nothing/here"), 404, "not_found")
     big = await api.post(f"/processes/{number}/download-all-documents", content=b"x" * 70_000)
     assert_problem(big, 413, "body_too_large")

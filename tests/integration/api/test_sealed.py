@@ -91,7 +91,14 @@ OF_NO_CASE = {
     ("get", "/source/status"),
     ("get", "/system"),
 }
-OF_OPERATORS = {("get", "/access-log"), ("get", "/dead-letters"), ("post", "/dead-letters/{letter_id}/replay")}
+OF_OPERATORS = {
+    ("get", "/access-log"),
+    ("get", "/dead-letters"),
+    ("post", "/dead-letters/{letter_id}/replay"),
+    ("delete", "/processes/{numero}"),
+    ("get", "/deletions"),
+    ("get", "/deletions/{deletion_id}"),
+}
 """Of all clients, for keys with the scope admin."""
 
 

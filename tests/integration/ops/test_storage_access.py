@@ -20,6 +20,7 @@ from autos.local.server import start
 from ops.storage_access import OBJECT_ACTIONS
 from shared.settings import StorageSettings
 from shared.storage.bucket import ensure_bucket
+from shared.storage.removal import ObjectRemoval
 from shared.storage.store import make_client
 from tests.support import wait_until
 
@@ -85,8 +86,8 @@ def apply(store: StorageSettings) -> dict[str, str]:
     return {user: what.strip() for user, _, what in (line.partition(" ") for line in done.stdout.splitlines())}
 
 
-def as_user(store: StorageSettings, name: str) -> Any:
-    """A client with a new key of the user."""
+def as_user(store: StorageSettings, name: str) -> StorageSettings:
+    """The store with a new key of the user."""
     iam = boto3.client(
         "iam",
         endpoint_url=store.s3_endpoint_url,
@@ -95,7 +96,7 @@ def as_user(store: StorageSettings, name: str) -> Any:
         aws_secret_access_key=secret_of(store),
     )
     made = iam.create_access_key(UserName=name)["AccessKey"]
-    return make_client(with_key(str(store.s3_endpoint_url), made["AccessKeyId"], made["SecretAccessKey"]))
+    return with_key(str(store.s3_endpoint_url), made["AccessKeyId"], made["SecretAccessKey"])
 
 
 def refusal(attempt: Any, **options: Any) -> str | None:
@@ -113,13 +114,20 @@ def test_each_user_gets_its_policy_and_may_do_that_alone(store: StorageSettings)
     assert apply(store) == {**dict.fromkeys(users, "made"), **other}
     assert apply(store) == {**dict.fromkeys(users, "as it was"), **other}
     there = {"Bucket": "autos", "Key": "processes/policies/documents/one"}
-    downloader, api = as_user(store, "autos-downloader"), as_user(store, "autos-api")
+    fetching = as_user(store, "autos-downloader")
+    downloader: Any = make_client(fetching)
+    api: Any = make_client(as_user(store, "autos-api"))
     wait_until(lambda: refusal(downloader.put_object, **there, Body=b"x") is None, 30, "the rights of downloader")
     wait_until(lambda: refusal(api.get_object, **there) is None, 30, "the rights of api")
     assert refusal(api.list_objects_v2, Bucket="autos", MaxKeys=1) is None
     assert refusal(api.put_object, **there, Body=b"y") == "AccessDenied"
     elsewhere = {"Bucket": "autos", "Key": "elsewhere"}
     assert refusal(downloader.put_object, **elsewhere, Body=b"y") == "AccessDenied"
+    assert refusal(api.delete_object, **there) == "AccessDenied"
+    assert refusal(downloader.delete_object, **elsewhere) == "AccessDenied"
+    # As shared/storage/removal.py removes a case.
+    removal = ObjectRemoval(fetching)
+    assert removal.below("processes/policies/") == {"objects": 1, "uploads": 0}
+    assert removal.below("processes/policies/") == {"objects": 0, "uploads": 0}
     for client in (api, downloader):
-        assert refusal(client.delete_object, **there) == "AccessDenied"
         assert refusal(client.create_bucket, Bucket="another") == "AccessDenied"

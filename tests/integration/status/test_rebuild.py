@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from ops.migrations.run import differences
 from services.status.projection.rows import DocumentRow, JobRow
@@ -181,3 +183,68 @@ def test_a_topic_that_knows_less_is_refused(tools: RebuildTools) -> None:
         tools.rebuild()
     assert rows(tools.query) == before
     assert tools.query("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", NEW_SCHEMA) == []
+
+
+def test_a_topic_that_has_forgotten_is_no_loss_while_the_tables_know(tools: RebuildTools) -> None:
+    worker = tools.start_worker()
+    for _ in range(10):
+        produce(tools.producer, tools.topic, whole_job(tools.process_number(), new_id(), 4, failures=1))
+    assert tools.producer.flush(10) == 0
+    wait_until(lambda: tools.query(ENDED) == [(10,)], 45)
+    admin: Any = AdminClient({"bootstrap.servers": tools.servers.bootstrap_servers})
+    everything = [TopicPartition(tools.topic, number, -1) for number in range(PARTITIONS)]
+    for future in admin.delete_records(everything).values():
+        future.result()
+    produce(tools.producer, tools.topic, whole_job(tools.process_number(), new_id(), 4))
+    assert tools.producer.flush(10) == 0
+    wait_until(lambda: tools.query(ENDED) == [(11,)], 45)
+    before = rows(tools.query)
+    done = tools.rebuild()
+    assert rows(tools.query) == before
+    assert (done.jobs, done.announced) == (11, 0)
+    assert done.carried >= 10
+
+    # Tables that were lost come from a backup: nothing is swapped that knows less than the catalog.
+    with owner(tools.database) as cursor:
+        cursor.execute("INSERT INTO catalog.clients (client_id, name, webhook_secret) VALUES ('c', 'c', 's')")
+        cursor.execute(
+            "INSERT INTO catalog.jobs (job_id, process_number, client_id, scope, discover, active, created_at)"
+            " VALUES (%s, %s, 'c', 'all', false, false, now() - interval '1 day')",
+            (new_id(), tools.process_number()),
+        )
+    with pytest.raises(RebuildRefused, match="from a backup first"):
+        tools.rebuild()
+    assert rows(tools.query) == before
+    assert worker.stop() == 0
+
+
+def test_a_rebuild_leaves_out_what_was_deleted(tools: RebuildTools) -> None:
+    worker = tools.start_worker()
+    gone, kept = new_id(), new_id()
+    for job in (gone, kept):
+        produce(tools.producer, tools.topic, whole_job(tools.process_number(), job, 3))
+    assert tools.producer.flush(10) == 0
+    wait_until(lambda: tools.query(ENDED) == [(2,)], 45)
+    with owner(tools.database) as cursor:
+        cursor.execute("INSERT INTO catalog.deleted_jobs (job_id) VALUES (%s)", (gone,))
+        for table in ("documents", "job_documents", "jobs"):
+            cursor.execute(f"DELETE FROM progress.{table} WHERE job_id = %s", (gone,))
+    # What comes late for it changes nothing, and neither does a rebuild, which reads all of its events again.
+    produce(tools.producer, tools.topic, [available(tools.process_number(), gone, new_id())])
+    produce(tools.producer, tools.topic, whole_job(tools.process_number(), new_id(), 1))
+    assert tools.producer.flush(10) == 0
+    wait_until(lambda: tools.query(ENDED) == [(2,)], 45)
+    assert tools.rebuild().jobs == 2
+    assert tools.query("SELECT count(*) FROM progress.jobs WHERE job_id = %s", gone) == [(0,)]
+    assert worker.stop() == 0
+
+
+@contextmanager
+def owner(database: FreshDatabase) -> Iterator[Any]:
+    """A cursor as the owner of the tables; commits at the end."""
+    connection = psycopg2.connect(database.owner_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()

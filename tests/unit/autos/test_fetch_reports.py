@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from autos.cases import _numbers_in
-from autos.fetch_reports import manifest
+from autos.fetch_reports import manifest, report_words, seal_of
 
 VIEW: dict[str, Any] = {
     "process_number": "1000145-91.2023.8.26.0597",
@@ -34,6 +34,7 @@ def document(nth: int, status: str = "available", **more: Any) -> dict[str, Any]
         "size": 10 * nth,
         "sha256": f"{nth:064x}",
         "content_type": "application/pdf",
+        "secrecy_level": "PUBLICO",
         "status": status,
         "error_code": None,
         "error_message": None,
@@ -85,3 +86,13 @@ def test_numbers_come_from_the_first_column_however_the_file_was_saved(tmp_path:
     file = tmp_path / "cases.csv"
     file.write_bytes(content)
     assert _numbers_in(file) == ["1000145-91.2023.8.26.0597", "0801429-56.2022.4.05.8201"]
+
+
+def test_what_is_sealed_is_marked() -> None:
+    sealed = {**VIEW, "sealed": True}
+    documents = [document(1), document(2, secrecy_level="SIGILO_MEDIO")]
+    found = manifest(sealed, documents, {}, {}, filtered=False, made_at=AT)
+    assert found["sealed"] is True
+    assert [one["secrecy_level"] for one in found["documents"]] == ["PUBLICO", "SIGILO_MEDIO"]
+    assert [seal_of(one) for one in documents] == ["", " (sealed)"]
+    assert next(report_words(sealed, [], None, None)).startswith(f"{VIEW['process_number']} (sealed): partial")

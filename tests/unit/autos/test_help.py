@@ -49,4 +49,4 @@ def test_shells_can_complete_the_command() -> None:
     assert "--install-completion" in shown.output and "--show-completion" in shown.output
     asked = {"_AUTOS_COMPLETE": "complete_bash", "COMP_WORDS": "autos de", "COMP_CWORD": "1"}
     completed = CliRunner().invoke(app, [], prog_name="autos", env=asked)
-    assert set(completed.output.split()) == {"dead", "deliveries", "demo"}
+    assert set(completed.output.split()) == {"dead", "delete", "deletions", "deliveries", "demo"}

@@ -16,13 +16,11 @@ def actions(identity: str) -> dict[str, set[str]]:
     return found
 
 
-def test_only_the_downloader_writes_and_nobody_removes() -> None:
+@pytest.mark.parametrize("action", ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"])
+def test_only_the_downloader_writes_and_removes(action: str) -> None:
     objects = "arn:aws:s3:::papers/processes/*"
-    writers = {identity for identity in IDENTITIES if "s3:PutObject" in actions(identity).get(objects, set())}
-    assert writers == {"downloader"}
-    assert not [
-        one for identity in IDENTITIES for allowed in actions(identity).values() for one in allowed if "Delete" in one
-    ]
+    assert [one for one in IDENTITIES if action in actions(one).get(objects, set())] == ["downloader"]
+    assert not [one for one in IDENTITIES if action in actions(one).get("arn:aws:s3:::papers", set())]
 
 
 def test_the_notifier_signs_links_and_sees_no_list() -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from services.api.access import rate_limit as ratelimit
+from services.api.http.problems import CaseBeingDeleted
 from services.api.jobs.repository import LAST_OF_CASE, LAST_OF_SCOPE, job_of, prefixed
 from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.request.decisions import StoredCase
@@ -28,6 +29,7 @@ from services.api.processes.request.source_reader import CaseFound, CaseUnchange
 from services.api.processes.view.version import JOBS_OF_CASE, CaseVersion, version_of
 from shared.db import catalog, progress
 from shared.db.case_store import confirm_case, store_case
+from shared.db.deletions import case_deletions
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_DOCUMENT, sealed_document_of
 from shared.domain.secrecy import Knowledge, Sight, is_public_document
@@ -101,6 +103,7 @@ def _statement(other: Select[Any] | None = None, *document: ColumnElement[Any]) 
         sealed_document_of(bindparam("number", type_=Text)).label("has_sealed_documents"),
         ratelimit.tat_of(bindparam("client_id"), bindparam("limit")).label("tat"),
         func.clock_timestamp().label("now"),
+        select(literal(True)).where(case_deletions.c.process_number == bindparam("number")).exists().label("deleted"),
         *totals.c,
         *prefixed(case_job.c, _CASE_JOB),
     ]
@@ -146,7 +149,8 @@ _DOCUMENT: Final = Prepared(
 def read_snapshot(connection: Connection, request: CaseRequest, limit: str) -> CaseSnapshot:
     """When the source was read, the jobs and the document that concern the request, and what the client did before.
 
-    One statement, chosen by what is asked for: a request costs one look at the database, whatever it finds.
+    One statement, chosen by what is asked for: a request costs one look at the database, whatever it finds. Raises
+    CaseBeingDeleted.
     """
     wanted: dict[str, Any] = {
         "number": str(request.number),
@@ -161,6 +165,8 @@ def read_snapshot(connection: Connection, request: CaseRequest, limit: str) -> C
         statement = _DOCUMENT
         wanted |= {"document_id": request.document_id, "document_scope": request.document_id}
     row = statement.run(connection, wanted).one()
+    if row.deleted:
+        raise CaseBeingDeleted(headers={"Retry-After": "1"})
     document_known = statement is _DOCUMENT and bool(row.document_known)
     stored = StoredCase(
         row.fetched_at,

@@ -40,7 +40,7 @@ from shared.db.visibility import (
     shown_case,
     shown_job_in,
 )
-from shared.domain.secrecy import Viewer
+from shared.domain.secrecy import Viewer, is_public_case
 from shared.domain.statuses import JobScope, JobStatus
 
 _WHOLE_CASE: Final = literal_column(f"'{JobScope.WHOLE_CASE}'", Text)
@@ -84,8 +84,7 @@ CaseLists = Annotated[CaseList, Depends(provided(CaseList))]
 
 
 def _statement(viewer: Viewer, wanted: CaseFilter, before: tuple[datetime, str] | None) -> Select[Any]:
-    """The page of cases in one statement: each with its newest shown job, and counts without what the viewer does not
-    see.
+    """The page of cases in one statement: each with its newest shown job, and counts of what the viewer sees alone.
 
     Reads one case more than is asked for: that one says whether there is another page.
     """
@@ -119,6 +118,8 @@ def _statement(viewer: Viewer, wanted: CaseFilter, before: tuple[datetime, str] 
             asked.process_number,
             asked.first_requested_at,
             asked.last_requested_at,
+            processes.c.secrecy_level,
+            processes.c.fetched_at,
             hides,
             *prefixed(COLUMNS, "job_"),
             listed.label("listed"),
@@ -129,11 +130,7 @@ def _statement(viewer: Viewer, wanted: CaseFilter, before: tuple[datetime, str] 
         .join(jobs, jobs.c.job_id == newest, isouter=True)
         .join(known, known.c.job_id == jobs.c.job_id, isouter=True)
         .join(counts, true(), isouter=True)
-        .join(
-            job_references,
-            and_(job_references.c.job_id == newest, job_references.c.client_id == asked.client_id),
-            isouter=True,
-        )
+        .join(job_references, _reference_of(newest, asked.client_id), isouter=True)
         .where(asked.client_id == viewer.client_id, shown_case(viewer))
         .order_by(asked.last_requested_at.desc(), asked.process_number.desc())
         .limit(wanted.limit + 1)
@@ -143,6 +140,11 @@ def _statement(viewer: Viewer, wanted: CaseFilter, before: tuple[datetime, str] 
     if before is not None:
         statement = statement.where(tuple_(asked.last_requested_at, asked.process_number) < tuple_(*before))
     return statement
+
+
+def _reference_of(job_id: ColumnElement[Any], client_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Where a client's own name for a job stands."""
+    return and_(job_references.c.job_id == job_id, job_references.c.client_id == client_id)
 
 
 def _status(hides: ColumnElement[bool], counts: Any) -> ColumnElement[str]:
@@ -171,6 +173,8 @@ def _entry(row: Row[Any]) -> dict[str, Any]:
         "process_number": row.process_number,
         "first_requested_at": rfc3339(row.first_requested_at),
         "last_requested_at": rfc3339(row.last_requested_at),
+        "secrecy_level": row.secrecy_level,
+        "sealed": row.fetched_at is not None and not is_public_case(row.secrecy_level),
         "job": own_job_view(job, row.listed, row.reference) if job is not None else None,
         "links": process_links(row.process_number),
     }

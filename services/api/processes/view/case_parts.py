@@ -57,7 +57,14 @@ class CaseParts:
     def status(self, links: LinkCache) -> dict[str, Any]:
         """The StatusView. Makes links: not for the event loop."""
         shown = ShownDocuments(self._documents(links), self.documents_total)
-        return status_view(self.process_number, self.job, shown, reference=self.reference, public_url=links.public_url)
+        return status_view(
+            self.process_number,
+            self.job,
+            shown,
+            sealed=self.sight.case_sealed,
+            reference=self.reference,
+            public_url=links.public_url,
+        )
 
     def files(self, links: LinkCache) -> dict[str, Any]:
         """The available documents. Makes links: not for the event loop."""

@@ -135,6 +135,9 @@ class StatusView(View):
     """How far a job is. The job's fields are null for a case that was only registered."""
 
     process_number: str = Field(examples=["1000145-91.2023.8.26.0597"])
+    sealed: bool = Field(
+        description="Whether the case is sealed: only keys with the scope `sealed` see it", examples=[False]
+    )
     job_id: str | None
     status: JobStatusName | None
     total_documents: int = Field(ge=0)
@@ -246,6 +249,12 @@ class CaseEntry(View):
     process_number: str
     first_requested_at: datetime
     last_requested_at: datetime
+    secrecy_level: int | None = Field(
+        description="As in ProcessView; null where the case is not read yet", examples=[0]
+    )
+    sealed: bool = Field(
+        description="Whether the case is sealed: only keys with the scope `sealed` see it", examples=[False]
+    )
     job: JobView | None
     links: CaseLinks
 

@@ -134,6 +134,7 @@ def status_view(
     job: CaseJob | None,
     shown: ShownDocuments,
     *,
+    sealed: bool = False,
     reference: str | None = None,
     public_url: str | None = None,
 ) -> dict[str, Any]:
@@ -142,6 +143,7 @@ def status_view(
         **(job_view(job, shown.total) if job is not None else _no_job(shown.total)),
         "reference": reference,
         "process_number": process_number,
+        "sealed": sealed,
         "documents_total": shown.total,
         "documents_url": documents_url(process_number, public_url),
     }

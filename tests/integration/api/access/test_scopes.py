@@ -75,6 +75,10 @@ ROUTES = [
     route("GET /system"),
     route("GET /dead-letters"),
     route("POST /dead-letters/{letter_id}/replay"),
+    route("GET /deletions"),
+    route("GET /deletions/{deletion_id}"),
+    # The last, since nothing is left of the case.
+    route("DELETE /processes/{numero}", query="?wait=0"),
 ]
 
 
@@ -96,7 +100,7 @@ async def test_a_scope_alone_opens_what_the_table_says(
         view = (await owner.get(f"/processes/{number}")).json()
     await put(parts_of(app).get(S3Store), view, tools.progress)
     names = {"numero": number, "document_id": view["documents"][0]["id"], "job_id": view["job"]["job_id"]}
-    names |= {"delivery_id": ANY, "endpoint_id": ANY, "letter_id": "document.dead/0/999999"}
+    names |= {"deletion_id": ANY, "delivery_id": ANY, "endpoint_id": ANY, "letter_id": "document.dead/0/999999"}
     async with client_of(app, tools.new_key(client_id, scopes=(scope,))) as client:
         for one in ROUTES:
             body = (

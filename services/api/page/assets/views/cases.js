@@ -80,8 +80,9 @@ const Rows = ({ entries }) => html`<table class="cases" role="table">
     <th role="columnheader" scope="col" class="num">${t("documents")}</th><th role="columnheader" scope="col" class="num">${t("failed_ones")}</th>
     <th role="columnheader" scope="col">${t("asked_at")}</th>
   </tr></thead>
-  <tbody role="rowgroup">${entries.map(({ process_number: number, job, last_requested_at: at }) => html`<tr role="row" key=${number}>
+  <tbody role="rowgroup">${entries.map(({ process_number: number, job, sealed, last_requested_at: at }) => html`<tr role="row" key=${number}>
     <td role="cell"><a class="number" href=${to("cases", number)}>${number}</a>
+      ${sealed && html`<span class="sealed" title=${t("sealed_case_more")}>${t("sealed_mark")}</span>`}
       ${job?.reference && html`<span class="muted ref">${job.reference}</span>`}</td>
     <td role="cell">${job ? html`<${State} of="job" status=${job.status} />` : html`<span class="muted">${t("not_downloaded")}</span>`}</td>
     <td role="cell" class="num" data-label=${t("documents")}>${job ? `${job.completed_documents}/${job.total_documents}` : ""}</td>

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from services.downloader.cancellations import Cancellations
 from services.downloader.catalog_queries import ProjectedDocument
+from services.downloader.deleted_cases import DeletedCases
 from services.downloader.event_records import EventRecords, StoredBytes
 from services.downloader.fetcher.document_store import DocumentStore
 from services.downloader.fetcher.endings import Endings
@@ -86,6 +87,20 @@ class FakeDocumentStore:
         return self.size == size
 
 
+class FakeDeletedCases:
+    """Says of every job that its case was deleted, or not; and which cases were cleaned."""
+
+    def __init__(self) -> None:
+        self.deleted = False
+        self.cleaned: list[str] = []
+
+    async def has(self, job_id: str) -> bool:
+        return self.deleted
+
+    async def clean(self, process_number: str) -> None:
+        self.cleaned.append(process_number)
+
+
 class FetcherWithFakes:
     """A fetcher with fakes around it."""
 
@@ -100,6 +115,7 @@ class FetcherWithFakes:
         self.producer = producer or FakeProducer()
         self.starts = StartEvents(cast(Producer, self.producer), gather_seconds=gather_seconds)
         self.cancellations = Cancellations(cast(Database, None))
+        self.deleted_cases = FakeDeletedCases()
         self.fetcher = self.make_fetcher()
 
     def make_fetcher(self) -> Fetcher:
@@ -110,6 +126,7 @@ class FetcherWithFakes:
             cast(DocumentStore, self.document_store),
             Endings(EventRecords(lambda: NOW), self.starts, self.cancellations, delays=(5.0, 30.0), metrics=metrics),
             cancellations=self.cancellations,
+            deleted_cases=cast(DeletedCases, self.deleted_cases),
             metrics=metrics,
         )
 
@@ -363,3 +380,16 @@ async def test_a_document_without_an_address_fails_by_name_and_nobody_is_asked()
     told = [event for _, event in await bench.handle(unaddressed)]
     assert [event["error_code"] for event in told] == ["no_address", "no_address"]
     assert all("address" in event["error_message"] for event in told)
+
+
+async def test_a_document_whose_case_was_deleted_meanwhile_is_removed_and_told_to_nobody() -> None:
+    fetcher = FetcherWithFakes(STORED)
+    fetcher.deleted_cases.deleted = True
+    assert await fetcher.handle(task()) == []
+    assert fetcher.deleted_cases.cleaned == ["1000145-91.2023.8.26.0597"]
+
+
+async def test_a_failure_of_a_document_whose_case_was_deleted_leaves_no_dead_letter() -> None:
+    fetcher = FetcherWithFakes(NoAccess())
+    fetcher.deleted_cases.deleted = True
+    assert await fetcher.handle(task()) == []

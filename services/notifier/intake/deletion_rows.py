@@ -1,0 +1,63 @@
+"""SQL that removes a case from the notifier's tables, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from services.notifier.intake.completion_rows import wait_for_jobs
+from shared.db import delivery
+from shared.db.deletions import outbox_rows, removing
+from shared.deletion import DeletedCase, remove_rows
+
+_OF_CASE: Final = "process_number = :number OR job_id = ANY (CAST(:jobs AS uuid[]))"
+# An endpoint is remembered by the URL that a request gave, without its query; a client may have put the number there.
+_NAMED_ENDPOINT: Final = "NOT registered AND (position(:number IN url) > 0 OR position(:digits IN url) > 0)"
+_OF_JOBS: Final = "job_id = ANY (CAST(:jobs AS uuid[]))"
+OF_JOBS: Final = {
+    "attempts": removing(
+        "delivery.attempts",
+        "delivery_id IN (SELECT delivery_id FROM delivery.deliveries WHERE job_id = ANY (CAST(:jobs AS uuid[])))",
+    ),
+    **{
+        name: removing(f"delivery.{name}", _OF_JOBS)
+        for name in ("deliveries", "subscriptions", "feed_events", "document_batches", "completions")
+    },
+}
+_STATEMENTS: Final = {
+    "attempts": removing(
+        "delivery.attempts",
+        "delivery_id IN (SELECT delivery_id FROM delivery.deliveries"
+        " WHERE process_number = :number OR job_id = ANY (CAST(:jobs AS uuid[])))",
+    ),
+    "deliveries": removing("delivery.deliveries", _OF_CASE),
+    "subscriptions": removing("delivery.subscriptions", _OF_CASE),
+    "feed_events": removing("delivery.feed_events", _OF_CASE),
+    "document_batches": removing("delivery.document_batches", _OF_CASE),
+    "completions": removing("delivery.completions", _OF_CASE),
+    "endpoint_starts": removing(
+        "delivery.endpoint_starts",
+        f"endpoint_id IN (SELECT endpoint_id FROM delivery.endpoints WHERE {_NAMED_ENDPOINT})",  # noqa: S608
+    ),
+    "endpoints": removing("delivery.endpoints", _NAMED_ENDPOINT),
+    "outbox": outbox_rows(delivery.SCHEMA),
+}
+_LOCK: Final = text(
+    "SELECT FROM delivery.deliveries WHERE process_number = :number OR job_id = ANY (CAST(:jobs AS uuid[]))"
+    " ORDER BY delivery_id FOR UPDATE"
+)
+
+
+def purge(connection: Connection, case: DeletedCase) -> Mapping[str, int]:
+    """Remove at most a batch of one case; the caller commits.
+
+    It waits for those who hold one of the case's jobs and may have looked before it was deleted; who comes later sees
+    that it is. An attempt that is on its way is recorded nowhere: its delivery is gone.
+    """
+    if case.job_ids:
+        wait_for_jobs(connection, case.job_ids)
+    # An attempt that is being recorded ends first, so that its row is seen below.
+    connection.execute(_LOCK, case.names)
+    return remove_rows(connection, case, _STATEMENTS)

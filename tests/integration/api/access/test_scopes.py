@@ -73,6 +73,7 @@ ROUTES = [
     route("POST /webhooks/endpoints/{endpoint_id}/enable", "webhooks"),
     route("GET /source/status", *SCOPES),
     route("GET /system"),
+    route("GET /access-log"),
     route("GET /dead-letters"),
     route("POST /dead-letters/{letter_id}/replay"),
     route("GET /deletions"),

@@ -40,6 +40,19 @@ DASHBOARDS: Final = (
 )
 
 
+_LINK: Final = {
+    "type": "dashboards",
+    "title": "Autos",
+    "tags": ["autos"],
+    "icon": "external link",
+    "tooltip": "",
+    "asDropdown": True,
+    "includeVars": True,
+    "keepTime": True,
+    "targetBlank": False,
+}
+
+
 def dashboard_of(metric: str) -> Dashboard:
     """The dashboard that shows the metric."""
     fitting = [(len(prefix), each) for each in DASHBOARDS for prefix in each.prefixes if metric.startswith(prefix)]
@@ -74,7 +87,10 @@ def _panel(
         "datasource": _SOURCE,
         "gridPos": {"x": place[0], "y": place[1], "w": _WIDTH, "h": _HEIGHT},
         "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
-        "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
+        "options": {
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
         "targets": [
             {"refId": chr(ord("A") + at), "datasource": _SOURCE, "expr": expression, "legendFormat": legend}
             for at, (expression, legend) in enumerate(found)
@@ -134,7 +150,7 @@ def dashboard(one: Dashboard) -> dict[str, Any]:
         "templating": {
             "list": [{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}]
         },
-        "links": [{"type": "dashboards", "title": "Autos", "tags": ["autos"], "asDropdown": True, "includeVars": True}],
+        "links": [_LINK],
         "annotations": {"list": []},
         "panels": _panels(one, metrics),
     }

@@ -50,8 +50,36 @@ _PANEL: Final = _closed(
                 "overrides": {"type": "array"},
             }
         ),
-        "options": _closed({"legend": {"type": "object"}, "tooltip": {"type": "object"}}),
+        "options": _closed(
+            {
+                # Since schema version 37 a legend without showLegend is not shown.
+                "legend": _closed(
+                    {
+                        "displayMode": {"enum": ["list", "table", "hidden"]},
+                        "placement": {"enum": ["bottom", "right"]},
+                        "showLegend": {"type": "boolean"},
+                        "calcs": {"type": "array", "items": _TEXT},
+                    }
+                ),
+                "tooltip": _closed(
+                    {"mode": {"enum": ["single", "multi", "none"]}, "sort": {"enum": ["asc", "desc", "none"]}}
+                ),
+            }
+        ),
         "targets": {"type": "array", "minItems": 1, "items": _TARGET},
+    }
+)
+_LINK: Final = _closed(
+    {
+        "type": {"enum": ["dashboards", "link"]},
+        "title": _TEXT,
+        "tags": {"type": "array", "items": _TEXT},
+        "icon": _TEXT,
+        "tooltip": {"type": "string"},
+        "asDropdown": {"type": "boolean"},
+        "includeVars": {"type": "boolean"},
+        "keepTime": {"type": "boolean"},
+        "targetBlank": {"type": "boolean"},
     }
 )
 DASHBOARD: Final = {
@@ -71,7 +99,7 @@ DASHBOARD: Final = {
             "templating": _closed(
                 {"list": {"type": "array", "items": {"type": "object", "required": ["name", "type"]}}}
             ),
-            "links": {"type": "array"},
+            "links": {"type": "array", "items": _LINK},
             "annotations": _closed({"list": {"type": "array"}}),
             "panels": {"type": "array", "minItems": 1, "items": _PANEL},
         }

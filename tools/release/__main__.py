@@ -43,7 +43,9 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     _say(f"the release is in {folder.relative_to(ROOT)}; nothing was published")
     if not wanted.tag:
-        _say(f"to publish it: git tag -a v{wanted.version} -F {folder.relative_to(ROOT)}/NOTES.md && git push --tags")
+        notes = folder.relative_to(ROOT) / "NOTES.md"
+        # Without verbatim, git takes headings for comments.
+        _say(f"to tag it: git tag -a v{wanted.version} --cleanup=verbatim -F {notes}")
     return 0
 
 

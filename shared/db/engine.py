@@ -90,6 +90,7 @@ def make_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engi
     )
     event.listen(engine, "connect", lambda connection, _record: end_when_cut_off(connection))
     event.listen(engine, "checkout", _leave_out_the_dead)
+    event.listen(engine, "checkin", _forget_modes)
     return engine
 
 
@@ -124,6 +125,20 @@ def _leave_out_the_dead(connection: Any, _record: object, _proxy: object) -> Non
         connection.rollback()
     except psycopg2.Error as error:
         raise DisconnectionError from error
+
+
+def _forget_modes(connection: Any, _record: object) -> None:
+    """Leave a connection that goes back to the pool without an isolation level or read-only mode of its own.
+
+    SQLAlchemy sets the server's own level instead, by name. psycopg2 then sends ``SET default_transaction_isolation TO
+    DEFAULT`` each time that the connection leaves autocommit, and another ``SET`` after a read-only snapshot: two or
+    three round trips for nothing in each request. Outside of a transaction and of autocommit this sends nothing.
+    """
+    # None: the connection was lost and has been dropped.
+    if connection is None or connection.closed or connection.autocommit:
+        return
+    connection.isolation_level = None
+    connection.readonly = None
 
 
 @contextmanager

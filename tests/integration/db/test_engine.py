@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -106,6 +106,25 @@ async def test_autocommit_is_no_transaction(database: Database) -> None:
     assert await database.run(times) is True
     assert await database.autocommit(times) is False
     assert await database.run(times) is True
+
+
+async def test_nothing_is_sent_to_leave_autocommit_or_a_snapshot(servers: Servers, owner: Engine) -> None:
+    """What a connection did last is the work itself, whichever ways it was used before."""
+    database = Database.connect(servers.owner_url, application_name="test-engine", pool_size=1)
+    last = text("SELECT query FROM pg_stat_activity WHERE pid = :pid")
+
+    async def sent_after(way: Callable[[Callable[[Connection], int]], Awaitable[int]]) -> str:
+        pid = await way(lambda connection: connection.execute(_PID).scalar_one())
+        with owner.connect() as connection:
+            return str(connection.execute(last, {"pid": pid}).scalar_one())
+
+    try:
+        for _ in range(2):
+            assert await sent_after(database.run) == "COMMIT"
+            assert await sent_after(database.snapshot) == "ROLLBACK"
+            assert "pg_backend_pid" in await sent_after(database.autocommit)
+    finally:
+        database.close()
 
 
 async def test_a_snapshot_sees_one_state_of_the_database_and_writes_nothing(

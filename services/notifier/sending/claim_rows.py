@@ -49,6 +49,7 @@ WITH RECURSIVE open (endpoint_id) AS (
   CROSS JOIN LATERAL (
         SELECT d.delivery_id, d.next_attempt_at FROM delivery.deliveries d
          WHERE d.endpoint_id = e.endpoint_id AND d.status IN ('pending', 'waiting') AND d.next_attempt_at <= :due
+           AND d.event_type = ANY (:types)
          ORDER BY d.next_attempt_at LIMIT :each) d
   WHERE e.disabled_at IS NULL AND e.endpoint_id <> ALL (CAST(:full AS uuid[]))
   ORDER BY d.next_attempt_at LIMIT :most)
@@ -56,6 +57,7 @@ UNION ALL
 (SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_seconds FROM delivery.deliveries d
    JOIN delivery.endpoints e USING (endpoint_id)
   WHERE d.status = 'sending' AND d.lease_until <= :now AND d.endpoint_id <> ALL (CAST(:full AS uuid[]))
+    AND d.event_type = ANY (:types)
   ORDER BY d.lease_until LIMIT :most)
 """)
 _FIND: Final = text("""
@@ -63,7 +65,7 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_
   FROM delivery.deliveries d
   JOIN delivery.endpoints e USING (endpoint_id)
  WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) AND d.status IN ('pending', 'waiting')
-   AND d.next_attempt_at IS NOT NULL
+   AND d.next_attempt_at IS NOT NULL AND d.event_type = ANY (:types)
 """)
 _CLAIM: Final = text(f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, e.least_seconds, c.webhook_secret, c.previous_webhook_secret,
@@ -79,7 +81,8 @@ SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, e.least_seconds, c.webh
   LEFT JOIN catalog.clients c ON c.client_id = d.client_id
   LEFT JOIN catalog.job_references r ON r.job_id = d.job_id AND r.client_id = d.client_id
   LEFT JOIN catalog.webhook_endpoints w ON w.endpoint_id = s.endpoint_id
- WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
+ WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) AND d.event_type = ANY (:types)
+ ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
 """)  # noqa: S608
 _LOCK_CLAIMED: Final = text(f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled
@@ -90,6 +93,10 @@ _RENEW: Final = text("""
 UPDATE delivery.deliveries SET lease_until = :until
  WHERE delivery_id = :id AND status = 'sending' AND lease_token = :token
 """)
+
+
+_TYPES: Final = list(EVENT_TYPES)
+"""What this version can render. A delivery of a later version's type is left to a replica of that version."""
 
 
 class ClaimedRows(NamedTuple):
@@ -109,13 +116,13 @@ def due(
 
     At most ``most`` of either kind, and at most ``each`` of one endpoint whose time has passed.
     """
-    parameters = {"due": now - grace, "now": now, "full": list(full), "each": each, "most": most}
+    parameters = {"due": now - grace, "now": now, "full": list(full), "each": each, "most": most, "types": _TYPES}
     return [_due_delivery(row) for row in connection.execute(_DUE, parameters)]
 
 
 def find(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, tuple[DueDelivery, int]]:
     """The deliveries among these that wait to be sent, by id, with the number of attempts made so far."""
-    rows = connection.execute(_FIND, {"ids": list(delivery_ids)})
+    rows = connection.execute(_FIND, {"ids": list(delivery_ids), "types": _TYPES})
     return {row.delivery_id: (_due_delivery(row), row.attempts) for row in rows}
 
 
@@ -141,7 +148,7 @@ def claim(
     wanted = {due.delivery_id: due for due in deliveries}
     ready: list[tuple[Any, DeliveryState]] = []
     writes: list[DeliveryRow] = []
-    for row in connection.execute(_CLAIM, {"ids": list(wanted)}).all():
+    for row in connection.execute(_CLAIM, {"ids": list(wanted), "types": _TYPES}).all():
         before = delivery_from(row)
         if _nobody_to_call(row):
             decision = decide(before, Withdrawn(), now, policy)

@@ -135,6 +135,25 @@ def test_the_sweep_finds_what_is_due_and_what_lost_its_holder(world: World, data
         assert pending.delivery_id not in due(connection, NOW + timedelta(seconds=2), [pending.endpoint_id])
 
 
+def test_a_type_of_a_later_version_is_left_to_its_replicas_and_holds_nobody(world: World, database: Database) -> None:
+    _, later = create(world, database)
+    _, usual = create(world, database)
+    deliveries = delivery.deliveries
+    of_later = update(deliveries).where(deliveries.c.delivery_id == later.delivery_id)
+    with world.engine.begin() as connection:
+        connection.execute(of_later.values(event_type="case.moved"))
+    with database.transaction() as connection:
+        found = due(connection, NOW + timedelta(seconds=2))
+        assert usual.delivery_id in found and later.delivery_id not in found
+        assert not claim_rows.find(connection, [later.delivery_id])
+        both = claim_rows.claim(connection, [later, usual], NOW, POLICY, lambda: str(uuid.uuid4())).claimed
+    assert [one.due for one in both] == [usual]
+    assert claim(database, later) is None
+    with world.engine.begin() as connection:
+        connection.execute(of_later.values(event_type="process.completed"))
+    assert claim(database, later) is not None
+
+
 def test_five_days_of_failures_disable_the_endpoint_and_hold_its_deliveries(world: World, database: Database) -> None:
     url = f"{URL}/{uuid.uuid4()}"
     client, _ = world.client()

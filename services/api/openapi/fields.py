@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from services.api.dead_letters import places as dead_letters
 from services.api.http import cursors
 
 
@@ -245,6 +246,7 @@ PARAMETERS: Final[dict[str, FieldNote]] = {
 CURSORS: Final = {
     "cursor": cursors.encode(datetime(2026, 3, 2, 14, 30, 15, tzinfo=UTC), _JOB),
     "cursor-access": cursors.encode_place("access", 100),
+    "cursor-dead-letters": dead_letters.encode({("document.dead", 2): 17}),
     "cursor-documents": cursors.encode_place("documents", 100, _DOCUMENT),
     "cursor-movements": cursors.encode_place("movements", 100),
     "cursor-parties": cursors.encode_place("parties", 100),

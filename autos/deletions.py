@@ -19,6 +19,9 @@ def delete(
 ) -> None:
     """Delete a case with everything that is kept of it, for every client. Needs a key of the scope admin.
 
+    The command waits for the end for a minute at most; a deletion that is ordered goes on by itself. The nonce is shown
+    this once: with it and the number anybody can show that the certificate is about this case.
+
     Example: autos delete 0801429-56.2022.4.05.8201 --yes
     """
     if not yes and not typer.confirm(f"Delete everything of {numero}, for every client? It cannot be undone"):

@@ -171,9 +171,11 @@ class DeletionSteps:
         return looked
 
     def _sweep(self, connection: Connection, jobs: Sequence[str]) -> bool:
+        """Remove a batch of what is left of these jobs; whether there was anything. The caller commits."""
         return bool(remove_rows(connection, DeletedCase(NO_CASE, jobs), self._jobs))
 
     def _deleted_since(self, connection: Connection) -> Sequence[Row[Any]]:
+        """The deleted jobs behind the last one that was looked at, a bounded number, those first deleted first."""
         at, job_id = self._swept
         return connection.execute(_SINCE, {"at": at, "job": job_id, "most": _JOBS_TOGETHER}).all()
 
@@ -193,6 +195,7 @@ class DeletionSteps:
         return sum(removed.values())
 
     def _write(self, connection: Connection, deletion_id: str, removed: Mapping[str, int], more: bool) -> None:
+        """Count what was removed in all, in the transaction that removed it; with nothing more, the step is done."""
         values = {"removed": removed, "done_at": None if more else self._clock()}
         connection.execute(
             insert(self._steps)

@@ -208,6 +208,7 @@ class DocumentRetention:
             self._metrics.expired.inc(removed)
         return removed
 
+    # Blocks, in the thread of the transaction that holds the case.
     def _wait_for_projection(self, connection: Connection, number: str, documents: Sequence[ExpiredDocument]) -> None:
         """Hold the case until the projection knows, so that no job counts what is gone as available.
 

@@ -117,8 +117,8 @@ class Notifier:
         )
         self._standing = DeliveryStanding(self.database, metrics)
         self._feed_upkeep = FeedUpkeep(self.database, clock, retention=timedelta(days=settings.event_retention_days))
-        access_log_kept = timedelta(days=settings.access_log_days)
-        self._access_log_upkeep = AccessLogUpkeep(self.database, clock, retention=access_log_kept)
+        reads_kept = timedelta(days=settings.access_log_days)
+        self._access_log_upkeep = AccessLogUpkeep(self.database, clock, retention=reads_kept)
         self._deletions = DeletionSteps(self.database, delivery.SCHEMA, purge, clock, OF_JOBS)
         self._announcer = DocumentAnnouncer(
             database=self.database,
@@ -127,11 +127,9 @@ class Notifier:
             clock=clock,
             metrics=metrics,
         )
-        interval = timedelta(seconds=settings.alert_interval_seconds)
-        self._endpoint_alerter = EndpointAlerter(
-            database=self.database, sender=self._alert_sender, interval=interval, clock=clock
-        )
-        self._outbox_alerter = OutboxAlerter(self.database, self._alert_sender, interval=interval, clock=clock)
+        sender, interval = self._alert_sender, timedelta(seconds=settings.alert_interval_seconds)
+        self._endpoint_alerter = EndpointAlerter(database=self.database, sender=sender, interval=interval, clock=clock)
+        self._outbox_alerter = OutboxAlerter(self.database, sender, interval=interval, clock=clock)
         self._source_notices = SourceNotices(self.database, clock, self._offering(metrics))
         kafka_metrics = KafkaMetrics(registry)
         self._runtimes: list[ConsumerRuntime[Any]] = [

@@ -68,6 +68,7 @@ class ObjectRemoval:
             raise InfrastructureAway("object store") from error
 
     def _objects(self, prefix: str) -> int:
+        """Remove a page of objects; how many. One that another remover was faster with counts as well."""
         found = self._versions(prefix)
         if not found:
             return 0
@@ -95,6 +96,10 @@ class ObjectRemoval:
         return [{"Key": one["Key"]} for one in plain.get("Contents", ())]
 
     def _uploads(self, prefix: str) -> int:
+        """End the uploads that began there and never ended, so that their parts go; how many.
+
+        An upload that is under way ends too: whoever makes it meets an error, and finds that its case is deleted.
+        """
         bucket = self._settings.s3_bucket
         try:
             found = self._client.list_multipart_uploads(Bucket=bucket, Prefix=prefix, MaxUploads=MOST_AT_ONCE)
@@ -115,5 +120,6 @@ class ObjectRemoval:
 
 
 def _named(one: Mapping[str, Any]) -> dict[str, str]:
+    """A listed version as a request to remove it names it; a bucket that keeps none has ``null`` for its name."""
     version = one.get("VersionId")
     return {"Key": one["Key"], **({"VersionId": version} if version and version != "null" else {})}

@@ -85,6 +85,10 @@ _BYTES: Final = text(
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """One round, whatever is asked for: a second one would begin with a database that is full of the first.
+
+    Raises BenchmarkFailed when the retention leaves an old case or takes a new one.
+    """
     cases = plan.size(10_000, 200)
     numbers = iter(case_numbers(cases + cases // 2))
     with running_servers(plan) as stack:
@@ -121,6 +125,7 @@ def _run(plan: Plan) -> list[Figure]:
 
 
 def _fill(engine: Engine, numbers: list[str], age: str) -> None:
+    """Make these cases with all that belongs to them, as if they had been asked for so long ago (an interval)."""
     for start in range(0, len(numbers), _TOGETHER):
         with engine.begin() as connection:
             made = {"numbers": numbers[start : start + _TOGETHER], "age": age, "documents": _OF_A_CASE}
@@ -142,11 +147,13 @@ def _size(engine: Engine) -> float:
 
 
 def _nothing(connection: Connection, case: DeletedCase) -> Mapping[str, int]:
+    """The downloader's part without an object store."""
     return {}
 
 
 @contextmanager
 def _connected(url: str) -> Iterator[Database]:
+    """The database as a service has it: a pool and its threads."""
     database = Database.connect(url, application_name="bench-retention", pool_size=4)
     try:
         yield database

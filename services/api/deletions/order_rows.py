@@ -1,4 +1,9 @@
-"""SQL of deletions: accepting one, removing what the catalog has, and the certificate that stays."""
+"""SQL of deletions: accepting one, removing what the catalog has, and the certificate that stays.
+
+``accept`` decides everything that must be so at one moment: it holds the case as requests and plans do, so that each
+of them is before it (and its rows are removed) or after it (and is refused, or finds its job deleted). What ``finish``
+does later may be done by any replica, in any number of pieces, and again.
+"""
 
 from __future__ import annotations
 
@@ -184,7 +189,10 @@ def finish(connection: Connection, deletion_id: str, now: datetime) -> bool:
 
 
 def _step(connection: Connection, schema: str, deletion_id: str) -> Mapping[str, int] | None:
-    """What a service removed, once it is done; else None."""
+    """What the service of a schema has removed, by kind, once it is done; None while it may have more to remove.
+
+    None too when it has not begun: a service that is away holds the deletion until it is back.
+    """
     steps = STEPS[schema]
     row = connection.execute(
         select(steps.c.removed, steps.c.done_at).where(steps.c.deletion_id == deletion_id)

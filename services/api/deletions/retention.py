@@ -138,6 +138,9 @@ class CaseRetention:
 def _delete_old_jobs(connection: Connection, before: datetime, now: datetime) -> int:
     """Delete jobs that ended before a moment and are not the newest of their case, at most _JOBS; how many.
 
+    The ids stay in ``catalog.deleted_jobs`` for as long as a topic may have records of them. None is deleted while
+    another replica looks.
+
     What comes late for one of them is dropped, and what the other services have of it goes with their next sweep.
     """
     if not connection.execute(_LOCK).scalar_one():

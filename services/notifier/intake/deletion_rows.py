@@ -1,4 +1,8 @@
-"""SQL that removes a case from the notifier's tables, a batch at a time."""
+"""SQL that removes a case from the notifier's tables, a batch at a time.
+
+An end, a subscription or a request of a deleted job that comes later is left out where it is taken
+(services/notifier/intake/handlers.py), so that nothing of the case is made anew.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""SQL that removes a case from the projection, a batch at a time."""
+"""SQL that removes a case from the projection, a batch at a time.
+
+An event of a deleted job that comes later is left out by :meth:`services.status.projection.apply.Projection.apply`, and
+by a rebuild, which reads all of them again.
+"""
 
 from __future__ import annotations
 

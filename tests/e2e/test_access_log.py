@@ -23,13 +23,14 @@ def test_a_webhook_is_a_reading_and_the_log_comes_as_lines_and_as_a_table(
         lambda: [
             entry
             for entry in map(json.loads, autos(product, "access", "export", "--numero", number).stdout.splitlines())
-            if entry["route"] == "webhook process.completed"
+            # The client may have endpoints of other tests, which hear of it too.
+            if (entry["route"], entry["request_id"]) == ("webhook process.completed", call.webhook_id)
         ],
         timeout=10,
     )
     (told,) = lines
     assert (told["client_id"], told["documents"], told["links"], told["status"]) == ("dev", 3, 3, call.answered)
-    assert (told["address"], told["request_id"], told["key_id"]) == ("127.0.0.1", call.webhook_id, None)
+    assert (told["address"], told["key_id"]) == ("127.0.0.1", None)
     table = autos(product, "access", "export", "--numero", number, "--client", "dev", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table.stdout)))
     first = rows[-1]

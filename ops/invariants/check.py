@@ -60,6 +60,7 @@ class Check:
         return found
 
     def _jobs(self, found: Findings, pending: PendingRecords, announced: dict[str, jobs.AnnouncedEnd]) -> None:
+        """Judge every job by what the database, the topics and the announced ends say of it."""
         now = self.clock()
         unpublished = self.database.unpublished()
         running: list[str] = []

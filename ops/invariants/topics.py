@@ -120,6 +120,7 @@ class TopicReader:
         return {job: AnnouncedEnd(frozenset(ids[job]), frozenset(statuses[job]), records[job]) for job in ids}
 
     def _pending_of(self, name: str, names: Sequence[str]) -> PendingRecords:
+        """What a group has not committed of these topics. It is not complete beyond a bound of records."""
         group = f"{self._prefix}.{name}"
         behind = [commit for commit in self._commits(group, names) if commit.offset < commit.end]
         if not behind:

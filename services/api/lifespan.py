@@ -46,6 +46,7 @@ def make_lifespan(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        """Start what runs beside the requests, and stop it after the last one."""
         database, changes = parts.get(Database), parts.get(CaseChanges)
         feed_changes = parts.get(FeedChanges)
         relay = None

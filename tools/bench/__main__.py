@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(names: tuple[str, ...], how: tuple[bool, int, bool], started: datetime, target: Path) -> int:
+    """Run the benchmarks one after the other and write the results after each; the exit status."""
     quick = how[0]
     target.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, Any]] = {}

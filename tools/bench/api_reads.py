@@ -23,6 +23,7 @@ def _run(plan: Plan) -> list[Figure]:
 
 
 async def _measure(plan: Plan, product: Product) -> list[Figure]:
+    """Reads at a steady rate beside the cheapest answer there is, and first requests beside the time of the source."""
     (stored,), (large,) = case_numbers(1), case_numbers(1)
     await asyncio.to_thread(make_cases, product, [stored], 50, 2_000)
     await asyncio.to_thread(make_cases, product, [large], 1_000, 1_000)

@@ -53,6 +53,7 @@ def _run(plan: Plan) -> list[Figure]:
 
 
 async def _drain(product: Product, total: int) -> Samples:
+    """Ask for cases until so many documents wait, and sample the backlog until it is empty."""
     numbers = case_numbers(total // _DOCUMENTS)
     await asyncio.to_thread(make_cases, product, numbers, _DOCUMENTS, _SIZE)
     samples = Samples(product)

@@ -41,6 +41,7 @@ class ReadRate:
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """The same records through the consumer runtime and through a bare consumer."""
     count = plan.size(60_000, 15_000)
     ours: list[ReadRate] = []
     bare: list[ReadRate] = []

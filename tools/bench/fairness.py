@@ -31,6 +31,7 @@ _FAULTS = {
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """The time of a small case on an idle product and beside large ones, with one worker and with two."""
     figures: list[Figure] = []
     loads = (
         ("one case of 5,000", 1, plan.size(5_000, 1_000)),

@@ -64,6 +64,7 @@ class _Cost:
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """What the end of a case costs with a feed and without one, for small cases and for a large one."""
     cases, large = plan.size(2_000, 400), plan.size(10_000, 2_000)
     small: dict[bool, list[_Cost]] = {True: [], False: []}
     many: list[_Cost] = []

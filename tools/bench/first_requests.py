@@ -19,6 +19,7 @@ _SHARES = (("p50", 0.5, ""), ("p99", 0.99, "< 1,000"))
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """First requests at once, on an idle product and while it downloads."""
     idle: list[list[float]] = []
     busy: list[list[float]] = []
     with running_product(plan) as product:

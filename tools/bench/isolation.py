@@ -30,6 +30,7 @@ _TIMEOUT = 120.0
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """Deliveries to a good receiver: alone, beside bad ones, and behind what waits for one that never answers."""
     count = plan.size(2_000, 500)
     with ExitStack() as running:
         product = running.enter_context(running_product(plan))

@@ -19,6 +19,7 @@ _SETTINGS = {
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """The most memory that a downloader takes while it reads large documents at once. Raises BenchmarkFailed."""
     size = plan.size(300_000_000, 60_000_000)
     peaks: list[float] = []
     before: list[float] = []

@@ -30,6 +30,7 @@ _CHUNK = 500
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """Rows through the outbox and its relay beside the same records by a bare producer."""
     rows, probes = plan.size(20_000, 4_000), plan.size(300, 60)
     rates: list[float] = []
     bare_rates: list[float] = []

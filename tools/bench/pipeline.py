@@ -63,6 +63,7 @@ def _run(plan: Plan) -> list[Figure]:
 
 
 def _measure(plan: Plan, product: Product, workload: Workload) -> list[Figure]:
+    """Rounds of the product and of the raw loop in turns, after runs that warm up."""
     product.simulator.configure_source(SourceSetting(latency=workload.latency))
     _ours(product, Workload("connections", 2, 10, 0.0, 8, ""))
     cold = _ours(product, workload)

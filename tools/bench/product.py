@@ -137,6 +137,7 @@ def running_servers(plan: Plan) -> Iterator[BenchStack]:
 def _running(
     plan: Plan, arguments: Sequence[str], settings: Mapping[str, str]
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A stack in a directory of its own, and what its stack.json says; stopped and removed at the end."""
     data_dir = plan.work_dir / f"stack-{next(_stacks)}"
     log = plan.work_dir / f"{data_dir.name}.log"
     command = Command(

@@ -19,6 +19,7 @@ _BATCH = 1_000
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """The same events through the projection in Faust, and by the batch writer alone."""
     events = plan.size(40_000, 10_000)
     faust: list[dict[str, float]] = []
     bare: list[dict[str, float]] = []

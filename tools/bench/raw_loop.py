@@ -67,6 +67,7 @@ def cpu_seconds() -> float:
 
 
 async def _run(product: Product, numbers: Sequence[str], at_once: int) -> RawRun:
+    """Fetch and store every document of the cases, so many at once, without events, rows or retries."""
     settings = PdpjSettings(pdpj_base_url=product.simulator.portal_url, pdpj_access_token=_TOKEN)
     source = build_source(settings, credentials=build_credentials(settings))
     transport = SourceTransport(settings)

@@ -90,6 +90,7 @@ def running_sink() -> Iterator[HookSink]:
 
 
 async def _serve() -> None:
+    """Takes posts and remembers when they came; ``GET /?since=N`` lists those from the N-th on."""
     arrived: list[tuple[str, float, int]] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -66,6 +66,7 @@ def _run(plan: Plan) -> list[Figure]:
 
 
 async def _measure(plan: Plan, product: Product) -> list[Figure]:
+    """Reads of a small case, without and beside streams of a large one that changes all the time."""
     small, large = case_numbers(2)
     await asyncio.to_thread(make_cases, product, [small, large], 3, 1_000)
     await deliver(product, [small, large], 3)
@@ -87,6 +88,7 @@ async def _measure(plan: Plan, product: Product) -> list[Figure]:
 
 
 def _seed(product: Product, number: str, job: str, count: int) -> None:
+    """A large case that is there already, as rows."""
     with psycopg2.connect(product.database_url) as connection, connection.cursor() as cursor:
         for statement in _SEEDED:
             cursor.execute(statement, {"number": number, "job": job, "count": count})
@@ -117,6 +119,7 @@ def _changing(product: Product, number: str, job: str) -> Iterator[None]:
 
 @contextmanager
 def _listening(product: Product, number: str) -> Iterator[None]:
+    """So many streams of a case, read by a process of their own. Raises BenchmarkFailed when one ends before."""
     url = httpx.URL(product.api_url)
     arguments = [
         str(url.host),

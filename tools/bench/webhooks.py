@@ -44,6 +44,7 @@ class Burst:
 
 
 def _run(plan: Plan) -> list[Figure]:
+    """Bursts to one endpoint beside the same posts by a bare client; then the time from a document to its webhook."""
     deliveries = plan.size(3_000, 600)
     with running_product(plan) as product, running_sink() as sink:
         jobs = finished_jobs(product, plan.size(300, 100))

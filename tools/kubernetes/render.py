@@ -84,6 +84,7 @@ def _patch(found: list[dict[str, Any]], patch: dict[str, Any], folder: Path) -> 
 
 
 def _operate(one: dict[str, Any], operation: dict[str, Any]) -> None:
+    """One operation of a JSON patch (RFC 6902), with paths of RFC 6901. Raises NotRendered for other kinds."""
     *way, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
     place: Any = one
     for part in way:

@@ -79,6 +79,7 @@ def queries(metric: DeclaredMetric) -> Iterator[tuple[str, str]]:
 def _panel(
     number: int, title: str, about: str, unit: str, found: Iterable[tuple[str, str]], place: tuple[int, int]
 ) -> dict[str, Any]:
+    """A graph as Grafana's schema has it; ``found`` is expression and legend of each line, ``place`` is x and y."""
     return {
         "id": number,
         "type": "timeseries",
@@ -99,12 +100,14 @@ def _panel(
 
 
 def _unit(metric: DeclaredMetric) -> str:
+    """How Grafana shows a metric's values; counters are shown by the second."""
     if metric.kind is MetricKind.COUNTER:
         return "Bps" if metric.unit == "bytes" else "cps"
     return _UNITS.get(metric.unit, "short")
 
 
 def _panels(dashboard: Dashboard, metrics: Mapping[str, DeclaredMetric]) -> list[dict[str, Any]]:
+    """The objectives of a dashboard first, then a graph for each metric, two in a row."""
     specs: list[tuple[str, str, str, list[tuple[str, str]]]] = []
     for objective in OBJECTIVES:
         if objective.name in dashboard.objectives:

@@ -55,6 +55,7 @@ def reference(document: dict[str, Any]) -> Item:
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> Item:
+    """A request to one operation, with every parameter it has and tests of its answer."""
     parameters = operation.get("parameters", [])
     return request(
         "reference",
@@ -77,6 +78,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Item:
 
 
 def _path_value(name: str, path: str, method: str) -> str:
+    """The collection's variable for a part of the path. Raises UnknownToTheCollection."""
     if method == "delete" and name == "numero":
         # The case of the flows stays; this one nobody asked for.
         return "{{unknown_process_number}}"
@@ -89,6 +91,7 @@ def _path_value(name: str, path: str, method: str) -> str:
 
 
 def _body(method: str, path: str, operation: dict[str, Any]) -> object:
+    """An example of the body. Raises UnknownToTheCollection for an operation that wants one and has none."""
     body = _BODIES.get((method, path))
     if "requestBody" in operation and body is None:
         raise UnknownToTheCollection(f"{method.upper()} {path}: no body")
@@ -96,6 +99,7 @@ def _body(method: str, path: str, operation: dict[str, Any]) -> object:
 
 
 def _tests(method: str, path: str, operation: dict[str, Any]) -> list[str]:
+    """Lines of JavaScript: the status and the media type are documented, and what later requests need is kept."""
     # 500 and 503 are documented, so that clients know their shape; here they are failures.
     statuses = sorted(int(status) for status in operation["responses"] if int(status) not in (500, 503))
     documented = {status: sorted(answer.get("content", {})) for status, answer in operation["responses"].items()}

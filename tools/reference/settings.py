@@ -108,6 +108,7 @@ _COMMANDS: Final = (
     ("AUTOS_UPGRADE_FROM", "`make upgrade-test`", "The commit of the version of before (the last release)."),
     ("AUTOS_UPGRADE_ORDERS", "`make test-containers`", "In how many of the 24 orders services are upgraded (1)."),
     ("AUTOS_CHAOS_SEED", "`make chaos`", "Repeats a run: which failures come in which order."),
+    ("AUTOS_BENCH_PEER_CHUNK", "`make bench`", "How many documents a task of the peer fetches (4)."),
 )
 
 

@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _release(wanted: argparse.Namespace) -> Path:
+    """Check, build, try and list one version; the folder with its files. Raises Refused with every fault found."""
     version: str = wanted.version
     changelog = (ROOT / "CHANGELOG.md").read_text()
     faults = [*version_faults(version, versions_said(ROOT)), *changelog_faults(changelog, version), *_tree_faults()]

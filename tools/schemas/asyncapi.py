@@ -143,6 +143,7 @@ def keys(topic: str) -> str:
 
 
 def _channel(name: str) -> dict[str, Any]:
+    """A topic as a channel: its events, key, partitions and retention (AsyncAPI 3.0, Channel Object)."""
     spec = next(topic for topic in TOPICS if topic.name == name)
     return {
         "address": name,
@@ -166,6 +167,7 @@ def _channel(name: str) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
+    """What each service writes and reads, with its consumer group (AsyncAPI 3.0, Operation Object)."""
     operations: dict[str, Any] = {}
     for topic, (writers, readers) in FLOW.items():
         for service in writers:
@@ -208,6 +210,7 @@ def _operation(service: str, topic: str, does: str) -> dict[str, Any]:
 
 
 def _message(model: type[Event]) -> dict[str, Any]:
+    """An event as a message: headers, schema of the value, key and an example (AsyncAPI 3.0, Message Object)."""
     topic = next(name for name in EVENTS if model in EVENTS[name])
     record = sample_record(model, topic, f"/autos/{FLOW[topic][0][0]}")
     return {

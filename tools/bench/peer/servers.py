@@ -82,6 +82,7 @@ def running_peer(plan: Plan, product: Product, workers: Workers | None = None) -
 
 
 def _start(data_dir: Path, product: Product, workers: Workers, ending: ExitStack) -> Peer:
+    """Its database, Redis, web server and workers, each ended with ``ending``; they answer when this returns."""
     saved = PortsAndSecrets(data_dir)
     ports = saved.ports(("redis", "web"))
     postgres = Postgres(data_dir, saved)

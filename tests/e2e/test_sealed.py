@@ -66,6 +66,11 @@ def test_what_is_sealed_stays_with_those_who_may_see_it(product: Product, proces
         product.simulator.put_case(number, documents=documents, size=1000, secrecy_level=2)
     paths = {who: f"/sealed/{who}" for who in ("holder", "other")}
     with client(product, "sealed-holder", *PLAIN, "sealed") as holder, client(product, "sealed-other", *PLAIN) as other:
+        listed = [line for line in autos(product, "keys", "list").stdout.splitlines() if "sealed-" in line]
+        assert {line.split()[1]: line.endswith("sees sealed cases") for line in listed} == {
+            "sealed-holder": True,
+            "sealed-other": False,
+        }
         for who, api in (("holder", holder), ("other", other)):
             wanted = {"webhook_url": product.receiver.url(paths[who])}
             assert api.get(f"/processes/{mixed}", params=wanted).status_code == 200

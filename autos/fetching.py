@@ -14,7 +14,7 @@ import typer
 from autos.context import AWAY, call, fail
 from autos.fetch_reports import manifest, report_json, report_words
 from autos.following import documents_of, follow
-from autos.saving import Folder
+from autos.saving import Folder, NoProof
 
 PATIENCE_SECONDS: Final = 120.0
 """For how long an API that is away (a restart, a roll-out) is asked again."""
@@ -74,7 +74,7 @@ def fetch_case(client: httpx.Client, wish: Wish, number: str, out: Path | None, 
         archive = _save_archive(client, number, folder.path, wish.filters)
     documents = list(documents_of(client, number, patience=PATIENCE_SECONDS))
     if folder is not None and not wish.archive:
-        _write_manifests(folder, view, documents, wish.filters)
+        _write_manifest(folder, view, documents, wish.filters)
     failed = [document for document in documents if document["status"] == "failed"]
     if wish.as_json:
         typer.echo(report_json(view, failed, folder))
@@ -88,14 +88,17 @@ def fetch_case(client: httpx.Client, wish: Wish, number: str, out: Path | None, 
     return {"completed": COMPLETE, "partial": PARTIAL}.get(view["status"], FAILED)
 
 
-def _write_manifests(
+def _write_manifest(
     folder: Folder, view: dict[str, Any], documents: list[dict[str, Any]], filters: dict[str, str]
 ) -> None:
     """Beside the files: which is which, and the API's signed manifest. Without the latter the files are good still."""
     names = (folder.saved, folder.lost)
-    folder.write_manifest(manifest(view, documents, *names, filtered=bool(filters), made_at=datetime.now(UTC)))
-    if (reason := folder.save_proof(filters)) is not None:
+    listed = manifest(view, documents, *names, filtered=bool(filters), made_at=datetime.now(UTC))
+    try:
+        listed["signed"] = folder.signed_manifest(filters)
+    except NoProof as reason:
         typer.echo(f"  no signed manifest was saved: {reason}", err=True)
+    folder.write_manifest(listed)
 
 
 def make_folder(path: Path) -> None:

@@ -22,8 +22,8 @@ _LONGEST_STEM: Final = 120
 _ID_SHOWN: Final = 8
 """Characters of a document's id in the name of its file."""
 MANIFEST: Final = "manifest.json"
-PROOF: Final = "proof.json"
-"""The API's signed manifest of the case, with which ``autos verify`` checks the files."""
+_LARGEST_PROOF: Final = 100_000_000
+"""Bytes: the signed manifest of the 100,000 documents that a case may have has 60 million."""
 _POSITION: Final = re.compile(r"^\d{4,}(?= )")
 _EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _LINK_LEFT: Final = timedelta(seconds=30)
@@ -31,6 +31,10 @@ _LINK_LEFT: Final = timedelta(seconds=30)
 _TRIES: Final = 4
 _TRY_AGAIN: Final = frozenset({403, 404, 429, 500, 502, 503, 504})
 """Answers of the object store after which a new link is asked for: 403 and 404 are those of a link that has ended."""
+
+
+class NoProof(Exception):
+    """There is no signed manifest to be had. The message is one line."""
 
 
 def safe_name(
@@ -102,22 +106,23 @@ class Folder:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         part.replace(self.path / MANIFEST)
 
-    def save_proof(self, filters: dict[str, str]) -> str | None:
-        """Save the API's signed manifest, whole or not at all. Gives why it could not be; None when it is."""
-        part = self.path / f"{PROOF}.part"
+    def signed_manifest(self, filters: dict[str, str]) -> dict[str, Any]:
+        """The API's signed manifest, with which ``autos verify`` checks the files. Raises NoProof."""
+        raw = bytearray()
         try:
             with self.client.stream("GET", f"/processes/{self.number}/manifest.json", params=filters) as answer:
                 if answer.status_code != httpx.codes.OK:
-                    return f"the API answers {answer.status_code}"
-                with part.open("wb") as file:
-                    for chunk in answer.iter_bytes():
-                        file.write(chunk)
-            part.replace(self.path / PROOF)
+                    raise NoProof(f"the API answers {answer.status_code}")
+                for chunk in answer.iter_bytes():
+                    raw += chunk
+                    if len(raw) > _LARGEST_PROOF:
+                        raise NoProof("it is larger than a manifest can be")
+            content: dict[str, Any] = json.loads(raw)
         except httpx.TransportError as error:
-            return f"the API does not answer: {type(error).__name__}"
-        finally:
-            part.unlink(missing_ok=True)
-        return None
+            raise NoProof(f"the API does not answer: {type(error).__name__}") from None
+        except ValueError:
+            raise NoProof("the API's answer is no JSON") from None
+        return content
 
     def _here(self, document: dict[str, Any]) -> Path | None:
         """The document's file, by id and SHA-256: it may have got another position or name since."""

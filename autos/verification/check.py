@@ -12,11 +12,17 @@ from typing import Any, Final
 from autos.verification.archive import MANIFEST, Archive, is_archive
 from autos.verification.comparison import Findings, FoundFile, compare_named, compare_unnamed
 from autos.verification.files import read_file, read_folder, read_whole
-from autos.verification.manifest import ListedDocument, Manifest, Unreadable, is_manifest, read_manifest, shown
+from autos.verification.manifest import (
+    ListedDocument,
+    Manifest,
+    Unreadable,
+    is_manifest,
+    read_manifest,
+    shown,
+    signed_in,
+)
 from autos.verification.signature import Signature, Trust, check_signature
 
-PROOF: Final = "proof.json"
-"""The signed manifest beside the files of ``autos fetch``, whose own list of them is manifest.json."""
 _NO_MANIFEST: Final = (
     "there is no signed manifest: get one from GET /processes/{numero}/manifest.json and name it with --manifest"
 )
@@ -49,7 +55,7 @@ def check(path: Path, trust: Trust, manifest: Path | None = None) -> Checked:
             return _archive(path, trust, manifest)
     except OSError as error:
         raise Unreadable(f"it cannot be read: {error.strerror}") from None
-    if manifest is None and path.suffix == ".json" and is_manifest(raw := read_whole(path)):
+    if manifest is None and path.suffix == ".json" and (raw := signed_in(read_whole(path))) is not None:
         return _checked(path, read_manifest(raw), trust, None)
     return _document(path, trust, manifest)
 
@@ -61,7 +67,7 @@ def _checked(path: Path, manifest: Manifest, trust: Trust, findings: Findings | 
 def _folder(folder: Path, trust: Trust, given: Path | None) -> Checked:
     source, manifest = _manifest_of(folder, given)
     index, own = _index(folder), folder / MANIFEST
-    without = {name for name in (MANIFEST, PROOF) if (folder / name) == source or (name == MANIFEST and index)}
+    without = {MANIFEST} if own == source or index else set()
     if given is not None and given.resolve().is_relative_to(folder.resolve()):
         without.add(given.resolve().relative_to(folder.resolve()).as_posix())
     # A signed manifest of another time beside the one that counts is the product's own file too.
@@ -74,9 +80,9 @@ def _manifest_of(folder: Path, given: Path | None) -> tuple[Path, Manifest]:
     """The manifest that counts, and where it stands. Raises Unreadable."""
     if given is not None:
         return given, read_manifest(read_whole(given))
-    for path in (folder / PROOF, folder / MANIFEST):
-        if path.is_file() and is_manifest(raw := read_whole(path)):
-            return path, read_manifest(raw)
+    path = folder / MANIFEST
+    if path.is_file() and (raw := signed_in(read_whole(path))) is not None:
+        return path, read_manifest(raw)
     raise Unreadable(_NO_MANIFEST)
 
 

@@ -83,6 +83,17 @@ def is_manifest(raw: bytes) -> bool:
     return "format" in content and "documents" in content
 
 
+def signed_in(raw: bytes) -> bytes | None:
+    """The manifest that these bytes are, or hold as ``signed`` (the list of ``autos fetch``); None where neither."""
+    if is_manifest(raw):
+        return raw
+    try:
+        signed = _parse(raw).get("signed")
+    except Unreadable:
+        return None
+    return json.dumps(signed).encode() if isinstance(signed, dict) else None
+
+
 def read_manifest(raw: bytes) -> Manifest:
     """The manifest in these bytes. Raises Unreadable for everything that is none."""
     content = _parse(raw)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import psycopg2
 
+from ops.clients import SCOPES, create_key
+from shared.secrets.keys import SecretKeys
 from tests.product import Product
 
 
@@ -34,6 +37,17 @@ def autos(product: Product, *arguments: str) -> subprocess.CompletedProcess[str]
         check=False,
         env={**os.environ, "AUTOS_DATA_DIR": str(product.data_dir)},
     )
+
+
+def secret_keys(product: Product) -> SecretKeys:
+    """What the product encrypts its secrets with."""
+    return SecretKeys([json.loads((product.data_dir / "secrets.json").read_text())["secrets_key"]])
+
+
+def new_key(product: Product, client_id: str, scopes: Sequence[str] = SCOPES) -> str:
+    """A key of a client, which is made if need be, as ``autos keys create`` makes it."""
+    url = product.stack()["database_url"]
+    return create_key(url, client_id, name="of a test", scopes=tuple(scopes), secrets=secret_keys(product))[1]
 
 
 def files(product: Product, number: str) -> list[dict[str, Any]]:

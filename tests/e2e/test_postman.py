@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ops import clients
 from shared.domain.cnj import ProcessNumber
+from tests.e2e.journey import new_key
 from tests.product import Product
 
 COLLECTION = Path(__file__).parents[2] / "docs" / "postman" / "autos.postman_collection.json"
@@ -40,7 +40,7 @@ def test_every_request_of_the_collection_passes_its_tests(
     for number in numbers:
         product.simulator.put_case(number, documents=4, size=5_000, latency=0.05)
     # A client of its own: the collection makes a new signing secret too.
-    _, key = clients.create_key(product.stack()["database_url"], f"postman-{numbers[0]}", name="newman")
+    key = new_key(product, f"postman-{numbers[0]}")
     values = {
         "base_url": product.api_url,
         "api_key": key,

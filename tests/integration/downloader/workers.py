@@ -298,7 +298,8 @@ class Workers:
                 consumer.commit(offsets=self.ends(topics), asynchronous=False)
             except KafkaException as error:
                 # A broker that has just started names a coordinator before it is one.
-                if not error.args[0].retriable() and error.args[0].name() != "NOT_COORDINATOR":
+                passing = ("NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS")
+                if not error.args[0].retriable() and error.args[0].name() not in passing:
                     raise
                 return False
             return True

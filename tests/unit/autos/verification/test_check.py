@@ -35,7 +35,7 @@ def unpacked(folder: Path, contents: list[bytes]) -> list[Path]:
 
 
 def fetched(folder: Path, contents: list[bytes]) -> list[Path]:
-    """A folder of ``autos fetch``: files by names of the client's own, its list of them, and the signed manifest."""
+    """A folder of ``autos fetch``: files by names of the client's own, its list of them with the signed manifest."""
     raw = signed_manifest(contents)
     paths = []
     listed = []
@@ -43,8 +43,8 @@ def fetched(folder: Path, contents: list[bytes]) -> list[Path]:
         paths.append(folder / f"{place:04d} Petição {document['id'][-8:]}.pdf")
         paths[-1].write_bytes(content)
         listed.append({"id": document["id"], "file": paths[-1].name})
-    (folder / "manifest.json").write_text(json.dumps({"process_number": "x", "documents": listed}))
-    (folder / "proof.json").write_bytes(raw)
+    noted = {"process_number": "x", "documents": listed, "signed": json.loads(raw)}
+    (folder / "manifest.json").write_text(json.dumps(noted, indent=2, ensure_ascii=False))
     return paths
 
 

@@ -106,10 +106,11 @@ async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own
         before, heard = len(statements), _commits(tools.owner)
         answered, _ = await asyncio.wait(tasks, timeout=_WATCHED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         assert not answered
-        asked = len(statements) - before
+        # Twice a second an api looks for deletions that are under way, whoever waits.
+        asked = [one for one in statements[before:] if "deletion" not in one]
         assert total == 1000
         # In three seconds: a look for ended jobs, and the tests' own two questions.
-        assert asked <= 2, statements[before:]
+        assert len(asked) <= 2, asked
         # A backend may report what it did up to ten seconds later; a question by each waiter would be a thousand.
         assert _commits(tools.owner) - heard < total // 2
 

@@ -12,7 +12,8 @@ from xdist.scheduler import LoadFileScheduling
 
 _PRODUCT: Final = "tests/e2e/"
 _ORDER: Final = (
-    *(_PRODUCT, "tests/chaos/", "tests/field/", "tests/e2e/commands/", "tests/integration/"),
+    *(_PRODUCT, "tests/chaos/", "tests/field/", "tests/e2e/commands/"),
+    *("tests/integration/status/", "tests/integration/kafka/", "tests/integration/notifier/", "tests/integration/"),
     *("tests/unit/deploy/", "tests/unit/tools/", "tests/unit/autos/", "tests/unit/"),
 )
 """The longest first: what a worker runs alone to the end decides how long the others wait for it."""

@@ -116,7 +116,7 @@ def down(data_dir: DataDir = None) -> None:
 
 
 def ps(data_dir: DataDir = None) -> None:
-    """List the processes of the running stack, and the ports that they listen on.
+    """List the processes of the running stack, and the ports that they listen on (a service's /metrics too).
 
     Example: autos ps
     """
@@ -129,6 +129,7 @@ def ps(data_dir: DataDir = None) -> None:
         raise fail(f"no stack is running in {directory}")
     phase, _ = files.phase()
     typer.echo(f"{phase or 'unknown'}  supervisor {files.supervisor_pid()}")
+    typer.echo(f"  {'process':<16}{'pid':>8}  {'state':<8} {'ports':<24} log")
     for name, entry in processes.items():
         alive = "running" if process_of(entry["pid"]) else "down"
         ports = ",".join(map(str, _ports(entry["pid"]))) or "-"

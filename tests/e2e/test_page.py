@@ -47,6 +47,8 @@ def test_a_case_from_the_request_to_its_documents(
         page = opened(looked, product)
         assert product.api_key not in page.url
         assert page.evaluate("[sessionStorage.length, localStorage.length]") == [0, 0]
+        outside = page.locator("footer a").evaluate_all("all => all.map(({target, rel}) => [target, rel])")
+        assert outside == [["_blank", "noopener"]] * 3
 
         field = page.get_by_label("Case number")
         field.press_sequentially(wrong.replace("-", "").replace(".", ""))
@@ -92,6 +94,9 @@ def test_a_failure_is_told_in_words_and_tried_again(
         expect(page.get_by_text("The account has no access to this case or document.")).to_be_visible()
         page.locator("tbody", has_text="no_access").get_by_role("button", expanded=False).first.click()
         expect(page.get_by_text("In the words of the service:")).to_be_visible()
+        # Another try does not change this reason, so it is not what the page offers first.
+        expect(page.get_by_role("button", name="Try the failed ones again")).to_have_class("quiet")
+        expect(page.locator(".progress > i")).to_have_attribute("style", re.compile("left: 75%; width: 25%"))
         looked.screenshot("failure")
         page.get_by_role("button", name="Download again").click()
         expect(page.locator("table.documents").get_by_text("Available", exact=True)).to_have_count(4)
@@ -136,7 +141,7 @@ def test_a_webhook_is_seen_with_its_attempts_and_sent_again(
     with looking(browser) as looked:
         page = opened(looked, product, f"/cases/{number}/deliveries")
         expect(page.locator("table.deliveries").get_by_text("Delivered", exact=True)).to_be_visible()
-        page.locator("table.deliveries").get_by_role("button").first.click()
+        page.locator("table.deliveries td.status").first.click()
         expect(page.get_by_text("HTTP 500")).to_be_visible()
         expect(page.get_by_text("The receiver answered 500.")).to_be_visible()
         page.get_by_text("Request headers").first.click()

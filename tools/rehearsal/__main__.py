@@ -31,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             situation = FiveQuestions(stack, lambda text: print(text, flush=True))
             if chosen.end:
                 situation.end()
-                print("Everything works again. `autos down` stops the stack.")
+                print(
+                    "Everything works again: what waited is done within two minutes; the webhook at its next attempt,"
+                    " or by 'Send again'. `autos down` stops the stack."
+                )
                 return 0
             situation.begin()
             print(f"\n  open  {stack.page_url}\n{QUESTIONS}")

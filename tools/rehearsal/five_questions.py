@@ -29,9 +29,11 @@ Five minutes for each, with the page, /metrics of the services and docs/runbooks
 ANSWERS: Final = """
   1. Cases: the one that is "Partly complete". Its page marks the two documents: no_access (the account may not
      read it) and document_not_found (the source does not have it). System, "Given up", has both, with a button.
-  2. Deliveries: the one in "Waiting", HTTP 500. It opens to its attempts and to the time of the next.
+  2. Deliveries: the one that "Will be retried", with the time of the next attempt; it answered 500. The row opens
+     to its attempts. (The filter "Waiting" shows none: those have no attempt yet.)
   3. System, "Source": Away, since when, source_unavailable. Its requests of 24 hours are beside it. Alert SourceAway.
-  4. System, "Consumer groups": status is behind on document.events, and the number only grows. Alert BacklogGrows.
+  4. System, "Which service is behind": status is, by records of document.events; the number stands still, and
+     "no less for" grows. Alert ServiceDown: a stopped service answers no scrape, and publishes no lag.
   5. Nothing. System, "Given up": the two documents of question 1 and nothing else; what waits is under "What waits".
 """
 _PATH: Final = "/rehearsal/refuses"

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+import psutil
+
 from autos.local.supervisor import Child
 
 _SECONDS: Final = 10.0
@@ -46,8 +48,8 @@ class Actions:
                 return self._processes()
             case "POST", ["processes", name, "kill"]:
                 return self._kill(name)
-            case "PATCH", ["source"]:
-                return self._simulated("PATCH", "source", body)
+            case (("GET" | "PATCH"), ["source"]):
+                return self._simulated(method, "source", body)
             case "PUT", ["cases", number] if _NUMBER.fullmatch(number):
                 return self._simulated("PUT", f"cases/{number}", body)
             case (("POST" | "DELETE"), ["receiver"]):
@@ -63,6 +65,7 @@ class Actions:
                 "name": name,
                 "pid": child.pid,
                 "running": child.start_again_at is None and child.process.returncode is None,
+                "stopped": _is_stopped(child.pid),
                 "deaths": child.deaths,
             }
             for name, child in sorted(dict(self._children()).items())
@@ -88,6 +91,14 @@ class Actions:
     def _received(self, path: str) -> list[dict[str, Any]]:
         found = _call("GET", f"{self._receiver}/_received?path={quote(path)}", None)
         return [_short(item) for item in found[-_SHOWN:]]
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a signal (SIGSTOP) has stopped the process: it is there, and does nothing."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
 
 
 def _short(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ const TEXTS = {
   en: {
     tab: "Try to break it",
     intro: "Everything on this machine is yours to kill. What was accepted is delivered all the same: the count below is taken from the API's answers and from what the receiver got.",
-    accepted: "Accepted", delivered: "Delivered", under_way: "On their way", lost: "Lost", refused: "Not accepted",
+    board: "Asked for from this tab", accepted: "Accepted", delivered: "Delivered", under_way: "On their way", lost: "Lost", refused: "Not accepted",
     work: "1. Ask for cases", ask: "Ask for {count} cases", big: "A case of {count} documents", broken: "A case with broken documents",
     trouble: "2. Trouble the source", usual: "As usual", slow: "Slow: 2 s an answer", limited: "429 to everything", away: "503 to everything",
     receiver: "3. Trouble the receiver", up: "Takes webhooks", down: "Down: 503",
-    kill: "4. Kill -9", kill_one: "Kill {name}", running: "runs", dead: "dead, starts again", deaths: "killed {count} ×",
+    kill: "4. Kill -9", kill_one: "Kill {name}", running: "runs", stopped: "stopped", dead: "dead, starts again", deaths: "killed {count} ×",
     log: "What was done", nothing: "Nothing yet.", reset: "Count anew",
     not_simulated: "This stack uses a source that is not simulated: it cannot be troubled from here.",
     gone: "The stack's control server does not answer. Is the stack still up?",
@@ -19,11 +19,11 @@ const TEXTS = {
   pt: {
     tab: "Tente quebrar",
     intro: "Tudo nesta máquina pode ser derrubado. O que foi aceito é entregue assim mesmo: a conta abaixo vem das respostas da API e do que o destino recebeu.",
-    accepted: "Aceitos", delivered: "Entregues", under_way: "A caminho", lost: "Perdidos", refused: "Não aceitos",
+    board: "Pedidos feitos nesta aba", accepted: "Aceitos", delivered: "Entregues", under_way: "A caminho", lost: "Perdidos", refused: "Não aceitos",
     work: "1. Pedir processos", ask: "Pedir {count} processos", big: "Um processo de {count} documentos", broken: "Um processo com documentos quebrados",
     trouble: "2. Atrapalhar a fonte", usual: "Normal", slow: "Lenta: 2 s por resposta", limited: "429 para tudo", away: "503 para tudo",
     receiver: "3. Atrapalhar o destino", up: "Recebe webhooks", down: "Fora: 503",
-    kill: "4. Kill -9", kill_one: "Derrubar {name}", running: "rodando", dead: "morto, recomeça", deaths: "derrubado {count} ×",
+    kill: "4. Kill -9", kill_one: "Derrubar {name}", running: "rodando", stopped: "parado", dead: "morto, recomeça", deaths: "derrubado {count} ×",
     log: "O que foi feito", nothing: "Nada ainda.", reset: "Contar de novo",
     not_simulated: "Esta instalação usa uma fonte que não é simulada: ela não pode ser atrapalhada daqui.",
     gone: "O servidor de controle não responde. A instalação ainda está de pé?",
@@ -43,10 +43,13 @@ const SOURCE = {
   limited: { latency: 0, outage: "rate_limit", retry_after: 3 },
   away: { latency: 0, outage: "unavailable_503", retry_after: null },
 };
+// The setting of the simulator that a button makes, or null where another tool has made another one.
+const sourceNow = (setting) => Object.keys(SOURCE).find((name) => ["latency", "outage"].every((field) => SOURCE[name][field] === setting[field])
+  && !setting.rate_limit && !setting.concurrency_limit && !setting.token_outage) ?? null;
 const GIVEN_UP = new Set(["exhausted", "gone", "cancelled"]);
 
 // What was asked for lives as long as the page: a look at another tab does not end the count.
-const session = { path: null, asked: new Map(), refused: 0, log: [] };
+const session = { path: null, receiver: null, asked: new Map(), refused: 0, log: [] };
 
 export function makeTab(kit) {
   const { html, useEffect, useState, language, call, casePath, makeNumber, to } = kit;
@@ -100,13 +103,16 @@ export function makeTab(kit) {
 
   function useTold() {
     const [told, setTold] = useState(null);
+    const [source, setSource] = useState(null);
     const [gone, setGone] = useState(false);
     const [, again] = useState(0);
     useEffect(() => {
       let timer = null, stopped = false;
       const turn = async () => {
         try {
-          setTold(await control("GET", "processes"));
+          const found = await control("GET", "processes");
+          setTold(found);
+          if (found.simulated) setSource(sourceNow(await control("GET", "source")));
           setGone(false);
         } catch {
           setGone(true);
@@ -120,7 +126,7 @@ export function makeTab(kit) {
       turn();
       return () => { stopped = true; clearTimeout(timer); };
     }, []);
-    return { told, gone, again: () => again((before) => before + 1) };
+    return { told, source, setSource, gone, again: () => again((before) => before + 1) };
   }
 
   const Number_ = ({ name, value, kind }) => html`<div class=${kind ?? ""}><dt>${say(name)}</dt><dd>${value}</dd></div>`;
@@ -128,17 +134,17 @@ export function makeTab(kit) {
   const Board = () => {
     const all = [...session.asked.values()];
     const delivered = all.filter((asked) => asked.delivered).length, lost = all.filter((asked) => asked.lost).length;
-    return html`<dl class="board" role="status" aria-live="polite">
+    return html`<div role="status"><dl class="board">
       <${Number_} name="accepted" value=${all.length} /><${Number_} name="delivered" value=${delivered} kind="good" />
       <${Number_} name="under_way" value=${all.length - delivered - lost} /><${Number_} name="lost" value=${lost} kind=${lost ? "bad" : "good"} />
       ${session.refused > 0 && html`<${Number_} name="refused" value=${session.refused} />`}
-    </dl>`;
+    </dl></div>`;
   };
 
+  const stateOf = ({ running, stopped }) => (!running ? "dead" : stopped ? "stopped" : "running");
+
   function Break() {
-    const { told, gone, again } = useTold();
-    const [source, setSource] = useState("usual");
-    const [receiver, setReceiver] = useState("up");
+    const { told, source, setSource, gone, again } = useTold();
     const [busy, setBusy] = useState(false);
     useEffect(() => { document.title = `${say("tab")} – Autos`; }, []);
     const doing = (work) => async () => {
@@ -159,13 +165,13 @@ export function makeTab(kit) {
     const trouble = (name) => doing(async () => { await control("PATCH", "source", SOURCE[name]); setSource(name); note(say("did_source", { what: say(name) })); });
     const answer = (name) => doing(async () => {
       if (name === "up") await control("DELETE", "receiver"); else await control("POST", "receiver", { status: 503, path: "/break/" });
-      setReceiver(name);
+      session.receiver = name;
       note(say("did_receiver", { what: say(name) }));
     });
     const kill = (name) => doing(async () => { const killed = await control("POST", `processes/${name}/kill`); note(say("did_kill", killed)); });
     const choice = (name, chosen, run) => html`<button type="button" class="quiet" aria-pressed=${chosen} disabled=${busy || !told} onClick=${run}>${say(name)}</button>`;
     return html`<h1 class="visually-hidden">${say("tab")}</h1>
-      <section class="card"><p class="subject-line">${say("intro")}</p>${gone && html`<p class="note" role="alert">${say("gone")}</p>`}<${Board} /></section>
+      <section class="card"><p class="subject-line">${say("intro")}</p>${gone && html`<p class="note" role="alert">${say("gone")}</p>`}<h2>${say("board")}</h2><${Board} /></section>
       <div class="columns">
         <section class="card"><h2>${say("work")}</h2><div class="actions pad">
           <button type="button" class="main" disabled=${busy || !told} onClick=${many}>${say("ask", { count: MANY })}</button>
@@ -174,12 +180,12 @@ export function makeTab(kit) {
         <section class="card"><h2>${say("trouble")}</h2>${told && !simulated ? html`<p class="empty">${say("not_simulated")}</p>`
           : html`<div class="actions pad" role="group" aria-label=${say("trouble")}>${Object.keys(SOURCE).map((name) => choice(name, source === name, trouble(name)))}</div>`}</section>
         <section class="card"><h2>${say("receiver")}</h2><div class="actions pad" role="group" aria-label=${say("receiver")}>
-          ${["up", "down"].map((name) => choice(name, receiver === name, answer(name)))}</div></section>
+          ${["up", "down"].map((name) => choice(name, session.receiver === name, answer(name)))}</div></section>
       </div>
       <section class="card"><h2>${say("kill")}</h2>
         <ul class="kills">${(told?.processes ?? []).map((one) => html`<li key=${one.name}>
           <button type="button" class="quiet danger" disabled=${!one.running} aria-label=${say("kill_one", { name: one.name })} onClick=${kill(one.name)}><code>${one.name}</code></button>
-          <span class="state is-${one.running ? "ok" : "away"}"><i aria-hidden="true"></i>${say(one.running ? "running" : "dead")}</span>
+          <span class="state is-${stateOf(one) === "running" ? "ok" : "away"}"><i aria-hidden="true"></i>${say(stateOf(one))}</span>
           <span class="muted">${one.deaths ? say("deaths", { count: one.deaths }) : ""}</span></li>`)}</ul></section>
       <div class="columns two">
         <section class="card"><header class="head"><h2>${say("log")}</h2><button type="button" class="quiet small" onClick=${() => { begin(); again(); }}>${say("reset")}</button></header>

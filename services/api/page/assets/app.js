@@ -16,6 +16,9 @@ import { System } from "./views/system.js";
 const VIEWS = Object.fromEntries(Object.entries({ cases: Cases, deliveries: Deliveries, endpoints: Endpoints, system: System })
   .map(([tab, view]) => [tab, { tab, view }]));
 
+// Each opens in a tab of its own: whoever came back to this one would have lost the key, which is in its memory alone.
+const OUTSIDE = [["docs", "documentation"], ["openapi.json", "OpenAPI 3.1"], ["health/ready", "health"]];
+
 function viewOf([first, second, ...rest]) {
   if (first === "cases" && second) return { tab: "cases", view: Case, parameters: { number: second, part: rest[0] ?? "documents" } };
   return { parameters: { id: second }, ...(VIEWS[first] ?? VIEWS.cases) };
@@ -54,7 +57,7 @@ export function App() {
       ${ready ? html`<${View} key=${place.slice(0, 2).join("/")} ...${parameters} />`
         : html`<${KeyForm} refused=${refused} taken=${() => { setHeld(key()); setRefused(false); }} />`}
     </main>
-    <footer><a href="docs">${t("documentation")}</a><a href="openapi.json">OpenAPI 3.1</a><a href="health/ready">${t("health")}</a></footer>`;
+    <footer>${OUTSIDE.map(([address, name]) => html`<a href=${address} target="_blank" rel="noopener">${t(name)}</a>`)}</footer>`;
 }
 
 const Tabs = ({ current }) => html`<nav class="tabs" aria-label=${t("sections")}>

@@ -42,6 +42,10 @@ export const time = (text) => text
   ? new Intl.DateTimeFormat(locale, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(text))
   : "";
 
+// The time of the day alone where it is today's.
+export const clock = (text) => new Date(text).toDateString() === new Date().toDateString()
+  ? new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(new Date(text)) : time(text);
+
 // Milliseconds as people say them: 240 ms, 1.2 s, 3 min 20 s, 2 h 5 min.
 export function duration(ms) {
   const one = (value, digits = 0) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);

@@ -1,35 +1,13 @@
 // Which service is behind: the records that each has still to handle, whether they become fewer, and by topic.
 
-import { html, useRef } from "../vendor/htm-preact.js";
+import { html } from "../vendor/htm-preact.js";
 import { duration, number, t } from "../i18n.js";
-
-// A group is named as its service, or as a part of it, behind the prefix of the installation.
-const SERVICES = { downloader: ["planner", "fetcher"], status: ["status"], notifier: ["notifier", "notifier-retry"] };
-const STANDS_MS = 9000;
-
-const isRetry = ({ topic }) => topic.includes(".retry.");
-const sum = (lags) => lags.reduce((all, { behind }) => all + behind, 0);
-
-// Since when a service has had something to do and has not done any of it; kept from one look to the next.
-function useStanding(services) {
-  const before = useRef({});
-  const now = Date.now();
-  for (const { name, behind } of services) {
-    const known = before.current[name];
-    before.current[name] = !behind ? null : known && behind >= known.behind ? { behind, since: known.since } : { behind, since: now };
-  }
-  return (name) => (before.current[name] ? now - before.current[name].since : 0);
-}
+import { STANDS_MS, standing } from "../standing.js";
 
 export function Behind({ lags }) {
-  const services = Object.entries(SERVICES).map(([name, groups]) => {
-    const its = lags.filter(({ group }) => groups.includes(group.split(".").pop()));
-    return { name, behind: sum(its.filter((lag) => !isRetry(lag))), later: sum(its.filter(isRetry)) };
-  });
-  const standing = useStanding(services);
-  const state = ({ name, behind }) => {
+  const services = standing(lags);
+  const state = ({ behind, stands }) => {
     if (!behind) return ["ok", t("up_to_date")];
-    const stands = standing(name);
     return stands < STANDS_MS ? ["partial", t("works_it_off")] : ["away", t("no_fewer", { time: duration(stands) })];
   };
   return html`<section class="card" aria-labelledby="lags-title">

@@ -4,18 +4,24 @@ import { html, useEffect } from "../vendor/htm-preact.js";
 import { to } from "../address.js";
 import { isRunning, useCase } from "../case-state.js";
 import { date, duration, money, number as count, t } from "../i18n.js";
-import { call } from "../api.js";
+import { call, casePath } from "../api.js";
+import { readTrouble } from "../trouble.js";
 import { Copy, Doing, Fact, Loading, Reason, State, Time, Trouble, usePolled } from "../ui.js";
 import { CaseDeliveries } from "./deliveries.js";
 import { Documents } from "./documents.js";
 import { Path } from "./path.js";
 
-const SOURCE_MS = 10_000;
+const TROUBLE_MS = 5000;
+const LOOKED_AT = 500;
+// Reasons that another try does not change.
+const LASTING = new Set(["case_too_large", "document_not_found", "document_too_large", "no_access", "no_address", "process_not_found"]);
 const PARTS = { documents: Documents, deliveries: CaseDeliveries, path: Path };
 
 export function Case({ number, part }) {
-  const state = useCase(number);
-  const { view, problem, job } = state;
+  const known = useCase(number);
+  const { view, problem, job, running } = known;
+  const [trouble] = usePolled(() => (running ? readTrouble() : null), running ? TROUBLE_MS : 0, [number, running]);
+  const state = { ...known, trouble: running ? trouble : null };
   useEffect(() => { document.title = `${number} – Autos`; }, [number]);
   if (!view) return html`<h1 class="number">${number}</h1>${problem ? html`<${Trouble} problem=${problem} again=${state.load} />` : html`<${Loading} />`}`;
   const Part = PARTS[part] ?? Documents;
@@ -47,7 +53,8 @@ export function Case({ number, part }) {
 }
 
 function Job({ state }) {
-  const { job, live, act } = state;
+  const { job, live, act, trouble } = state;
+  const hope = useHope(state);
   if (!job) {
     return html`<div class="job"><span class="muted">${t("not_downloaded")}</span>
       <${Doing} kind="main" label=${t("download_all")} run=${() => act("download-all-documents")} /></div>`;
@@ -62,21 +69,36 @@ function Job({ state }) {
       ${!ended && html`<span class="live ${live ? "on" : ""}">${live ? t("live") : t("connecting")}</span>`}
       ${took !== null && html`<span class="muted">${t("took", { time: duration(took) })}</span>`}
       ${ended && html`<span class="actions">
-        ${(job.failed_documents > 0 || ["failed", "cancelled"].includes(job.status)) && html`<${Doing} kind="main" label=${t("retry_failed")} run=${() => act("download-all-documents")} />`}
+        ${(job.failed_documents > 0 || ["failed", "cancelled"].includes(job.status)) && html`<${Doing} kind=${hope ? "main" : "quiet"} label=${t("retry_failed")} run=${() => act("download-all-documents")} />`}
         <${Refresh} state=${state} />
       </span>`}
     </div>
-    <progress max="100" value=${job.progress_percentage} aria-label=${t("progress")}></progress>
+    <${Progress} job=${job} />
     <${Reason} code=${job.error_code} message=${job.error_message} />
-    ${!ended && html`<${SourceTrouble} />`}
+    ${!ended && html`<${Waiting} trouble=${trouble} />`}
   </div>`;
 }
 
-// Why a case waits, where that is the source.
-function SourceTrouble() {
-  const [status] = usePolled(() => call("source/status"), SOURCE_MS);
-  const troubled = status?.sources.find(({ state }) => state === "away") ?? status?.sources.find(({ state }) => state === "limited");
-  return troubled ? html`<p class="note" role="status">${t(`source_trouble.${troubled.state}`)} ${t("since")} <${Time} at=${troubled.since} />.</p>` : null;
+function Progress({ job }) {
+  const share = (count) => `${(100 * count / Math.max(1, job.total_documents)).toFixed(3)}%`;
+  return html`<div class="progress"><progress max="100" value=${job.progress_percentage} aria-label=${t("progress")}></progress>
+    ${job.failed_documents > 0 && html`<i aria-hidden="true" style=${{ left: share(job.completed_documents), width: share(job.failed_documents) }}></i>`}</div>`;
+}
+
+// With the status service behind nobody can say here what really waits for the source.
+function Waiting({ trouble }) {
+  const { source, behind } = trouble ?? {};
+  if (behind) return html`<p class="note" role="status">${t("status_behind", { count: behind })}</p>`;
+  return source ? html`<p class="note" role="status">${t(`source_trouble.${source.state}`)} ${t("since_then")} <${Time} at=${source.since} />.</p>` : null;
+}
+
+// Whether trying again may help: of what failed, something failed for a reason that may pass.
+function useHope({ number, job, revision }) {
+  const asked = Boolean(job) && !isRunning(job) && job.failed_documents > 0;
+  const read = () => (asked ? call(`${casePath(number)}/documents`, { parameters: { status: "failed", limit: LOOKED_AT } }) : null);
+  const [found] = usePolled(read, 0, [number, asked, revision]);
+  if (!asked) return !LASTING.has(job?.error_code);
+  return Boolean(found && (found.next_cursor || found.documents.some((document) => !LASTING.has(document.error_code))));
 }
 
 const Refresh = ({ state }) => html`<${Doing} label=${t("read_again")} run=${() => state.ask({ refresh: true })} />`;

@@ -69,7 +69,7 @@ function List() {
     <header class="head"><h2 id="list-title">${t("your_cases")}</h2>${choice}</header>
     ${problem && html`<${Trouble} problem=${problem} again=${again} />`}
     ${!page && !problem && html`<${Loading} />`}
-    ${page && (page.processes.length ? html`<${Rows} entries=${page.processes} />` : html`<${Empty} text=${t("no_cases")} />`)}
+    ${page && (page.processes.length ? html`<p class="muted foot">${t("cases_order")}</p><${Rows} entries=${page.processes} />` : html`<${Empty} text=${t("no_cases")} />`)}
     ${pager(page, page?.processes.length)}
   </section>`;
 }
@@ -80,7 +80,7 @@ const Rows = ({ entries }) => html`<table class="cases" role="table">
     <th role="columnheader" scope="col" class="num">${t("documents")}</th><th role="columnheader" scope="col" class="num">${t("failed_ones")}</th>
     <th role="columnheader" scope="col">${t("asked_at")}</th>
   </tr></thead>
-  <tbody role="rowgroup">${entries.map(({ process_number: number, job, sealed, last_requested_at: at }) => html`<tr role="row" key=${number}>
+  <tbody role="rowgroup">${entries.map(({ process_number: number, job, sealed, first_requested_at: at }) => html`<tr role="row" key=${number}>
     <td role="cell"><a class="number" href=${to("cases", number)}>${number}</a>
       ${sealed && html`<span class="sealed" title=${t("sealed_case_more")}>${t("sealed_mark")}</span>`}
       ${job?.reference && html`<span class="muted ref">${job.reference}</span>`}</td>

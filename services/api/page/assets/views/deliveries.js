@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { to } from "../address.js";
 import { call } from "../api.js";
-import { t } from "../i18n.js";
+import { clock, t } from "../i18n.js";
 import { Empty, Loading, State, Time, Trouble, useList, usePolled } from "../ui.js";
 import { Attempts } from "./attempts.js";
 
@@ -43,15 +43,22 @@ function DeliveryList({ number, level: Heading }) {
   </section>`;
 }
 
+// The whole row opens, by the pointer; for the keyboard there is its button. What is in the row and does something of its own still does.
+const byRow = (toggle) => (event) => {
+  if (!event.target.closest("a, button") && getSelection().isCollapsed) toggle();
+};
+
+const retriedAt = ({ status, next_attempt_at: at }) => (status === "waiting" && at ? t("retried_at", { at: clock(at) }) : null);
+
 const Row = ({ delivery, number, open, toggle, again }) => html`<tbody role="rowgroup" class=${open ? "open" : ""}>
-  <tr role="row">
+  <tr role="row" class="opens" onClick=${byRow(toggle)}>
     <td role="cell" class="when"><button type="button" class="row" aria-expanded=${open} aria-controls=${`w-${delivery.id}`} onClick=${toggle}><${Time} at=${delivery.created_at} /></button></td>
     ${!number && html`<td role="cell">${delivery.process_number ? html`<a class="number" href=${to("cases", delivery.process_number, "deliveries")}>${delivery.process_number}</a>` : "–"}</td>`}
     <td role="cell" class="url">${delivery.url}</td>
     <td role="cell" class="kind"><code>${delivery.event_type}</code></td>
     <td role="cell" class="num" data-label=${t("attempts")}>${delivery.attempt_count}</td>
-    <td role="cell" class="status"><${State} of="delivery" status=${delivery.status} />
-      ${delivery.status !== "delivered" && delivery.last_status_code && html`<span class="muted"> ${t("answered", { status: String(delivery.last_status_code) })}</span>`}</td>
+    <td role="cell" class="status"><${State} of="delivery" status=${delivery.status} words=${retriedAt(delivery)} />
+      ${delivery.status !== "delivered" && delivery.last_status_code && html`<span class="muted"> · ${t("answered", { status: String(delivery.last_status_code) })}</span>`}</td>
   </tr>
   ${open && html`<tr role="row" class="details"><td role="cell" colspan=${number ? 5 : 6} id=${`w-${delivery.id}`}><${Attempts} delivery=${delivery} again=${again} /></td></tr>`}
 </tbody>`;

@@ -20,6 +20,7 @@ export function Documents({ state }) {
   const [opened, setOpened] = useState(null);
   const [previewed, setPreviewed] = useState(null);
   const { number, job, shown, latest, revision, changed, running } = state;
+  const unread = state.trouble?.source?.state === "away" && !state.view.fetched_at;
   const total = job?.total_documents;
 
   const read = async (signal) => {
@@ -47,7 +48,7 @@ export function Documents({ state }) {
       ${job?.completed_documents > 0 && html`<${Archive} number=${number} />`}</header>
     ${problem && html`<${Trouble} problem=${problem} again=${() => read()} />`}
     ${!page && !problem && html`<${Loading} />`}
-    ${page && !rows.length && html`<${Empty} text=${running && !status ? t("documents_to_come") : t("no_documents")} />`}
+    ${page && !rows.length && html`<${Empty} text=${running && !status ? t(unread ? "documents_wait" : "documents_to_come") : t("no_documents")} />`}
     ${rows.length > 0 && html`<${Table} rows=${rows} opened=${opened} open=${setOpened} preview=${setPreviewed} state=${state} />`}
     ${pager(page, rows.length, page?.total)}
     ${previewed && html`<${Preview} number=${number} document=${previewed} close=${() => setPreviewed(null)} />`}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,10 +44,17 @@ def client(child: Child) -> Iterator[httpx.Client]:
 
 def test_a_process_is_killed(client: httpx.Client, child: Child) -> None:
     shown = client.get("/processes").json()["processes"]
-    assert shown == [{"name": "downloader", "pid": child.pid, "running": True, "deaths": 0}]
+    assert shown == [{"name": "downloader", "pid": child.pid, "running": True, "stopped": False, "deaths": 0}]
     assert client.post("/processes/downloader/kill").json() == {"name": "downloader", "pid": child.pid}
     assert child.process.wait(10) == -9
     assert client.post("/processes/kafka/kill").status_code == 404
+
+
+def test_a_stopped_process_is_said_to_be_stopped(client: httpx.Client, child: Child) -> None:
+    os.kill(child.pid, signal.SIGSTOP)
+    os.waitpid(child.pid, os.WUNTRACED)
+    (shown,) = client.get("/processes").json()["processes"]
+    assert (shown["running"], shown["stopped"]) == (True, True)
 
 
 def test_the_module_is_there_and_nothing_else_without_the_token(client: httpx.Client) -> None:
@@ -58,7 +67,13 @@ def test_the_module_is_there_and_nothing_else_without_the_token(client: httpx.Cl
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("PATCH", "/source", 404), ("GET", "/received", 503), ("PUT", "/cases/../source", 404)],
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/source", 404),
+        ("PATCH", "/source", 404),
+        ("GET", "/received", 503),
+        ("PUT", "/cases/../source", 404),
+    ],
 )
 def test_what_cannot_be_done_is_said(client: httpx.Client, method: str, path: str, status: int) -> None:
     answer = client.request(method, path)

@@ -17,18 +17,18 @@ const TEXTS = {
     did_source: "source: {what}", did_receiver: "receiver: {what}", did_kill: "kill -9 {name} (pid {pid})", did_not: "not accepted: {why}",
   },
   pt: {
-    tab: "Tente quebrar",
-    intro: "Tudo nesta máquina pode ser derrubado. O que foi aceito é entregue assim mesmo: a conta abaixo vem das respostas da API e do que o destino recebeu.",
+    tab: "Tente derrubar",
+    intro: "Tudo nesta máquina pode ser derrubado. O que foi aceito é entregue assim mesmo: a conta abaixo vem das respostas da API e do que o receptor recebeu.",
     board: "Pedidos feitos nesta aba", accepted: "Aceitos", delivered: "Entregues", under_way: "A caminho", lost: "Perdidos", refused: "Não aceitos",
     work: "1. Pedir processos", ask: "Pedir {count} processos", big: "Um processo de {count} documentos", broken: "Um processo com documentos quebrados",
     trouble: "2. Atrapalhar a fonte", usual: "Normal", slow: "Lenta: 2 s por resposta", limited: "429 para tudo", away: "503 para tudo",
-    receiver: "3. Atrapalhar o destino", up: "Recebe webhooks", down: "Fora: 503",
+    receiver: "3. Atrapalhar o receptor", up: "Recebe webhooks", down: "Fora: 503",
     kill: "4. Kill -9", kill_one: "Derrubar {name}", running: "rodando", stopped: "parado", dead: "morto, recomeça", deaths: "derrubado {count} ×",
     log: "O que foi feito", nothing: "Nada ainda.", reset: "Contar de novo",
     not_simulated: "Esta instalação usa uma fonte que não é simulada: ela não pode ser atrapalhada daqui.",
     gone: "O servidor de controle não responde. A instalação ainda está de pé?",
     did_ask: "pedidos {count} processos", did_big: "pedido um processo de {count} documentos", did_broken: "pedido um processo em que dois documentos falham e quatro se recuperam",
-    did_source: "fonte: {what}", did_receiver: "destino: {what}", did_kill: "kill -9 {name} (pid {pid})", did_not: "não aceito: {why}",
+    did_source: "fonte: {what}", did_receiver: "receptor: {what}", did_kill: "kill -9 {name} (pid {pid})", did_not: "não aceito: {why}",
   },
 };
 

@@ -72,7 +72,21 @@ def read(topics: list[str], group: str) -> dict[str, str | None]:
 
 
 def offsets(group: str) -> str | None:
-    return read([ASKED["readable"][0]], group).get(ASKED["readable"][0], "no answer")
+    """Whether it may take a group's place: who may only see how far a group is, is refused when it commits."""
+    topic = ASKED["readable"][0]
+    answer = read([topic], group).get(topic, "no answer")
+    return answer if answer == "GROUP_AUTHORIZATION_FAILED" else committed(topic, group)
+
+
+def committed(topic: str, group: str) -> str | None:
+    committer = Consumer({**CONFIG, "group.id": group, "enable.auto.commit": False})
+    try:
+        committer.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
+    except KafkaException as error:
+        return str(error.args[0].name())
+    finally:
+        committer.close()
+    return None
 
 
 def begun(transaction: str) -> str | None:

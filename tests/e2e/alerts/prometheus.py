@@ -52,7 +52,7 @@ class Prometheus:
         found = answer["data"]["result"]
         return float(found[0]["value"][1]) if found else float("nan")
 
-    def expect(self, *names: str, within: float = 30.0) -> None:
+    def expect(self, *names: str, within: float = 60.0) -> None:
         """Wait until all of these alerts have fired since now, not all of them at once."""
         left = set(names)
 

@@ -55,11 +55,8 @@ async def list_events(
         AfterText | None, Query(description="next_cursor of the page before; `end`: only what comes from now on")
     ] = None,
     types: Annotated[
-        list[EventTypeName] | None,
-        BeforeValidator(_split),
-        Query(
-            description="Only these types, separated by commas or one each; without it those about cases", max_length=20
-        ),
+        Annotated[list[EventTypeName], Field(max_length=20), BeforeValidator(_split)] | None,
+        Query(description="Only these types, separated by commas or one each; without it those about cases"),
     ] = None,
     process_number: Annotated[NumberText | None, Query(description="Only those of this case")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,

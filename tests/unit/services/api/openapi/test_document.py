@@ -141,3 +141,15 @@ def test_the_event_stream_has_a_shape_for_each_kind_of_event(document: dict[str,
     assert schema["type"] == "string" and schema["contentSchema"]["items"]["$ref"].endswith("/CaseEvent")
     kinds = [one["properties"]["event"]["const"] for one in document["components"]["schemas"]["CaseEvent"]["oneOf"]]
     assert kinds == ["document", "progress", "completed"]
+
+
+def test_every_list_in_a_query_says_how_long_it_may_be(document: dict[str, Any]) -> None:
+    """A bound that only the code knows refuses requests that the document calls valid."""
+    lists = {
+        f"{one['operationId']}.{parameter['name']}": parameter["schema"]
+        for one in operations(document)
+        for parameter in one.get("parameters", ())
+        if parameter["schema"].get("type") == "array"
+    }
+    assert {"listEvents.types", "getArchive.types"} <= set(lists)
+    assert [place for place, shape in lists.items() if "maxItems" not in shape] == []

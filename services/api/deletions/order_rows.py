@@ -43,7 +43,9 @@ _RUNS: Final = text(
                       AND p.completed_at IS NULL)
     """
 )
-_OPEN: Final = select(case_deletions)
+_WITHOUT_HASHES: Final = select(
+    *(column for column in case_deletions.c if column is not case_deletions.c.document_hashes)
+)
 _ORDER: Final = text(
     """
     INSERT INTO catalog.case_deletions (deletion_id, process_number, nonce, case_digest, reason, client_id, key_id,
@@ -106,7 +108,7 @@ def accept(
     what still comes for these jobs is dropped everywhere. The retention leaves a case whose job runs (None).
     """
     lock_case(connection, number)
-    found = connection.execute(_OPEN.where(case_deletions.c.process_number == number)).one_or_none()
+    found = connection.execute(_WITHOUT_HASHES.where(case_deletions.c.process_number == number)).one_or_none()
     if found is not None:
         return found
     case = {"number": number}
@@ -142,16 +144,19 @@ def digest(nonce: str, number: str) -> str:
     return hashlib.sha256(f"{nonce}:{number}".encode()).hexdigest()
 
 
-def find(connection: Connection, deletion_id: str) -> Row[Any] | None:
-    """A deletion, or its certificate; None when there is none."""
-    return connection.execute(_OPEN.where(case_deletions.c.deletion_id == deletion_id)).one_or_none()
+def find(connection: Connection, deletion_id: str, *, hashes: bool = False) -> Row[Any] | None:
+    """A deletion, or its certificate; None when there is none.
+
+    ``hashes``: with those of the documents, which are megabytes of a large case.
+    """
+    statement = select(case_deletions) if hashes else _WITHOUT_HASHES
+    return connection.execute(statement.where(case_deletions.c.deletion_id == deletion_id)).one_or_none()
 
 
 def page(connection: Connection, before: tuple[datetime, str] | None, limit: int) -> Sequence[Row[Any]]:
     """Deletions without their hashes, newest first, those older than ``before``."""
     columns = case_deletions.c
-    shown = [column for column in columns if column is not columns.document_hashes]
-    statement = select(*shown).order_by(columns.requested_at.desc(), columns.deletion_id.desc()).limit(limit)
+    statement = _WITHOUT_HASHES.order_by(columns.requested_at.desc(), columns.deletion_id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(tuple_(columns.requested_at, columns.deletion_id) < tuple_(*before))
     return connection.execute(statement).all()

@@ -78,7 +78,7 @@ class DeletionService:
 
     async def show(self, deletion_id: str) -> dict[str, Any]:
         """A deletion, or its certificate. Raises DeletionNotFound."""
-        row = await self._database.autocommit(lambda connection: order_rows.find(connection, deletion_id))
+        row = await self._found(deletion_id, hashes=True)
         if row is None:
             raise DeletionNotFound
         return _view(row)
@@ -139,14 +139,21 @@ class DeletionService:
         until = loop.time() + wait
         while True:
             await self._finish(deletion_id)
-            row = await self._database.autocommit(lambda connection: order_rows.find(connection, deletion_id))
+            row = await self._found(deletion_id)
             assert row is not None
-            if row.completed_at is not None:
-                _log.info("A case is deleted", extra={"deletion_id": deletion_id, **_counts(row.removed)})
-                return row
-            if loop.time() >= until:
-                return row
+            if row.completed_at is not None or loop.time() >= until:
+                break
             await asyncio.sleep(_LOOK_SECONDS)
+        row = await self._found(deletion_id, hashes=True)
+        assert row is not None
+        if row.completed_at is not None:
+            _log.info("A case is deleted", extra={"deletion_id": deletion_id, **_counts(row.removed)})
+        return row
+
+    async def _found(self, deletion_id: str, *, hashes: bool = False) -> Row[Any] | None:
+        return await self._database.autocommit(
+            lambda connection: order_rows.find(connection, deletion_id, hashes=hashes)
+        )
 
 
 Deletions = Annotated[DeletionService, Depends(provided(DeletionService))]

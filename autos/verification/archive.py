@@ -31,6 +31,9 @@ _LARGEST_DIRECTORY: Final = 64 * 1024 * 1024
 _MOST_OF_ONE_BYTE: Final = 1_100
 """DEFLATE makes at most 1,032 bytes of one."""
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_BROKEN: Final = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
+"""What zipfile raises of an archive or an entry that it cannot read, whether broken or of a kind that it does not know:
+NotImplementedError is a RuntimeError, and UnicodeDecodeError a ValueError."""
 _ENCRYPTED: Final = 0x1
 _END: Final = struct.Struct("<4s4H2LH")
 _LOCATOR: Final = struct.Struct("<4sLQL")
@@ -56,7 +59,7 @@ class Archive:
             with path.open("rb") as file:
                 self._bytes = _check_directory(file)
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, ValueError, struct.error, NotImplementedError) as error:
+        except _BROKEN as error:
             raise Unreadable(f"{path.name} is no whole ZIP: {error}") from None
         # Names as the file system of whoever unpacks it may see them. Folders are no files.
         entries = [entry for entry in self._zip.infolist() if not (entry.is_dir() and not entry.file_size)]
@@ -82,7 +85,7 @@ class Archive:
         try:
             with self._zip.open(entry) as file:
                 return file.read(LARGEST_BYTES)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        except _BROKEN as error:
             raise Unreadable(f"{MANIFEST} in the archive cannot be read: {error}") from None
 
     def read(self, wanted: Mapping[str, Collection[int]], others: Collection[int] = ()) -> dict[str, FoundFile]:
@@ -108,7 +111,7 @@ class Archive:
             # zipfile gives no more than file_size, and checks the CRC at the end.
             with self._zip.open(entry) as file:
                 return digest(file)  # type: ignore[arg-type]
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except _BROKEN as error:
             return FoundFile(None, entry.file_size, f"it cannot be read whole: {error}")
 
     def _refused(self, name: str, entry: zipfile.ZipInfo) -> str | None:

@@ -119,6 +119,42 @@ def test_what_the_end_of_an_archive_says_of_its_directory_is_not_believed(case: 
             check(case, KEYS)
 
 
+def placed_beyond(path: Path, name: str) -> Path:
+    """The same archive, whose directory says that an entry begins at byte 2**64 - 1 (APPNOTE.TXT, section 4.5.3)."""
+    raw = bytearray(path.read_bytes())
+    at = raw.rindex(name.encode())
+    own = at - 46
+    end = raw.rindex(b"PK\x05\x06")
+    place = struct.pack("<HHQ", 1, 8, 2**64 - 1)
+    struct.pack_into("<H", raw, own + 30, len(place))
+    struct.pack_into("<L", raw, own + 42, 2**32 - 1)
+    struct.pack_into("<L", raw, end + 12, struct.unpack_from("<L", raw, end + 12)[0] + len(place))
+    raw[at + len(name.encode()) : at + len(name.encode())] = place
+    path.write_bytes(raw)
+    return path
+
+
+def named_in_no_text(path: Path, name: str) -> Path:
+    """The same archive, in which the name before an entry's bytes is no UTF-8."""
+    with zipfile.ZipFile(path) as archive:
+        at = archive.getinfo(name).header_offset + 30
+    raw = path.read_bytes()
+    path.write_bytes(raw[:at] + b"\xff" * len(name.encode()) + raw[at + len(name.encode()) :])
+    return path
+
+
+@pytest.mark.parametrize("broken", [placed_beyond, named_in_no_text])
+def test_an_entry_that_cannot_be_read_is_changed(case: Path, broken: Callable[[Path, str], Path]) -> None:
+    findings = check(broken(case, FIRST), KEYS).findings
+    assert findings is not None and findings.good == 1
+    assert findings.changed[0].startswith(f"{FIRST} ({ID}): it cannot be read whole: ")
+
+
+def test_a_manifest_that_cannot_be_read_is_refused(case: Path) -> None:
+    with pytest.raises(Unreadable, match=r"manifest\.json in the archive cannot be read"):
+        check(placed_beyond(case, "manifest.json"), KEYS)
+
+
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"PK\x03\x04" + bytes(5000)])
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "case.zip"

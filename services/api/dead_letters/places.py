@@ -7,14 +7,13 @@ page misses nothing and repeats nothing, whatever is written or deleted meanwhil
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from services.api.http.problems import FieldError, InvalidCursor
+from services.api.http import cursors
 from shared.dead_letters.letters import PROJECTION
 from shared.events.topics import DEAD_TOPICS
 from shared.outbox.inspection import OUTBOXES
@@ -83,19 +82,16 @@ def page_of(stretches: Mapping[Place, Stretch], limit: int) -> tuple[list[Letter
 def encode(ends: Mapping[Place, int]) -> str:
     """A cursor: up to which number each place has been read."""
     parts = [f"{TOPICS.index(topic)}.{number}={end}" for (topic, number), end in sorted(ends.items())]
-    return base64.urlsafe_b64encode(",".join(parts).encode()).decode().rstrip("=")
+    return cursors.packed(",".join(parts))
 
 
 def decode(cursor: str) -> dict[Place, int]:
     """The numbers of a cursor. Raises InvalidCursor."""
+    text = cursors.unpacked(cursor, longest=_LONGEST)
     try:
-        if len(cursor) > _LONGEST:
-            raise ValueError
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
         return dict(map(_part, text.split(",")))
-    except (ValueError, IndexError):  # binascii.Error and UnicodeDecodeError are kinds of ValueError
-        problem = FieldError("query.cursor", "invalid", "use next_cursor of the page before")
-        raise InvalidCursor(errors=[problem]) from None
+    except (ValueError, IndexError):
+        raise cursors.invalid() from None
 
 
 def _part(text: str) -> tuple[Place, int]:

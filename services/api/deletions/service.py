@@ -85,7 +85,7 @@ class DeletionService:
 
     async def page(self, cursor: str | None, limit: int) -> dict[str, Any]:
         """Deletions, newest first, without the documents' hashes. Raises InvalidCursor."""
-        before = cursors.decode(cursor) if cursor is not None else None
+        before = cursors.decode_uuid(cursor) if cursor is not None else None
         rows = await self._database.autocommit(lambda connection: order_rows.page(connection, before, limit + 1))
         shown = rows[:limit]
         more = len(rows) > limit

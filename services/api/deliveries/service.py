@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 
 from services.api.deliveries import repository
 from services.api.http import cursors
-from services.api.http.problems import DeliveryNotFound, InvalidCursor
+from services.api.http.problems import DeliveryNotFound
 from services.api.http.provided import provided
 from services.api.outbox import event_record, publish
 from shared.clock import Clock, rfc3339
@@ -81,11 +81,7 @@ class DeliveryService:
 
     async def page(self, viewer: Viewer, wanted: DeliveryFilter) -> dict[str, Any]:
         """The DeliveryPage. Raises InvalidCursor."""
-        before = None
-        if wanted.cursor is not None:
-            before = cursors.decode(wanted.cursor)
-            if not _is_uuid(before[1]):
-                raise InvalidCursor
+        before = cursors.decode_uuid(wanted.cursor) if wanted.cursor is not None else None
 
         def read(connection: Connection) -> dict[str, Any]:
             rows = repository.page(
@@ -171,11 +167,3 @@ def _fields(row: Row[Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 def _shown(value: Any) -> Any:
     return rfc3339(value) if isinstance(value, datetime) else value
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True

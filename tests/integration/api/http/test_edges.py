@@ -12,6 +12,7 @@ from obstore.store import S3Store
 
 from ops import clients
 from services.api.access import keys as auth
+from services.api.http import cursors
 from services.api.http.provided import parts_of
 from services.api.processes.follow.changes import CaseChanges
 from tests.integration.api.scripted import (
@@ -91,6 +92,16 @@ async def test_a_text_that_is_too_long_has_the_code_of_what_it_should_have_been(
         assert_problem(answer, 422, code)
         [error] = answer.json()["errors"]
         assert (error["field"], error["code"]) == (field, rule)
+
+
+async def test_a_cursor_of_the_list_of_cases_is_none_of_a_list_with_ids(
+    api: httpx.AsyncClient, process_number: MakeNumber
+) -> None:
+    cursor = cursors.encode(datetime.now(UTC), str(process_number()))
+    for path in ("/deletions", "/webhooks/deliveries"):
+        answer = await api.get(path, params={"cursor": cursor})
+        assert_problem(answer, 422, "invalid_cursor")
+        assert [error["field"] for error in answer.json()["errors"]] == ["query.cursor"]
 
 
 @pytest.mark.parametrize("tail", [r"\ud800", r"?q=\udfff", r"\u0000", r"\u2028"])

@@ -59,6 +59,8 @@ async def test_any_text_in_address_and_headers_is_answered_below_500(
     tried = [
         ("GET", f"/processes?cursor={one}&limit={two}&status={three}", {}),
         ("GET", f"/webhooks/deliveries?cursor={one}&process_number={two}", {}),
+        ("GET", f"/deletions?cursor={one}", {}),
+        ("GET", f"/access-log?cursor={one}&numero={two}&since={three}", {}),
         ("GET", f"/processes/{one}", {}),
         ("GET", f"/{two}?{three}={one}&{three}", {}),
         ("GET", f"/processes/{number}/status?{one}={two}", {}),

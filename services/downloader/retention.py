@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -90,22 +91,23 @@ def expiry(process_number: str, stored: Iterable[Any], most: int = _OF_A_CASE) -
     rows = list(stored)
     expired = [row for row in rows if row.expired][:most]
     gone = {row.document_id for row in expired}
-    needed = [row.object_key or "" for row in rows if row.document_id not in gone]
-    own = [str(object_key(process_number, row.document_id)) for row in expired]
-    keys = {key for key in own if not any(one.startswith(key) for one in needed)}
+    needed = sorted(row.object_key for row in rows if row.object_key and row.document_id not in gone)
+    keys = {str(object_key(process_number, row.document_id)) for row in expired}
     # What was stored under the key of another document, which has expired before or with this one.
-    keys |= {
-        row.object_key
-        for row in expired
-        if row.object_key and not any(one.startswith(row.object_key) for one in needed)
-    }
+    keys |= {row.object_key for row in expired if row.object_key}
     documents = [
         ExpiredDocument(
             process_number, row.document_id, row.job_id, row.attempts, row.revision, row.download_completed_at
         )
         for row in expired
     ]
-    return Expiry(documents, sorted(keys))
+    return Expiry(documents, sorted(key for key in keys if not _is_beginning(key, needed)))
+
+
+def _is_beginning(key: str, ordered: Sequence[str]) -> bool:
+    """Whether one of these texts, which are in order, begins with ``key``: such a one stands where ``key`` would."""
+    at = bisect_left(ordered, key)
+    return at < len(ordered) and ordered[at].startswith(key)
 
 
 class DocumentRetention:
@@ -133,7 +135,9 @@ class DocumentRetention:
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``."""
         if self._kept is None:
-            return await _until(stop)
+            # It lives as long as the other parts, so that its end is no sign of trouble.
+            await stop.wait()
+            return
         outage = Outage(
             _log,
             began="A server is away, the retention of documents waits",
@@ -151,7 +155,6 @@ class DocumentRetention:
                     "Old documents could not be removed, will try again", extra={"error": type(error).__name__}
                 )
             await wait_for_any(stop, within=ROUND_SECONDS)
-        return None
 
     async def round(self, stop: asyncio.Event | None = None) -> int:
         """Remove what is too old now, a case after the other; how many documents. Raises InfrastructureAway."""
@@ -220,8 +223,3 @@ class DocumentRetention:
             if time.monotonic() > until:
                 raise InfrastructureAway("the projection")
             time.sleep(_LOOK_SECONDS)
-
-
-# Without a retention the part lives as long as the others, so that its end is no sign of trouble.
-async def _until(stop: asyncio.Event) -> None:
-    await stop.wait()

@@ -7,7 +7,7 @@ An end, a subscription or a request of a deleted job that comes later is left ou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
@@ -16,31 +16,29 @@ from shared.db import delivery
 from shared.db.deletions import outbox_rows, removing
 from shared.deletion import DeletedCase, remove_rows
 
-_OF_CASE: Final = "process_number = :number OR job_id = ANY (CAST(:jobs AS uuid[]))"
+_OF_JOBS: Final = "job_id = ANY (CAST(:jobs AS uuid[]))"
+_OF_CASE: Final = f"process_number = :number OR {_OF_JOBS}"
 # An endpoint is remembered by the URL that a request gave, without its query; a client may have put the number there.
 _NAMED_ENDPOINT: Final = "NOT registered AND (position(:number IN url) > 0 OR position(:digits IN url) > 0)"
-_OF_JOBS: Final = "job_id = ANY (CAST(:jobs AS uuid[]))"
-OF_JOBS: Final = {
-    "attempts": removing(
-        "delivery.attempts",
-        "delivery_id IN (SELECT delivery_id FROM delivery.deliveries WHERE job_id = ANY (CAST(:jobs AS uuid[])))",
-    ),
-    **{
-        name: removing(f"delivery.{name}", _OF_JOBS)
-        for name in ("deliveries", "subscriptions", "feed_events", "document_batches", "completions")
-    },
-}
+
+
+def _removing(condition: str) -> dict[str, Any]:
+    """The statements that remove what belongs to deliveries, ends and the like that meet a condition of our own."""
+    return {
+        "attempts": removing(
+            "delivery.attempts",
+            f"delivery_id IN (SELECT delivery_id FROM delivery.deliveries WHERE {condition})",  # noqa: S608
+        ),
+        **{
+            name: removing(f"delivery.{name}", condition)
+            for name in ("deliveries", "subscriptions", "feed_events", "document_batches", "completions")
+        },
+    }
+
+
+OF_JOBS: Final = _removing(_OF_JOBS)
 _STATEMENTS: Final = {
-    "attempts": removing(
-        "delivery.attempts",
-        "delivery_id IN (SELECT delivery_id FROM delivery.deliveries"
-        " WHERE process_number = :number OR job_id = ANY (CAST(:jobs AS uuid[])))",
-    ),
-    "deliveries": removing("delivery.deliveries", _OF_CASE),
-    "subscriptions": removing("delivery.subscriptions", _OF_CASE),
-    "feed_events": removing("delivery.feed_events", _OF_CASE),
-    "document_batches": removing("delivery.document_batches", _OF_CASE),
-    "completions": removing("delivery.completions", _OF_CASE),
+    **_removing(_OF_CASE),
     "endpoint_starts": removing(
         "delivery.endpoint_starts",
         f"endpoint_id IN (SELECT endpoint_id FROM delivery.endpoints WHERE {_NAMED_ENDPOINT})",  # noqa: S608
@@ -48,10 +46,7 @@ _STATEMENTS: Final = {
     "endpoints": removing("delivery.endpoints", _NAMED_ENDPOINT),
     "outbox": outbox_rows(delivery.SCHEMA),
 }
-_LOCK: Final = text(
-    "SELECT FROM delivery.deliveries WHERE process_number = :number OR job_id = ANY (CAST(:jobs AS uuid[]))"
-    " ORDER BY delivery_id FOR UPDATE"
-)
+_LOCK: Final = text(f"SELECT FROM delivery.deliveries WHERE {_OF_CASE} ORDER BY delivery_id FOR UPDATE")
 
 
 def purge(connection: Connection, case: DeletedCase) -> Mapping[str, int]:

@@ -16,13 +16,13 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.concurrency.waiting import wait_for_any
-from shared.db.deletions import STEPS, spellings
+from shared.db.deletions import STEPS, jobs_of_deletion, lock_deletion, read_step, spellings
 from shared.db.engine import Database
 
 EVERY_SECONDS: Final = 0.5
@@ -34,14 +34,12 @@ BATCH: Final = 2_000
 _PAUSE_SECONDS: Final = 0.02
 """After a whole batch, for what else the database has to do."""
 _ORDERS: Final = 20
-_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext(:schema), hashtext(:deletion))")
 _JOBS_TOGETHER: Final = 500
 _FIRST_JOB: Final = "00000000-0000-0000-0000-000000000000"
 _SINCE: Final = text(
     "SELECT job_id::text, deleted_at FROM catalog.deleted_jobs WHERE (deleted_at, job_id) > (:at, CAST(:job AS uuid))"
     " ORDER BY deleted_at, job_id LIMIT :most"
 )
-_JOBS: Final = text("SELECT job_id::text FROM catalog.deleted_jobs WHERE deletion_id = :deletion")
 
 _log = logging.getLogger(__name__)
 
@@ -181,15 +179,12 @@ class DeletionSteps:
 
     def _batch(self, connection: Connection, deletion_id: str, process_number: str) -> int | None:
         """One batch: how many were removed, 0 when nothing is left; None while another replica is at it."""
-        if not connection.execute(_TRY_LOCK, {"schema": self._schema, "deletion": deletion_id}).scalar_one():
+        if not lock_deletion(connection, self._schema, deletion_id):
             return None
-        jobs = connection.execute(_JOBS, {"deletion": deletion_id}).scalars().all()
-        known = connection.execute(
-            select(self._steps.c.removed, self._steps.c.done_at).where(self._steps.c.deletion_id == deletion_id)
-        ).one_or_none()
+        known = read_step(connection, self._schema, deletion_id)
         if known is not None and known.done_at is not None:
             return 0
-        removed = self._purge(connection, DeletedCase(process_number, jobs))
+        removed = self._purge(connection, DeletedCase(process_number, jobs_of_deletion(connection, deletion_id)))
         more = any(removed.values())
         self._write(connection, deletion_id, added(known.removed if known else {}, removed), more)
         return sum(removed.values())

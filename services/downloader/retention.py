@@ -25,6 +25,7 @@ from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.concurrency.waiting import wait_for_any
 from shared.db.case_store import lock_case
+from shared.db.deletions import CASE_RUNS
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 from shared.kafka.producer import Producer
@@ -50,12 +51,7 @@ _NEXT: Final = text(
     """
 )
 _IS_LEFT: Final = text(
-    """
-    SELECT EXISTS (SELECT FROM catalog.jobs AS j LEFT JOIN progress.jobs AS p USING (job_id)
-                    WHERE j.process_number = :number AND j.active AND j.cancelled_at IS NULL
-                      AND p.completed_at IS NULL)
-        OR EXISTS (SELECT FROM catalog.case_deletions WHERE process_number = :number)
-    """
+    f"SELECT {CASE_RUNS} OR EXISTS (SELECT FROM catalog.case_deletions WHERE process_number = :number)"  # noqa: S608
 )
 _STORED: Final = text(
     """

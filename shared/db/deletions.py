@@ -12,10 +12,10 @@ Times are UTC. Written by api, but for the steps, which each service writes in i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Index, Table, Text, Uuid, text
+from sqlalchemy import Column, Connection, Index, Row, Table, Text, Uuid, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.db import catalog, delivery, progress, source
@@ -79,7 +79,31 @@ def _steps(schema: str) -> Table:
 STEPS: Final = {schema: _steps(schema) for schema in (source.SCHEMA, progress.SCHEMA, delivery.SCHEMA)}
 """By schema: the steps of the service that owns it. A deletion is complete when all of them are done."""
 
+CASE_RUNS: Final = """
+    EXISTS (SELECT FROM catalog.jobs AS j LEFT JOIN progress.jobs AS p USING (job_id)
+             WHERE j.process_number = :number AND j.active AND j.cancelled_at IS NULL AND p.completed_at IS NULL)"""
+"""In SQL: whether a job of the case ``:number`` runs. What is too old of such a case is left for later."""
+
+_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext(:schema), hashtext(:deletion))")
+_JOBS: Final = text("SELECT job_id::text FROM catalog.deleted_jobs WHERE deletion_id = :deletion")
 _DELETED: Final = text("SELECT job_id::text FROM catalog.deleted_jobs WHERE job_id = ANY (CAST(:jobs AS uuid[]))")
+
+
+def lock_deletion(connection: Connection, schema: str, deletion_id: str) -> bool:
+    """Take what one schema has of a deletion until the transaction ends; False when another replica has it."""
+    taken: bool = connection.execute(_TRY_LOCK, {"schema": schema, "deletion": deletion_id}).scalar_one()
+    return taken
+
+
+def jobs_of_deletion(connection: Connection, deletion_id: str) -> Sequence[str]:
+    """The jobs that the case had when its deletion was ordered."""
+    return connection.execute(_JOBS, {"deletion": deletion_id}).scalars().all()
+
+
+def read_step(connection: Connection, schema: str, deletion_id: str) -> Row[Any] | None:
+    """What the service of a schema has removed by now (``removed``, ``done_at``); None while it has not begun."""
+    steps = STEPS[schema]
+    return connection.execute(select(steps).where(steps.c.deletion_id == deletion_id)).one_or_none()
 
 
 def find_deleted_jobs(connection: Connection, job_ids: Collection[str]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +21,16 @@ from services.api.processes.follow.changes import announce
 from shared.db import catalog
 from shared.db.case_store import lock_case
 from shared.db.catalog import process_requests
-from shared.db.deletions import STEPS, case_deletions, outbox_rows, removing
+from shared.db.deletions import (
+    CASE_RUNS,
+    STEPS,
+    case_deletions,
+    jobs_of_deletion,
+    lock_deletion,
+    outbox_rows,
+    read_step,
+    removing,
+)
 from shared.deletion import DeletedCase, added, remove_rows
 
 REQUEST: Final = "request"
@@ -36,13 +45,7 @@ _KNOWN: Final = text(
         OR EXISTS (SELECT FROM progress.jobs WHERE process_number = :number)
     """
 )
-_RUNS: Final = text(
-    """
-    SELECT EXISTS (SELECT FROM catalog.jobs AS j LEFT JOIN progress.jobs AS p USING (job_id)
-                    WHERE j.process_number = :number AND j.active AND j.cancelled_at IS NULL
-                      AND p.completed_at IS NULL)
-    """
-)
+_RUNS: Final = text(f"SELECT {CASE_RUNS}")
 _WITHOUT_HASHES: Final = select(
     *(column for column in case_deletions.c if column is not case_deletions.c.document_hashes)
 )
@@ -83,8 +86,6 @@ _STATEMENTS: Final = {
     "cases": removing("catalog.processes", "process_number = :number"),
     "outbox": outbox_rows(catalog.SCHEMA),
 }
-_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('catalog'), hashtext(:deletion))")
-_JOBS: Final = text("SELECT job_id::text FROM catalog.deleted_jobs WHERE deletion_id = :deletion")
 _UNFINISHED: Final = text(
     "SELECT deletion_id::text FROM catalog.case_deletions WHERE process_number IS NOT NULL"
     " ORDER BY requested_at LIMIT :most"
@@ -173,33 +174,23 @@ def finish(connection: Connection, deletion_id: str, now: datetime) -> bool:
     The last step takes the number from the row: what stays is the certificate. False too when another replica is at
     it, or a service has more to do.
     """
-    if not connection.execute(_TRY_LOCK, {"deletion": deletion_id}).scalar_one():
+    if not lock_deletion(connection, catalog.SCHEMA, deletion_id):
         return False
     row = find(connection, deletion_id)
     if row is None or row.process_number is None:
         return False
-    steps = {schema: _step(connection, schema, deletion_id) for schema in STEPS}
-    if any(step is None for step in steps.values()):
+    steps = [read_step(connection, schema, deletion_id) for schema in STEPS]
+    done = [step.removed for step in steps if step is not None and step.done_at is not None]
+    # A service that is away holds the deletion until it is back.
+    if len(done) < len(STEPS):
         return False
     lock_case(connection, row.process_number)
-    case = DeletedCase(row.process_number, connection.execute(_JOBS, {"deletion": deletion_id}).scalars().all())
+    case = DeletedCase(row.process_number, jobs_of_deletion(connection, deletion_id))
     removed = remove_rows(connection, case, _STATEMENTS)
     values: dict[str, Any] = {"removed": added(row.removed, removed)}
     if not removed:
-        for step in steps.values():
-            values["removed"] = added(values["removed"], step or {})
+        for by_a_service in done:
+            values["removed"] = added(values["removed"], by_a_service)
         values |= {"process_number": None, "nonce": None, "completed_at": now}
     connection.execute(update(case_deletions).where(case_deletions.c.deletion_id == deletion_id).values(values))
     return bool(removed)
-
-
-def _step(connection: Connection, schema: str, deletion_id: str) -> Mapping[str, int] | None:
-    """What the service of a schema has removed, by kind, once it is done; None while it may have more to remove.
-
-    None too when it has not begun: a service that is away holds the deletion until it is back.
-    """
-    steps = STEPS[schema]
-    row = connection.execute(
-        select(steps.c.removed, steps.c.done_at).where(steps.c.deletion_id == deletion_id)
-    ).one_or_none()
-    return None if row is None or row.done_at is None else row.removed

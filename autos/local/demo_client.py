@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ops.clients import ensure_dev_client
-from shared.secrets.keys import SecretKeys
+from shared.secrets.keys import SecretKeys, listed_keys
 
 
 def main(arguments: list[str]) -> int:
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     if not key:
         sys.stderr.write("AUTOS_DEMO_API_KEY is not set: it becomes the API key of the client\n")
         return 2
-    secrets = SecretKeys(os.environ.get("AUTOS_SECRETS_KEY", "").replace(",", " ").split())
+    secrets = SecretKeys(listed_keys(os.environ.get("AUTOS_SECRETS_KEY", "")))
     client = ensure_dev_client(os.environ["AUTOS_DATABASE_URL"], api_key=key, secrets=secrets)
     place = Path(arguments[0])
     place.touch(mode=0o600)

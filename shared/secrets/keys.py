@@ -145,6 +145,11 @@ class SecretKeys:
         return (*(hmac.digest(key.pepper, digest, hashlib.sha256) for key in self._keys.values()), digest)
 
 
+def listed_keys(text: str) -> tuple[str, ...]:
+    """The keys in a setting or a file, by commas, blanks or lines; none of them is looked at."""
+    return tuple(text.replace(",", " ").split())
+
+
 def encrypted_with(stored: str) -> str | None:
     """The id of the key that encrypted a stored text; None when it is not encrypted.
 

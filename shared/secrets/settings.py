@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr, field_validator
 
-from shared.secrets.keys import InvalidSecretsKey, SecretKeys
+from shared.secrets.keys import InvalidSecretsKey, SecretKeys, listed_keys
 from shared.settings import AutosSettings
 
 
@@ -23,7 +23,7 @@ class SecretsSettings(AutosSettings):
     @field_validator("secrets_key")
     @classmethod
     def _can_encrypt(cls, keys: SecretStr | None) -> SecretStr | None:
-        _checked(_listed(keys.get_secret_value()) if keys is not None else ())
+        _checked(listed_keys(keys.get_secret_value()) if keys is not None else ())
         return keys
 
     @field_validator("secrets_key_file")
@@ -36,18 +36,14 @@ class SecretsSettings(AutosSettings):
     @cached_property
     def secret_keys(self) -> SecretKeys:
         """The keys; none where none is set."""
-        own = _listed(self.secrets_key.get_secret_value()) if self.secrets_key is not None else ()
+        own = listed_keys(self.secrets_key.get_secret_value()) if self.secrets_key is not None else ()
         return SecretKeys([*own, *(_read(self.secrets_key_file) if self.secrets_key_file is not None else ())])
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(text.replace(",", " ").split())
 
 
 def _read(path: Path) -> tuple[str, ...]:
     """The keys in a file. Raises ValueError, whose text says nothing of what is in it."""
     try:
-        return _listed(path.read_text())
+        return listed_keys(path.read_text())
     except (OSError, UnicodeDecodeError):
         raise ValueError("the file cannot be read as text") from None
 

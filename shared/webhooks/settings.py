@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import Field, SecretStr, field_validator
 
+from shared.secrets.keys import listed_keys
 from shared.secrets.settings import SecretsSettings
 from shared.settings import AutosSettings, Words
 from shared.webhooks.body_form import BARE_BYTES
@@ -20,8 +21,7 @@ _MOST_RETIRED: Final = 64
 
 
 def _listed(keys: SecretStr | None) -> tuple[str, ...]:
-    text = keys.get_secret_value() if keys is not None else ""
-    return tuple(part for part in text.replace(",", " ").split() if part)
+    return listed_keys(keys.get_secret_value()) if keys is not None else ()
 
 
 class WebhookSigningSettings(AutosSettings):

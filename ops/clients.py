@@ -22,8 +22,6 @@ from shared.secrets.keys import SecretKeys
 SCOPES: Final[tuple[str, ...]] = tuple(scope.value for scope in Scope)
 """Every scope."""
 DEV_CLIENT: Final = "dev"
-NO_KEYS: Final = SecretKeys()
-"""With these, secrets are stored as they are and keys are hashed without a pepper."""
 _SHOWN: Final = len(KEY_PREFIX) + 6
 
 
@@ -50,7 +48,7 @@ class ApiKey:
     revoked_at: datetime | None
 
 
-def create_client(connection: Connection, client_id: str, name: str, secrets: SecretKeys = NO_KEYS) -> None:
+def create_client(connection: Connection, client_id: str, name: str, secrets: SecretKeys) -> None:
     """Make a client with a webhook secret unless it is there."""
     secret = secrets.to_store(new_webhook_secret(), owners.client_secret(client_id))
     connection.execute(
@@ -64,9 +62,9 @@ def add_key(
     key: str,
     *,
     name: str,
+    secrets: SecretKeys,
     scopes: tuple[str, ...] = SCOPES,
     expires_at: datetime | None = None,
-    secrets: SecretKeys = NO_KEYS,
 ) -> str:
     """Record a key of a client, and give back its id: that of the one already there when the key is known.
 
@@ -110,7 +108,7 @@ def _owner(owner_url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def ensure_dev_client(owner_url: str, *, api_key: str | None = None, secrets: SecretKeys = NO_KEYS) -> DevClient:
+def ensure_dev_client(owner_url: str, *, secrets: SecretKeys, api_key: str | None = None) -> DevClient:
     """The client of a local stack, made unless it is there; ``api_key`` is the one that the stack kept.
 
     Raises SecretUnreadable when its webhook secret was stored with another key.
@@ -132,9 +130,9 @@ def create_key(
     client_id: str,
     *,
     name: str,
+    secrets: SecretKeys,
     scopes: tuple[str, ...] = SCOPES,
     expires_at: datetime | None = None,
-    secrets: SecretKeys = NO_KEYS,
 ) -> tuple[str, str]:
     """Make a key, and its client unless it is there: the key's id and the key, which cannot be shown again."""
     key = new_api_key()

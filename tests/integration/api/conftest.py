@@ -17,6 +17,7 @@ from services.api.app import create_app
 from services.api.http.provided import parts_of
 from services.api.settings import ApiSettings
 from shared.db.engine import Database, make_engine
+from shared.secrets.keys import SecretKeys
 from tests.integration.api.scripted import (
     ApiTools,
     MakeApp,
@@ -59,7 +60,7 @@ def new_key(servers: Servers) -> MakeKey:
 
     def make(client_id: str | None = None, **options: Any) -> str:
         client = client_id or f"client-{uuid.uuid4().hex[:8]}-{next(names)}"
-        return clients.create_key(servers.owner_url, client, name="test", **options)[1]
+        return clients.create_key(servers.owner_url, client, name="test", secrets=SecretKeys(), **options)[1]
 
     return make
 

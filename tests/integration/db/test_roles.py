@@ -13,6 +13,7 @@ from sqlalchemy import Table
 
 from ops.clients import create_key, list_keys, revoke_key
 from shared.db.schema import METADATA
+from shared.secrets.keys import SecretKeys
 from tests.integration.db.fresh import FreshDatabase
 
 OWN = {"api": "catalog", "downloader": "source", "status": "progress", "notifier": "delivery"}
@@ -176,7 +177,7 @@ def test_the_api_changes_a_clients_secrets_and_neither_keys_nor_clients(database
 
 def test_the_role_of_the_keys_makes_lists_and_revokes_them_and_does_nothing_else(database: FreshDatabase) -> None:
     url = database.role_urls["keys"]
-    key_id, _ = create_key(url, "acme", name="first", scopes=("read",))
+    key_id, _ = create_key(url, "acme", name="first", secrets=SecretKeys(), scopes=("read",))
     assert [key.key_id for key in list_keys(url) if key.client_id == "acme"] == [key_id]
     assert revoke_key(url, key_id)
     assert not revoke_key(url, key_id)

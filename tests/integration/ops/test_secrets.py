@@ -49,7 +49,7 @@ def database(servers: Servers) -> Iterator[FreshDatabase]:
 def _fill(connection: Connection) -> None:
     now = datetime.now(UTC)
     for number in range(CLIENTS):
-        create_client(connection, f"client-{number}", "test")
+        create_client(connection, f"client-{number}", "test", SecretKeys())
     connection.execute(
         update(clients)
         .where(clients.c.client_id == "client-0")
@@ -71,7 +71,7 @@ def _fill(connection: Connection) -> None:
         )
     )
     connection.execute(insert(credentials).values(name="pdpj", access_token="token-a", refresh_token="token-r"))
-    add_key(connection, "client-0", KEY, name="test")
+    add_key(connection, "client-0", KEY, name="test", secrets=SecretKeys())
 
 
 def everything(database: FreshDatabase) -> str:

@@ -18,6 +18,7 @@ from autos.local.ports_and_secrets import free_port
 from ops import clients
 from shared.db.engine import make_engine
 from shared.events import topics
+from shared.secrets.keys import SecretKeys
 from tests.integration.downloader.workers import Workers
 from tests.integration.tracing.collector import Collector, Span, running_collector
 from tests.support import wait_until_async
@@ -98,7 +99,7 @@ async def test_a_request_is_one_trace_to_each_attempt_of_its_webhook(bench: Work
     number = bench.fresh_number()
     bench.pdpj.put_case(number, documents=DOCUMENTS, size=2_000)
     leave_nothing_to_publish(bench.servers.owner_url)
-    key = clients.create_key(bench.servers.owner_url, f"client-{bench.prefix}", name="test")[1]
+    key = clients.create_key(bench.servers.owner_url, f"client-{bench.prefix}", name="test", secrets=SecretKeys())[1]
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     hook = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"

@@ -45,7 +45,7 @@ async def test_what_is_stored_is_encrypted_and_nothing_is_shown_or_signed_withou
     def app(*keys: str, **more: Any) -> FastAPI:
         return make_app(database_url=database.role_urls["api"], secrets_key=",".join(keys) or None, **more)
 
-    _, before = create_key(database.owner_url, "before", name="without a pepper")
+    _, before = create_key(database.owner_url, "before", name="without a pepper", secrets=SecretKeys())
     _, key = create_key(database.owner_url, "after", name="with one", secrets=SecretKeys([KEY]))
     async with client_of(app(KEY), key) as api, client_of(app(KEY), before) as old:
         secret = (await api.get("/webhooks/secret")).json()["secret"]

@@ -15,6 +15,7 @@ from ops.clients import create_key
 from services.api.http.provided import parts_of
 from shared.db.audit import access_log
 from shared.db.catalog import documents, processes
+from shared.secrets.keys import SecretKeys
 from shared.storage.store import object_key
 from tests.integration.api.scripted import ApiTools, client_of
 from tests.integration.api.test_contract import conforms
@@ -157,7 +158,7 @@ def database(servers: Servers) -> Iterator[FreshDatabase]:
 async def test_what_cannot_be_recorded_is_not_given(tools: ApiTools, database: FreshDatabase) -> None:
     number = tools.process_number()
     tools.source.add(number, 2)
-    _, key = create_key(database.owner_url, "reader", name="test")
+    _, key = create_key(database.owner_url, "reader", name="test", secrets=SecretKeys())
     app = tools.make_app(database_url=database.role_urls["api"])
     async with client_of(app, key) as api:
         assert (await api.get(f"/processes/{number}")).status_code == 200

@@ -19,7 +19,9 @@ OLD, NEW = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
 def test_it_opens_for_what_it_is_about_and_says_nothing_before(plain: str, about: str) -> None:
     stored = SecretKeys([OLD]).to_store(plain, about)
     assert SecretKeys([NEW, OLD]).from_store(stored, about) == plain
-    assert len(plain) < 8 or plain not in stored
+    head, sealed = f"autos:1:{encrypted_with(stored)}:", stored.rpartition(":")[2]
+    assert stored == head + sealed
+    assert len(plain) < 8 or plain not in sealed
     assert stored != SecretKeys([OLD]).to_store(plain, about)
     for keys, subject in ((SecretKeys([NEW]), about), (SecretKeys([OLD]), about + "x"), (SecretKeys(), about)):
         with pytest.raises(SecretUnreadable):

@@ -18,10 +18,14 @@ from tests.product import Product
 _HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
 # Valid requests may be answered so: done; nothing there or nothing allowed by that name; ended or shared already; a
-# range outside of the document; a limit reached; the source away. Never 400 or 422: that would be the data's fault.
+# range outside of the document; a limit reached, of the address too; the source away. Never 400 or 422: that would be
+# the data's fault. Invalid data may be refused by the bounds of a request (docs/reference/limits.md) as well.
 _CONFIG = """
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", 304, 307, 401, 403, 404, 409, 416, 429, 503]
+expected-statuses = ["2xx", 304, 307, 401, 403, 404, 409, 414, 416, 429, 503]
+
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 414, 415, 422, 428, 429, 431, "5xx"]
 """
 
 

@@ -13,7 +13,7 @@ from services.api.access_log.history import AccessFilter, AccessReads
 from services.api.access_log.schemas import AccessPage
 from services.api.http.answers import Json
 from services.api.http.described_problems import described
-from services.api.http.parameters import NumberText, case_number
+from services.api.http.parameters import NumberText, SearchText, case_number
 from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem
 from services.api.http.timestamps import timestamp_of
 
@@ -40,7 +40,7 @@ async def get_access_log(
     caller: Administrator,
     history: AccessReads,
     numero: Annotated[NumberText | None, Query(description="Only what was read of this case")] = None,
-    client: Annotated[str | None, Query(min_length=1, max_length=200, description="Only what it read")] = None,
+    client: Annotated[SearchText | None, Query(description="Only what it read")] = None,
     since: AccessSince = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[AccessCursor | None, Query(description="next_cursor of the page before")] = None,

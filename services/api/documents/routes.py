@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from services.api.access.dependencies import Reader
@@ -17,7 +16,7 @@ from services.api.documents.schemas import ManifestView, PreviewView
 from services.api.documents.service import Documents, NoPreview
 from services.api.http.answers import Json, matches, not_modified
 from services.api.http.described_problems import described
-from services.api.http.parameters import DocumentId, Number
+from services.api.http.parameters import DocumentId, Number, SearchText
 from services.api.http.problems import (
     DocumentGone,
     DocumentNotAvailable,
@@ -45,7 +44,7 @@ _LINK = {
 }
 
 Types = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=200)]] | None,
+    list[SearchText] | None,
     Query(max_length=20, description="Only these types, by name or code; several by commas, or the parameter repeated"),
 ]
 

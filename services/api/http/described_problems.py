@@ -15,13 +15,21 @@ from services.api.http.problems import (
     UnknownParameter,
     ValidationFailed,
 )
+from services.api.http.refusals import AddressTooLong, HeadTooLarge, TooManyParameters
 
 _EXAMPLE: Final[dict[str, str]] = {
     "instance": "/processes/…",
     "request_id": "01k5example",
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }
-_EVERYWHERE: Final[tuple[type[Problem], ...]] = (InternalError, NotStorable, ServiceUnavailable)
+_EVERYWHERE: Final[tuple[type[Problem], ...]] = (
+    TooManyParameters,
+    AddressTooLong,
+    HeadTooLarge,
+    InternalError,
+    NotStorable,
+    ServiceUnavailable,
+)
 _GUARDED: Final[tuple[type[Problem], ...]] = (Unauthorized, InsufficientScope, ValidationFailed, UnknownParameter)
 
 Responses = dict[int | str, dict[str, Any]]

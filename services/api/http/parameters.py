@@ -29,6 +29,8 @@ _EXAMPLE: Final = "1000145-91.2023.8.26.0597"
 NumberText = Annotated[str, Field(json_schema_extra={"format": "cnj"})]
 UrlText = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 CursorText = Annotated[str, Field(json_schema_extra={"format": "cursor"})]
+# What rows are looked up by: PostgreSQL's text holds no NUL.
+SearchText = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 # Described, and checked by client_reference, whose problem has a code of its own.
 ReferenceText = Annotated[
     str,

@@ -11,7 +11,7 @@ from pydantic import Field
 from services.api.access.dependencies import Reader
 from services.api.http.answers import Json
 from services.api.http.described_problems import described
-from services.api.http.parameters import Number
+from services.api.http.parameters import Number, SearchText
 from services.api.http.problems import InvalidCursor, InvalidProcessNumberProblem, ProcessUnknown
 from services.api.http.schemas import DocumentStatusName
 from services.api.http.timestamps import Since
@@ -26,7 +26,7 @@ DocumentCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cu
 MovementCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cursor-movements"})] | None, _Next]
 PartyCursor = Annotated[Annotated[str, Field(json_schema_extra={"format": "cursor-parties"})] | None, _Next]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
-Word = Annotated[str | None, Query(min_length=1, max_length=200)]
+Word = Annotated[SearchText | None, Query()]
 
 
 _KNOWN = described(InvalidProcessNumberProblem, ProcessUnknown, InvalidCursor)
@@ -43,9 +43,7 @@ async def list_documents(
     caller: Reader,
     pages: Pages,
     status: Annotated[DocumentStatusName | None, Query(description="Only those with this status")] = None,
-    type_: Annotated[
-        str | None, Query(alias="type", min_length=1, max_length=200, description="The type's name or code")
-    ] = None,
+    type_: Annotated[SearchText | None, Query(alias="type", description="The type's name or code")] = None,
     degree: Word = None,
     court: Word = None,
     since: Since = None,

@@ -114,6 +114,27 @@ async def test_a_url_with_what_is_no_character_is_refused(
     assert answer.json()["errors"][0]["code"] == "invalid_url"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/processes/{numero}/documents?type=",
+        "/processes/{numero}/documents?degree=",
+        "/processes/{numero}/documents?court=",
+        "/processes/{numero}/documents.zip?types=",
+        "/processes/{numero}/manifest.json?types=",
+        "/access-log?client=",
+    ],
+)
+async def test_a_text_to_look_for_that_no_row_can_hold_is_refused(
+    api: httpx.AsyncClient, process_number: MakeNumber, path: str
+) -> None:
+    numero = process_number()
+    await api.get(f"/processes/{numero}")
+    answer = await api.get(path.format(numero=numero) + "a%00b")
+    assert_problem(answer, 422, "validation_failed")
+    assert answer.json()["errors"][0]["code"] == "string_pattern_mismatch"
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 60_000, b"NaN", b"1e999999", b'{"a"', b'"text"'])
 async def test_a_body_that_is_no_object_is_a_problem(
     api: httpx.AsyncClient, process_number: MakeNumber, body: bytes

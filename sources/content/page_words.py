@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class KnownPage(StrEnum):
@@ -25,9 +25,25 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns))
 
 
+class Markup(NamedTuple):
+    """What the markup of a page has in it. One of ``marks`` is in whatever ``pattern`` finds.
+
+    They are looked for first: a plain search reads 64 KiB in 20 microseconds, and the pattern in milliseconds, which
+    every decision in HTML would pay for.
+    """
+
+    page: KnownPage
+    marks: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
 MADE_OF: Final = (
-    (
+    Markup(
         KnownPage.LOGIN,
+        (
+            *("password", "kc-form-login", "kc-login", "login-actions/", "/openid-connect/", ".acesso.gov.br"),
+            *("samlrequest", "samlresponse", "j_username"),
+        ),
         _any(
             r"type\s*=\s*[\"']?password",
             r"kc-form-login|kc-login|login-actions/authenticate|/openid-connect/auth\b",
@@ -35,8 +51,13 @@ MADE_OF: Final = (
             r"name\s*=\s*[\"']?(?:samlrequest|samlresponse|j_username)\b",
         ),
     ),
-    (
+    Markup(
         KnownPage.FIREWALL,
+        (
+            *("incapsula", "/cdn-cgi/", "cf-error-details", "cf-browser-verification", "cf_chl_", "awswaf"),
+            *("errors.edgesuite.net", "/_sec/cp_challenge", "ak_bmsc", "sucuri", "fgd_icon", "fortiguard"),
+            *("captcha", "/tspd/"),
+        ),
         _any(
             r"_incapsula_resource|incapsula incident id",
             r"/cdn-cgi/|cf-error-details|cf-browser-verification|cf_chl_",

@@ -26,6 +26,7 @@ _NOTICE: Final = 400
 _SHELL: Final = re.compile(rb"<app-root[\s/>]|\sng-version\s*=")
 _TITLE: Final = re.compile(r"<(title|h1|h2)\b[^>]{0,200}>(.{0,300}?)</\1", re.DOTALL)
 _HIDDEN: Final = re.compile(r"<(script|style|noscript|head)\b.*?(?:</\1\s*>|$)|<!--.*?(?:-->|$)", re.DOTALL)
+_ACCENTS: Final = re.compile(r"&([a-z])(?:acute|grave|tilde|circ|cedil|uml);", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^>]{0,2000}>")
 
 _Words = tuple[tuple[KnownPage, re.Pattern[str]], ...]
@@ -42,7 +43,7 @@ def known_page(head: bytes, *, listed_as_text: bool = True) -> KnownPage | None:
     """What a text that begins with ``head`` is, when it is no document; ``listed_as_text``: a text was expected."""
     if is_shell_page(head):
         return KnownPage.SHELL
-    if b"<" in head and (made := _said(MADE_OF, as_ascii_text(head[:_MARKUP_BYTES]).decode("latin-1").lower())):
+    if b"<" in head and (made := _made_of(as_ascii_text(head[:_MARKUP_BYTES]).decode("latin-1").lower())):
         return made
     if len(head) > _WORDS_BYTES:
         return None
@@ -57,6 +58,17 @@ def known_page(head: bytes, *, listed_as_text: bool = True) -> KnownPage | None:
         # Nothing that a person could read is no document either.
         found = _said(LIKELY, shown) or (KnownPage.SHELL if not shown else None)
     return found
+
+
+def _made_of(markup: str) -> KnownPage | None:
+    return next(
+        (
+            page
+            for page, marks, pattern in MADE_OF
+            if any(mark in markup for mark in marks) and pattern.search(markup) is not None
+        ),
+        None,
+    )
 
 
 def _said(words: _Words, where: str) -> KnownPage | None:
@@ -75,5 +87,11 @@ def _folded(head: bytes) -> str:
         text = plain.decode()
     except UnicodeDecodeError:
         text = plain.decode("latin-1")
-    folded = unicodedata.normalize("NFKD", re.sub(r"(?i)&([a-z])(?:acute|grave|tilde|circ|cedil|uml);", r"\1", text))
-    return "".join(char for char in folded if not unicodedata.combining(char)).casefold()
+    text = _ACCENTS.sub(r"\1", text)
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKD", text)
+    # By the few accents that there are, and not letter by letter.
+    for accent in filter(unicodedata.combining, set(folded)):
+        folded = folded.replace(accent, "")
+    return folded.casefold()

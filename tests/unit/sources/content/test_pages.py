@@ -57,6 +57,33 @@ DECISIONS = [
 ]
 
 
+MARKUP = {
+    KnownPage.LOGIN: [
+        *(
+            '<input type="password">',
+            "<input TYPE = password>",
+            "kc-form-login",
+            "kc-login",
+            "/login-actions/authenticate",
+        ),
+        *("/openid-connect/auth?", "sso.acesso.gov.br", "accounts.acesso.gov.br", "name='SAMLResponse'"),
+        *("name=SAMLRequest ", 'name = "j_username"'),
+    ],
+    KnownPage.FIREWALL: [
+        *("_Incapsula_Resource", "Incapsula incident ID", "/cdn-cgi/", "cf-error-details", "cf-browser-verification"),
+        *("cf_chl_opt", "errors.edgesuite.net", "/_sec/cp_challenge", "ak_bmsc", "AwsWafIntegration", "x.awswaf.com"),
+        *("sucuri.net/", "Sucuri WebSite Firewall", "FGD_icon", "FortiGuard", "px-captcha", "captcha-delivery.com"),
+        *("distil_r_captcha", "/TSPD/", "g-recaptcha", "h-captcha"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("page", "mark"), [(page, mark) for page, marks in MARKUP.items() for mark in marks])
+def test_what_a_page_is_made_of_is_known_in_a_long_one(page: KnownPage, mark: str) -> None:
+    body = f"<html><body><p>{'Vistos. ' * 2_500}{mark}</p></body></html>".encode()
+    assert known_page(body) is page
+
+
 @pytest.mark.parametrize(("page", "body"), [(page, body) for page, bodies in PAGES.items() for body in bodies])
 @pytest.mark.parametrize("declared", ["text/html", "application/pdf", None])
 @pytest.mark.parametrize("listed", ["application/pdf", "text/html", None])

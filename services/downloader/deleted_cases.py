@@ -8,12 +8,11 @@ is, and removes what it has stored if not; so does whoever gets the request agai
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-from shared.concurrency.batcher import Batcher
 from shared.db.case_store import lock_case
 from shared.db.deletions import find_deleted_jobs, removing
 from shared.db.engine import Database
@@ -39,14 +38,10 @@ class DeletedCases:
     def __init__(self, database: Database, objects: ObjectRemoval) -> None:
         self._database = database
         self._objects = objects
-        self._asked: Batcher[str, bool] = Batcher(self._ask)
 
-    async def has(self, job_id: str) -> bool:
-        """Whether the case of this job was deleted. Questions of a moment are one statement.
-
-        Raises InfrastructureAway.
-        """
-        return await self._asked.submit(job_id)
+    async def among(self, job_ids: Collection[str]) -> frozenset[str]:
+        """Those of these jobs whose case was deleted. Raises InfrastructureAway."""
+        return await self._database.autocommit(lambda connection: find_deleted_jobs(connection, job_ids))
 
     async def clean(self, process_number: str) -> None:
         """Remove what a request of a deleted case may have stored. Raises InfrastructureAway.
@@ -73,8 +68,3 @@ class DeletedCases:
         if connection.execute(_IS_ASKED_AGAIN, {"number": process_number}).scalar_one():
             return {}
         return self._objects.of_case(process_number)
-
-    async def _ask(self, job_ids: Sequence[str]) -> Sequence[bool]:
-        """For each of these jobs, in their order, whether its case was deleted."""
-        found = await self._database.autocommit(lambda connection: find_deleted_jobs(connection, set(job_ids)))
-        return [job_id in found for job_id in job_ids]

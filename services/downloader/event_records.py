@@ -146,14 +146,14 @@ class EventRecords:
 
     # -- fetcher ------------------------------------------------------------------------------------------------------
 
-    def started(self, request: DocumentRequested, traceparent: str | None) -> OutgoingRecord:
-        """The source is about to be asked for a document."""
+    def started(self, request: DocumentRequested, at: datetime, traceparent: str | None) -> OutgoingRecord:
+        """The source was asked for a document ``at`` this moment, and it has not ended yet."""
         event = DocumentStarted(
             job_id=request.job_id,
             process_number=request.process_number,
             document_id=request.document_id,
             attempts=request.attempt,
-            at=self._clock(),
+            at=at,
         )
         return self._document_event(event, "started", traceparent)
 
@@ -164,6 +164,7 @@ class EventRecords:
         *,
         attempts: int,
         traceparent: str | None,
+        started_at: datetime | None = None,
         lost: bool = False,
     ) -> OutgoingRecord:
         """The document is in the object store.
@@ -178,6 +179,7 @@ class EventRecords:
             document_id=request.document_id,
             attempts=attempts,
             at=self._clock(),
+            started_at=started_at,
             object_key=stored.object_key,
             sha256=stored.sha256,
             size=stored.size,
@@ -203,6 +205,7 @@ class EventRecords:
         error_message: str,
         traceparent: str | None,
         *,
+        started_at: datetime | None = None,
         lost: bool = False,
     ) -> OutgoingRecord:
         """The document is given up: no attempt follows.
@@ -215,6 +218,7 @@ class EventRecords:
             document_id=request.document_id,
             attempts=request.attempt,
             at=self._clock(),
+            started_at=started_at,
             error_code=error_code,
             error_message=error_message,
             revision=request.revision,

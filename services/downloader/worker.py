@@ -79,7 +79,7 @@ class Worker:
             metrics=metrics,
             clock=clock,
         )
-        self._starts = StartEvents(self._producer)
+        self._starts = StartEvents(self._producer, event_records)
         self._planner = planner_runtime(context, self._sources)
         self._fetcher = fetcher_runtime(context, self._sources, self._starts, cancellations)
         self._upkeep = PlanUpkeep(self._database, self._producer, event_records)

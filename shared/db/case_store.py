@@ -5,7 +5,7 @@ Used by api, and by the planner when the discovery was put off (the one exceptio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -25,6 +25,12 @@ _CHUNK: Final = 1000
 _LOCK_SPACE: Final = 0x6361  # "ca": advisory locks on a case
 
 # Statements of every request are made once: making one takes longer than it takes to run.
+_LOCK_FREE: Final = text(
+    f"""
+    SELECT wanted.number FROM unnest(CAST(:numbers AS text[])) AS wanted (number)
+    WHERE pg_try_advisory_xact_lock({_LOCK_SPACE}, hashtext(wanted.number))
+    """  # noqa: S608 - our own number
+)
 _LOCK: Final = select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(bindparam("number"))))
 _FIND: Final = select(processes).where(processes.c.process_number == bindparam("number"))
 
@@ -56,6 +62,11 @@ def lock_case(connection: Connection, process_number: str) -> None:
     Take it first in a transaction, before any row of the case, so that two cannot lock each other out.
     """
     connection.execute(_LOCK, {"number": str(process_number)})
+
+
+def lock_free_cases(connection: Connection, process_numbers: Collection[str]) -> frozenset[str]:
+    """Hold those of these cases that nobody else holds, until the transaction ends; which they are. Waits for none."""
+    return frozenset(connection.execute(_LOCK_FREE, {"numbers": sorted(process_numbers)}).scalars())
 
 
 def store_case(connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None) -> None:

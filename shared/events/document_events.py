@@ -52,12 +52,21 @@ class DocumentEvent(JobEvent):
 
 
 class DocumentStarted(DocumentEvent):
-    """The first byte was asked for."""
+    """The first byte was asked for. Of a document that ends within half a second this event is not made: its end has
+    ``started_at``.
+    """
 
     TYPE: ClassVar[str] = "autos.document.started"
 
 
-class DocumentAvailable(DocumentEvent):
+class DocumentEnd(DocumentEvent):
+    """The base of a document's ends."""
+
+    started_at: Timestamp | None = None
+    """When the first byte was asked for, in the first attempt; None where another handling or attempt did that."""
+
+
+class DocumentAvailable(DocumentEnd):
     """The document is in the object store, whole."""
 
     TYPE: ClassVar[str] = "autos.document.available"
@@ -82,7 +91,7 @@ class DocumentAvailable(DocumentEvent):
     """The version of the object, where the object store keeps versions."""
 
 
-class DocumentFailed(DocumentEvent):
+class DocumentFailed(DocumentEnd):
     """The document will not be tried again by itself."""
 
     TYPE: ClassVar[str] = "autos.document.failed"

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from shared.errors import InfrastructureAway, ProcessingError
 from shared.kafka.config import producer_config
+from shared.kafka.failures import ProducerFailed, RecordRefused, TopicAway, failure_of
 from shared.records import OutgoingRecord
 
 _log = logging.getLogger(__name__)
@@ -23,53 +24,6 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
 _QUEUE_FULL_WAIT_SECONDS: Final = 0.01
 _CHUNK: Final = 1_000
-
-# What the broker or the client says of the record itself: sending it again gives the same answer. A topic that is
-# missing or forbidden is not among them: an operator can mend that, and until then the record is held.
-_REFUSED: Final = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.INVALID_MSG_SIZE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_MSG,
-        KafkaError.INVALID_RECORD,
-        KafkaError.POLICY_VIOLATION,
-        KafkaError.INVALID_TIMESTAMP,
-        KafkaError.TOPIC_EXCEPTION,  # a name that no topic can have
-        KafkaError._INVALID_ARG,
-    }
-)
-_TOPIC_AWAY: Final = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-    }
-)
-
-
-class RecordRefused(ProcessingError):
-    """The broker will never take this record (too large, malformed, against its policy)."""
-
-
-class TopicAway(InfrastructureAway):
-    """The topic is missing, or we may not write to it: an operator can mend that, and other topics are as before."""
-
-
-class ProducerFailed(ProcessingError):
-    """The producer is unusable (fenced, or its sequence is broken): the process must start again."""
-
-
-def failure_of(error: KafkaError) -> ProcessingError:
-    """A librdkafka error as ours: ProducerFailed, RecordRefused, TopicAway or InfrastructureAway."""
-    if error.fatal():
-        return ProducerFailed(error.name())
-    if error.code() in _REFUSED:
-        return RecordRefused(error.name())
-    if error.code() in _TOPIC_AWAY:
-        return TopicAway(f"kafka: {error.name()}")
-    return InfrastructureAway(f"kafka: {error.name()}")
 
 
 class _Batch:
@@ -134,11 +88,7 @@ class Producer:
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[None] = loop.create_future()
 
-        def complete(failure: ProcessingError | None) -> None:
-            with self._resolved_lock:
-                self._resolved.append((loop, acknowledged, failure))
-
-        batch = _Batch(complete)
+        batch = _Batch(lambda failure: self._resolve_soon(loop, acknowledged, failure))
         failure: ProcessingError | None = None
         source = iter(records)
         try:
@@ -158,6 +108,31 @@ class Producer:
         if failure is not None or not acknowledged.done():
             self._hand_over()
         await acknowledged
+
+    async def send_together(self, answers: Sequence[Iterable[OutgoingRecord]]) -> Sequence[ProcessingError | None]:
+        """Write the records of several answers, in order; of each None when all of it is acknowledged, else why not.
+
+        The failures are those that :meth:`send` raises; one answer's does not keep the others from being written.
+        """
+        loop = asyncio.get_running_loop()
+        acknowledged: asyncio.Future[None] = loop.create_future()
+        failures: list[ProcessingError | None] = [None] * len(answers)
+        batch = _Batch(lambda _: self._resolve_soon(loop, acknowledged, None))
+        try:
+            for index, records in enumerate(answers):
+                report = _reporting(batch, failures, index)
+                try:
+                    for record in records:
+                        while not self._produce(record, batch, report):  # noqa: ASYNC110 - as in send
+                            await asyncio.sleep(_QUEUE_FULL_WAIT_SECONDS)
+                except ProcessingError as refused:
+                    failures[index] = refused
+        finally:
+            batch.close(None)
+        if not acknowledged.done():
+            self._hand_over()
+        await acknowledged
+        return failures
 
     def send_blocking(self, records: Sequence[OutgoingRecord], timeout: float) -> None:
         """Like ``send``, for a thread. ``timeout`` in seconds.
@@ -182,17 +157,9 @@ class Producer:
         done: Future[None] = Future()
         failures: list[ProcessingError | None] = [None] * len(records)
         batch = _Batch(lambda _: done.set_result(None))
-
-        def reporting(index: int) -> Callable[[KafkaError | None, object], None]:
-            def report(error: KafkaError | None, _message: object) -> None:
-                failures[index] = None if error is None else failure_of(error)
-                batch.close(None)
-
-            return report
-
         for index, record in enumerate(records):
             try:
-                while not self._produce(record, batch, reporting(index)):
+                while not self._produce(record, batch, _reporting(batch, failures, index)):
                     if time.monotonic() > deadline:
                         raise InfrastructureAway("kafka: the producer's queue is full")
                     time.sleep(_QUEUE_FULL_WAIT_SECONDS)
@@ -266,6 +233,13 @@ class Producer:
             raise RecordRefused(KafkaError(KafkaError.TOPIC_EXCEPTION).name()) from error
         return True
 
+    def _resolve_soon(
+        self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], failure: ProcessingError | None
+    ) -> None:
+        """Let the next hand-over resolve a future of a loop. From any thread."""
+        with self._resolved_lock:
+            self._resolved.append((loop, future, failure))
+
     def _serve(self) -> None:
         while not self._closing.is_set():
             self._client.poll(_POLL_SECONDS)
@@ -286,6 +260,19 @@ class Producer:
             except RuntimeError:
                 # The loop is closed: nobody waits any more.
                 continue
+
+
+def _reporting(
+    batch: _Batch, failures: list[ProcessingError | None], index: int
+) -> Callable[[KafkaError | None, object], None]:
+    """Notes the first failure of the records of this index, and closes their share of the batch."""
+
+    def report(error: KafkaError | None, _message: object) -> None:
+        if error is not None and failures[index] is None:
+            failures[index] = failure_of(error)
+        batch.close(None)
+
+    return report
 
 
 def _resolve(results: list[tuple[asyncio.Future[None], ProcessingError | None]]) -> None:

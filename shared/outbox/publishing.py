@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from shared.errors import InfrastructureAway, ProcessingError
 from shared.events.topics import TOPICS
-from shared.kafka.producer import RecordRefused, TopicAway
+from shared.kafka.failures import RecordRefused, TopicAway
 from shared.outbox.rows import OutboxRow
 from shared.records import OutgoingRecord
 

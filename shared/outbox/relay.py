@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.clock import Clock, utc_now
 from shared.db.channels import OUTBOX, Listener
-from shared.kafka.producer import ProducerFailed
+from shared.kafka.failures import ProducerFailed
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.publishing import LOOK_EVERY_SECONDS, PATIENCE_SECONDS, Publisher, Publishing
 from shared.outbox.rows import OutboxRow, OutboxRows

@@ -64,6 +64,7 @@ _VALUES: Final[dict[str, object]] = {
     "source": "pdpj",
     "source_headers": ["content-type: application/pdf", "date: Mon, 02 Mar 2026 14:32:40 GMT"],
     "source_path": f"/processos/{_NUMBER}/documentos/{_DOCUMENT}/binario",
+    "started_at": _AT,
     "state": "away",
     "status": "partial",
     "status_code": 503,

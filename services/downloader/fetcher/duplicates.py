@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -19,22 +20,50 @@ _OF_A_CASE: Final = 5_000
 
 _FIND = text(
     f"""
-    SELECT known.sha256, known.object_key FROM progress.documents AS known
-    JOIN catalog.documents AS listed USING (process_number, document_id)
-    WHERE known.process_number = :number AND known.status = 'available'
-      AND known.sha256 IS NOT NULL AND known.object_key IS NOT NULL AND {public_text("listed")}
-    ORDER BY listed.position LIMIT :limit
+    SELECT found.process_number, found.sha256, found.object_key
+    FROM unnest(CAST(:numbers AS text[])) AS wanted (number) CROSS JOIN LATERAL (
+        SELECT known.process_number, known.sha256, known.object_key, listed.position FROM progress.documents AS known
+        JOIN catalog.documents AS listed USING (process_number, document_id)
+        WHERE known.process_number = wanted.number AND known.status = 'available'
+          AND known.sha256 IS NOT NULL AND known.object_key IS NOT NULL AND {public_text("listed")}
+        ORDER BY listed.position LIMIT :limit
+    ) AS found
+    ORDER BY found.process_number, found.position
     """  # noqa: S608 - our own condition
 )
 
 
+def find_stored(connection: Connection, numbers: Collection[str]) -> dict[str, dict[str, str]]:
+    """By case and by SHA-256 the keys of the objects of these cases; a case without any is empty. One statement."""
+    found: dict[str, dict[str, str]] = {number: {} for number in numbers}
+    if found:
+        for row in connection.execute(_FIND, {"numbers": list(found), "limit": _OF_A_CASE}):
+            found[row.process_number].setdefault(row.sha256, row.object_key)
+    return found
+
+
 class Duplicates:
-    """Knows, by case, which object has which bytes: the projection is asked once a case, then this worker remembers."""
+    """Knows, by case, which object has which bytes: the projection is asked once a case, then this worker remembers.
+
+    Who asks for a batch of cases anyway asks for those that are :meth:`unknown` with it, and tells by :meth:`learn`.
+    """
 
     def __init__(self, database: Database, document_store: DocumentStore) -> None:
         self._database = database
         self._document_store = document_store
         self._cases: OrderedDict[str, asyncio.Future[dict[str, str]]] = OrderedDict()
+
+    def unknown(self, numbers: Collection[str]) -> list[str]:
+        """Those of these cases that nobody has asked for, or not for a long time."""
+        return [number for number in numbers if number not in self._cases]
+
+    def learn(self, stored: Mapping[str, dict[str, str]]) -> None:
+        """What :func:`find_stored` found of cases that were unknown."""
+        for number, found in stored.items():
+            if number not in self._cases:
+                known: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+                known.set_result(found)
+                self._keep(number, known)
 
     async def find(self, request: DocumentRequested, sha256: str, size: int) -> str | None:
         """The key of an object of the same case with these bytes, if there is one. Raises InfrastructureAway."""
@@ -56,9 +85,10 @@ class Duplicates:
     async def _of_case(self, number: str) -> dict[str, str]:
         found = self._cases.get(number)
         if found is None:
-            found = self._cases[number] = asyncio.ensure_future(self._read(number))
-            if len(self._cases) > _CASES:
-                self._cases.popitem(last=False)
+            found = asyncio.ensure_future(self._read(number))
+            self._keep(number, found)
+        if found.done() and not found.cancelled() and found.exception() is None:
+            return found.result()
         try:
             return await asyncio.shield(found)
         except Exception:
@@ -68,10 +98,9 @@ class Duplicates:
             raise
 
     async def _read(self, number: str) -> dict[str, str]:
-        def ask(connection: Connection) -> dict[str, str]:
-            found: dict[str, str] = {}
-            for row in connection.execute(_FIND, {"number": number, "limit": _OF_A_CASE}):
-                found.setdefault(row.sha256, row.object_key)
-            return found
+        return (await self._database.autocommit(lambda connection: find_stored(connection, [number])))[number]
 
-        return await self._database.autocommit(ask)
+    def _keep(self, number: str, known: asyncio.Future[dict[str, str]]) -> None:
+        self._cases[number] = known
+        if len(self._cases) > _CASES:
+            self._cases.popitem(last=False)

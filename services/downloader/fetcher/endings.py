@@ -42,21 +42,26 @@ class Endings:
         """Whether no further attempt follows this one."""
         return request.attempt > len(self._delays)
 
-    def send_start(self, task: FetchTask) -> None:
-        """The source is about to be asked: say so once, in the first attempt."""
-        if task.request.attempt == 1 and not task.start_sent:
-            task.start_sent = True
-            self._starts.send_soon(task.request, self._event_records.started(task.request, task.traceparent))
+    def began(self, task: FetchTask) -> None:
+        """The source is about to be asked: say so once, in the first attempt, when it takes longer than a moment."""
+        if task.request.attempt == 1 and task.started_at is None:
+            task.started_at = self._starts.began(task.request, task.traceparent)
 
     def available(self, task: FetchTask, stored: StoredBytes) -> Done:
         """The document is in the store now."""
         self._metrics.documents.labels("available").inc()
         request = task.request
         whole = replace(stored, revision=request.revision, replaced_at=self._replaced_at(task, stored))
+        self._starts.ended(request)
         event = self._event_records.available(
-            request, whole, attempts=request.attempt, traceparent=task.traceparent, lost=task.lost
+            request,
+            whole,
+            attempts=request.attempt,
+            traceparent=task.traceparent,
+            started_at=task.started_at,
+            lost=task.lost,
         )
-        return Done([*self._starts.take(request), event])
+        return Done([event])
 
     def already_available(self, task: FetchTask, known: ProjectedDocument, stored: StoredBytes) -> Done:
         """The document was in the store before: nothing is downloaded."""
@@ -86,10 +91,12 @@ class Endings:
                 )
             case GiveUp(code, message):
                 self._metrics.documents.labels("failed").inc()
+                self._starts.ended(request)
                 return Done(
                     [
-                        *self._starts.take(request),
-                        self._event_records.failed(request, code, message, traceparent, lost=task.lost),
+                        self._event_records.failed(
+                            request, code, message, traceparent, started_at=task.started_at, lost=task.lost
+                        ),
                         self._event_records.document_dead(request, code, message, traceparent),
                     ]
                 )
@@ -99,13 +106,15 @@ class Endings:
         self._metrics.documents.labels("refused").inc()
         return Done([self._event_records.document_dead(task.request, code, message, task.traceparent)])
 
-    def cancelled(self) -> Done:
+    def cancelled(self, task: FetchTask) -> Done:
         """Nothing: api has announced the job's end with the cancellation."""
+        self._starts.ended(task.request)
         self._metrics.documents.labels("cancelled").inc()
         return Done()
 
-    def deleted(self) -> Done:
+    def deleted(self, task: FetchTask) -> Done:
         """Nothing: the case was deleted, and no record may name it again."""
+        self._starts.ended(task.request)
         self._metrics.documents.labels("deleted").inc()
         return Done()
 
@@ -125,3 +134,22 @@ class Endings:
         if before is None:
             return None
         return before.replaced_at if before.sha256 == stored.sha256 else self._event_records.now()
+
+
+def stored_bytes(known: ProjectedDocument) -> StoredBytes | None:
+    """The object that the projection has of a document; None when it was recorded without what an event needs."""
+    if known.object_key is None or known.sha256 is None or known.size is None or known.content_type is None:
+        return None
+    return StoredBytes(
+        object_key=known.object_key,
+        sha256=known.sha256,
+        size=known.size,
+        content_type=known.content_type,
+        warnings=known.warnings or (),
+        rendition=known.rendition,
+        revision=known.revision,
+        replaced_at=known.replaced_at,
+        fetched_at=known.fetched_at,
+        source_headers=known.source_headers or (),
+        object_version=known.object_version,
+    )

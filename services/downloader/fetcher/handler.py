@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -24,9 +25,9 @@ from services.downloader.catalog_queries import (
     find_listed,
 )
 from services.downloader.deleted_cases import DeletedCases
-from services.downloader.event_records import StoredBytes
 from services.downloader.fetcher.document_store import DocumentStore
-from services.downloader.fetcher.endings import Endings
+from services.downloader.fetcher.duplicates import Duplicates, find_stored
+from services.downloader.fetcher.endings import Endings, stored_bytes
 from services.downloader.fetcher.task import FetchTask
 from services.downloader.fetcher.transfer import Transfer, TransferOptions
 from services.downloader.metrics import DownloaderMetrics
@@ -42,6 +43,16 @@ from sources.errors import NoAddress, RetryableError, SourceError
 from sources.gate.slot import WaitEnded
 
 _log = logging.getLogger(__name__)
+
+
+class _Known(NamedTuple):
+    """What the database says of a batch of requests."""
+
+    listed: dict[DocumentKey, ListedDocument]
+    jobs: dict[str, StoredJob]
+    deleted: frozenset[str]
+    stored: dict[str, dict[str, str]]
+    """By case: which object has which bytes."""
 
 
 class HandlingFailed(RetryableError):
@@ -60,6 +71,7 @@ class Fetcher:
         transfer: Transfer,
         document_store: DocumentStore,
         endings: Endings,
+        duplicates: Duplicates,
         *,
         cancellations: Cancellations,
         deleted_cases: DeletedCases,
@@ -70,6 +82,7 @@ class Fetcher:
         self._transfer = transfer
         self._document_store = document_store
         self._endings = endings
+        self._duplicates = duplicates
         self._cancellations = cancellations
         self._metrics = metrics
 
@@ -81,18 +94,24 @@ class Fetcher:
         keys = {_key(task.request) for task in tasks}
         wanted = {task.request.job_id for task in tasks}
 
-        def ask(
-            connection: Connection,
-        ) -> tuple[dict[DocumentKey, ListedDocument], dict[str, StoredJob], frozenset[str]]:
-            return find_listed(connection, keys), find_jobs(connection, wanted), find_deleted_jobs(connection, wanted)
+        cases = self._duplicates.unknown({task.request.process_number for task in tasks})
 
-        listed, jobs, deleted = await self._database.autocommit(ask)
+        def ask(connection: Connection) -> _Known:
+            return _Known(
+                find_listed(connection, keys),
+                find_jobs(connection, wanted),
+                find_deleted_jobs(connection, wanted),
+                find_stored(connection, cases),
+            )
+
+        listed, jobs, deleted, stored = await self._database.autocommit(ask)
+        self._duplicates.learn(stored)
         self._cancellations.note(wanted, {job_id for job_id, job in jobs.items() if job.cancelled} | deleted)
         # One of them may have stored its document, and been killed before it asked whether its case still is.
         for number in {task.request.process_number for task in tasks if task.request.job_id in deleted}:
             await self._deleted_cases.clean(number)
         early = [
-            self._endings.deleted()
+            self._endings.deleted(task)
             if task.request.job_id in deleted
             else self._check(task, listed.get(_key(task.request)), jobs.get(task.request.job_id))
             for task in tasks
@@ -115,18 +134,26 @@ class Fetcher:
             if early is not None:
                 return early
         if self._is_cancelled(task.request):
-            return self._endings.cancelled()
+            return self._endings.cancelled(task)
         found = await self._from_store(task, task.stored) if task.stored is not None else None
         if found is not None:
             return self._endings.with_next_window(task, found)
         leave = task.gate_wait.leave if not task.request.refetch else _stay
         with self._cancellations.watched(task.request.job_id, leave):
             done = await self._fetch(task)
-        # Asked when the document is stored, so that what was stored of a case that is deleted meanwhile does not stay.
-        if await self._deleted_cases.has(task.request.job_id):
-            await self._deleted_cases.clean(task.request.process_number)
-            return self._endings.deleted()
+        task.fetched = True
         return self._endings.with_next_window(task, done)
+
+    async def review(self, answers: Sequence[tuple[FetchTask, Done]]) -> list[Done]:
+        """The answers that may be written: none of a case that was deleted meanwhile, and nothing stays of it.
+
+        Asked when the documents are stored and before anything is written of them. Raises InfrastructureAway.
+        """
+        fetched = {task.request.job_id for task, _ in answers if task.fetched}
+        deleted = await self._deleted_cases.among(fetched) if fetched else frozenset[str]()
+        for number in {task.request.process_number for task, _ in answers if task.request.job_id in deleted}:
+            await self._deleted_cases.clean(number)
+        return [self._endings.deleted(task) if task.request.job_id in deleted else done for task, done in answers]
 
     def _check(self, task: FetchTask, listed: ListedDocument | None, job: StoredJob | None) -> Done | None:
         """Take from the catalog where the document is; an answer when it needs no handling."""
@@ -134,7 +161,7 @@ class Fetcher:
         if job is not None and job.process_number != request.process_number:
             return self._endings.refused(task, "wrong_case", "the job is about another case")
         if self._is_cancelled(request):
-            return self._endings.cancelled()
+            return self._endings.cancelled(task)
         if listed is None:
             return self._endings.refused(task, "unknown_document", "the case has no such document")
         # What the catalog says counts, whatever the record says: where it is fetched, and where it is stored.
@@ -156,7 +183,7 @@ class Fetcher:
 
     async def _from_store(self, task: FetchTask, known: ProjectedDocument) -> Done | None:
         """The end of a document that is stored already; None when it is not there as recorded."""
-        stored = _stored_bytes(known)
+        stored = stored_bytes(known)
         if stored is None:
             return None
         if known.revision < task.request.revision:
@@ -174,11 +201,11 @@ class Fetcher:
             return self._endings.failed(task, NoAddress())
         options = TransferOptions(last=self._endings.is_last(request), replaces=task.replaces, source=task.source)
         try:
-            stored = await self._transfer.run(request, lambda: self._endings.send_start(task), task.gate_wait, options)
+            stored = await self._transfer.run(request, lambda: self._endings.began(task), task.gate_wait, options)
         except SourceError as error:
             return self._endings.failed(task, error)
         except WaitEnded:
-            return self._endings.cancelled()
+            return self._endings.cancelled(task)
         except ProcessingError:
             raise
         # The edge of one document: a bug about one of them must neither end the worker nor leave a job without end.
@@ -186,24 +213,6 @@ class Fetcher:
             _log_bug(request, error)
             return self._endings.failed(task, HandlingFailed(f"{HandlingFailed.MESSAGE} ({type(error).__name__})"))
         return self._endings.available(task, stored)
-
-
-def _stored_bytes(known: ProjectedDocument) -> StoredBytes | None:
-    if known.object_key is None or known.sha256 is None or known.size is None or known.content_type is None:
-        return None
-    return StoredBytes(
-        object_key=known.object_key,
-        sha256=known.sha256,
-        size=known.size,
-        content_type=known.content_type,
-        warnings=known.warnings or (),
-        rendition=known.rendition,
-        revision=known.revision,
-        replaced_at=known.replaced_at,
-        fetched_at=known.fetched_at,
-        source_headers=known.source_headers or (),
-        object_version=known.object_version,
-    )
 
 
 def _log_bug(request: DocumentRequested, error: Exception) -> None:

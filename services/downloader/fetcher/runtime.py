@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from services.downloader.cancellations import Cancellations
 from services.downloader.context import WorkerContext
 from services.downloader.fetcher.case_concurrency import fetcher_limits
@@ -9,16 +11,21 @@ from services.downloader.fetcher.document_store import DocumentStore
 from services.downloader.fetcher.duplicates import Duplicates
 from services.downloader.fetcher.endings import Endings
 from services.downloader.fetcher.handler import Fetcher
-from services.downloader.fetcher.start_events import GATHER_SECONDS, StartEvents
+from services.downloader.fetcher.start_events import StartEvents
 from services.downloader.fetcher.task import FetchTask, decode
 from services.downloader.fetcher.transfer import Transfer
 from services.downloader.source_share.connected_sources import ConnectedSources
 from shared.events.flow import READERS
 from shared.events.topics import DOCUMENT_DEAD, DOCUMENT_REQUESTED, DOCUMENT_RETRY
 from shared.kafka.consumer.dead_letter import to_topic
+from shared.kafka.consumer.gathered_answers import GatherSeconds
 from shared.kafka.consumer.handling import Handling
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
+
+GATHER_SECONDS: Final = GatherSeconds(first=0.1, longest=0.5)
+"""How long an outcome waits for others. A request to the broker and a transaction of the projection cost more than an
+event, and few clients see that a document is there half a second later; the last one of a case waits for nobody."""
 
 
 def fetcher_runtime(
@@ -27,10 +34,11 @@ def fetcher_runtime(
     """The runtime that reads document.requested and its retry topics."""
     settings = context.settings
     document_store = DocumentStore(context.store)
+    duplicates = Duplicates(context.database, document_store)
     transfer = Transfer(
         sources,
         document_store,
-        Duplicates(context.database, document_store),
+        duplicates,
         spool_dir=settings.spool_dir,
         metrics=context.metrics,
         stored_at_once=settings.download_concurrency,
@@ -43,6 +51,7 @@ def fetcher_runtime(
         transfer,
         document_store,
         endings,
+        duplicates,
         cancellations=cancellations,
         deleted_cases=context.deleted_cases,
         metrics=context.metrics,
@@ -62,7 +71,7 @@ def fetcher_runtime(
             prepare=fetcher.prepare,
             cancel_at_once=lambda task: task.gate_wait.waiting,
         ),
-        sink=ProducerSink(context.producer, gather_seconds=GATHER_SECONDS),
+        sink=ProducerSink(context.producer, gather=GATHER_SECONDS, review=fetcher.review),
         limits=fetcher_limits(settings),
         clock=context.clock,
         metrics=context.kafka_metrics,

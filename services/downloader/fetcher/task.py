@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.downloader.catalog_queries import ProjectedDocument
 from services.downloader.fetcher.case_concurrency import group_of
@@ -21,7 +22,10 @@ class FetchTask:
 
     request: DocumentRequested
     traceparent: str | None = None
-    start_sent: bool = False
+    started_at: datetime | None = None
+    """When the source was asked for it, in its first attempt."""
+    fetched: bool = False
+    """Whether it was handled here beyond a look at what is stored: its case may have been deleted meanwhile."""
     checked: bool = False
     """Whether the request was compared with the catalog, which says where the document is and how it is called."""
     source: str = PDPJ

@@ -14,17 +14,17 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from services.downloader.catalog_queries import StoredJob, find_jobs
+from services.downloader.catalog_queries import find_jobs
 from services.downloader.event_records import EventRecords
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planner import plan_rows as plans
 from services.downloader.planner.discovery import CaseDeleted, CaseFails, Discovery
-from services.downloader.planner.plan import DecidedPlan, PlanRecords, PlanRequest, decide
+from services.downloader.planner.plan import PlanRecords, PlanRequest
 from services.downloader.planner.plan_events import requests, vanished
+from services.downloader.planner.small_plans import NoPlan, PlanDecisions, ToPlan, no_plan
 from services.downloader.planner.task import PlanTask
 from services.downloader.planner.windows import WindowPlace
 from services.downloader.retry_policy import Abort, PutOff, after_discovery_failure
-from shared.db.case_store import lock_case
 from shared.db.deletions import find_deleted_jobs
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway, PoisonRecord
@@ -58,7 +58,7 @@ class Planner:
         self._objects = objects
         self._event_records = event_records
         self._delays = tuple(delays)
-        self._window = window
+        self._decisions = PlanDecisions(database, window)
         self._metrics = metrics
 
     async def handle(self, task: PlanTask) -> Done:
@@ -73,56 +73,51 @@ class Planner:
         """
         request = task.request
         annotate({JOB_ID: request.job_id})
-        ids = [request.job_id]
-        jobs, deleted = await self._database.autocommit(
-            lambda connection: (find_jobs(connection, ids), find_deleted_jobs(connection, ids))
-        )
-        if deleted:
-            return self._drop()
-        job = jobs.get(request.job_id)
-        if job is not None and job.process_number != request.process_number:
-            raise PoisonRecord("wrong_case", "the job is about another case")
-        if job is not None and job.cancelled:
-            # Api has announced its end with the cancellation.
-            self._metrics.jobs.labels("cancelled").inc()
-            return Done()
+        asked = PlanRequest(request, traceparent_now(task.traceparent), task.plan_id, task.origin)
+        resumed = request.plan_id is not None and request.resume_after is not None
+        # Most are asked about with their plan; what is done before that is not to be done for nothing.
+        early = resumed or request.discover or request.verify
+        if early and (refused := await self._look(asked)) is not None:
+            return self._nothing(refused)
         if request.plan_id is not None and request.resume_after is not None:
             return await self._release(task, request.plan_id, request.resume_after + 1)
         if request.discover:
             try:
                 await self._discovery.run(request.process_number, request.job_id, again=request.attempt > 1)
             except CaseDeleted:
-                return self._drop()
+                return self._nothing(NoPlan.DELETED)
             except SourceError as error:
                 return Done(self._after(task, error))
             except CaseFails as fails:
                 return Done(self._after(task, fails.error, about_case=True))
-        # The records are made later, by whoever writes them.
-        asked = PlanRequest(request, traceparent_now(task.traceparent), task.plan_id, task.origin)
         sizes = await self._sizes(request.process_number) if request.verify else None
-        decided = await self._database.run(lambda connection: self._decide(connection, asked, job, sizes))
-        if decided is None:
-            return self._drop()
+        decided = await self._decisions.decide(ToPlan(asked, sizes))
+        if isinstance(decided, NoPlan):
+            return self._nothing(decided)
         if decided.lost:
             _log.warning(
                 "Available documents are not in the object store as recorded, and are fetched again",
                 extra={"job_id": request.job_id, "count": decided.lost},
             )
         self._metrics.jobs.labels("planned").inc()
+        # The records are made later, by whoever writes them.
         return Done(PlanRecords(self._database, self._event_records, asked, decided))
 
-    def _decide(
-        self, connection: Connection, asked: PlanRequest, job: StoredJob | None, sizes: Mapping[str, int] | None
-    ) -> DecidedPlan | None:
-        """The plan, kept while the case is held; None when the case was deleted."""
-        lock_case(connection, asked.request.process_number)
-        if find_deleted_jobs(connection, [asked.request.job_id]):
-            return None
-        return decide(connection, asked, job, self._window, sizes)
+    async def _look(self, asked: PlanRequest) -> NoPlan | None:
+        """Why there is nothing to do for a request, as things stand now."""
+        ids = [asked.request.job_id]
+        jobs, deleted = await self._database.autocommit(
+            lambda connection: (find_jobs(connection, ids), find_deleted_jobs(connection, ids))
+        )
+        return no_plan(asked, jobs.get(asked.request.job_id), deleted)
 
-    def _drop(self) -> Done:
-        """Nothing follows from a request whose case was deleted."""
-        self._metrics.jobs.labels("deleted").inc()
+    def _nothing(self, refused: NoPlan) -> Done:
+        """Nothing follows from a request whose case was deleted, nor from one whose end api has announced with the
+        cancellation. Raises PoisonRecord for a job that is about another case.
+        """
+        if refused is NoPlan.WRONG_CASE:
+            raise PoisonRecord("wrong_case", "the job is about another case")
+        self._metrics.jobs.labels("deleted" if refused is NoPlan.DELETED else "cancelled").inc()
         return Done()
 
     async def _sizes(self, process_number: str) -> Mapping[str, int]:

@@ -63,7 +63,7 @@ def decide(
     request = asked.request
     ids, again = wanted(request, job)
     rows = iterate_documents(connection, request.process_number, document_ids=ids)
-    needs = needs_of_job((_catalog_document(row, sizes) for row in rows), again=again, window=window)
+    needs = needs_of_job((catalog_document(row, sizes) for row in rows), again=again, window=window)
     if not needs.rest:
         return DecidedPlan(needs.total, needs.available, needs.reminded, needs.first, lost=needs.lost)
     place = WindowPlace(asked.plan_id, 0, more=True)
@@ -129,7 +129,7 @@ class PlanRecords:
             yield self._event_records.requested(event, trace)
 
 
-def _catalog_document(row: Any, sizes: Mapping[str, int] | None) -> CatalogDocument:
+def catalog_document(row: Any, sizes: Mapping[str, int] | None) -> CatalogDocument:
     """A row as the planner decides by it. ``sizes``: what the object store has of the case, None when nobody looked.
 
     A document that is recorded as available and is not there in that size counts as LOST.

@@ -16,7 +16,7 @@ from services.downloader.planner.client_thread import ClientThread
 from shared.kafka.consumer.assigned_partitions import Position
 from shared.kafka.consumer.client import to_commit
 from shared.kafka.consumer.handling import Emit
-from shared.kafka.producer import ProducerFailed, RecordRefused, failure_of
+from shared.kafka.failures import ProducerFailed, RecordRefused, failure_of
 from shared.records import OutgoingRecord
 
 R = TypeVar("R")

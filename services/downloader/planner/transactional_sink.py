@@ -20,7 +20,7 @@ from shared.kafka.config import transactional_config
 from shared.kafka.consumer.entry import Entry
 from shared.kafka.consumer.handling import Done, Emit
 from shared.kafka.consumer.sink import EmitUsedUp, OffsetLedger
-from shared.kafka.producer import ProducerFailed, RecordRefused
+from shared.kafka.failures import ProducerFailed, RecordRefused
 
 _log = logging.getLogger(__name__)
 

@@ -23,6 +23,7 @@ from services.status.projection.rows import STATUS, DocumentRow, JobRow, KnownRo
 from shared.domain.statuses import JobStatus, ended_status
 from shared.events.document_events import (
     DocumentAvailable,
+    DocumentEnd,
     DocumentEvent,
     DocumentFailed,
     DocumentStarted,
@@ -154,6 +155,8 @@ def _document_row(document: DocumentRow | None, event: DocumentEvent, at: dateti
     started = document.download_started_at if document is not None else None
     if started is not None and not same and started > at:
         started = None
+    if isinstance(event, DocumentEnd) and event.started_at is not None and not (same and started is not None):
+        started = event.started_at
     if isinstance(event, DocumentAvailable):
         return DocumentRow(
             *key,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from shared.errors import PoisonRecord
-from shared.kafka.producer import RecordRefused
+from shared.kafka.failures import RecordRefused
 from shared.records import OutgoingRecord, Record
 
 ERROR: Final = "autos_error"

@@ -10,8 +10,8 @@ from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter
 from shared.kafka.consumer.entry import HANDLED, Dead, Entry, ToWrite
 from shared.kafka.consumer.handling import Done, Handling
+from shared.kafka.failures import RecordRefused
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.producer import RecordRefused
 from shared.records import OutgoingRecord
 
 T = TypeVar("T")

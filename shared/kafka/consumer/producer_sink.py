@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterable, Sequence
-from typing import Final
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from typing import Any, Final, cast
 
 from shared.kafka.consumer.entry import Entry
+from shared.kafka.consumer.gathered_answers import Answer, GatheredAnswers, GatherSeconds
 from shared.kafka.consumer.handling import Done, Emit
 from shared.kafka.consumer.sink import OffsetLedger
 from shared.kafka.producer import Producer
 from shared.records import OutgoingRecord
 
 _CHUNK: Final = 1_000
-_TOGETHER: Final = 64
-"""Answers that are enough to go on together."""
 
-
-class Gate:
-    """Lets those who wait go on together: ``seconds`` after the first came, when ``most`` are there, or when opened."""
-
-    def __init__(self, seconds: float, most: int) -> None:
-        self._seconds = seconds
-        self._most = most
-        self._waiting = 0
-        self._opened = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def wait(self) -> None:
-        """Return when the gate is opened."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self.open)
-        opened = self._opened
-        self._waiting += 1
-        if self._waiting >= self._most:
-            self.open()
-        await opened.wait()
-
-    def open(self) -> None:
-        """Let everyone who waits now go on; whoever comes later waits for others again."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._waiting = None, 0
-        self._opened.set()
-        self._opened = asyncio.Event()
+Review = Callable[[Sequence[tuple[Any, Done]]], Awaitable[Sequence[Done]]]
+"""Sees items and answers that are about to be written together, and gives what is to be written instead."""
 
 
 class ProducerSink:
@@ -51,15 +23,19 @@ class ProducerSink:
     afterwards, so a crash in between writes an answer twice: readers must take repeats
     (docs/adr/0004-consumer-runtime.md).
 
-    With ``gather_seconds`` an answer waits that long for others, so that they share requests to the broker. One that
-    goes ``at_once`` does not wait, and takes along those that do.
+    With ``gather`` an answer waits for others, so that they share requests to the broker. One that goes ``at_once``
+    does not wait, and takes along those of its group. ``review`` sees each answer just before it is written; what it
+    raises is raised to all that were to be written together. Without ``gather`` there is no review.
     """
 
     commits_offsets = False
 
-    def __init__(self, producer: Producer, *, gather_seconds: float = 0.0) -> None:
+    def __init__(
+        self, producer: Producer, *, gather: GatherSeconds | None = None, review: Review | None = None
+    ) -> None:
         self._producer = producer
-        self._gate = Gate(gather_seconds, _TOGETHER) if gather_seconds else None
+        self._review = review
+        self._gathered = GatheredAnswers(self._write, gather) if gather is not None else None
         self._ledger: OffsetLedger | None = None
 
     async def open(self, ledger: OffsetLedger) -> None:
@@ -75,11 +51,30 @@ class ProducerSink:
             emit = await self._send_all_but_the_last(emit)
         # Nothing to write is the most frequent answer: it needs no call of the producer.
         if not (isinstance(emit, Sequence) and not emit):
-            if self._gate is not None:
-                await self._pass(self._gate, at_once=at_once)
-            await self._producer.send(emit)
+            if self._gathered is None:
+                await self._producer.send(emit)
+            else:
+                records = emit if isinstance(emit, Sequence) else list(emit)
+                await self._gathered.write(Answer(entry, Done(records)), at_once=at_once)
         if self._ledger is not None:
             self._ledger.finish([entry])
+
+    async def close(self) -> None:
+        """Forget the ledger: what is acknowledged from now on is handled again."""
+        self._ledger = None
+        if self._gathered is not None:
+            await self._gathered.close()
+
+    async def _write(self, answers: Sequence[Answer]) -> Sequence[Exception | None]:
+        """Write what is left of the answers after the review."""
+        emits = [answer.done.emit for answer in answers]
+        # A record that could not be read has no item: nobody can say anything of it.
+        seen = [index for index, answer in enumerate(answers) if answer.entry.item is not None]
+        if self._review is not None and seen:
+            reviewed = await self._review([(answers[index].entry.item, answers[index].done) for index in seen])
+            for index, done in zip(seen, reviewed, strict=True):
+                emits[index] = done.emit
+        return await self._producer.send_together(cast(Sequence[Sequence[OutgoingRecord]], emits))
 
     async def _send_all_but_the_last(self, records: AsyncIterable[OutgoingRecord]) -> list[OutgoingRecord]:
         """Send full chunks as they come; the answer is what is left."""
@@ -90,14 +85,3 @@ class ProducerSink:
                 await self._producer.send(chunk)
                 chunk = []
         return chunk
-
-    @staticmethod
-    async def _pass(gate: Gate, *, at_once: bool) -> None:
-        if at_once:
-            gate.open()
-        else:
-            await gate.wait()
-
-    async def close(self) -> None:
-        """Forget the ledger: what is acknowledged from now on is handled again."""
-        self._ledger = None

@@ -21,8 +21,8 @@ from shared.kafka.consumer.held_entries import HeldEntries
 from shared.kafka.consumer.limits import RuntimeLimits
 from shared.kafka.consumer.preparation import Preparation
 from shared.kafka.consumer.sink import EmitUsedUp, Sink
+from shared.kafka.failures import ProducerFailed
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.producer import ProducerFailed
 from shared.records import Record
 
 T = TypeVar("T")

@@ -22,7 +22,8 @@ from shared.db.progress import outbox
 from shared.errors import InfrastructureAway, ProcessingError
 from shared.kafka.admin import ensure_topics
 from shared.kafka.config import consumer_config
-from shared.kafka.producer import Producer, ProducerFailed, RecordRefused, TopicAway
+from shared.kafka.failures import ProducerFailed, RecordRefused, TopicAway
+from shared.kafka.producer import Producer
 from shared.outbox import inspection
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.relay import OutboxRelay, RelayHooks, RelayLimits

@@ -27,8 +27,9 @@ from shared.kafka.consumer.limits import RuntimeLimits
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.consumer.sink import Sink
+from shared.kafka.failures import ProducerFailed, RecordRefused
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.producer import Producer, ProducerFailed, RecordRefused
+from shared.kafka.producer import Producer
 from shared.records import OutgoingRecord, Record, TopicSpec
 from tests.integration.kafka.conftest import Topic
 from tests.support import wait_until, wait_until_async

@@ -86,7 +86,7 @@ def test_requests_that_need_the_same_source_share_their_places() -> None:
 
 STEPS: list[Callable[[EventRecords], OutgoingRecord]] = [
     lambda made: made.requested(REQUEST, None),
-    lambda made: made.started(REQUEST, None),
+    lambda made: made.started(REQUEST, NOW, None),
     lambda made: made.failed(REQUEST, "short_body", "short", None),
     lambda made: made.document_dead(REQUEST, "short_body", "short", None),
     lambda made: made.retry(REQUEST, attempt=3, delay=5, error="x", traceparent=None),

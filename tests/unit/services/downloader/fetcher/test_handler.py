@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -17,9 +17,10 @@ from services.downloader.catalog_queries import ProjectedDocument
 from services.downloader.deleted_cases import DeletedCases
 from services.downloader.event_records import EventRecords, StoredBytes
 from services.downloader.fetcher.document_store import DocumentStore
+from services.downloader.fetcher.duplicates import Duplicates
 from services.downloader.fetcher.endings import Endings
 from services.downloader.fetcher.handler import Fetcher
-from services.downloader.fetcher.start_events import GATHER_SECONDS, StartEvents
+from services.downloader.fetcher.start_events import START_SECONDS, StartEvents
 from services.downloader.fetcher.task import FetchTask
 from services.downloader.fetcher.transfer import Transfer, TransferOptions
 from services.downloader.metrics import DownloaderMetrics
@@ -69,10 +70,10 @@ class FakeProducer:
         self.sent: list[Sequence[OutgoingRecord]] = []
         self._failure = failure
 
-    async def send(self, records: Sequence[OutgoingRecord]) -> None:
+    async def send(self, records: Iterable[OutgoingRecord]) -> None:
         if self._failure is not None:
             raise self._failure
-        self.sent.append(records)
+        self.sent.append(list(records))
 
 
 class FakeDocumentStore:
@@ -94,8 +95,8 @@ class FakeDeletedCases:
         self.deleted = False
         self.cleaned: list[str] = []
 
-    async def has(self, job_id: str) -> bool:
-        return self.deleted
+    async def among(self, job_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(job_ids if self.deleted else ())
 
     async def clean(self, process_number: str) -> None:
         self.cleaned.append(process_number)
@@ -108,12 +109,12 @@ class FetcherWithFakes:
         self,
         *endings: StoredBytes | Exception,
         producer: FakeProducer | None = None,
-        gather_seconds: float = GATHER_SECONDS,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         self.transfer = FakeTransfer(*endings)
         self.document_store = FakeDocumentStore()
         self.producer = producer or FakeProducer()
-        self.starts = StartEvents(cast(Producer, self.producer), gather_seconds=gather_seconds)
+        self.starts = StartEvents(cast(Producer, self.producer), EventRecords(lambda: NOW), seconds=start_seconds)
         self.cancellations = Cancellations(cast(Database, None))
         self.deleted_cases = FakeDeletedCases()
         self.fetcher = self.make_fetcher()
@@ -125,6 +126,7 @@ class FetcherWithFakes:
             cast(Transfer, self.transfer),
             cast(DocumentStore, self.document_store),
             Endings(EventRecords(lambda: NOW), self.starts, self.cancellations, delays=(5.0, 30.0), metrics=metrics),
+            Duplicates(cast(Database, None), cast(DocumentStore, self.document_store)),
             cancellations=self.cancellations,
             deleted_cases=cast(DeletedCases, self.deleted_cases),
             metrics=metrics,
@@ -133,7 +135,7 @@ class FetcherWithFakes:
     async def handle(self, task: FetchTask) -> list[tuple[str, dict[str, Any]]]:
         """Topic, type and value of what was emitted."""
         try:
-            done = await self.fetcher.handle(task)
+            [done] = await self.fetcher.review([(task, await self.fetcher.handle(task))])
             assert isinstance(done, Done)
         finally:
             await self.starts.flush()
@@ -161,17 +163,18 @@ def task(attempt: int = 1) -> FetchTask:
     )
 
 
-async def test_a_document_is_started_then_available() -> None:
-    bench = FetcherWithFakes(STORED)
-    (first_topic, started), (topic, told) = await bench.handle(task())
-    assert first_topic == topic == "document.events"
-    assert (started["type"], told["type"]) == ("autos.document.started", "autos.document.available")
+async def test_the_end_of_a_document_says_when_it_was_started() -> None:
+    bench = FetcherWithFakes(STORED, NoAccess())
+    ((topic, told),) = await bench.handle(task())
+    assert (topic, told["type"]) == ("document.events", "autos.document.available")
     assert (told["object_key"], told["sha256"], told["size"], told["attempts"]) == ("k", "ab" * 32, 7, 1)
-    assert bench.producer.sent == [], "it went with the end"
+    (_, failed), _ = await bench.handle(task())
+    assert told["started_at"] == failed["started_at"] == "2025-01-02T03:04:05.000000Z"
+    assert bench.producer.sent == [], "they took no longer than a moment"
 
 
 async def test_the_start_of_a_document_that_takes_longer_is_told_meanwhile_and_once() -> None:
-    bench = FetcherWithFakes(STORED, gather_seconds=0.0)
+    bench = FetcherWithFakes(STORED, start_seconds=0.0)
     bench.transfer.waiting = asyncio.Event()
     handled = asyncio.ensure_future(bench.handle(task()))
     await wait_until_async(lambda: bench.producer.sent, 5)
@@ -183,20 +186,21 @@ async def test_the_start_of_a_document_that_takes_longer_is_told_meanwhile_and_o
 
 
 async def test_starts_of_one_moment_are_sent_together() -> None:
-    bench = FetcherWithFakes()
-    for number in range(3):
-        request = task().request.model_copy(update={"document_id": f"{number:08}-2222-4222-8222-222222222222"})
-        bench.starts.send_soon(request, OutgoingRecord("document.events", b"", str(number).encode()))
-    assert bench.starts.take(request) == [OutgoingRecord("document.events", b"", b"2")]
-    assert bench.starts.take(request) == []
+    bench = FetcherWithFakes(start_seconds=0.05)
+    ids = [f"{number:08}-2222-4222-8222-222222222222" for number in range(3)]
+    for document_id in ids:
+        request = task().request.model_copy(update={"document_id": document_id})
+        assert bench.starts.began(request, None) == NOW
+    bench.starts.ended(request)
     await wait_until_async(lambda: bench.producer.sent, 5)
-    assert [[record.value for record in sent] for sent in bench.producer.sent] == [[b"0", b"1"]]
+    [sent] = [[shown(record)[1]["document_id"] for record in records] for records in bench.producer.sent]
+    assert sent == ids[:2], "the last one has ended, and its end says all"
 
 
 async def test_a_later_attempt_is_not_started_again_and_counts() -> None:
     bench = FetcherWithFakes(STORED)
     ((_, told),) = await bench.handle(task(attempt=3))
-    assert told["attempts"] == 3
+    assert (told["attempts"], told["started_at"]) == (3, None)
     assert bench.producer.sent == []
 
 

@@ -262,6 +262,18 @@ def test_times_of_a_document_are_the_downloaders() -> None:
     assert document.attempts == 3
 
 
+def test_an_end_says_when_its_document_was_started_where_no_start_was_told() -> None:
+    end = available(0, at=seconds(60), started_at=seconds(50))
+    state, _ = run(end)
+    document = state.documents[NUMBER, DOCUMENTS[0]]
+    assert (document.download_started_at, document.download_completed_at) == (seconds(50), seconds(60))
+    # A worker that was killed told of an earlier start in the same job; another job's is another start.
+    told, _ = run(started(0, at=seconds(20)), end)
+    assert told.documents[NUMBER, DOCUMENTS[0]].download_started_at == seconds(20)
+    again, _ = run(failed(0, JOB_B, at=seconds(10), started_at=seconds(9)), end)
+    assert again.documents[NUMBER, DOCUMENTS[0]].download_started_at == seconds(50)
+
+
 def test_a_nul_in_an_error_text_does_not_reach_the_database() -> None:
     state, _ = run(failed(0, code="bad\x00code"))
     assert state.documents[NUMBER, DOCUMENTS[0]].error_code == "bad\ufffdcode"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from confluent_kafka import TopicPartition
@@ -261,6 +261,13 @@ class FakeProducer:
         self._random = random
         self.away = 0
         self.dead = False
+
+    async def send_together(self, answers: Sequence[Iterable[OutgoingRecord]]) -> list[Exception | None]:
+        try:
+            await self.send([record for records in answers for record in records])
+        except InfrastructureAway as away:
+            return [away] * len(answers)
+        return [None] * len(answers)
 
     async def send(self, records: Iterable[OutgoingRecord]) -> None:
         import asyncio

@@ -13,7 +13,7 @@ from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.handling import Done
 from shared.kafka.consumer.producer_sink import ProducerSink
-from shared.kafka.producer import RecordRefused
+from shared.kafka.failures import RecordRefused
 from shared.records import OutgoingRecord, Record
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeProducer
 from tests.unit.shared.kafka.consumer.runtime_in_memory import RuntimeInMemory, letter, log, out

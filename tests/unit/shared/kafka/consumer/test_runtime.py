@@ -17,10 +17,11 @@ from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
 from shared.kafka.consumer.committable_offsets import OffsetsWentBack
 from shared.kafka.consumer.due_times import backoff
+from shared.kafka.consumer.gathered_answers import GatherSeconds
 from shared.kafka.consumer.handling import Done
 from shared.kafka.consumer.loop_calls import LoopGone
-from shared.kafka.consumer.producer_sink import Gate, ProducerSink
-from shared.kafka.producer import ProducerFailed, RecordRefused
+from shared.kafka.consumer.producer_sink import ProducerSink
+from shared.kafka.failures import ProducerFailed, RecordRefused
 from shared.records import OutgoingRecord, Record
 from tests.support import wait_until, wait_until_async
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeMessage, FakeProducer
@@ -221,6 +222,9 @@ async def test_a_group_does_not_wait_for_the_broker_to_acknowledge_what_its_hand
     assert calls == [*range(20)]
 
 
+PATIENT = GatherSeconds(60.0, 60.0)
+
+
 async def test_outcomes_wait_for_others_until_the_last_of_a_group_at_hand() -> None:
     bench = RuntimeInMemory(log(*[b"case"] * 3, *[b"other"] * 2))
     free: dict[bytes, asyncio.Event] = {b"case": asyncio.Event(), b"other": asyncio.Event()}
@@ -229,7 +233,7 @@ async def test_outcomes_wait_for_others_until_the_last_of_a_group_at_hand() -> N
         await free[record.value or b""].wait()
         return Done([out(record)])
 
-    sink = ProducerSink(bench.producer, gather_seconds=60.0)  # type: ignore[arg-type]
+    sink = ProducerSink(bench.producer, gather=PATIENT)  # type: ignore[arg-type]
     async with bench.running(handler, sink=sink, group_of=lambda record: (record.value or b"").decode(), per_group=2):
         free[b"other"].set()
         # Both have answered; the second has nobody to wait for, and takes the first along.
@@ -248,26 +252,11 @@ async def test_an_urgent_outcome_waits_for_nobody() -> None:
             await hold.wait()
         return Done([out(record)], urgent=record.value == b"urgent")
 
-    sink = ProducerSink(bench.producer, gather_seconds=60.0)  # type: ignore[arg-type]
+    sink = ProducerSink(bench.producer, gather=PATIENT)  # type: ignore[arg-type]
     async with bench.running(handler, sink=sink, per_group=3):
         await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
         hold.set()
         await bench.until_committed(3)
-
-
-async def test_outcomes_do_not_wait_longer_than_they_should_nor_for_more_than_enough() -> None:
-    loop = asyncio.get_running_loop()
-    gate = Gate(0.02, 3)
-    began = loop.time()
-    await gate.wait()
-    assert 0.015 <= loop.time() - began < 1.0
-    patient = Gate(60.0, 3)
-    async with asyncio.timeout(5):
-        await asyncio.gather(*(patient.wait() for _ in range(3)))
-        waiting = asyncio.create_task(patient.wait())
-        await asyncio.sleep(0)
-        patient.open()
-        await waiting
 
 
 async def test_a_partition_is_paused_at_its_bound_and_resumed_at_half() -> None:

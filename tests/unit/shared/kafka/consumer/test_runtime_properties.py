@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shared.errors import InfrastructureAway, PoisonRecord
 from shared.kafka.consumer import dead_letter as dead
+from shared.kafka.consumer.gathered_answers import GatherSeconds
 from shared.kafka.consumer.handling import Done, Handling
 from shared.kafka.consumer.limits import RuntimeLimits
 from shared.kafka.consumer.producer_sink import ProducerSink
@@ -41,7 +42,10 @@ class Member:
                 dead_letter=self._letter,
                 group_of=lambda record: f"{record.offset % 3}",
             ),
-            sink=ProducerSink(self.producer),  # type: ignore[arg-type]
+            sink=ProducerSink(
+                self.producer,  # type: ignore[arg-type]
+                gather=random.choice([None, GatherSeconds(0.001, 0.003)]),
+            ),
             limits=RuntimeLimits(
                 max_in_flight=6,
                 per_group=3,

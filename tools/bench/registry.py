@@ -17,6 +17,7 @@ MODULES: Final = (
     "consumer_runtime",
     "first_requests",
     "scaling",
+    "scale_out",
     "fairness",
     "backlog",
     "memory",

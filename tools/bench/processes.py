@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,19 +43,32 @@ class StackProcesses:
 
     def _added_up(self, reading: Callable[[psutil.Process], float]) -> dict[str, float]:
         total: dict[str, float] = {}
-        for name, entry in self._entries().items():
-            service = name.partition(".")[0]
-            try:
-                process = psutil.Process(entry["pid"])
-                family = [process, *process.children(recursive=True)]
-            except psutil.Error:
-                family = []
-            for member in family:
+        for service, pid in self.all():
+            for member in family(pid):
                 try:
                     total[service] = total.get(service, 0.0) + reading(member)
                 except psutil.Error:
                     continue  # it ended in between
         return total
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and its children, theirs too; none when it has ended."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def end(process: subprocess.Popen[bytes], within: float, by: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a process of ours to end, and kill it when it has not after ``within`` seconds."""
+    process.send_signal(by)
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def own(used: Mapping[str, float]) -> float:

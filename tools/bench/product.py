@@ -26,7 +26,7 @@ from autos.local.server import Command, start
 from autos.local.state import Phase, StateFiles
 from shared.domain.cnj import make
 from shared.settings import StorageSettings
-from tools.bench.processes import StackProcesses
+from tools.bench.processes import StackProcesses, end
 from tools.bench.registry import BenchmarkFailed, Plan
 
 _START_SECONDS: Final = 180.0
@@ -152,12 +152,7 @@ def _running(
         _wait_until_ready(process, data_dir, log)
         yield data_dir, json.loads((data_dir / "stack.json").read_text())
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, _STOP_SECONDS)
         shutil.rmtree(data_dir, ignore_errors=True)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import psutil
 
 from autos.local.pdpj.control import SourceSetting
 from autos.local.ports_and_secrets import read_json
@@ -19,7 +18,7 @@ from tools.bench.costs.syscalls import Syscalls
 from tools.bench.figures import Figure, difference
 from tools.bench.peer.compare import Load, measure
 from tools.bench.peer.sides import ProductSide
-from tools.bench.processes import SERVICES
+from tools.bench.processes import SERVICES, family
 from tools.bench.product import Product, running_product
 from tools.bench.registry import BenchmarkFailed, Plan
 from tools.bench.report import number
@@ -184,8 +183,7 @@ def _pids(product: Product) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for service, pid in product.processes.all():
         if service in _WATCHED:
-            children = psutil.Process(pid).children(recursive=True)
-            found.setdefault(service, []).extend([pid, *(child.pid for child in children)])
+            found.setdefault(service, []).extend(member.pid for member in family(pid))
     return found
 
 

@@ -10,6 +10,8 @@ from typing import Final
 
 import psutil
 
+from tools.bench.processes import family
+
 _OF_THREAD: Final = " of thread "
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _NUMBER: Final = re.compile(r"[-_]?\d+$")
@@ -55,12 +57,7 @@ def read(processes: Iterable[tuple[str, int]]) -> dict[str, float]:
     """
     counters: dict[str, float] = {}
     for service, pid in processes:
-        try:
-            process = psutil.Process(pid)
-            family = [process, *process.children(recursive=True)]
-        except psutil.Error:
-            continue
-        for member in family:
+        for member in family(pid):
             _add(counters, service, member)
     return counters
 

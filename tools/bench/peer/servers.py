@@ -18,7 +18,7 @@ import httpx
 from autos.local.ports_and_secrets import PortsAndSecrets
 from autos.local.postgres import Postgres
 from autos.local.server import Command, start
-from tools.bench.processes import StackProcesses
+from tools.bench.processes import StackProcesses, end
 from tools.bench.product import Product
 from tools.bench.registry import BenchmarkFailed, Plan
 
@@ -151,17 +151,8 @@ def _of_peer(data_dir: Path, name: str, argv: tuple[str, ...], environment: Mapp
 
 def _started(command: Command, ending: ExitStack) -> subprocess.Popen[bytes]:
     process = start(command)
-    ending.callback(_stop, process, command.stop_signal)
+    ending.callback(end, process, _STOP_SECONDS, command.stop_signal)
     return process
-
-
-def _stop(process: subprocess.Popen[bytes], by: signal.Signals) -> None:
-    process.send_signal(by)
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _wait(ready: Callable[[], bool], what: str) -> None:

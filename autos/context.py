@@ -114,23 +114,20 @@ def record_reading(command: str, process_number: str | None, document_id: str | 
     from sqlalchemy.exc import SQLAlchemyError
 
     from shared.db.audit import CaseRead, add_reads
-    from shared.db.engine import make_engine
+    from shared.db.command_transaction import command_transaction
 
-    engine = make_engine(str(url), application_name="autos-cli", pool_size=1)
     try:
         document_id = str(uuid.UUID(document_id)) if document_id is not None else None
     except ValueError:
         document_id = None
     read = CaseRead(process_number, f"autos {command}", document_id=document_id, sees_sealed=True)
     try:
-        with engine.begin() as connection:
+        with command_transaction(str(url), "autos-cli") as connection:
             add_reads(connection, [read])
     except SQLAlchemyError as error:
         raise fail(
             f"the access log cannot be written, so nothing is shown: {type(error).__name__}", status=2
         ) from error
-    finally:
-        engine.dispose()
 
 
 def kafka_config() -> dict[str, Any]:

@@ -40,17 +40,14 @@ def _rows(row: int | None) -> list[DeadLetter]:
     """What the projection could not apply: a table, read as if it were a topic."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from shared.db.engine import make_engine
+    from shared.db.command_transaction import command_transaction
     from shared.dead_letters.reading import read_projection
 
-    engine = make_engine(setting("AUTOS_DATABASE_URL", "database_url"), application_name="autos-dead", pool_size=1)
     try:
-        with engine.connect() as connection:
+        with command_transaction(setting("AUTOS_DATABASE_URL", "database_url"), "autos-dead") as connection:
             return list(read_projection(connection, row=row))
     except SQLAlchemyError as error:
         raise fail(f"the database does not answer: {type(error).__name__}", status=2) from error
-    finally:
-        engine.dispose()
 
 
 def _one(letter_id: str) -> DeadLetter:

@@ -195,14 +195,10 @@ def _postgres(url: str) -> str:
     from sqlalchemy import text
 
     from ops.migrations.run import differences
-    from shared.db.engine import make_engine
+    from shared.db.command_transaction import command_transaction
 
-    engine = make_engine(url, application_name="autos-doctor", pool_size=1)
-    try:
-        with engine.connect() as connection:
-            number = str(connection.execute(text("SHOW server_version")).scalar_one())
-    finally:
-        engine.dispose()
+    with command_transaction(url, "autos-doctor") as connection:
+        number = str(connection.execute(text("SHOW server_version")).scalar_one())
     found = differences(url)
     if found:
         raise RuntimeError(
@@ -212,15 +208,11 @@ def _postgres(url: str) -> str:
 
 
 def _outboxes(url: str) -> str:
-    from shared.db.engine import make_engine
+    from shared.db.command_transaction import command_transaction
     from shared.outbox.inspection import outbox_states
 
-    engine = make_engine(url, application_name="autos-doctor", pool_size=1)
-    try:
-        with engine.connect() as connection:
-            found = outbox_states(connection)
-    finally:
-        engine.dispose()
+    with command_transaction(url, "autos-doctor") as connection:
+        found = outbox_states(connection)
     wrong = [f"{one.schema}: the oldest event waits for {one.seconds:.0f} s" for one in found if one.stalled]
     wrong += [f"{one.schema}: {one.set_aside} set aside (`autos dead list`)" for one in found if one.set_aside]
     if wrong:

@@ -74,18 +74,15 @@ def _ask(found: list[Mismatch]) -> Repair:
     from sqlalchemy.exc import SQLAlchemyError
 
     from ops.repair import plan
-    from shared.db.engine import make_engine
+    from shared.db.command_transaction import command_transaction
     from shared.errors import ProcessingError
     from shared.kafka.producer import Producer
 
-    engine = make_engine(setting("AUTOS_DATABASE_URL", "database_url"), application_name="autos-repair", pool_size=1)
     try:
-        with engine.connect() as connection:
+        with command_transaction(setting("AUTOS_DATABASE_URL", "database_url"), "autos-repair") as connection:
             done = plan(connection, found)
     except SQLAlchemyError as error:
         raise fail(f"the database does not answer: {type(error).__name__}", status=2) from error
-    finally:
-        engine.dispose()
     bootstrap = setting("AUTOS_KAFKA_BOOTSTRAP_SERVERS", "kafka")
     producer = Producer(bootstrap, kafka_config())
     try:

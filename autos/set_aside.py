@@ -78,11 +78,7 @@ def _parts(text: str) -> tuple[str, int]:
 
 
 def _in_transaction(work: Callable[[Connection], T]) -> T:
-    from shared.db.engine import make_engine
+    from shared.db.command_transaction import command_transaction
 
-    engine = make_engine(setting("AUTOS_DATABASE_URL", "database_url"), application_name="autos-dead", pool_size=1)
-    try:
-        with engine.begin() as connection:
-            return work(connection)
-    finally:
-        engine.dispose()
+    with command_transaction(setting("AUTOS_DATABASE_URL", "database_url"), "autos-dead") as connection:
+        return work(connection)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.clock import utc_now
 from shared.db.catalog import api_keys, clients
-from shared.db.engine import make_engine
+from shared.db.command_transaction import command_transaction
 from shared.domain.api_keys import KEY_PREFIX, Scope, hash_key, new_api_key, new_webhook_secret
 from shared.secrets import owners
 from shared.secrets.keys import SecretKeys
@@ -23,6 +21,7 @@ SCOPES: Final[tuple[str, ...]] = tuple(scope.value for scope in Scope)
 """Every scope."""
 DEV_CLIENT: Final = "dev"
 _SHOWN: Final = len(KEY_PREFIX) + 6
+_NAME: Final = "autos-cli"
 
 
 @dataclass(frozen=True)
@@ -98,23 +97,13 @@ def add_key(
     return found
 
 
-@contextmanager
-def _owner(owner_url: str) -> Iterator[Connection]:
-    engine = make_engine(owner_url, application_name="autos-cli", pool_size=1)
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
 def ensure_dev_client(owner_url: str, *, secrets: SecretKeys, api_key: str | None = None) -> DevClient:
     """The client of a local stack, made unless it is there; ``api_key`` is the one that the stack kept.
 
     Raises SecretUnreadable when its webhook secret was stored with another key.
     """
     key = api_key or new_api_key()
-    with _owner(owner_url) as connection:
+    with command_transaction(owner_url, _NAME) as connection:
         create_client(connection, DEV_CLIENT, "local development", secrets)
         key_id = add_key(connection, DEV_CLIENT, key, name="local stack", secrets=secrets)
         # A stack that was made by an older version keeps its key, which has every scope there is now.
@@ -136,7 +125,7 @@ def create_key(
 ) -> tuple[str, str]:
     """Make a key, and its client unless it is there: the key's id and the key, which cannot be shown again."""
     key = new_api_key()
-    with _owner(owner_url) as connection:
+    with command_transaction(owner_url, _NAME) as connection:
         create_client(connection, client_id, client_id, secrets)
         key_id = add_key(connection, client_id, key, name=name, scopes=scopes, expires_at=expires_at, secrets=secrets)
         return key_id, key
@@ -144,7 +133,7 @@ def create_key(
 
 def list_keys(owner_url: str) -> list[ApiKey]:
     """Every key, newest first."""
-    with _owner(owner_url) as connection:
+    with command_transaction(owner_url, _NAME) as connection:
         rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at.desc())).all()
     return [
         ApiKey(
@@ -166,7 +155,7 @@ def revoke_key(owner_url: str, key_id: str) -> bool:
 
     Commits. The api may take the key for good for some seconds more (services/api/access/keys.py).
     """
-    with _owner(owner_url) as connection:
+    with command_transaction(owner_url, _NAME) as connection:
         result = connection.execute(
             update(api_keys)
             .where(api_keys.c.key_id == key_id, api_keys.c.revoked_at.is_(None))

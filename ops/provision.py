@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from ops.migrations.run import upgrade
 from ops.topic_access import PRINCIPALS, BrokerAccess, principal, rights
-from shared.db.engine import make_engine
+from shared.db.command_transaction import command_transaction
 from shared.events.flow import PUBLIC, SERVICES
 from shared.events.topics import TOPICS
 from shared.kafka.admin import ensure_topics, set_retention
@@ -62,20 +62,16 @@ class ProvisionSettings(DatabaseSettings, KafkaSettings, StorageSettings):
 
 def let_roles_log_in(owner_url: str, passwords: Mapping[str, str]) -> None:
     """Give service roles a password and LOGIN. Raises KeyError for a role that is none of ours."""
-    engine = make_engine(owner_url, application_name="autos-provision", pool_size=1)
-    try:
-        with engine.begin() as connection:
-            driver = connection.connection.driver_connection
-            if driver is None:
-                raise RuntimeError("the connection has no driver connection")
-            with driver.cursor() as cursor:
-                for role, password in passwords.items():
-                    if role not in (*ROLES, KEYS_ROLE):
-                        raise KeyError(role)
-                    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
-                    cursor.execute(statement.format(sql.Identifier(role), sql.Literal(password)))
-    finally:
-        engine.dispose()
+    with command_transaction(owner_url, "autos-provision") as connection:
+        driver = connection.connection.driver_connection
+        if driver is None:
+            raise RuntimeError("the connection has no driver connection")
+        with driver.cursor() as cursor:
+            for role, password in passwords.items():
+                if role not in (*ROLES, KEYS_ROLE):
+                    raise KeyError(role)
+                statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+                cursor.execute(statement.format(sql.Identifier(role), sql.Literal(password)))
 
 
 def _provision_users(settings: ProvisionSettings, broker: BrokerAccess) -> None:

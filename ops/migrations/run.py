@@ -16,22 +16,19 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from shared.db.engine import make_engine
+from shared.db.command_transaction import command_transaction
 from shared.db.schema import METADATA, SCHEMAS
 
 _log = logging.getLogger(__name__)
 _LOCK: Final = 0x6175746F73  # "autos": only one process migrates at a time
+_NAME: Final = "autos-migrate"
 
 
 def _with(owner_url: str, work: Callable[[Config], None]) -> None:
-    engine = make_engine(owner_url, application_name="autos-migrate", pool_size=1)
-    try:
-        with engine.begin() as connection:
-            # Transaction-scoped: the lock ends with the migration, whatever happens to the process.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            work(_config(connection))
-    finally:
-        engine.dispose()
+    with command_transaction(owner_url, _NAME) as connection:
+        # Transaction-scoped: the lock ends with the migration, whatever happens to the process.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        work(_config(connection))
 
 
 def _config(connection: Connection) -> Config:
@@ -85,20 +82,16 @@ def make_revision(owner_url: str, message: str) -> None:
 
 def differences(owner_url: str) -> list[object]:
     """What the table definitions and the migrated database do not agree on; empty when all is well."""
-    engine = make_engine(owner_url, application_name="autos-migrate", pool_size=1)
-    try:
-        with engine.connect() as connection:
-            context = MigrationContext.configure(
-                connection,
-                opts={
-                    "include_schemas": True,
-                    "include_name": lambda name, kind, _: kind != "schema" or name in SCHEMAS,
-                    "compare_type": True,
-                },
-            )
-            return list(compare_metadata(context, METADATA))
-    finally:
-        engine.dispose()
+    with command_transaction(owner_url, _NAME) as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": lambda name, kind, _: kind != "schema" or name in SCHEMAS,
+                "compare_type": True,
+            },
+        )
+        return list(compare_metadata(context, METADATA))
 
 
 def main(arguments: list[str]) -> int:

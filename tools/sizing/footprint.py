@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from autos.context import data_dir, read_stack
 from autos.local.pdpj.control import SimulatorControl
-from shared.db.engine import make_engine
+from shared.db.command_transaction import command_transaction
 from shared.domain import cnj
 from tools.bench.processes import StackProcesses
 
@@ -59,13 +59,9 @@ class RunningStack:
 
     def read(self) -> Counters:
         """Read every counter now. Sizes of tables and topics are as the servers have written them so far."""
-        engine = make_engine(self._found["database_url"], application_name="autos-footprint", pool_size=1)
-        try:
-            with engine.connect() as connection:
-                tables = {row.name: float(row.bytes) for row in connection.execute(text(_TABLES))}
-                wal = float(connection.execute(text("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")).scalar_one())
-        finally:
-            engine.dispose()
+        with command_transaction(self._found["database_url"], "autos-footprint") as connection:
+            tables = {row.name: float(row.bytes) for row in connection.execute(text(_TABLES))}
+            wal = float(connection.execute(text("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")).scalar_one())
         return Counters(self._processes.cpu(), tables, _topic_bytes(data_dir() / "kafka" / "data"), wal)
 
 

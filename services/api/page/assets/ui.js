@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { has, t, time } from "./i18n.js";
 
 // A state by its word and a mark; colour is never the only sign.
-// `words` say it more closely where they are given.
+// `words` say it where they are given: more closely, or of a state that has no word of its own.
 export const State = ({ of, status, words }) => html`<span class="state is-${status}"><i aria-hidden="true"></i>${words ?? t(`${of}.${status}`)}</span>`;
 
 export const Fact = ({ name, children, wide }) => html`<div class=${wide ? "wide" : ""}><dt>${t(name)}</dt><dd>${children}</dd></div>`;

@@ -3,7 +3,7 @@
 import { html } from "../vendor/htm-preact.js";
 import { call } from "../api.js";
 import { duration, t } from "../i18n.js";
-import { Copy, Doing, Fact, Reason, Time } from "../ui.js";
+import { Copy, Doing, Fact, Reason, State, Time } from "../ui.js";
 
 const PHASES = ["dns", "connect", "tls", "first_byte"];
 
@@ -28,8 +28,7 @@ function Attempt({ attempt }) {
   const phases = PHASES.filter((name) => attempt[`${name}_ms`] !== null && attempt[`${name}_ms`] !== undefined);
   return html`<li>
     <p class="attempt-line"><strong>${t("attempt", { number: attempt.attempt })}</strong>
-      <span class="state is-${attempt.succeeded ? "succeeded" : "failed"}"><i aria-hidden="true"></i>${
-        attempt.status_code ? `HTTP ${attempt.status_code}` : t("no_answer")}</span>
+      <${State} status=${attempt.succeeded ? "succeeded" : "failed"} words=${attempt.status_code ? `HTTP ${attempt.status_code}` : t("no_answer")} />
       <${Time} at=${attempt.started_at} />
       <span class="muted">${duration(attempt.duration_ms)}${phases.length > 0 && ` (${phases.map((name) => `${t(`phase.${name}`)} ${duration(attempt[`${name}_ms`])}`).join(", ")})`}</span>
       ${attempt.address && html`<span class="muted">${t("dialled")} <code>${attempt.address}</code></span>`}</p>

@@ -3,6 +3,7 @@
 import { html } from "../vendor/htm-preact.js";
 import { duration, number, t } from "../i18n.js";
 import { STANDS_MS, standing } from "../standing.js";
+import { State } from "../ui.js";
 
 export function Behind({ lags }) {
   const services = standing(lags);
@@ -17,7 +18,7 @@ export function Behind({ lags }) {
         <th role="columnheader" scope="col" class="num">${t("behind")}</th><th role="columnheader" scope="col" class="num">${t("later")}</th></tr></thead>
       <tbody role="rowgroup">${services.map((service) => { const [mark, words] = state(service); return html`<tr role="row" key=${service.name}>
         <td role="cell"><strong>${service.name}</strong> <span class="muted">${t(`does.${service.name}`)}</span></td>
-        <td role="cell"><span class="state is-${mark}"><i aria-hidden="true"></i>${words}</span></td>
+        <td role="cell"><${State} status=${mark} words=${words} /></td>
         <td role="cell" class="num" data-label=${t("behind")}>${number(service.behind)}</td>
         <td role="cell" class="num" data-label=${t("later")}>${number(service.later)}</td></tr>`; })}</tbody>
     </table>

@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { call } from "../api.js";
 import { duration, number, t } from "../i18n.js";
-import { Doing, Empty, Fact, Loading, Reason, Time, Trouble, usePolled } from "../ui.js";
+import { Doing, Empty, Fact, Loading, Reason, State, Time, Trouble, usePolled } from "../ui.js";
 
 const EVERY_MS = 5000;
 
@@ -37,7 +37,7 @@ function Endpoint({ endpoint, again }) {
   return html`<li>
     <div class="head"><div><h2 class="url">${endpoint.url}</h2>
       <span class="tag">${t(endpoint.registered ? "registered" : "from_requests")}</span></div>
-      <span class="state is-${MARKS[state]}"><i aria-hidden="true"></i>${t(`endpoint.${state}`)}</span></div>
+      <${State} status=${MARKS[state]} words=${t(`endpoint.${state}`)} /></div>
     ${endpoint.description && html`<p class="muted">${endpoint.description}</p>`}
     ${endpoint.disabled_reason && html`<p class="bad">${endpoint.disabled_reason}</p>`}
     <dl class="facts">

@@ -23,7 +23,7 @@ export function System() {
       ${!health && !problem && html`<${Loading} />`}
       ${health && html`<table class="checks" role="table"><tbody role="rowgroup">${Object.entries(health.checks).map(([name, outcome]) => html`<tr role="row">
         <th role="rowheader" scope="row">${t(`check.${name}`)}</th>
-        <td role="cell"><span class="state is-${outcome === "ok" ? "ok" : "away"}"><i aria-hidden="true"></i>${t(outcome === "ok" ? "answers" : "away")}</span></td>
+        <td role="cell"><${State} status=${outcome === "ok" ? "ok" : "away"} words=${t(outcome === "ok" ? "answers" : "away")} /></td>
         <td role="cell" class="muted">${outcome === "ok" ? "" : outcome}</td></tr>`)}</tbody></table>`}
     </section>
     <${Sources} />

@@ -106,7 +106,7 @@ async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own
         before, heard = len(statements), _commits(tools.owner)
         answered, _ = await asyncio.wait(tasks, timeout=_WATCHED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         assert not answered
-        # Twice a second an api looks for deletions that are under way, whoever waits.
+        # Every ten seconds an api looks for deletions that are under way, whoever waits.
         asked = [one for one in statements[before:] if "deletion" not in one]
         assert total == 1000
         # In three seconds: a look for ended jobs, and the tests' own two questions.

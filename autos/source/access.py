@@ -38,7 +38,7 @@ from sources.pdpj.client import build_source, root_of
 from sources.pdpj.parse.fields import as_dict, read_json
 from sources.pdpj.settings import Api, TokenGrant
 from sources.pdpj.wire.request_headers import with_fields
-from sources.pdpj.wire.transport import SourceTransport
+from sources.pdpj.wire.transport import SourceTransport, origin_of
 
 TOKEN_SECONDS: Final = 40.0
 CASE_SECONDS: Final = 30.0
@@ -180,7 +180,7 @@ async def _one_answer(
     transport: SourceTransport, root: httpx.URL, target: str, headers: list[tuple[str, str]]
 ) -> tuple[HttpAnswer, str | None]:
     """The answer, and where it leads to within the origin."""
-    async with aclosing(await transport.ask("GET", root, target, headers, within=CASE_SECONDS)) as response:
+    async with aclosing(await transport.ask("GET", origin_of(root), target, headers, within=CASE_SECONDS)) as response:
         try:
             head = await transport.read_at_most(response, _HEAD_BYTES)
         except SourceError:

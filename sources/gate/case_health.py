@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final
 
 _KEPT: Final = 10_000
@@ -17,7 +17,8 @@ _SUSPECT_FROM: Final = 0.4
 """A new case's first failure, or a proven one's third in a row."""
 
 
-class CaseHealth(Enum):
+# A number: it is looked up by for each request, and the hash of any other enum is made in Python.
+class CaseHealth(IntEnum):
     """What is known of a case."""
 
     UNTRIED = auto()

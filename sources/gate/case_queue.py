@@ -93,17 +93,14 @@ class CaseQueue(Generic[T]):
     def place(self, case: str | None) -> None:
         """Stand the case where it belongs now, at the end if it was not there before."""
         waiting = self._cases.get(case)
-        health = self._health(case)
-        wanted = set()
-        if waiting is not None:
-            if waiting.first:
-                wanted.add(health)
-            if waiting.again:
-                wanted.add(CaseHealth.SUSPECT)
-            if not wanted:
-                del self._cases[case]
+        if waiting is None:
+            return
+        first = self._health(case) if waiting.first else None
+        again = CaseHealth.SUSPECT if waiting.again else None
+        if first is again is None:
+            del self._cases[case]
         for each, cases in self._by_health.items():
-            if each in wanted:
+            if each is first or each is again:
                 cases.setdefault(case)
             else:
                 cases.pop(case, None)

@@ -38,6 +38,9 @@ class GateWait:
             raise WaitEnded
         self._future = future
         try:
+            if seconds is None:
+                await future
+                return
             async with asyncio.timeout(seconds):
                 await future
         except TimeoutError:

@@ -27,10 +27,11 @@ from sources.pdpj.auth.tokens import Token
 from sources.pdpj.parse.case_parser import CaseParser
 from sources.pdpj.parse.documents import is_source_path
 from sources.pdpj.settings import PdpjSettings
+from sources.pdpj.wire.pyreqwest_adapter import WireAnswer
 from sources.pdpj.wire.received import Received, receive
 from sources.pdpj.wire.request_headers import Fields, with_fields
 from sources.pdpj.wire.stream import DocumentStream, StreamLimits
-from sources.pdpj.wire.transport import SourceTransport
+from sources.pdpj.wire.transport import SourceTransport, origin_of
 
 _REFUSAL_BYTES: Final = 64 * 1024
 _REFUSAL_SECONDS: Final = 5.0  # a failing answer may drip its body too
@@ -59,6 +60,7 @@ class HttpSource:
         self._on_end = on_end
         self._root = httpx.URL(root)
         self._path = self._root.raw_path.decode("ascii").rstrip("/")
+        self._origin = origin_of(self._root)
         self._transport = transport
         self.credentials = credentials
         self._fields = {
@@ -131,7 +133,7 @@ class HttpSource:
             raise
         self._on_end(case, None, perf_counter() - began)
 
-    async def ask(self, method: str, path: str, headers: Fields, read_timeout: float | None = None) -> httpx.Response:
+    async def ask(self, method: str, path: str, headers: Fields, read_timeout: float | None = None) -> WireAnswer:
         """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one.
 
         A redirect is followed once, within our origin. Raises NoAccess for a 401 that says so, and what the credentials
@@ -161,7 +163,7 @@ class HttpSource:
             raise
         return response
 
-    def _moved_to(self, path: str, response: httpx.Response) -> str | None:
+    def _moved_to(self, path: str, response: WireAnswer) -> str | None:
         """The path that a redirect leads to, within our origin; None for any other: nobody else gets the token."""
         asked = self._root.copy_with(raw_path=(self._path + path).encode("ascii"))
         try:
@@ -173,11 +175,11 @@ class HttpSource:
             return None
         return target.raw_path.decode("ascii")
 
-    async def refused(self, response: httpx.Response, wanted: AskedFor) -> SourceError:
+    async def refused(self, response: WireAnswer, wanted: AskedFor) -> SourceError:
         """The error for an answer that is not the wanted 200; reads up to 64 KiB of its body, for 5 s at most."""
         return refusal(response.status_code, response.headers, await self._error_body(response), wanted)
 
-    async def _error_body(self, response: httpx.Response) -> bytes:
+    async def _error_body(self, response: WireAnswer) -> bytes:
         """The beginning of a failing answer's body; nothing when it does not come: the status says enough then."""
         try:
             async with asyncio.timeout(self._refusal_seconds):
@@ -195,7 +197,7 @@ class HttpSource:
         within: float | None = None,
         read_timeout: float | None = None,
         below_root: bool = True,
-    ) -> httpx.Response:
+    ) -> WireAnswer:
         """One request with this token, without a gate and without judging the answer; the caller closes it.
 
         ``path`` is below the API's root unless ``below_root`` is False. The other options are those of
@@ -203,7 +205,7 @@ class HttpSource:
         """
         authorized = [*self._fields[headers], ("authorization", f"Bearer {token.value}")]
         target = self._path + path if below_root else path
-        return await self._transport.ask(method, self._root, target, authorized, within, read_timeout)
+        return await self._transport.ask(method, self._origin, target, authorized, within, read_timeout)
 
 
 def _port(url: httpx.URL) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -28,12 +28,14 @@ class Spool:
     def __init__(self, directory: Path, *, memory_bytes: int = MEMORY_BYTES) -> None:
         self._directory = directory
         self._memory_bytes = memory_bytes
-        # It never moves to the disk by itself, which would block the event loop: see _to_disk.
-        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(dir=str(directory))  # noqa: SIM115 - see close()
-        self._on_disk = False
+        # Only once there is too much for the memory.
+        self._file: IO[bytes] | None = None
         self._sha256 = hashlib.sha256()
         self._pending: list[bytes] = []
+        """What is in memory: all of a small document, of a large one what the disk does not have yet."""
         self._pending_bytes = 0
+        self._hashed = 0
+        """How many of the pieces in memory are in the hash."""
         self.size = 0
         """Bytes taken so far."""
 
@@ -48,24 +50,25 @@ class Spool:
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes. Raises InfrastructureAway when the disk does not."""
         self.size += len(chunk)
-        if self.size < self._memory_bytes:
-            self._take([chunk])
-            return
         self._pending.append(chunk)
+        if self.size < self._memory_bytes:
+            self._sha256.update(chunk)
+            self._hashed += 1
+            return
         self._pending_bytes += len(chunk)
-        if not self._on_disk or self._pending_bytes >= _PIECE_BYTES:
+        if self._file is None or self._pending_bytes >= _PIECE_BYTES:
             await self._unload()
 
     async def finish(self) -> bytes | IO[bytes]:
         """The whole document: its bytes, or the file from its beginning."""
-        if self._on_disk:
+        if self._file is not None:
             await self._unload()
             self._file.seek(0)
             return self._file
-        self._file.seek(0)
-        content = self._file.read()
+        # One piece is itself, without a copy.
+        content = b"".join(self._pending)
         # Or else the document would be in memory twice.
-        self._file.close()
+        self._pending = []
         return content
 
     @property
@@ -75,18 +78,15 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the bytes and of the file. May be called again."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         self._pending = []
-
-    def _take(self, chunks: list[bytes]) -> None:
-        for chunk in chunks:
-            self._sha256.update(chunk)
-            self._file.write(chunk)
 
     async def _unload(self) -> None:
         pending, self._pending, self._pending_bytes = self._pending, [], 0
+        hashed, self._hashed = self._hashed, 0
         # Shielded: the thread has the file, and a cancelled fetch closes it only when the thread is through.
-        work = asyncio.ensure_future(asyncio.to_thread(self._to_disk, pending))
+        work = asyncio.ensure_future(asyncio.to_thread(self._to_disk, pending, hashed))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -96,10 +96,13 @@ class Spool:
             # Full, or read-only: not the document's fault.
             raise InfrastructureAway("spool directory") from error
 
-    def _to_disk(self, pending: list[bytes]) -> None:
-        if not self._on_disk:
+    def _to_disk(self, pending: list[bytes], hashed: int) -> None:
+        """Append the pieces; the first ``hashed`` of them are in the hash already."""
+        if self._file is None:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._file.rollover()
-            self._on_disk = True
-        self._take(pending)
+            self._file = TemporaryFile(dir=self._directory)  # noqa: SIM115 - see close()
+        for index, chunk in enumerate(pending):
+            if index >= hashed:
+                self._sha256.update(chunk)
+            self._file.write(chunk)
         self._file.flush()

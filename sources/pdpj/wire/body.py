@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Final
 
-import httpx
-
 from sources.content.decoding import PIECE_BYTES, Decoder, coding_of
 from sources.errors import ShortBody
-from sources.pdpj.wire.pyreqwest_adapter import WIRE_ERRORS, body_reader, translated
+from sources.pdpj.wire.pyreqwest_adapter import WIRE_ERRORS, Answer, body_reader, translated
 
 SMALL_BYTES: Final = 1024 * 1024
 """A body that is known to be no larger is read in pieces of :data:`SMALL_PIECE_BYTES`."""
@@ -34,7 +32,7 @@ class AnswerBody:
 
     def __init__(
         self,
-        response: httpx.Response,
+        response: Answer,
         *,
         read_seconds: float,
         bytes_per_second: int,
@@ -120,6 +118,6 @@ class AnswerBody:
         """Nothing to end but the connection, which is the response's."""
 
 
-def _length(response: httpx.Response) -> int | None:
+def _length(response: Answer) -> int | None:
     value = response.headers.get("content-length", "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None

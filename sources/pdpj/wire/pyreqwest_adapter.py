@@ -9,7 +9,7 @@ tests/unit/sources/pdpj/wire/test_pyreqwest_adapter.py and tests/integration/sou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +22,7 @@ from pyreqwest.compatibility.httpx import HttpxTransport
 from pyreqwest.compatibility.httpx.transport import ResponseStream
 from pyreqwest.exceptions import ConnectError, DecodeError, NetworkError, PyreqwestError, RequestTimeoutError
 from pyreqwest.http import HeaderMap
-from pyreqwest.request import RequestBuilder
+from pyreqwest.request import RequestBuilder, StreamRequest
 from pyreqwest.response import Response as WireResponse
 from pyreqwest.response import ResponseBodyReader
 
@@ -64,7 +64,7 @@ class PoolSettings:
     http2: bool
 
 
-def new_pool(settings: PoolSettings) -> HttpxTransport:
+def new_pool(settings: PoolSettings) -> HeadFirstTransport:
     """Connections to the source: no redirect, referrer or proxy, and bodies as they stand on the wire."""
     builder = (
         ClientBuilder()
@@ -99,16 +99,16 @@ class HeadFirstTransport(HttpxTransport):
     source that drips would hold every connection that we give up. In the body a cancellation closes it at once.
     """
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        target: bytes | None = request.extensions.get("target")
-        if target is None:
-            return await super().handle_async_request(request)
-        url = request.url
-        address = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('ascii')}"
-        builder = self._client.request(request.method, address).headers(request.headers.multi_items())
-        if (within := request.extensions.get("within")) is not None:
+    async def ask(self, method: str, address: str, headers: list[tuple[str, str]], within: float | None) -> WireAnswer:
+        """The answer to a request without a body, for whoever calls this to close; none of httpx's objects is made.
+
+        ``within`` is seconds for the whole exchange. Raises PyreqwestError.
+        """
+        builder = self._client.request(method, address).headers(headers).streamed_read_buffer_limit(1)
+        if within is not None:
             builder = builder.timeout(timedelta(seconds=within))
-        return await self._map_response(self._map_body(builder, request), request)
+        request = builder.build_streamed()
+        return WireAnswer(request, await request.__aenter__())
 
     async def _map_response(self, builder: RequestBuilder, request: httpx.Request) -> httpx.Response:
         """As shipped, but for headers that are not ASCII (RFC 9110, section 5.5): they break nothing."""
@@ -129,10 +129,47 @@ class HeadFirstTransport(HttpxTransport):
         return super()._map_body(builder, request).streamed_read_buffer_limit(1)
 
 
-def body_reader(response: httpx.Response) -> ResponseBodyReader:
+class WireAnswer:
+    """An answer whose head is there. ``headers`` have lower-case names; values of one name are joined by a comma."""
+
+    __slots__ = ("_reader", "_request", "headers", "status_code")
+
+    def __init__(self, request: StreamRequest, response: WireResponse) -> None:
+        self._request: StreamRequest | None = request
+        self._reader = response.body_reader
+        self.status_code: int = response.status
+        self.headers: Mapping[str, str] = joined(readable(response.headers))
+
+    @property
+    def body_reader(self) -> ResponseBodyReader:
+        """Reads the body, so many bytes at a time."""
+        return self._reader
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where something of the body is left. May be called again."""
+        request, self._request = self._request, None
+        if request is not None:
+            await request.__aexit__(None, None, None)
+
+
+Answer = httpx.Response | WireAnswer
+"""What a request is answered: a document's is made without httpx, a token's with it."""
+
+
+def body_reader(response: Answer) -> ResponseBodyReader:
     """What reads the body of an answer of a :class:`HeadFirstTransport`, so many bytes at a time."""
+    if isinstance(response, WireAnswer):
+        return response.body_reader
     wire: WireResponse = response.extensions[_RESPONSE]
     return wire.body_reader
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """By name; what comes more than once is one value with commas (RFC 9110, section 5.2)."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def readable(headers: HeaderMap) -> list[tuple[str, str]]:

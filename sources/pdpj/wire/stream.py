@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
-import httpx
-
 from sources.content.answer_headers import kept_headers
 from sources.content.charsets import CharsetWatch
 from sources.content.judgement import TAIL_BYTES, UNLISTED, Judgement, Listed, judge
@@ -18,6 +16,7 @@ from sources.errors import DocumentTooLarge, EmptyBody, ShortBody, SourceTimeout
 from sources.pdpj.answers import AskedFor, misplaced
 from sources.pdpj.parse.fields import read_json
 from sources.pdpj.wire.body import AnswerBody
+from sources.pdpj.wire.pyreqwest_adapter import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,7 @@ class DocumentStream:
     come.
     """
 
-    def __init__(
-        self, response: httpx.Response, body: _PacedBody, head: list[bytes], content: Content, listed: Listed
-    ) -> None:
+    def __init__(self, response: Answer, body: _PacedBody, head: list[bytes], content: Content, listed: Listed) -> None:
         self.content = content
         self.content_type = content.content_type
         self.expected_length = body.length
@@ -91,7 +88,7 @@ class DocumentStream:
     @classmethod
     async def open(
         cls,
-        response: httpx.Response,
+        response: Answer,
         body: AnswerBody,
         limits: StreamLimits,
         listed: Listed = UNLISTED,
@@ -118,9 +115,7 @@ class DocumentStream:
         return cls(response, paced, head, inspector.result(), listed)
 
     @classmethod
-    async def _of_json_text(
-        cls, response: httpx.Response, body: _PacedBody, head: bytes, listed: Listed
-    ) -> DocumentStream:
+    async def _of_json_text(cls, response: Answer, body: _PacedBody, head: bytes, listed: Listed) -> DocumentStream:
         """A text that comes as a JSON string, as the data lake declares it: the text itself."""
         whole = bytearray(head)
         while piece := await body.read():

@@ -12,12 +12,24 @@ from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
-from pyreqwest.compatibility.httpx import HttpxTransport
 
 from sources.pdpj.settings import PdpjSettings
 from sources.pdpj.wire.body import AnswerBody
-from sources.pdpj.wire.pyreqwest_adapter import WIRE_ERRORS, PoolSettings, new_pool, translated
+from sources.pdpj.wire.pyreqwest_adapter import (
+    WIRE_ERRORS,
+    Answer,
+    HeadFirstTransport,
+    PoolSettings,
+    WireAnswer,
+    new_pool,
+    translated,
+)
 from sources.pdpj.wire.request_headers import default_user_agent
+
+
+def origin_of(url: httpx.URL) -> str:
+    """Scheme, host and port, as the beginning of an address."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
 class SourceTransport:
@@ -36,8 +48,8 @@ class SourceTransport:
         self._connect_seconds = settings.pdpj_connect_timeout
         self._http2 = settings.pdpj_http2
         self._idle_connections = settings.pdpj_pool_size
-        self._transport: HttpxTransport | None = self._new_pool(settings.pdpj_connect_timeout, read)
-        self._short_pools: dict[float, HttpxTransport] = {}
+        self._transport: HeadFirstTransport | None = self._new_pool(settings.pdpj_connect_timeout, read)
+        self._short_pools: dict[float, HeadFirstTransport] = {}
         """By their read time-out: the library has one for all connections of a pool."""
         self._client: httpx.AsyncClient | None = httpx.AsyncClient(
             transport=self._transport,
@@ -60,16 +72,16 @@ class SourceTransport:
     async def ask(
         self,
         method: str,
-        root: httpx.URL,
+        origin: str,
         target: str,
         headers: list[tuple[str, str]],
         within: float | None = None,
         read_timeout: float | None = None,
-    ) -> httpx.Response:
+    ) -> WireAnswer:
         """The answer with its head, for whoever calls this to close. Raises SourceUnavailable and SourceTimeout.
 
-        ``target`` is the whole path (httpx's extension of this name): it was put together from checked parts, so it
-        need not be parsed character by character for each document. ``within`` is seconds for the whole exchange: the
+        ``origin`` and ``target``, the whole path, are the address: it was put together from checked parts, so it need
+        not be parsed character by character for each document. ``within`` is seconds for the whole exchange: the
         library then closes the connection, which a cancellation before the head of the answer does not.
         ``read_timeout`` is a shorter read time-out for this exchange, which closes the connection too: of few different
         values, since each has a pool of connections.
@@ -80,11 +92,7 @@ class SourceTransport:
         transport = self._pool(read_timeout)
         try:
             async with asyncio.timeout(self._start_seconds):
-                return await transport.handle_async_request(
-                    httpx.Request(
-                        method, root, headers=headers, extensions={"target": target.encode("ascii"), "within": within}
-                    )
-                )
+                return await transport.ask(method, origin + target, headers, within)
         except WIRE_ERRORS as error:
             raise translated(error) from error
 
@@ -113,7 +121,7 @@ class SourceTransport:
         finally:
             await response.aclose()
 
-    async def read_at_most(self, response: httpx.Response, limit: int) -> bytes:
+    async def read_at_most(self, response: Answer, limit: int) -> bytes:
         """The body up to ``limit`` bytes; what is longer is cut there. Raises as the wire does."""
         body = bytearray()
         async with aclosing(self.pieces(response)) as incoming:
@@ -123,13 +131,13 @@ class SourceTransport:
                     break
         return bytes(body[:limit])
 
-    async def pieces(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async def pieces(self, response: Answer) -> AsyncGenerator[bytes, None]:
         """The body, decoded, as it comes. Raises SourceUnavailable, SourceTimeout, ShortBody and UnexpectedAnswer."""
         async with aclosing(self.body(response)) as body:
             while piece := await body.read():
                 yield piece
 
-    def body(self, response: httpx.Response, read_timeout: float | None = None) -> AnswerBody:
+    def body(self, response: Answer, read_timeout: float | None = None) -> AnswerBody:
         """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for.
 
         ``read_timeout`` as in :meth:`ask`.
@@ -137,7 +145,7 @@ class SourceTransport:
         seconds = self._read_seconds if read_timeout is None else min(read_timeout, self._read_seconds)
         return AnswerBody(response, read_seconds=seconds, bytes_per_second=self._bytes_per_second)
 
-    def _pool(self, read_timeout: float | None) -> HttpxTransport:
+    def _pool(self, read_timeout: float | None) -> HeadFirstTransport:
         if self._transport is None:
             raise RuntimeError("the transport is closed")
         if read_timeout is None or read_timeout >= self._read_seconds:
@@ -149,5 +157,5 @@ class SourceTransport:
             )
         return pool
 
-    def _new_pool(self, connect_seconds: float, read_seconds: float) -> HttpxTransport:
+    def _new_pool(self, connect_seconds: float, read_seconds: float) -> HeadFirstTransport:
         return new_pool(PoolSettings(connect_seconds, read_seconds, self._idle_connections, self._http2))

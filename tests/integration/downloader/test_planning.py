@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from autos.local.pdpj.control import Failure, FailureKind, Growth
+from shared.db.case_store import lock_case
 from shared.domain.cnj import ProcessNumber
 from shared.events import topics
 from shared.records import OutgoingRecord
@@ -54,6 +55,26 @@ async def test_an_unknown_case_aborts_the_job(bench: Workers) -> None:
     async with bench.worker():
         assert await bench.aborted(await bench.ask(number)) == "process_not_found"
     assert bench.pdpj.case_metrics(number).case_requests == 1
+
+
+async def test_a_case_that_somebody_holds_keeps_no_other_from_being_planned(bench: Workers) -> None:
+    held, free = bench.fresh_number(), bench.fresh_number()
+    for number in (held, free):
+        bench.pdpj.put_case(number, documents=2)
+    async with bench.worker():
+        for number in (held, free):
+            await bench.ended(await bench.ask(number))
+        with bench.database.transaction() as connection:
+            lock_case(connection, held)
+            waiting = await bench.ask(held, discover=False)
+            others = [await bench.ask(free, discover=False) for _ in range(3)]
+            for job in others:
+                await bench.ended(job)
+            assert bench.told(waiting, "job.planned") == []
+        await bench.ended(waiting)
+    for job in (waiting, *others):
+        (planned,) = bench.told(job, "job.planned")
+        assert (planned["total_documents"], planned["already_available"]) == (2, 0), "no projection runs here"
 
 
 async def put_asked(bench: Workers, number: str, *, sealed: bool) -> None:

@@ -15,7 +15,7 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.request import RequestBuilder
 
 from sources.errors import MalformedAnswer, ShortBody, SourceError, SourceTimeout, SourceUnavailable
-from sources.pdpj.wire.pyreqwest_adapter import CHECKED_VERSION, check_version, readable, translated
+from sources.pdpj.wire.pyreqwest_adapter import CHECKED_VERSION, check_version, joined, readable, translated
 
 
 def test_the_installed_version_is_the_checked_one() -> None:
@@ -57,6 +57,10 @@ def test_a_response_stream_takes_the_response_and_what_closes_it() -> None:
 
 def test_headers_that_are_ascii_are_all_kept() -> None:
     assert sorted(readable(HeaderMap([("a", "1"), ("b", "2"), ("a", "3")]))) == [("a", "1"), ("a", "3"), ("b", "2")]
+
+
+def test_values_of_one_name_are_one_value() -> None:
+    assert joined([("a", "1"), ("b", "2"), ("a", "3")]) == {"a": "1, 3", "b": "2"}
 
 
 @pytest.mark.parametrize(

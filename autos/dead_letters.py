@@ -33,7 +33,9 @@ def _read(topic: str, partition: int | None = None, offset: int | None = None) -
     try:
         return list(read_dead(bootstrap, topic, config=config, partition=partition, offset=offset))
     except InfrastructureAway as error:
-        raise fail(f"Kafka at {bootstrap} does not answer", status=2) from error
+        hidden = error.what.partition(": ")[2]
+        says = f"does not show {hidden}" if hidden else "does not answer"
+        raise fail(f"Kafka at {bootstrap} {says}", status=2) from error
 
 
 def _rows(row: int | None) -> list[DeadLetter]:

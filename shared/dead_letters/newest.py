@@ -10,8 +10,8 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from shared.dead_letters.letters import DeadLetter, dead_letter
+from shared.dead_letters.reading import dead_letter_reader, partitions_of
 from shared.errors import InfrastructureAway
-from shared.kafka.config import consumer_config
 from shared.kafka.consumer.client import record_of
 
 T = TypeVar("T")
@@ -53,14 +53,9 @@ def newest_letters(
     Raises InfrastructureAway when the broker has not answered by then, or does not show one of the topics.
     """
     deadline = time.monotonic() + seconds
-    reader = Consumer(consumer_config(bootstrap_servers, "autos.dead-letters", config, group_protocol="classic"))
-    try:
+    with dead_letter_reader(bootstrap_servers, config) as reader:
         windows = _windows(reader, topics, ends, most, deadline)
         _fill(reader, windows, make, deadline)
-    except KafkaException as error:
-        raise InfrastructureAway("kafka") from error
-    finally:
-        reader.close()
     for window in windows.values():
         window.letters.reverse()
     return windows
@@ -71,10 +66,7 @@ def _windows(
 ) -> dict[Partition, LetterWindow[Any]]:
     windows: dict[Partition, LetterWindow[Any]] = {}
     for topic in topics:
-        found = reader.list_topics(topic, timeout=_left(deadline)).topics[topic]
-        if found.error is not None:
-            raise InfrastructureAway(f"kafka: {topic}: {found.error.name()}")
-        for number in found.partitions:
+        for number in partitions_of(reader, topic, _left(deadline)):
             low, high = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=_left(deadline))
             end = max(low, min(high, ends.get((topic, number), high)))
             windows[topic, number] = LetterWindow(low, max(low, end - most), end)

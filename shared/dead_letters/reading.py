@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
@@ -54,13 +55,10 @@ def read_dead(
     """The dead letters of a topic as it is now, by partition and offset; or the one at partition and offset.
 
     Reads without a group: nothing is committed. A generator; it holds one record at a time. Raises InfrastructureAway
-    when the broker does not answer, or is silent for 30 seconds.
+    when the broker does not answer, does not show the topic, or is silent for 30 seconds.
     """
-    # No group protocol is spoken: the partitions are assigned by hand.
-    reader = Consumer(consumer_config(bootstrap_servers, "autos.dead-letters", config, group_protocol="classic"))
-    try:
-        found = reader.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
-        for number in sorted(found.partitions):
+    with dead_letter_reader(bootstrap_servers, config) as reader:
+        for number in partitions_of(reader, topic, _ANSWER_SECONDS):
             if partition is not None and number != partition:
                 continue
             place = TopicPartition(topic, number)
@@ -71,10 +69,31 @@ def read_dead(
             reader.assign([TopicPartition(topic, number, first)])
             yield from _read_to(reader, high, only=offset)
             reader.assign([TopicPartition(topic, number, OFFSET_END)])
+
+
+@contextmanager
+def dead_letter_reader(bootstrap_servers: str, config: Mapping[str, Any] | None) -> Iterator[Consumer]:
+    """A consumer that joins no group, closed with the block. A KafkaException in it becomes InfrastructureAway."""
+    # No group protocol is spoken: the partitions are assigned by hand.
+    reader = Consumer(consumer_config(bootstrap_servers, "autos.dead-letters", config, group_protocol="classic"))
+    try:
+        yield reader
     except KafkaException as error:
         raise InfrastructureAway("kafka") from error
     finally:
         reader.close()
+
+
+def partitions_of(reader: Consumer, topic: str, timeout: float) -> list[int]:
+    """The partitions of a topic, in their order. ``timeout`` is in seconds.
+
+    Raises KafkaException, and InfrastructureAway when the broker does not show the topic: it is not there, or whoever
+    asks may not see it.
+    """
+    found = reader.list_topics(topic, timeout=timeout).topics[topic]
+    if found.error is not None:
+        raise InfrastructureAway(f"kafka: {topic}: {found.error.name()}")
+    return sorted(found.partitions)
 
 
 def _read_to(reader: Consumer, high: int, *, only: int | None) -> Iterator[DeadLetter]:

@@ -13,10 +13,11 @@ from autos.dead_letters import app
 from autos.local.pdpj.control import Failure, FailureKind
 from shared.dead_letters.letters import DeadLetter, NotReplayable, replayed
 from shared.dead_letters.reading import read_dead
+from shared.errors import InfrastructureAway
 from shared.events import topics
 from shared.records import OutgoingRecord
 from tests.integration.downloader.workers import Heard, Workers
-from tests.support import wait_until_async
+from tests.support import Servers, wait_until_async
 
 
 async def dead_record(bench: Workers) -> Heard:
@@ -47,6 +48,11 @@ async def test_a_dead_document_is_read_and_a_replay_brings_it(bench: Workers) ->
             lambda: failing in {event["document_id"] for event in bench.told(job, "document.available")}, 20
         )
     bench.check_stored(number, job)
+
+
+async def test_a_topic_that_the_broker_does_not_show_is_not_taken_for_empty(servers: Servers) -> None:
+    with pytest.raises(InfrastructureAway, match=r"nowhere\.dead: UNKNOWN_TOPIC_OR_PART"):
+        await asyncio.to_thread(list, read_dead(servers.bootstrap_servers, "nowhere.dead"))
 
 
 async def test_a_poison_record_is_read_with_its_reason_and_not_replayed(bench: Workers) -> None:

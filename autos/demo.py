@@ -49,6 +49,11 @@ def demo() -> None:
 
     Example: autos demo
     """
+    # What shows the case needs, before minutes of downloads and a start; main() says what is not installed.
+    import autos.demo_case
+    import autos.local.pdpj.control
+    import autos.local.stack  # noqa: F401
+
     root = data_dir()
     root.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="demo-", dir=root))

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NewType
 
-import boto3
-from botocore.client import BaseClient
-from botocore.config import Config
 from obstore.store import S3Store
 
 from shared.domain.cnj import ProcessNumber, parse
 from shared.settings import StorageSettings
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from obstore.store import ClientConfig
 
 ObjectKey = NewType("ObjectKey", str)
@@ -34,6 +32,10 @@ def make_client(settings: StorageSettings, *, public: bool = False) -> BaseClien
     """A boto3 client, safe to share between threads; with ``public`` it signs links for the host that clients reach the
     store by. A request connects within 5 s, reads within 30 s and is tried three times.
     """
+    # Most processes of a deployment with keys of its own never need it, and it takes 100 ms and 10 MB.
+    import boto3
+    from botocore.config import Config
+
     endpoint = settings.s3_endpoint_url
     if public and settings.s3_public_endpoint_url:
         endpoint = settings.s3_public_endpoint_url

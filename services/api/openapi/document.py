@@ -12,7 +12,6 @@ from services.api.http.described_problems import described
 from services.api.openapi.examples import fill_in, operations
 from services.api.openapi.links import add_links
 from services.api.openapi.stream import add_stream
-from services.api.processes.callback import describe_webhooks
 
 VERSION: Final = "1.0.0"
 TITLE: Final = "Autos"
@@ -93,7 +92,6 @@ def install(app: FastAPI, public_url: str | None) -> None:
 
     It is made at the first call and kept; routes that are added later are not in it.
     """
-    describe_webhooks(app.webhooks)
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:

@@ -100,3 +100,4 @@ def test_commands_that_need_more_packages_say_so(installed: Path, command: list[
     assert refused.returncode == 1
     assert "pip install 'autos[local]'" in refused.stderr
     assert "Traceback" not in refused.stderr
+    assert not refused.stdout, "it says so before it begins anything"

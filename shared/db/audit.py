@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from shared.db.prepared import PreparedText
 from shared.db.recordset import as_json
 from shared.db.tables import METADATA, identifier, moment
 from shared.db.visibility import sealed_text
@@ -81,7 +82,9 @@ class CaseRead:
 
 
 # What is sealed is looked up here, where the row is written, so that no route can forget to say it.
-_ADD: Final = text(f"""
+_ADD: Final = PreparedText(
+    "add_reads",
+    f"""
 INSERT INTO audit.access_log (client_id, key_id, process_number, document_id, route, status, documents, links, sealed,
                               address, request_id, trace_id)
 SELECT r.client_id, r.key_id, r.process_number, r.document_id, r.route, r.status, r.documents, r.links,
@@ -93,7 +96,9 @@ SELECT r.client_id, r.key_id, r.process_number, r.document_id, r.route, r.status
        route text, status smallint, documents int, links int, sees_sealed boolean, address text, request_id text,
        trace_id text)
   LEFT JOIN catalog.processes p USING (process_number)
-""")  # noqa: S608
+""",  # noqa: S608
+    rows="text",
+)
 _PURGE: Final = text("""
 DELETE FROM audit.access_log WHERE entry_id IN (
     SELECT entry_id FROM audit.access_log WHERE at < :before ORDER BY at LIMIT :most)
@@ -106,7 +111,7 @@ def add_reads(connection: Connection, reads: Sequence[CaseRead]) -> None:
     Needs INSERT on the log and SELECT on ``catalog.processes`` and ``catalog.documents``: that of api, notifier and the
     database's owner. Raises what the database raises.
     """
-    connection.execute(_ADD, {"rows": as_json([asdict(read) for read in reads])})
+    _ADD.run(connection, {"rows": as_json([asdict(read) for read in reads])})
 
 
 def purge_reads(connection: Connection, before: Any, *, most: int) -> int:

@@ -19,6 +19,7 @@ from sqlalchemy import Column, Connection, Index, Row, Table, Text, Uuid, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.db import catalog, delivery, progress, source
+from shared.db.prepared import PreparedText
 from shared.db.tables import METADATA, identifier, moment
 
 case_deletions: Final = Table(
@@ -86,7 +87,11 @@ CASE_RUNS: Final = """
 
 _TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(hashtext(:schema), hashtext(:deletion))")
 _JOBS: Final = text("SELECT job_id::text FROM catalog.deleted_jobs WHERE deletion_id = :deletion")
-_DELETED: Final = text("SELECT job_id::text FROM catalog.deleted_jobs WHERE job_id = ANY (CAST(:jobs AS uuid[]))")
+_DELETED: Final = PreparedText(
+    "deleted_jobs",
+    "SELECT job_id::text FROM catalog.deleted_jobs WHERE job_id = ANY (CAST(:jobs AS uuid[]))",
+    jobs="text[]",
+)
 
 
 def lock_deletion(connection: Connection, schema: str, deletion_id: str) -> bool:
@@ -110,7 +115,7 @@ def find_deleted_jobs(connection: Connection, job_ids: Collection[str]) -> froze
     """Those of these jobs whose case was deleted: nothing may be written of them any more."""
     if not job_ids:
         return frozenset()
-    return frozenset(connection.execute(_DELETED, {"jobs": list(job_ids)}).scalars())
+    return frozenset(_DELETED.run(connection, {"jobs": list(job_ids)}).scalars())
 
 
 def spellings(process_number: str) -> tuple[str, str]:

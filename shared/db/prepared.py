@@ -1,4 +1,4 @@
-"""SELECTs that the server plans once for each connection instead of at every execution (PREPARE and EXECUTE).
+"""Statements that the server plans once for each connection instead of at every execution (PREPARE and EXECUTE).
 
 psycopg2 sends the text of a statement each time, and the server reads and plans it each time: for a short look at
 several tables that is most of what it costs. The plan belongs to the connection, so whatever stands between a service
@@ -8,11 +8,14 @@ or altered makes the server plan again by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, CursorResult, Select, bindparam, column, text
 from sqlalchemy.dialects import postgresql
+
+_PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
 class Prepared:
@@ -48,3 +51,31 @@ class Prepared:
             connection.exec_driver_sql(self._prepare)
             connection.info[self._name] = True
         return connection.execute(self._execute, {**self._fixed, **parameters})
+
+
+class PreparedText:
+    """A statement of ours in the form of ``text()`` (``:name`` for a parameter), prepared where it first runs.
+
+    ``name`` is its own in the whole process; ``kinds`` are the types of its parameters in PostgreSQL. Ids travel as
+    ``text[]`` and are cast in the statement: the driver sends a list as an array of texts, which no EXECUTE takes for
+    ``uuid[]``. Raises ValueError when the parameters of the statement are others than ``kinds``.
+    """
+
+    def __init__(self, name: str, statement: str, **kinds: str) -> None:
+        numbers = {one: f"${number}" for number, one in enumerate(kinds, start=1)}
+        if (named := set(_PARAMETER.findall(statement))) != kinds.keys():
+            raise ValueError(f"{name} has the parameters {sorted(named)}, and types for {sorted(kinds)}")
+        body = _PARAMETER.sub(lambda found: numbers[found[1]], statement)
+        self._name = name
+        self._prepare = f"PREPARE {name} ({', '.join(kinds.values())}) AS {body}"
+        self._execute = text(f"EXECUTE {name} ({', '.join(f':{one}' for one in kinds)})")
+
+    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        """The result, as of the statement itself. The first run on a connection prepares it there.
+
+        ``parameters`` are by name. Raises what the database raises.
+        """
+        if self._name not in connection.info:
+            connection.exec_driver_sql(self._prepare)
+            connection.info[self._name] = True
+        return connection.execute(self._execute, parameters)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Engine, Table, delete, func, select
+from sqlalchemy import Connection, Engine, Table, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.clock import Clock, utc_now
@@ -26,7 +26,7 @@ from shared.db.channels import OUTBOX, Listener
 from shared.kafka.failures import ProducerFailed
 from shared.outbox.metrics import OutboxMetrics
 from shared.outbox.publishing import LOOK_EVERY_SECONDS, PATIENCE_SECONDS, Publisher, Publishing
-from shared.outbox.rows import OutboxRow, OutboxRows
+from shared.outbox.rows import OutboxRow, OutboxRows, may_be_cut
 from shared.outbox.write import write
 from shared.records import OutgoingRecord
 from shared.tracing.records import publish_span
@@ -177,6 +177,10 @@ class OutboxRelay:
             self._measure(connection)
             self._stopping.wait(self._poll_seconds)
             return
+        # The marks are not waited for on the disk: one that a crash of the database takes back means that its row is
+        # published again, as after a crash between the acknowledgement and the mark.
+        connection.execute(text("SET synchronous_commit = off"))
+        connection.commit()
         try:
             while True:
                 stopping = self._stopping.is_set()
@@ -216,8 +220,7 @@ class OutboxRelay:
             self._on_published(len(done.acknowledged))
         if done.away is not None:
             raise done.away
-        # A batch is cut by its bytes too, so one that is not full says nothing.
-        return len(done.acknowledged) + len(done.refused) > 0 or len(rows) == self._batch_size
+        return may_be_cut(rows, self._batch_size)
 
     def _set_aside(self, connection: Connection, row: OutboxRow, reason: str, now: datetime) -> None:
         if not self._rows.set_aside(connection, row.seq, reason, now):
@@ -256,6 +259,7 @@ class OutboxRelay:
         try:
             connection.rollback()
             connection.execute(select(func.pg_advisory_unlock(self._lock_id)))
+            connection.execute(text("RESET synchronous_commit"))
             connection.commit()
         except DBAPIError:
             # The connection is broken, and the lock went with it; the pool must not hand it out again.

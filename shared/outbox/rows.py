@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, text
 
+from shared.db.prepared import PreparedText
 from shared.records import OutgoingRecord
 
 LARGEST_PAYLOAD: Final = 8 * 1024 * 1024
@@ -38,6 +39,12 @@ class OutboxRow:
         return OutgoingRecord(self.topic, _utf8(self.key), _utf8(self.payload), headers)
 
 
+def may_be_cut(rows: Sequence[OutboxRow], most: int) -> bool:
+    """Whether there may be more rows behind these: as many were read as were wanted (``most``), or as many bytes."""
+    size = sum(LARGEST_PAYLOAD if row.payload is None else len(row.payload.encode()) for row in rows)
+    return len(rows) == most or size > BATCH_BYTES - LARGEST_PAYLOAD
+
+
 def _utf8(text: Any) -> bytes:
     # A lone surrogate must be found here: the client's own code ends the process over one in a header's name.
     if not isinstance(text, str):
@@ -60,7 +67,9 @@ class OutboxRows:
     def __init__(self, outbox: Table) -> None:
         name = outbox.fullname
         # The oldest rows, as many as their payloads' bytes allow, but one at least.
-        self._read = text(f"""
+        self._read = PreparedText(
+            f"read_{name.replace('.', '_')}",
+            f"""
         SELECT seq, aggregatetype, aggregateid, type,
                CASE WHEN bytes <= :largest THEN payload END AS payload, headers
           FROM (SELECT *, octet_length(payload) AS bytes,
@@ -72,8 +81,18 @@ class OutboxRows:
                SELECT min(seq) FROM {name}
                 WHERE published_at IS NULL AND set_aside_at IS NULL AND aggregatetype <> ALL (:held))
          ORDER BY seq
-        """)  # noqa: S608 - the name of one of our own tables
-        self._mark = text(f"UPDATE {name} SET published_at = :at WHERE seq = ANY (:seqs)")  # noqa: S608
+        """,  # noqa: S608 - the name of one of our own tables
+            most="bigint",
+            held="text[]",
+            largest="int",
+            bytes="bigint",
+        )
+        self._mark = PreparedText(
+            f"mark_{name.replace('.', '_')}",
+            f"UPDATE {name} SET published_at = :at WHERE seq = ANY (:seqs)",  # noqa: S608
+            at="timestamptz",
+            seqs="bigint[]",
+        )
         self._set_aside = text(f"""
         UPDATE {name} SET set_aside_at = :at, reason = :reason
          WHERE seq = :seq AND published_at IS NULL AND set_aside_at IS NULL
@@ -94,12 +113,12 @@ class OutboxRows:
         parameters = {"most": most, "held": list(held), "largest": LARGEST_PAYLOAD, "bytes": BATCH_BYTES}
         return [
             OutboxRow(row.seq, row.aggregatetype, row.aggregateid, row.type, row.payload, row.headers)
-            for row in connection.execute(self._read, parameters)
+            for row in self._read.run(connection, parameters)
         ]
 
     def mark_published(self, connection: Connection, seqs: Sequence[int], now: datetime) -> None:
         """Record that the broker has acknowledged these."""
-        connection.execute(self._mark, {"at": now, "seqs": list(seqs)})
+        self._mark.run(connection, {"at": now, "seqs": list(seqs)})
 
     def set_aside(self, connection: Connection, seq: int, reason: str, now: datetime) -> bool:
         """Record that the broker will never take this row; False when it is published or set aside already."""

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, Table, TextClause, text
+from sqlalchemy import Connection, Table
 
+from shared.db.prepared import PreparedText
 from shared.db.recordset import as_json
 from shared.records import OutgoingRecord
 
 
 @lru_cache
-def _insert(outbox: str) -> TextClause:
+def _insert(outbox: str) -> PreparedText:
     """One statement for any number of rows: they travel as one JSON text, in the order in which they get their seq."""
-    return text(f"""
+    return PreparedText(
+        f"write_{outbox.replace('.', '_')}",
+        f"""
     INSERT INTO {outbox} (id, aggregatetype, aggregateid, type, payload, headers, created_at)
     SELECT id, topic, key, type, payload, headers, :now
       FROM ROWS FROM (
@@ -23,7 +26,10 @@ def _insert(outbox: str) -> TextClause:
                AS (id uuid, topic text, key text, type text, payload text, headers jsonb)
       ) WITH ORDINALITY AS r (id, topic, key, type, payload, headers, place)
      ORDER BY place
-    """)  # noqa: S608 - the name of one of our own tables
+    """,  # noqa: S608 - the name of one of our own tables
+        rows="text",
+        now="timestamptz",
+    )
 
 
 def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecord], *, now: datetime) -> None:
@@ -46,4 +52,4 @@ def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecor
         }
         for record in records
     ]
-    connection.execute(_insert(outbox.fullname), {"rows": as_json(rows), "now": now})
+    _insert(outbox.fullname).run(connection, {"rows": as_json(rows), "now": now})

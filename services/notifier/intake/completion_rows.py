@@ -13,18 +13,24 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from services.notifier.domain.due_delivery import DueDelivery
-from services.notifier.intake.endpoint_names import EndpointName, add_endpoints, endpoint_of, registered_endpoint
+from services.notifier.intake.endpoint_names import EndpointName, endpoint_of, endpoints_as_json, registered_endpoint
+from shared.db.prepared import PreparedText
 from shared.db.recordset import as_json
 from shared.events.envelope import deterministic_id
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_subscribed import WebhookSubscribed
 
 _LOCK_SPACE: Final = 0x6465  # "de": advisory locks on a job's deliveries
-_LOCK_JOBS: Final = text("""
+_LOCK_JOBS: Final = PreparedText(
+    "notifier_lock_jobs",
+    """
 SELECT count(pg_advisory_xact_lock(:space, number)) FROM (
     SELECT DISTINCT hashtext(job_id) AS number FROM unnest(:jobs) AS job_id ORDER BY number
 ) AS ordered
-""")
+""",
+    space="int",
+    jobs="text[]",
+)
 # One after the other, each let go before the next is taken: the subquery is a fence, its rows come as they are made.
 _PASS_JOBS: Final = text("""
 SELECT count(pg_advisory_unlock(:space, number)) FROM (
@@ -33,7 +39,9 @@ SELECT count(pg_advisory_unlock(:space, number)) FROM (
 ) AS held
 """)
 # Rows travel as one JSON text: an ``executemany`` with ON CONFLICT goes to the server and back for each row.
-_ADD_COMPLETIONS: Final = text("""
+_ADD_COMPLETIONS: Final = PreparedText(
+    "notifier_add_completions",
+    """
 INSERT INTO delivery.completions (job_id, process_number, status, total_documents, completed_documents,
        failed_documents, error_code, error_message, created_at, completed_at, recorded_at)
 SELECT job_id, process_number, status, total_documents, completed_documents, failed_documents, error_code,
@@ -42,8 +50,13 @@ SELECT job_id, process_number, status, total_documents, completed_documents, fai
        completed_documents int, failed_documents int, error_code text, error_message text, created_at timestamptz,
        completed_at timestamptz)
     ON CONFLICT DO NOTHING
-""")
-_ADD_SUBSCRIPTIONS: Final = text("""
+""",
+    rows="text",
+    now="timestamptz",
+)
+_ADD_SUBSCRIPTIONS: Final = PreparedText(
+    "notifier_add_subscriptions",
+    """
 INSERT INTO delivery.subscriptions AS known (subscription_id, job_id, process_number, client_id, url, sealed, payload,
        reference, created_at)
 SELECT subscription_id, job_id, process_number, client_id, url, sealed, payload, reference, :now
@@ -58,8 +71,13 @@ SELECT subscription_id, job_id, process_number, client_id, url, sealed, payload,
         OR excluded.payload IS NOT NULL AND excluded.payload IS DISTINCT FROM known.payload
         OR excluded.reference IS NOT NULL AND excluded.reference IS DISTINCT FROM known.reference)
    AND excluded.client_id = known.client_id AND excluded.url = known.url
-""")
-_MISSING: Final = text("""
+""",
+    rows="text",
+    now="timestamptz",
+)
+_MISSING: Final = PreparedText(
+    "notifier_missing_deliveries",
+    """
 SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, COALESCE(w.url, s.url) AS url,
        s.event_type, s.endpoint_id::text, w.rate
   FROM delivery.subscriptions s JOIN delivery.completions c USING (job_id)
@@ -67,19 +85,34 @@ SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, C
   LEFT JOIN catalog.webhook_endpoints w ON w.endpoint_id = s.endpoint_id
  WHERE s.job_id = ANY (CAST(:jobs AS uuid[])) AND d.delivery_id IS NULL
    AND (s.endpoint_id IS NULL OR w.endpoint_id IS NOT NULL) ORDER BY s.subscription_id
-""")
-# What is created for a disabled endpoint is kept, and not due.
-_ADD_DELIVERIES: Final = text("""
+""",
+    jobs="text[]",
+)
+# The endpoints that are new, in the order of their ids, and the deliveries. What is created for a disabled endpoint is
+# kept, and not due; one that is new here is not among the endpoints that the statement reads.
+_ADD_DELIVERIES: Final = PreparedText(
+    "notifier_add_deliveries",
+    """
+WITH added AS (
+    INSERT INTO delivery.endpoints (endpoint_id, client_id, url, origin, registered, least_seconds, created_at)
+    SELECT endpoint_id, client_id, url, origin, registered, least_seconds, :now
+      FROM json_to_recordset(CAST(:endpoints AS json)) AS r (endpoint_id uuid, client_id text, url text, origin text,
+           registered bool, least_seconds float)
+        ON CONFLICT DO NOTHING)
 INSERT INTO delivery.deliveries (delivery_id, subscription_id, job_id, process_number, client_id, endpoint_id, url,
        event_type, status, next_attempt_at, created_at, updated_at)
 SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id, r.endpoint_id, r.url, r.event_type,
        'pending', CASE WHEN e.disabled_at IS NULL THEN :now END, :now, :now
   FROM json_to_recordset(CAST(:rows AS json)) AS r (delivery_id uuid, subscription_id uuid, job_id uuid,
        process_number text, client_id text, endpoint_id uuid, url text, event_type text)
-  JOIN delivery.endpoints e USING (endpoint_id)
+  LEFT JOIN delivery.endpoints e USING (endpoint_id)
     ON CONFLICT DO NOTHING
 RETURNING delivery_id::text, endpoint_id::text, next_attempt_at
-""")
+""",
+    rows="text",
+    endpoints="text",
+    now="timestamptz",
+)
 
 
 def delivery_id(subscription_id: str) -> str:
@@ -92,7 +125,7 @@ def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
 
     Who adds a completion, a subscription or a delivery of a job holds its lock.
     """
-    connection.execute(_LOCK_JOBS, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
+    _LOCK_JOBS.run(connection, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
 
 
 def wait_for_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
@@ -117,7 +150,7 @@ def add_completions(connection: Connection, found: Sequence[ProcessCompleted], n
         }
         for event in found
     ]
-    connection.execute(_ADD_COMPLETIONS, {"rows": as_json(rows), "now": now})
+    _ADD_COMPLETIONS.run(connection, {"rows": as_json(rows), "now": now})
 
 
 def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed], now: datetime) -> None:
@@ -139,7 +172,7 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
         }
         for event in last.values()
     ]
-    connection.execute(_ADD_SUBSCRIPTIONS, {"rows": as_json(rows), "now": now})
+    _ADD_SUBSCRIPTIONS.run(connection, {"rows": as_json(rows), "now": now})
 
 
 def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscribed:
@@ -160,7 +193,7 @@ def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datet
 
     Again, it creates nothing: a delivery's id follows from its subscription.
     """
-    missing = connection.execute(_MISSING, {"jobs": list(set(job_ids))}).all()
+    missing = _MISSING.run(connection, {"jobs": list(set(job_ids))}).all()
     return add_deliveries(connection, missing, now)
 
 
@@ -188,8 +221,8 @@ def add_deliveries(connection: Connection, subscribed: Sequence[Any], now: datet
                 "event_type": row.event_type,
             }
         )
-    add_endpoints(connection, list(names.values()), now)
-    created = connection.execute(_ADD_DELIVERIES, {"rows": as_json(rows), "now": now}).all()
+    wanted = {"rows": as_json(rows), "endpoints": endpoints_as_json(names.values()), "now": now}
+    created = _ADD_DELIVERIES.run(connection, wanted).all()
     due = [(row.delivery_id, names[row.endpoint_id]) for row in created if row.next_attempt_at is not None]
     return len(created), [
         DueDelivery(identity, name.endpoint_id, name.origin, name.client_id, name.least_seconds)

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Row, text
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.intake import feed_rows
 from services.notifier.intake.completion_rows import add_deliveries, lock_jobs
-from services.notifier.intake.registered_rows import INTERESTED, subscribe, subscription_row
+from services.notifier.intake.registered_rows import interested_endpoints, subscribe, subscription_row
+from shared.db.prepared import PreparedText
 from shared.db.visibility import public_text
 from shared.domain.secrecy import PUBLIC_LEVEL
 from shared.domain.statuses import DocumentStatus
@@ -42,20 +43,26 @@ SELECT j.job_id::text, p.version FROM catalog.jobs AS j JOIN progress.jobs AS p 
 """)
 # What these jobs have brought; what was there before a job is no news. Nothing sealed is told of, and nobody is told of
 # what only an operator asked for.
-_ADD: Final = text(f"""
-WITH announced (job_id, document_id) AS (
+# The jobs first, and what was told of once: otherwise every document looks all of it up again.
+_ADD: Final = PreparedText(
+    "notifier_add_batches",
+    f"""
+WITH announced (job_id, document_id) AS MATERIALIZED (
     SELECT job_id, unnest(document_ids) FROM delivery.document_batches WHERE job_id = ANY (CAST(:jobs AS uuid[]))),
-new AS (
-    SELECT w.turn, w.job_id, s.process_number, s.document_id, d.position
+wanted AS MATERIALIZED (
+    SELECT w.turn, w.job_id, j.process_number
       FROM unnest(CAST(:jobs AS uuid[])) WITH ORDINALITY AS w (job_id, turn)
       JOIN catalog.jobs AS j USING (job_id)
       JOIN catalog.processes AS p ON p.process_number = j.process_number AND p.secrecy_level = {PUBLIC_LEVEL}
-      JOIN progress.documents AS s ON s.process_number = j.process_number AND s.job_id = w.job_id
+     WHERE NOT EXISTS (SELECT FROM delivery.completions AS c WHERE c.job_id = w.job_id)
+       AND EXISTS (SELECT FROM catalog.process_requests AS r WHERE r.process_number = j.process_number)),
+new AS (
+    SELECT w.turn, w.job_id, s.process_number, s.document_id, d.position
+      FROM wanted AS w
+      JOIN progress.documents AS s ON s.process_number = w.process_number AND s.job_id = w.job_id
       JOIN catalog.documents AS d ON d.process_number = s.process_number AND d.document_id = s.document_id
       LEFT JOIN announced AS t ON t.job_id = w.job_id AND t.document_id = s.document_id
      WHERE s.status = '{DocumentStatus.AVAILABLE}' AND {public_text("d")} AND t.document_id IS NULL
-       AND NOT EXISTS (SELECT FROM delivery.completions AS c WHERE c.job_id = w.job_id)
-       AND EXISTS (SELECT FROM catalog.process_requests AS r WHERE r.process_number = j.process_number)
      ORDER BY w.turn, d.position, s.document_id LIMIT :most),
 numbered AS (
     SELECT new.*, (row_number() OVER (PARTITION BY job_id ORDER BY position, document_id) - 1)::int AS place FROM new)
@@ -65,7 +72,11 @@ SELECT n.job_id, n.place / {DOCUMENTS_TOGETHER} + (
        n.process_number, array_agg(n.document_id ORDER BY n.place), :now
   FROM numbered AS n GROUP BY n.job_id, n.process_number, n.place / {DOCUMENTS_TOGETHER}
 RETURNING job_id::text, part, process_number, cardinality(document_ids) AS documents
-""")  # noqa: S608
+""",  # noqa: S608
+    jobs="text[]",
+    most="bigint",
+    now="timestamptz",
+)
 _PARTS: Final = text("SELECT job_id::text, part FROM delivery.document_batches WHERE job_id = :job ORDER BY part")
 
 
@@ -106,34 +117,41 @@ def announce_documents(connection: Connection, job_ids: Sequence[str], now: date
 
 
 def make_batches(
-    connection: Connection, job_ids: Sequence[str], now: datetime, *, most: int | None = None
+    connection: Connection,
+    job_ids: Sequence[str],
+    now: datetime,
+    *,
+    most: int | None = None,
+    interested: Sequence[Row[Any]] | None = None,
 ) -> MadeBatches:
     """The batches of these jobs' new documents, of all or of ``most``, and the subscriptions to them.
 
-    The caller has locked the jobs, creates the deliveries and adds to the feeds.
+    ``interested`` are the endpoints that may hear of the jobs, where the caller has looked already. The caller has
+    locked the jobs, creates the deliveries and adds to the feeds.
     """
-    made = connection.execute(_ADD, {"jobs": list(job_ids), "most": most, "now": now}).all()
+    made = _ADD.run(connection, {"jobs": list(job_ids), "most": most, "now": now}).all()
     if not made:
         return MadeBatches((), 0)
     parts: dict[str, list[int]] = {}
     for row in sorted(made, key=lambda row: row.part):
         parts.setdefault(row.job_id, []).append(row.part)
-    return MadeBatches(_subscribe(connection, parts, None, now), sum(row.documents for row in made))
+    if interested is None:
+        interested = interested_endpoints(connection, list(parts), None)
+    return MadeBatches(_subscribe(connection, parts, interested, now), sum(row.documents for row in made))
 
 
 def subscribe_client_to_batches(connection: Connection, job_id: str, client_id: str, now: datetime) -> None:
     """Subscribe a client's endpoints to what a job has told of before the client asked for its case."""
     parts = [row.part for row in connection.execute(_PARTS, {"job": job_id})]
     if parts:
-        _subscribe(connection, {job_id: parts}, client_id, now)
+        _subscribe(connection, {job_id: parts}, interested_endpoints(connection, [job_id], client_id), now)
 
 
 def _subscribe(
-    connection: Connection, parts: dict[str, list[int]], client_id: str | None, now: datetime
+    connection: Connection, parts: dict[str, list[int]], interested: Sequence[Row[Any]], now: datetime
 ) -> list[SimpleNamespace]:
-    """Subscribe who wants them to these parts of jobs: all clients, or one. The rows of the subscriptions."""
-    interested: Sequence[Row[Any]] = connection.execute(INTERESTED, {"jobs": list(parts), "client": client_id}).all()
+    """Subscribe those that want them to these parts of jobs. The rows of the subscriptions."""
     wanted = [(row, kind.name) for row in interested for kind in made_of(DocumentsStored) if kind.name in row.events]
-    rows = [(row, subscription_row(row, name, part)) for row, name in wanted for part in parts[row.job_id]]
+    rows = [(row, subscription_row(row, name, part)) for row, name in wanted for part in parts.get(row.job_id, ())]
     subscribe(connection, [made for _, made in rows], now)
     return [SimpleNamespace(**made, rate=row.rate) for row, made in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -64,8 +64,12 @@ def _least_seconds(rate: str | None) -> float | None:
     return parsed.interval if isinstance(parsed, Rate) else None
 
 
+def endpoints_as_json(names: Iterable[EndpointName]) -> str:
+    """The rows of endpoints for a statement, in the order of their ids, in which every transaction locks them."""
+    return as_json([asdict(name) for name in sorted(names, key=lambda name: name.endpoint_id)])
+
+
 def add_endpoints(connection: Connection, names: Sequence[EndpointName], now: datetime) -> None:
     """Remember endpoints, in the order of their ids; known ones stay as they are."""
     if names:
-        rows = [asdict(name) for name in sorted(names, key=lambda name: name.endpoint_id)]
-        connection.execute(_ADD_ENDPOINTS, {"rows": as_json(rows), "now": now})
+        connection.execute(_ADD_ENDPOINTS, {"rows": endpoints_as_json(names), "now": now})

@@ -7,40 +7,49 @@ shared/db/feed.py says why.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, text
 
 from shared.db.channels import FEED
-from shared.db.delivery import completions
+from shared.db.prepared import PreparedText
 from shared.db.recordset import as_json
 from shared.webhooks.facts import PROCESS_COMPLETED, DocumentsStored, JobEnded
 from shared.webhooks.registry import made_of
 
-_ENDS: Final = frozenset(kind.name for kind in made_of(JobEnded))
+_ENDS: Final = {kind.name: kind for kind in made_of(JobEnded)}
 _BATCHES: Final = tuple(kind.name for kind in made_of(DocumentsStored))
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-# A batch of documents is an event of each client that has asked for the case by now, before the job's end.
-_MISSING_BATCHES: Final = text("""
-SELECT r.client_id, b.job_id::text, b.process_number, t.type AS event_type, b.part
-  FROM delivery.document_batches AS b JOIN catalog.process_requests AS r USING (process_number)
- CROSS JOIN unnest(CAST(:types AS text[])) AS t (type)
- WHERE b.job_id = ANY (CAST(:jobs AS uuid[]))
-   AND NOT EXISTS (SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = b.job_id
-                      AND f.event_type = t.type AND f.part = b.part)
-   AND NOT EXISTS (SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = b.job_id
-                      AND f.event_type = :end)
-""")
-_MISSING_ENDS: Final = text("""
-SELECT r.client_id, c.job_id::text, c.process_number, e.type AS event_type, 0 AS part
-  FROM unnest(CAST(:jobs AS uuid[]), CAST(:types AS text[])) AS e (job_id, type)
-  JOIN delivery.completions AS c USING (job_id) JOIN catalog.process_requests AS r USING (process_number)
- WHERE NOT EXISTS (SELECT FROM delivery.feed_events AS f
-                    WHERE f.client_id = r.client_id AND f.job_id = c.job_id AND f.event_type = e.type)
-""")
+# A batch of documents is an event of each client that has asked for the case by now, before the job's end. With each
+# row stands how its job ended, if it has: the fields of JobEnd.
+_MISSING: Final = PreparedText(
+    "notifier_missing_events",
+    """
+WITH told (job_id, process_number, event_type, part) AS (
+    SELECT b.job_id, b.process_number, t.type, b.part
+      FROM delivery.document_batches AS b CROSS JOIN unnest(:batches) AS t (type)
+     WHERE b.job_id = ANY (CAST(:jobs AS uuid[]))
+     UNION ALL
+    SELECT c.job_id, c.process_number, t.type, 0
+      FROM delivery.completions AS c CROSS JOIN unnest(:ends) AS t (type)
+     WHERE c.job_id = ANY (CAST(:jobs AS uuid[])))
+SELECT r.client_id, t.job_id::text, t.process_number, t.event_type, t.part, c.status, c.total_documents,
+       c.completed_documents, c.failed_documents, c.created_at, c.completed_at, c.error_code, c.error_message
+  FROM told AS t JOIN catalog.process_requests AS r USING (process_number)
+  LEFT JOIN delivery.completions AS c ON c.job_id = t.job_id
+ WHERE NOT EXISTS (SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = t.job_id
+                      AND f.event_type = t.event_type AND f.part = t.part)
+   AND (t.event_type = ANY (:ends) OR NOT EXISTS (
+       SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = t.job_id
+                      AND f.event_type = :end))
+""",
+    jobs="text[]",
+    batches="text[]",
+    ends="text[]",
+    end="text",
+)
 # A client's request may be committed a moment after the end of the job that it was told of.
 _LATE: Final = text("""
 SELECT DISTINCT c.job_id::text
@@ -51,20 +60,32 @@ SELECT DISTINCT c.job_id::text
 """)
 # A client that may call; its keys say whether it may read the feed.
 _CLIENTS: Final = text("SELECT client_id FROM catalog.clients WHERE disabled_at IS NULL ORDER BY client_id")
-_NUMBER: Final = text("""
-INSERT INTO delivery.feeds AS known (client_id, last_position)
-SELECT client_id, count FROM json_to_recordset(CAST(:rows AS json)) AS r (client_id text, count bigint)
- ORDER BY client_id
-    ON CONFLICT (client_id) DO UPDATE SET last_position = known.last_position + excluded.last_position
-RETURNING client_id, last_position
-""")
-_APPEND: Final = text("""
-INSERT INTO delivery.feed_events (client_id, position, event_type, job_id, part, process_number, recorded_at)
-SELECT client_id, position, event_type, job_id, part, process_number, :now
-  FROM json_to_recordset(CAST(:rows AS json))
-    AS r (client_id text, position bigint, event_type text, job_id uuid, part int, process_number text)
-""")
-_NOTIFY: Final = text("SELECT pg_notify(:channel, client_id) FROM unnest(CAST(:clients AS text[])) AS client_id")
+# The clients are locked in one order, each gets its numbers, and its readers are woken by the commit.
+_APPEND: Final = PreparedText(
+    "notifier_append_events",
+    """
+WITH events AS MATERIALIZED (
+    SELECT * FROM ROWS FROM (
+           json_to_recordset(CAST(:rows AS json))
+               AS (client_id text, event_type text, job_id uuid, part int, process_number text)
+      ) WITH ORDINALITY AS r (client_id, event_type, job_id, part, process_number, place)),
+numbered AS (
+    INSERT INTO delivery.feeds AS known (client_id, last_position)
+    SELECT client_id, count(*) FROM events GROUP BY client_id ORDER BY client_id
+        ON CONFLICT (client_id) DO UPDATE SET last_position = known.last_position + excluded.last_position
+    RETURNING client_id, last_position),
+added AS (
+    INSERT INTO delivery.feed_events (client_id, position, event_type, job_id, part, process_number, recorded_at)
+    SELECT e.client_id, n.last_position - count(*) OVER (PARTITION BY e.client_id)
+               + row_number() OVER (PARTITION BY e.client_id ORDER BY e.place),
+           e.event_type, e.job_id, e.part, e.process_number, :now
+      FROM events AS e JOIN numbered AS n USING (client_id))
+SELECT pg_notify(:channel, client_id) FROM numbered
+""",
+    rows="text",
+    now="timestamptz",
+    channel="text",
+)
 _PURGE_LOCK: Final = 0x66656564  # "feed": an advisory lock
 _ALONE: Final = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _OLDEST: Final = text(
@@ -102,18 +123,31 @@ def append(connection: Connection, job_ids: Sequence[str], now: datetime) -> int
     called as often as one likes. The clients' feeds are locked from here to the end of the caller's transaction, which
     should be near, and readers that wait are woken by its commit.
     """
-    jobs = list(set(job_ids))
-    ended = {row.job_id: row for row in connection.execute(select(completions).where(completions.c.job_id.in_(jobs)))}
-    missing = [*_missing_batches(connection, jobs), *_missing_ends(connection, ended)]
+    wanted = {"jobs": list(set(job_ids)), "batches": list(_BATCHES), "ends": list(_ENDS), "end": PROCESS_COMPLETED}
+    missing = [row for row in _MISSING.run(connection, wanted) if _applies(row)]
     if not missing:
         return 0
+    return _append(connection, [_event(row) for row in sorted(missing, key=_place)], now)
 
-    def place(row: Row[Any]) -> tuple[Any, ...]:
-        """A job's documents before its end, what ended before what ended later."""
-        end = ended[row.job_id].completed_at if row.job_id in ended else _NEVER
-        return row.client_id, end, row.job_id, row.event_type in _ENDS, row.part, row.event_type
 
-    return _append(connection, [{**row._mapping} for row in sorted(missing, key=place)], now)
+def _applies(row: Row[Any]) -> bool:
+    """Whether the type is about such an end (:attr:`EventType.applies`)."""
+    return row.event_type not in _ENDS or _ENDS[row.event_type].applies(JobEnded.end(row))
+
+
+def _event(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "client_id": row.client_id,
+        "event_type": row.event_type,
+        "job_id": row.job_id,
+        "part": row.part,
+        "process_number": row.process_number,
+    }
+
+
+def _place(row: Row[Any]) -> tuple[Any, ...]:
+    """A job's documents before its end, what ended before what ended later."""
+    return row.client_id, row.completed_at or _NEVER, row.job_id, row.event_type in _ENDS, row.part, row.event_type
 
 
 def append_for_all(connection: Connection, event_id: str, types: Sequence[str], now: datetime) -> int:
@@ -126,37 +160,8 @@ def append_for_all(connection: Connection, event_id: str, types: Sequence[str], 
 
 def _append(connection: Connection, events: Sequence[dict[str, Any]], now: datetime) -> int:
     """Number these events of any clients in their order, and write them."""
-    counts = Counter(event["client_id"] for event in events)
-    wanted = [{"client_id": client, "count": count} for client, count in sorted(counts.items())]
-    numbered = connection.execute(_NUMBER, {"rows": as_json(wanted)})
-    next_position = {row.client_id: row.last_position - counts[row.client_id] + 1 for row in numbered}
-    rows = []
-    for event in events:
-        rows.append({**event, "position": next_position[event["client_id"]]})
-        next_position[event["client_id"]] += 1
-    connection.execute(_APPEND, {"rows": as_json(rows), "now": now})
-    connection.execute(_NOTIFY, {"channel": FEED, "clients": list(counts)})
-    return len(rows)
-
-
-def _missing_batches(connection: Connection, jobs: Sequence[str]) -> Sequence[Row[Any]]:
-    """Of jobs whose end is no event yet of the client: documents never come behind the end of their job."""
-    wanted = {"jobs": list(jobs), "types": list(_BATCHES), "end": PROCESS_COMPLETED}
-    return connection.execute(_MISSING_BATCHES, wanted).all()
-
-
-def _missing_ends(connection: Connection, ended: dict[str, Any]) -> Sequence[Row[Any]]:
-    """Of the types that are about such an end (:attr:`EventType.applies`)."""
-    wanted = [
-        (job_id, kind.name)
-        for job_id, row in ended.items()
-        for kind in made_of(JobEnded)
-        if kind.applies(JobEnded.end(row))
-    ]
-    if not wanted:
-        return []
-    jobs, types = zip(*wanted, strict=True)
-    return connection.execute(_MISSING_ENDS, {"jobs": list(jobs), "types": list(types)}).all()
+    _APPEND.run(connection, {"rows": as_json(events), "now": now, "channel": FEED})
+    return len(events)
 
 
 def late_ends(connection: Connection, since: datetime, *, slack: timedelta, most: int) -> list[str]:

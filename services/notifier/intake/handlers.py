@@ -121,10 +121,12 @@ class Intake:
                 subscribed = [event for event in subscribed if event.job_id not in deleted]
                 asked = [event for event in asked if event.job_id not in deleted]
             if completed:
+                ended = [event.job_id for event in completed]
+                interested = registered_rows.interested_endpoints(connection, ended, None)
                 # Before the ends: whose is recorded gets no batch any more.
-                document_batches.make_batches(connection, [event.job_id for event in completed], now)
+                document_batches.make_batches(connection, ended, now, interested=interested)
                 completion_rows.add_completions(connection, completed, now)
-                registered_rows.subscribe_endpoints(connection, completed, now)
+                registered_rows.subscribe_endpoints(connection, completed, interested, now)
             for event in asked:
                 registered_rows.subscribe_client(connection, event, now)
                 document_batches.subscribe_client_to_batches(connection, event.job_id, event.client_id, now)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Row, select, text
 
 from services.notifier.domain.delivery import CLAIMABLE
 from services.notifier.intake.endpoint_names import add_endpoints, registered_endpoint
 from shared.db.delivery import completions
+from shared.db.prepared import PreparedText
 from shared.db.recordset import as_json
 from shared.domain.secrecy import PUBLIC_LEVEL
 from shared.domain.statuses import DeliveryStatus, JobScope
@@ -25,7 +26,9 @@ from shared.webhooks.registry import made_of
 
 # Whose case it is: a client that asked for it. A job about one document, and one of a case that is sealed from the
 # client, is told only to those who are on that job: the body then says no more than that the case does not exist.
-INTERESTED: Final = text(f"""
+_INTERESTED: Final = PreparedText(
+    "notifier_interested",
+    f"""
 SELECT w.endpoint_id::text, w.client_id, w.url, w.rate, w.events, j.job_id::text, j.process_number, r.sealed
   FROM catalog.jobs AS j
   JOIN catalog.process_requests AS r ON r.process_number = j.process_number
@@ -36,7 +39,10 @@ SELECT w.endpoint_id::text, w.client_id, w.url, w.rate, w.events, j.job_id::text
         OR EXISTS (SELECT FROM catalog.job_clients AS m WHERE m.job_id = j.job_id AND m.client_id = w.client_id)
         OR (j.scope = '{JobScope.WHOLE_CASE}'
             AND (p.process_number IS NULL OR COALESCE(p.secrecy_level, -1) = {PUBLIC_LEVEL} OR r.sealed)))
-""")  # noqa: S608
+""",  # noqa: S608
+    jobs="text[]",
+    client="text",
+)
 _SUBSCRIBE: Final = text("""
 INSERT INTO delivery.subscriptions (subscription_id, job_id, process_number, client_id, url, sealed, endpoint_id,
        event_type, part, created_at)
@@ -63,6 +69,13 @@ UPDATE delivery.deliveries SET status = '{DeliveryStatus.CANCELLED}', next_attem
 """)  # noqa: S608
 
 
+def interested_endpoints(connection: Connection, job_ids: Sequence[str], client_id: str | None) -> Sequence[Row[Any]]:
+    """The registered endpoints of all clients, or of one, that may hear of these jobs: a row for each job and
+    endpoint, with the types of events that it wants.
+    """
+    return _INTERESTED.run(connection, {"jobs": list(job_ids), "client": client_id}).all()
+
+
 def subscription_row(row: Any, event_type: str, part: int = 0) -> dict[str, Any]:
     """The subscription of one registered endpoint to one event of a job: the same for a repeat."""
     identity = (row.job_id, row.endpoint_id, event_type, part)
@@ -86,15 +99,13 @@ def subscribe(connection: Connection, rows: Sequence[dict[str, Any]], now: datet
 
 
 def subscribe_endpoints(
-    connection: Connection, ended: Sequence[Any], now: datetime, client_id: str | None = None
+    connection: Connection, ended: Sequence[Any], interested: Sequence[Row[Any]], now: datetime
 ) -> None:
-    """Subscribe the registered endpoints of all clients, or of one, to the end of these jobs.
+    """Subscribe endpoints (:func:`interested_endpoints`) to the end of these jobs.
 
     ``ended`` have the fields of ProcessCompleted.
     """
-    jobs = list(dict.fromkeys(event.job_id for event in ended))
-    found = connection.execute(INTERESTED, {"jobs": jobs, "client": client_id}).all()
-    if not found:
+    if not interested:
         return
     ends = {event.job_id: JobEnded.end(event) for event in ended}
     kinds = made_of(JobEnded)
@@ -102,7 +113,7 @@ def subscribe_endpoints(
         connection,
         [
             subscription_row(row, kind.name)
-            for row in found
+            for row in interested
             for kind in kinds
             if kind.name in row.events and kind.applies(ends[row.job_id])
         ],
@@ -114,7 +125,7 @@ def subscribe_client(connection: Connection, asked: CaseAsked, now: datetime) ->
     """Subscribe a client's endpoints to a job that ended before the client asked for its case, if it has ended."""
     ended = connection.execute(select(completions).where(completions.c.job_id == asked.job_id)).one_or_none()
     if ended is not None:
-        subscribe_endpoints(connection, [ended], now, asked.client_id)
+        subscribe_endpoints(connection, [ended], interested_endpoints(connection, [asked.job_id], asked.client_id), now)
 
 
 def follow_changes(

@@ -12,24 +12,33 @@ from sqlalchemy import Connection, text
 from services.notifier.domain.visible import BodyCounts
 from services.notifier.sending.body_key import BodyKey
 from shared.db import corrected_ends
+from shared.db.prepared import PreparedText
 from shared.db.visibility import public_text, read_left_out, sealed_text
 from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
 from shared.domain.statuses import DocumentStatus, JobScope
 from shared.domain.views import MOST_DOCUMENTS
 from shared.webhooks.body_form import BodyForm
 
-_COMPLETIONS: Final = text(f"""
+_COMPLETIONS: Final = PreparedText(
+    "notifier_body_ends",
+    f"""
 SELECT {corrected_ends.COLUMNS}, j.scope
   FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id) {corrected_ends.JOIN}
  WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
-""")  # noqa: S608
-_CASES: Final = text(f"""
+""",  # noqa: S608
+    jobs="text[]",
+)
+_CASES: Final = PreparedText(
+    "notifier_body_cases",
+    f"""
 SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
        movements_total, parties_total, left_out, related, fetched_at,
        EXISTS (SELECT FROM catalog.documents AS d WHERE d.process_number = p.process_number AND {sealed_text("d")})
            AS has_sealed
   FROM catalog.processes AS p WHERE process_number = ANY (:numbers)
-""")  # noqa: S608
+""",  # noqa: S608
+    numbers="text[]",
+)
 
 
 class DocumentState(NamedTuple):
@@ -81,7 +90,9 @@ DOCUMENT_COLUMNS: Final = f"""
 """Of ``catalog.documents AS d`` and its state, ``progress.documents AS s``."""
 # Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand. What is
 # sealed never goes into a body.
-_DOCUMENTS: Final = text(f"""
+_DOCUMENTS: Final = PreparedText(
+    "notifier_body_documents",
+    f"""
 SELECT j.job_id, {DOCUMENT_COLUMNS}
   FROM unnest(CAST(:jobs AS text[]), CAST(:numbers AS text[]), CAST(:scopes AS uuid[])) AS j (job_id, number, scope)
  CROSS JOIN LATERAL (
@@ -90,7 +101,11 @@ SELECT j.job_id, {DOCUMENT_COLUMNS}
         ORDER BY position, document_id LIMIT {MOST_DOCUMENTS + 1}) d
   LEFT JOIN progress.documents s USING (process_number, document_id)
  ORDER BY j.job_id, d.position, d.document_id
-""")  # noqa: S608
+""",  # noqa: S608
+    jobs="text[]",
+    numbers="text[]",
+    scopes="text[]",
+)
 _COUNT: Final = text("SELECT count(*) FROM catalog.documents WHERE process_number = :number")
 _NUMBERS: Final = text(f"""
 SELECT count(*) AS total, count(*) FILTER (WHERE {public_text("d")}) AS public,
@@ -117,9 +132,9 @@ class BodyContent:
 def load(connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, BodyContent]:
     """The content of each body; none for a job that has not ended."""
     ids = sorted({key.job_id for key in keys})
-    completions = {row.job_id: row for row in connection.execute(_COMPLETIONS, {"jobs": ids})}
+    completions = {row.job_id: row for row in _COMPLETIONS.run(connection, {"jobs": ids})}
     numbers = sorted({row.process_number for row in completions.values()})
-    cases = {row.process_number: row for row in connection.execute(_CASES, {"numbers": numbers})}
+    cases = {row.process_number: row for row in _CASES.run(connection, {"numbers": numbers})}
     # Each job once: its bodies with and without what is sealed show the same documents.
     full = {key.job_id for key in keys if key.form is BodyForm.FULL} & completions.keys()
     documents = _documents(connection, [completions[job_id] for job_id in sorted(full)])
@@ -148,7 +163,7 @@ def _documents(connection: Connection, completions: Sequence[Any]) -> dict[str, 
             "numbers": [row.process_number for row in completions],
             "scopes": [None if is_whole_case(row) else row.scope for row in completions],
         }
-        for row in connection.execute(_DOCUMENTS, wanted):
+        for row in _DOCUMENTS.run(connection, wanted):
             found.setdefault(row.job_id, []).append(row)
     return found
 

@@ -26,6 +26,7 @@ from services.notifier.sending.delivery_rows import (
     write_deliveries,
 )
 from services.notifier.sending.start_rows import reserve_starts
+from shared.db.prepared import PreparedText
 from shared.domain.statuses import DeliveryStatus
 from shared.secrets.owners import client_secret, endpoint_secret
 from shared.webhooks.body_form import BodyForm, form_now
@@ -67,14 +68,20 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_
  WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) AND d.status IN ('pending', 'waiting')
    AND d.next_attempt_at IS NOT NULL AND d.event_type = ANY (:types)
 """)
-_CLAIM: Final = text(f"""
+# The commit of a claim does not wait for the disk. A crash of the database right after it takes the claim back, and its
+# attempt is made again, as it would be anyhow: its record, whose commit does wait, is not there. What a record follows
+# from is on the disk with it.
+_CLAIM: Final = PreparedText(
+    "notifier_claim",
+    f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, e.least_seconds, c.webhook_secret, c.previous_webhook_secret,
        c.previous_secret_until, c.disabled_at AS client_disabled_at, COALESCE(j.total_documents, 0) AS documents,
        e.body_form, e.body_form_at, COALESCE(s.sealed, false) AS sealed, COALESCE(s.part, 0) AS part, s.payload,
        COALESCE(s.reference, r.reference) AS reference, s.endpoint_id IS NOT NULL AS registered,
        w.url AS endpoint_url, w.payload AS endpoint_payload, w.secret, w.previous_secret,
        w.previous_secret_until AS previous_until, w.sealed_headers,
-       (SELECT traceparent FROM catalog.jobs WHERE job_id = d.job_id) AS traceparent
+       (SELECT traceparent FROM catalog.jobs WHERE job_id = d.job_id) AS traceparent,
+       (SELECT set_config('synchronous_commit', 'off', true)) AS hurried
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
   LEFT JOIN delivery.subscriptions s ON s.subscription_id = d.subscription_id
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id
@@ -83,7 +90,10 @@ SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, e.least_seconds, c.webh
   LEFT JOIN catalog.webhook_endpoints w ON w.endpoint_id = s.endpoint_id
  WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) AND d.event_type = ANY (:types)
  ORDER BY d.delivery_id FOR UPDATE OF d SKIP LOCKED
-""")  # noqa: S608
+""",  # noqa: S608
+    ids="text[]",
+    types="text[]",
+)
 _LOCK_CLAIMED: Final = text(f"""
 SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
@@ -148,7 +158,7 @@ def claim(
     wanted = {due.delivery_id: due for due in deliveries}
     ready: list[tuple[Any, DeliveryState]] = []
     writes: list[DeliveryRow] = []
-    for row in connection.execute(_CLAIM, {"ids": list(wanted), "types": _TYPES}).all():
+    for row in _CLAIM.run(connection, {"ids": list(wanted), "types": _TYPES}).all():
         before = delivery_from(row)
         if _nobody_to_call(row):
             decision = decide(before, Withdrawn(), now, policy)

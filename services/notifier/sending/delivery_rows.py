@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from services.notifier.domain.delivery import DeliveryState
 from services.notifier.sending.attempt import Attempt
+from shared.db.prepared import PreparedText
 from shared.db.recordset import as_json
 from shared.domain.statuses import DeliveryStatus
 
 COLUMNS: Final = """d.delivery_id::text, d.subscription_id::text, d.job_id::text, d.process_number, d.client_id,
     d.endpoint_id::text, d.url, d.event_type, d.status, d.attempts, d.round_attempts, d.next_attempt_at,
     d.lease_token::text, d.lease_until"""
-_WRITE: Final = text("""
+_WRITE: Final = PreparedText(
+    "notifier_write_deliveries",
+    """
 UPDATE delivery.deliveries AS d SET status = v.status, attempts = v.attempts, round_attempts = v.round_attempts,
        next_attempt_at = v.next_attempt_at, lease_token = v.lease_token, lease_until = v.lease_until,
        last_status_code = CASE WHEN v.result THEN v.last_status_code ELSE d.last_status_code END,
@@ -26,7 +29,9 @@ UPDATE delivery.deliveries AS d SET status = v.status, attempts = v.attempts, ro
        next_attempt_at timestamptz, lease_token uuid, lease_until timestamptz, result bool, last_status_code int,
        last_error_code text, delivered_at timestamptz, updated_at timestamptz)
  WHERE d.delivery_id = v.delivery_id
-""")
+""",
+    rows="text",
+)
 
 DeliveryRow = dict[str, Any]
 """A row as the statement takes it that writes it."""
@@ -75,4 +80,4 @@ def delivery_row(delivery_id: str, after: DeliveryState, now: datetime, result: 
 def write_deliveries(connection: Connection, rows: Sequence[DeliveryRow]) -> None:
     """Write the rows in one statement. Their deliveries must be locked by the caller's transaction."""
     if rows:
-        connection.execute(_WRITE, {"rows": as_json(rows)})
+        _WRITE.run(connection, {"rows": as_json(rows)})

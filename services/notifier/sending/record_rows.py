@@ -25,32 +25,50 @@ from services.notifier.sending.delivery_rows import (
 from shared.db.audit import CaseRead, add_reads
 from shared.db.delivery import attempts as attempts_table
 from shared.db.delivery import outbox
+from shared.db.prepared import PreparedText
 from shared.db.recordset import as_json
 from shared.outbox.write import write
 from shared.records import OutgoingRecord
 from shared.webhooks.body_form import BodyForm
 
-_LOCK: Final = text(f"""
+_LOCK: Final = PreparedText(
+    "notifier_lock_attempted",
+    f"""
 SELECT {COLUMNS}, d.created_at FROM delivery.deliveries d
  WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) ORDER BY d.delivery_id FOR UPDATE
-""")  # noqa: S608
-_LOCK_ENDPOINTS: Final = text("""
+""",  # noqa: S608
+    ids="text[]",
+)
+_LOCK_ENDPOINTS: Final = PreparedText(
+    "notifier_lock_endpoints",
+    """
 SELECT endpoint_id::text, client_id, url, consecutive_failures, failing_since, last_success_at, last_failure_at,
        disabled_at, disabled_reason, alert_reason, body_form, body_form_at
   FROM delivery.endpoints WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) ORDER BY endpoints.endpoint_id FOR UPDATE
-""")
-_WRITE_ENDPOINT: Final = text("""
-UPDATE delivery.endpoints SET consecutive_failures = :consecutive_failures, failing_since = :failing_since,
-       last_success_at = :last_success_at, last_failure_at = :last_failure_at, disabled_at = :disabled_at,
-       disabled_reason = :disabled_reason, alert_reason = :alert_reason, body_form = :body_form,
-       body_form_at = :body_form_at
- WHERE endpoint_id = :endpoint_id
-""")
+""",
+    ids="text[]",
+)
+_WRITE_ENDPOINTS: Final = PreparedText(
+    "notifier_write_endpoints",
+    """
+UPDATE delivery.endpoints AS e SET consecutive_failures = v.consecutive_failures, failing_since = v.failing_since,
+       last_success_at = v.last_success_at, last_failure_at = v.last_failure_at, disabled_at = v.disabled_at,
+       disabled_reason = v.disabled_reason, alert_reason = v.alert_reason, body_form = v.body_form,
+       body_form_at = v.body_form_at
+  FROM json_to_recordset(CAST(:rows AS json)) AS v (endpoint_id uuid, consecutive_failures int,
+       failing_since timestamptz, last_success_at timestamptz, last_failure_at timestamptz, disabled_at timestamptz,
+       disabled_reason text, alert_reason text, body_form int, body_form_at timestamptz)
+ WHERE e.endpoint_id = v.endpoint_id
+""",
+    rows="text",
+)
 _KEEP: Final = text("""
 UPDATE delivery.deliveries SET next_attempt_at = NULL
  WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) AND status IN ('pending', 'waiting')
 """)
-_ADD_ATTEMPTS: Final = text("""
+_ADD_ATTEMPTS: Final = PreparedText(
+    "notifier_add_attempts",
+    """
 INSERT INTO delivery.attempts (delivery_id, attempt, started_at, duration_ms, dns_ms, connect_ms, tls_ms,
        first_byte_ms, address, status_code, succeeded, error_code, error_message, response_excerpt,
        request_headers, span_id)
@@ -58,7 +76,9 @@ SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r (delivery_id uuid, att
        duration_ms int, dns_ms int, connect_ms int, tls_ms int, first_byte_ms int, address text, status_code int,
        succeeded bool, error_code text, error_message text, response_excerpt text, request_headers jsonb,
        span_id text)
-""")
+""",
+    rows="text",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +128,7 @@ def record(
     batch = _lock(connection, attempts)
     recorded = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
     if batch.attempts:
-        connection.execute(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})
+        _ADD_ATTEMPTS.run(connection, {"rows": as_json(batch.attempts)})
     if batch.reads:
         add_reads(connection, batch.reads)
     write_deliveries(connection, list(batch.writes.values()))
@@ -119,9 +139,9 @@ def record(
 
 def _lock(connection: Connection, attempts: Sequence[Attempt]) -> _Batch:
     ids = [attempt.delivery_id for attempt in attempts]
-    deliveries = {row.delivery_id: row for row in connection.execute(_LOCK, {"ids": ids})}
+    deliveries = {row.delivery_id: row for row in _LOCK.run(connection, {"ids": ids})}
     named = sorted({row.endpoint_id for row in deliveries.values()})
-    endpoints = {row.endpoint_id: row for row in connection.execute(_LOCK_ENDPOINTS, {"ids": named})}
+    endpoints = {row.endpoint_id: row for row in _LOCK_ENDPOINTS.run(connection, {"ids": named})}
     return _Batch(deliveries, endpoints, {name: _health_of(row) for name, row in endpoints.items()})
 
 
@@ -179,13 +199,12 @@ def _read_by_receiver(row: Any, attempt: Attempt) -> CaseRead:
 
 
 def _write_endpoints(connection: Connection, batch: _Batch) -> None:
-    disabled = []
+    rows, disabled = [], []
     for endpoint_id, after in batch.health.items():
         before = _health_of(batch.endpoints[endpoint_id])
         if after == before:
             continue
-        connection.execute(
-            _WRITE_ENDPOINT,
+        rows.append(
             {
                 "endpoint_id": endpoint_id,
                 "consecutive_failures": after.consecutive_failures,
@@ -197,10 +216,12 @@ def _write_endpoints(connection: Connection, batch: _Batch) -> None:
                 "alert_reason": after.alert_reason,
                 "body_form": int(after.body_form),
                 "body_form_at": after.body_form_at,
-            },
+            }
         )
         if after.disabled and not before.disabled:
             disabled.append(endpoint_id)
+    if rows:
+        _WRITE_ENDPOINTS.run(connection, {"rows": as_json(rows)})
     if disabled:
         connection.execute(_KEEP, {"ids": disabled})
 

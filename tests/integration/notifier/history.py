@@ -148,7 +148,8 @@ def _explained(engine: Engine, name: str, ask: Callable[[Connection], object]) -
     seen: list[tuple[str, Any]] = []
 
     def note(_1: Any, _2: Any, statement: str, parameters: Any, *_3: Any) -> None:
-        if "delivery." in statement:
+        # What a prepared statement says stands in its PREPARE, and its EXECUTE can be explained.
+        if statement.startswith("EXECUTE") or ("delivery." in statement and not statement.startswith("PREPARE")):
             seen.append((statement, parameters))
 
     with engine.connect() as connection:
@@ -158,6 +159,8 @@ def _explained(engine: Engine, name: str, ask: Callable[[Connection], object]) -
         finally:
             event.remove(engine, "before_cursor_execute", note)
         connection.rollback()
+        # The plan that the server keeps, made without the parameters.
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
         for statement, parameters in seen:
             explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
             (answer,) = connection.exec_driver_sql(explain, parameters).scalar_one()

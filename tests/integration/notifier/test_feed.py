@@ -65,7 +65,8 @@ def test_a_reader_misses_nothing_of_transactions_that_commit_in_another_order(wo
         thread = threading.Thread(target=append_second)
         thread.start()
         waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%feeds AS known%%'"
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND query LIKE '%%notifier_append_events%%'"
         )
 
         def waits() -> bool:

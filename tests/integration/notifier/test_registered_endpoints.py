@@ -237,8 +237,10 @@ async def test_the_rate_of_an_endpoint_holds_over_all_replicas(world: World, run
         now, ends = datetime.now(UTC), [job.completed() for job in jobs]
         with world.engine.begin() as connection:
             completion_rows.add_completions(connection, ends, now)
-            registered_rows.subscribe_endpoints(connection, ends, now)
-            _, due = completion_rows.create_deliveries(connection, [job.job_id for job in jobs], now)
+            ids = [job.job_id for job in jobs]
+            interested = registered_rows.interested_endpoints(connection, ids, None)
+            registered_rows.subscribe_endpoints(connection, ends, interested, now)
+            _, due = completion_rows.create_deliveries(connection, ids, now)
         assert one.dispatcher.offer(due[::2]) == other.dispatcher.offer(due[1::2]) == 4
         await delivered(world, client, len(jobs))
     times = sorted(call.at for call in receiver.calls)

@@ -130,6 +130,7 @@ _KEPT: Final = _retention(timedelta(days=30))
 _FOREVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
 DOCUMENT_PARTITIONS: Final = 12
+EVENT_PARTITIONS: Final = 12
 
 TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(PROCESS_REQUESTED, 6, _WORK),
@@ -140,7 +141,7 @@ TOPICS: Final[tuple[TopicSpec, ...]] = (
     *(TopicSpec(tier.topic, DOCUMENT_PARTITIONS, _WORK) for tier in DOCUMENT_RETRY),
     TopicSpec(DOCUMENT_DEAD, 3, _KEPT),
     # The projection is rebuilt from it, so it is kept unless provisioning is told otherwise.
-    TopicSpec(DOCUMENT_EVENTS, 12, _FOREVER),
+    TopicSpec(DOCUMENT_EVENTS, EVENT_PARTITIONS, _FOREVER),
     TopicSpec(PROCESS_COMPLETED, 6, _KEPT),
     TopicSpec(WEBHOOK_SUBSCRIBED, 6, _WORK),
     *(TopicSpec(tier.topic, 3, _WORK) for tier in WEBHOOK_RETRY),

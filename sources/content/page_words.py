@@ -25,6 +25,10 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns))
 
 
+def _any_bytes(*patterns: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(patterns))
+
+
 class Markup(NamedTuple):
     """What the markup of a page has in it. One of ``marks`` is in whatever ``pattern`` finds.
 
@@ -33,38 +37,38 @@ class Markup(NamedTuple):
     """
 
     page: KnownPage
-    marks: tuple[str, ...]
-    pattern: re.Pattern[str]
+    marks: tuple[bytes, ...]
+    pattern: re.Pattern[bytes]
 
 
 MADE_OF: Final = (
     Markup(
         KnownPage.LOGIN,
         (
-            *("password", "kc-form-login", "kc-login", "login-actions/", "/openid-connect/", ".acesso.gov.br"),
-            *("samlrequest", "samlresponse", "j_username"),
+            *(b"password", b"kc-form-login", b"kc-login", b"login-actions/", b"/openid-connect/", b".acesso.gov.br"),
+            *(b"samlrequest", b"samlresponse", b"j_username"),
         ),
-        _any(
-            r"type\s*=\s*[\"']?password",
-            r"kc-form-login|kc-login|login-actions/authenticate|/openid-connect/auth\b",
-            r"(?:sso|accounts)\.acesso\.gov\.br",
-            r"name\s*=\s*[\"']?(?:samlrequest|samlresponse|j_username)\b",
+        _any_bytes(
+            rb"type\s*=\s*[\"']?password",
+            rb"kc-form-login|kc-login|login-actions/authenticate|/openid-connect/auth\b",
+            rb"(?:sso|accounts)\.acesso\.gov\.br",
+            rb"name\s*=\s*[\"']?(?:samlrequest|samlresponse|j_username)\b",
         ),
     ),
     Markup(
         KnownPage.FIREWALL,
         (
-            *("incapsula", "/cdn-cgi/", "cf-error-details", "cf-browser-verification", "cf_chl_", "awswaf"),
-            *("errors.edgesuite.net", "/_sec/cp_challenge", "ak_bmsc", "sucuri", "fgd_icon", "fortiguard"),
-            *("captcha", "/tspd/"),
+            *(b"incapsula", b"/cdn-cgi/", b"cf-error-details", b"cf-browser-verification", b"cf_chl_", b"awswaf"),
+            *(b"errors.edgesuite.net", b"/_sec/cp_challenge", b"ak_bmsc", b"sucuri", b"fgd_icon", b"fortiguard"),
+            *(b"captcha", b"/tspd/"),
         ),
-        _any(
-            r"_incapsula_resource|incapsula incident id",
-            r"/cdn-cgi/|cf-error-details|cf-browser-verification|cf_chl_",
-            r"errors\.edgesuite\.net|/_sec/cp_challenge|ak_bmsc",
-            r"awswafintegration|\.awswaf\.com",
-            r"sucuri\.net/|sucuri website firewall|fgd_icon|fortiguard",
-            r"px-captcha|captcha-delivery\.com|distil_r_captcha|/tspd/|g-recaptcha|h-captcha",
+        _any_bytes(
+            rb"_incapsula_resource|incapsula incident id",
+            rb"/cdn-cgi/|cf-error-details|cf-browser-verification|cf_chl_",
+            rb"errors\.edgesuite\.net|/_sec/cp_challenge|ak_bmsc",
+            rb"awswafintegration|\.awswaf\.com",
+            rb"sucuri\.net/|sucuri website firewall|fgd_icon|fortiguard",
+            rb"px-captcha|captcha-delivery\.com|distil_r_captcha|/tspd/|g-recaptcha|h-captcha",
         ),
     ),
 )

@@ -34,16 +34,15 @@ _Words = tuple[tuple[KnownPage, re.Pattern[str]], ...]
 
 def is_shell_page(head: bytes) -> bool:
     """Whether these first bytes of a page are those of the portal's single-page application."""
-    text = as_ascii_text(head).lower()
-    # The plain search first: it is a hundred times faster, and nearly every page ends here.
-    return (b"<app-root" in text or b"ng-version" in text) and _SHELL.search(text) is not None
+    return _is_shell(as_ascii_text(head).lower())
 
 
 def known_page(head: bytes, *, listed_as_text: bool = True) -> KnownPage | None:
     """What a text that begins with ``head`` is, when it is no document; ``listed_as_text``: a text was expected."""
-    if is_shell_page(head):
+    markup = as_ascii_text(head).lower()
+    if _is_shell(markup):
         return KnownPage.SHELL
-    if b"<" in head and (made := _made_of(as_ascii_text(head[:_MARKUP_BYTES]).decode("latin-1").lower())):
+    if b"<" in head and (made := _made_of(markup[:_MARKUP_BYTES])):
         return made
     if len(head) > _WORDS_BYTES:
         return None
@@ -60,7 +59,12 @@ def known_page(head: bytes, *, listed_as_text: bool = True) -> KnownPage | None:
     return found
 
 
-def _made_of(markup: str) -> KnownPage | None:
+def _is_shell(markup: bytes) -> bool:
+    # The plain search first: it is a hundred times faster, and nearly every page ends here.
+    return (b"<app-root" in markup or b"ng-version" in markup) and _SHELL.search(markup) is not None
+
+
+def _made_of(markup: bytes) -> KnownPage | None:
     return next(
         (
             page

@@ -16,16 +16,22 @@ from services.downloader.fetcher.task import FetchTask, decode
 from services.downloader.fetcher.transfer import Transfer
 from services.downloader.source_share.connected_sources import ConnectedSources
 from shared.events.flow import READERS
-from shared.events.topics import DOCUMENT_DEAD, DOCUMENT_REQUESTED, DOCUMENT_RETRY
+from shared.events.topics import DOCUMENT_DEAD, DOCUMENT_REQUESTED, DOCUMENT_RETRY, EVENT_PARTITIONS
 from shared.kafka.consumer.dead_letter import to_topic
 from shared.kafka.consumer.gathered_answers import GatherSeconds
 from shared.kafka.consumer.handling import Handling
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
+from shared.kafka.partitioner import partition_of
 
 GATHER_SECONDS: Final = GatherSeconds(first=0.1, longest=0.5)
 """How long an outcome waits for others. A request to the broker and a transaction of the projection cost more than an
 event, and few clients see that a document is there half a second later; the last one of a case waits for nobody."""
+
+
+def _lane_of(task: FetchTask) -> int:
+    """The partition of the job's events. Where the topic was given more of them, answers share fewer requests."""
+    return partition_of(task.request.job_id, EVENT_PARTITIONS)
 
 
 def fetcher_runtime(
@@ -71,7 +77,7 @@ def fetcher_runtime(
             prepare=fetcher.prepare,
             cancel_at_once=lambda task: task.gate_wait.waiting,
         ),
-        sink=ProducerSink(context.producer, gather=GATHER_SECONDS, review=fetcher.review),
+        sink=ProducerSink(context.producer, gather=GATHER_SECONDS, lane_of=_lane_of, review=fetcher.review),
         limits=fetcher_limits(settings),
         clock=context.clock,
         metrics=context.kafka_metrics,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Sequence
 from typing import Any, Final, cast
 
 from shared.kafka.consumer.entry import Entry
@@ -24,16 +24,23 @@ class ProducerSink:
     (docs/adr/0004-consumer-runtime.md).
 
     With ``gather`` an answer waits for others, so that they share requests to the broker. One that goes ``at_once``
-    does not wait, and takes along those of its group. ``review`` sees each answer just before it is written; what it
+    does not wait, and takes along those of its lane: ``lane_of`` names the partition that an item's answer goes to;
+    without it the items of a group have one. ``review`` sees each answer just before it is written; what it
     raises is raised to all that were to be written together. Without ``gather`` there is no review.
     """
 
     commits_offsets = False
 
     def __init__(
-        self, producer: Producer, *, gather: GatherSeconds | None = None, review: Review | None = None
+        self,
+        producer: Producer,
+        *,
+        gather: GatherSeconds | None = None,
+        lane_of: Callable[[Any], Hashable] | None = None,
+        review: Review | None = None,
     ) -> None:
         self._producer = producer
+        self._lane_of = lane_of
         self._review = review
         self._gathered = GatheredAnswers(self._write, gather) if gather is not None else None
         self._ledger: OffsetLedger | None = None
@@ -55,7 +62,7 @@ class ProducerSink:
                 await self._producer.send(emit)
             else:
                 records = emit if isinstance(emit, Sequence) else list(emit)
-                await self._gathered.write(Answer(entry, Done(records)), at_once=at_once)
+                await self._gathered.write(Answer(entry, Done(records)), self._lane(entry), at_once=at_once)
         if self._ledger is not None:
             self._ledger.finish([entry])
 
@@ -64,6 +71,9 @@ class ProducerSink:
         self._ledger = None
         if self._gathered is not None:
             await self._gathered.close()
+
+    def _lane(self, entry: Entry) -> Hashable:
+        return entry.group if self._lane_of is None or entry.item is None else self._lane_of(entry.item)
 
     async def _write(self, answers: Sequence[Answer]) -> Sequence[Exception | None]:
         """Write what is left of the answers after the review."""

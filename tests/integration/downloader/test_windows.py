@@ -17,27 +17,11 @@ from services.downloader.planner.plan_rows import find_stalled, forget_ended
 from services.downloader.planner.plan_upkeep import PlanUpkeep
 from shared.clock import utc_now
 from shared.events import topics
+from shared.kafka.partitioner import partition_of
 from tests.integration.downloader.workers import Workers
 from tests.support import wait_until_async
 
 WINDOW = 16
-_MASK = 0xFFFF_FFFF
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """Where the producer puts a key: Kafka's murmur2."""
-    data = key.encode()
-    mixed = 0x9747_B28C ^ len(data)
-    whole = len(data) // 4 * 4
-    for start in range(0, whole, 4):
-        part = int.from_bytes(data[start : start + 4], "little") * 0x5BD1_E995 & _MASK
-        part = (part ^ part >> 24) * 0x5BD1_E995 & _MASK
-        mixed = mixed * 0x5BD1_E995 & _MASK ^ part
-    rest = data[whole:]
-    if rest:
-        mixed = (mixed ^ int.from_bytes(rest, "little")) * 0x5BD1_E995 & _MASK
-    mixed = (mixed ^ mixed >> 13) * 0x5BD1_E995 & _MASK
-    return ((mixed ^ mixed >> 15) & 0x7FFF_FFFF) % partitions
 
 
 def in_one_partition(bench: Workers) -> Iterator[str]:

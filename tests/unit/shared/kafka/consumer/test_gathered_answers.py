@@ -1,4 +1,4 @@
-"""Answers that are written together: by group, by time, by number; and whom a failure reaches."""
+"""Answers that are written together: by lane, by time, by number; and whom a failure reaches."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ def answer(group: str, key: bytes) -> Answer:
 
 
 def waiting(gathered: GatheredAnswers, group: str, key: bytes, *, at_once: bool = False) -> asyncio.Task[None]:
-    return asyncio.ensure_future(gathered.write(answer(group, key), at_once=at_once))
+    return asyncio.ensure_future(gathered.write(answer(group, key), group, at_once=at_once))
 
 
-def test_more_groups_wait_longer_and_none_longer_than_the_longest() -> None:
+def test_more_lanes_wait_longer_and_none_longer_than_the_longest() -> None:
     seconds = GatherSeconds(0.1, 0.5)
-    assert [seconds.of(groups) for groups in (1, 2, 6, 100)] == [0.1, 0.1, pytest.approx(0.3), 0.5]
+    assert [seconds.of(lanes) for lanes in (1, 2, 6, 100)] == [0.1, 0.1, pytest.approx(0.3), 0.5]
 
 
-async def test_the_last_of_a_group_takes_the_others_of_its_group_along_and_nobody_else() -> None:
+async def test_what_goes_at_once_takes_its_lane_along_and_nobody_else() -> None:
     written = Written()
     gathered = GatheredAnswers(written.write, PATIENT)
     first, other = waiting(gathered, "a", b"a1"), waiting(gathered, "b", b"b1")
     await asyncio.sleep(0)
-    await gathered.write(answer("a", b"a2"), at_once=True)
+    await gathered.write(answer("a", b"a2"), "a", at_once=True)
     await first
     assert written.together == [[b"a1", b"a2"]] and not other.done()
     other.cancel()
     await asyncio.wait({other})
-    await gathered.write(answer("b", b"b2"), at_once=True)
+    await gathered.write(answer("b", b"b2"), "b", at_once=True)
     assert written.together[1:] == [[b"b2"]], "who has gone has taken its answer back"
 
 
-async def test_all_groups_go_together_in_time_and_when_they_are_enough() -> None:
+async def test_lanes_go_together_in_time_and_one_when_it_has_enough() -> None:
     written = Written()
     gathered = GatheredAnswers(written.write, GatherSeconds(0.02, 0.03))
     async with asyncio.timeout(5):
@@ -71,7 +71,7 @@ async def test_all_groups_go_together_in_time_and_when_they_are_enough() -> None
     assert written.together == [[b"a1", b"b1"]]
     patient = GatheredAnswers(written.write, PATIENT)
     async with asyncio.timeout(5):
-        await asyncio.gather(*(waiting(patient, str(number), b"") for number in range(MOST)))
+        await asyncio.gather(*(waiting(patient, "a", b"") for _ in range(MOST)))
     assert len(written.together[1]) == MOST
 
 
@@ -80,7 +80,7 @@ async def test_a_failure_reaches_the_one_whose_it_is_and_a_broken_write_all() ->
     gathered = GatheredAnswers(Written({b"large": refused}).write, PATIENT)
     first = waiting(gathered, "a", b"large")
     await asyncio.sleep(0)
-    await gathered.write(answer("a", b"small"), at_once=True)
+    await gathered.write(answer("a", b"small"), "a", at_once=True)
     with pytest.raises(RecordRefused):
         await first
     away = GatheredAnswers(Written(broken=InfrastructureAway("database")).write, PATIENT)

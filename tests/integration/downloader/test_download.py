@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autos.local.pdpj.control import ExplicitDocument, Failure, FailureKind, TokenSetting
+from autos.local.pdpj.control import ExplicitDocument, Failure, FailureKind, SourceSetting, TokenSetting
+from services.downloader.fetcher.start_events import START_SECONDS
 from shared.events import topics
 from shared.records import OutgoingRecord
 from tests.integration.downloader.workers import Heard, Workers
@@ -31,6 +32,18 @@ async def test_every_document_of_a_case_is_stored_with_the_right_sha256(bench: W
     counters = bench.pdpj.case_metrics(number)
     assert set(counters.document_requests.values()) == {1}
     assert counters.max_in_flight <= 5
+
+
+async def test_the_start_of_a_document_that_takes_longer_than_a_moment_is_told(bench: Workers) -> None:
+    number = bench.fresh_number()
+    bench.pdpj.put_case(number, documents=1)
+    async with bench.worker():
+        bench.pdpj.configure_source(SourceSetting(latency=START_SECONDS + 0.2))
+        job = await bench.ask(number)
+        await bench.ended(job)
+    told = [event for event in bench.heard if event.value.get("job_id") == job and event.topic == "document.events"]
+    assert [event.type for event in told] == ["job.planned", "document.started", "document.available"]
+    assert told[1].value["at"] == told[2].value["started_at"]
 
 
 async def test_an_empty_case_is_planned_with_nothing(bench: Workers) -> None:

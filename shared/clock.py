@@ -25,6 +25,11 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def rfc3339_or_none(moment: datetime | None) -> str | None:
+    """The same of a moment that may not have come yet."""
+    return rfc3339(moment) if moment is not None else None
+
+
 def plausible(moment: datetime) -> datetime | None:
     """The moment in UTC; None when it has no time zone or lies outside of EARLIEST and LATEST. Never raises."""
     if moment.tzinfo is None:

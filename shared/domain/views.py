@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from shared.clock import rfc3339
+from shared.clock import rfc3339, rfc3339_or_none
 from shared.domain.statuses import DocumentStatus
 
 OUTDATED = "outdated"
@@ -62,10 +62,6 @@ def parties_url(process_number: str, public_url: str | None = None) -> str:
     return f"{public_url or ''}/processes/{quote(process_number)}/parties"
 
 
-def _moment(at: datetime | None) -> str | None:
-    return rfc3339(at) if at is not None else None
-
-
 def _short(message: str | None) -> str | None:
     return message[:500] if message is not None else None
 
@@ -97,7 +93,7 @@ def case_view(row: Any, public_url: str | None = None) -> dict[str, Any]:
         "secrecy_level": columns["secrecy_level"],
         "movements": fitting(movements[:MOST_MOVEMENTS], MOVEMENTS_BYTES),
         "related_processes": columns["related"],
-        "fetched_at": _moment(columns["fetched_at"]),
+        "fetched_at": rfc3339_or_none(columns["fetched_at"]),
         "parties_total": parties_total if parties_total is not None else len(parties),
         "parties_url": parties_url(number or "", public_url),
         "movements_total": movements_total if movements_total is not None else len(movements),
@@ -186,14 +182,14 @@ def document_view(
         "secrecy_level": row.secrecy_level,
         "status": status,
         "download_url": link if available else None,
-        "download_url_expires_at": _moment(link_expires_at) if available and link else None,
+        "download_url_expires_at": rfc3339_or_none(link_expires_at) if available and link else None,
         "sha256": state_row.sha256 if state_row is not None and available else None,
         "error_code": state_row.error_code if state_row is not None and failed else None,
         "error_message": _short(state_row.error_message) if state_row is not None and failed else None,
         "attempts": state_row.attempts if state_row is not None else 0,
-        "download_started_at": _moment(state_row.download_started_at) if state_row is not None else None,
-        "download_completed_at": _moment(state_row.download_completed_at) if state_row is not None else None,
-        "replaced_at": _moment(state_row.replaced_at) if state_row is not None and available else None,
+        "download_started_at": rfc3339_or_none(state_row.download_started_at) if state_row is not None else None,
+        "download_completed_at": rfc3339_or_none(state_row.download_completed_at) if state_row is not None else None,
+        "replaced_at": rfc3339_or_none(state_row.replaced_at) if state_row is not None and available else None,
     }
 
 

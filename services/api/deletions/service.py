@@ -16,7 +16,7 @@ from services.api.deletions.order_rows import Orderer
 from services.api.http import cursors
 from services.api.http.problems import Problem, ProcessUnknown
 from services.api.http.provided import provided
-from shared.clock import Clock, rfc3339
+from shared.clock import Clock, rfc3339, rfc3339_or_none
 from shared.concurrency.outage import Outage
 from shared.concurrency.waiting import wait_for_any
 from shared.db.engine import Database
@@ -176,7 +176,7 @@ def _view(row: Row[Any]) -> dict[str, Any]:
         "reason": row.reason,
         "requested_at": rfc3339(row.requested_at),
         "requested_by": {"client_id": row.client_id, "key_id": row.key_id},
-        "deleted_at": rfc3339(row.completed_at) if completed else None,
+        "deleted_at": rfc3339_or_none(row.completed_at),
         "case_digest": row.case_digest,
         **_counts(row.removed),
         "removed": row.removed,

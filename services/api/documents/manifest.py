@@ -19,7 +19,7 @@ from sqlalchemy import Row
 
 from services.api.documents.filter import ArchiveFilter
 from services.api.jobs.model import CaseJob, job_view
-from shared.clock import rfc3339
+from shared.clock import rfc3339, rfc3339_or_none
 from shared.domain.secrecy import Sight
 from shared.domain.statuses import DocumentStatus
 from shared.version import __version__
@@ -72,7 +72,7 @@ def document_entry(row: Row[Any], sight: Sight) -> dict[str, Any]:
         "type": row.type,
         "position": sight.left_out.place(row.position),
         "sequence": row.sequence,
-        "filed_at": _moment(row.filed_at),
+        "filed_at": rfc3339_or_none(row.filed_at),
         "secrecy_level": row.secrecy_level,
         "sealed": sight.is_sealed(row.secrecy_level),
         "rendition": (row.stored_rendition if there else None) or row.rendition,
@@ -80,7 +80,7 @@ def document_entry(row: Row[Any], sight: Sight) -> dict[str, Any]:
         "size": int(row.stored_size) if there else None,
         "sha256": row.sha256 if there else None,
         "content_type": row.stored_content_type if there else None,
-        "fetched_at": _moment(fetched_at),
+        "fetched_at": rfc3339_or_none(fetched_at),
         "object_version": row.object_version if there else None,
         "source_headers": _headers(row.source_headers or ()) if there else {},
         "warnings": list(row.warnings or ()) if there else [],
@@ -92,10 +92,6 @@ def document_entry(row: Row[Any], sight: Sight) -> dict[str, Any]:
 def _headers(lines: Sequence[str]) -> dict[str, str]:
     parted = (line.partition(": ") for line in lines)
     return {name: value for name, separator, value in parted if separator and name.isascii()}
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return rfc3339(moment) if moment is not None else None
 
 
 def assemble(head: ManifestHead, documents: Iterable[bytes], signer: ManifestSigner) -> bytes:
@@ -143,7 +139,7 @@ def _rest(head: ManifestHead, count: int, key_id: str | None) -> dict[str, Any]:
         "job": {name: shown[name] for name in _OF_JOB} if job is not None else None,
         "key_id": key_id,
         "left_out": dict(head.left_out),
-        "listed_at": _moment(head.listed_at),
+        "listed_at": rfc3339_or_none(head.listed_at),
         "made_at": rfc3339(head.made_at),
         "made_by": _MADE_BY,
         "process_number": head.process_number,
@@ -154,4 +150,4 @@ def _filter(wanted: ArchiveFilter) -> dict[str, Any] | None:
     """What was asked for; None: every document."""
     if not wanted.types and wanted.since is None:
         return None
-    return {"types": sorted(wanted.types), "since": _moment(wanted.since)}
+    return {"types": sorted(wanted.types), "since": rfc3339_or_none(wanted.since)}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from shared.clock import rfc3339
+from shared.clock import rfc3339, rfc3339_or_none
 from shared.webhooks.body_form import FULL
 from shared.webhooks.registry import DEFAULT
 
@@ -18,7 +18,7 @@ _MOMENTS: Final = ("failing_since", "last_success_at", "last_failure_at", "disab
 def _health(row: Row[Any]) -> dict[str, Any]:
     return {
         "consecutive_failures": row.consecutive_failures or 0,
-        **{name: _moment(getattr(row, name)) for name in _MOMENTS},
+        **{name: rfc3339_or_none(getattr(row, name)) for name in _MOMENTS},
         "disabled_reason": row.disabled_reason,
     }
 
@@ -59,8 +59,4 @@ def called_view(row: Row[Any]) -> dict[str, Any]:
 
 def with_secret(view: Mapping[str, Any], secret: str, previous_until: datetime | None) -> dict[str, Any]:
     """The EndpointCreated: the one answer that has the secret."""
-    return {**view, "secret": secret, "previous_secret_until": _moment(previous_until)}
-
-
-def _moment(at: datetime | None) -> str | None:
-    return rfc3339(at) if at is not None else None
+    return {**view, "secret": secret, "previous_secret_until": rfc3339_or_none(previous_until)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from shared.clock import rfc3339
+from shared.clock import rfc3339, rfc3339_or_none
 from shared.domain.statuses import JobScope, JobStatus, ended_status
 
 CANCELLED: Final = "cancelled"
@@ -124,12 +124,8 @@ def job_view(job: CaseJob, catalog_total: int) -> dict[str, Any]:
         "failed_documents": failed,
         "progress_percentage": percentage(total, completed + failed, known=known),
         "created_at": rfc3339(job.created_at),
-        "started_at": _shown(progress.started_at if progress is not None else None),
-        "completed_at": _shown(ended_at),
+        "started_at": rfc3339_or_none(progress.started_at if progress is not None else None),
+        "completed_at": rfc3339_or_none(ended_at),
         "error_code": code,
         "error_message": message,
     }
-
-
-def _shown(moment: datetime | None) -> str | None:
-    return rfc3339(moment) if moment is not None else None

@@ -10,7 +10,7 @@ from fastapi import Depends
 from sqlalchemy import Connection, select, update
 
 from services.api.http.provided import provided
-from shared.clock import Clock, rfc3339
+from shared.clock import Clock, rfc3339_or_none
 from shared.db.catalog import clients
 from shared.db.engine import Database
 from shared.domain.api_keys import new_webhook_secret
@@ -91,5 +91,4 @@ def secrets_of(connection: Connection, client_id: str, *, lock: bool = False) ->
 
 def _view(secret: str, previous_until: datetime | None) -> dict[str, Any]:
     """The SecretView."""
-    until = rfc3339(previous_until) if previous_until is not None else None
-    return {"secret": secret, "previous_secret_until": until}
+    return {"secret": secret, "previous_secret_until": rfc3339_or_none(previous_until)}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, literal, select
 
 from services.api.http import cursors
 from services.api.http.provided import provided
@@ -71,7 +71,9 @@ def _statement(wanted: AccessFilter, before: int | None) -> Select[Any]:
             statement = statement.where(column == value)
     if wanted.since is not None:
         # By the index of the time to the first of them: the ids would be walked down to the log's beginning otherwise.
-        first = select(table.entry_id).where(table.at >= wanted.since - _SLACK).order_by(table.at).limit(1)
+        # The database takes the slack off: its calendar begins long before that of Python.
+        earliest = literal(wanted.since) - _SLACK
+        first = select(table.entry_id).where(table.at >= earliest).order_by(table.at).limit(1)
         statement = statement.where(table.at >= wanted.since, table.entry_id >= first.scalar_subquery() - _AT_ONCE)
     return statement if before is None else statement.where(table.entry_id < before)
 

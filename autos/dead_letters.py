@@ -55,7 +55,7 @@ def _rows(row: int | None) -> list[DeadLetter]:
 def _one(letter_id: str) -> DeadLetter:
     topic, _, place = letter_id.partition("/")
     partition, _, offset = place.partition("/")
-    if topic not in _TOPICS or not partition.isdigit() or not offset.isdigit():
+    if topic not in _TOPICS or not partition.isdecimal() or not offset.isdecimal():
         raise fail("an id is topic/partition/offset, as `autos dead list` shows it", status=2)
     found = _read(topic, int(partition), int(offset))
     if not found:

@@ -27,7 +27,10 @@ Place = tuple[str, int]
 
 _LONGEST: Final = 4_000
 _PART: Final = re.compile(r"(\d{1,2})\.(\d{1,5})=(\d{1,18})", re.ASCII)
-_ID: Final = re.compile(r"(.+)/(\d{1,18})", re.ASCII)
+_NUMBER: Final = r"(0|[1-9]\d{0,%d})"
+"""As it is shown: a number that could be written otherwise would be another letter, and be sent again once more."""
+_ID: Final = re.compile(rf"(.+)/{_NUMBER % 17}", re.ASCII)
+_PARTITION: Final = re.compile(_NUMBER % 4, re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,6 @@ def place_of(letter_id: str) -> tuple[Place, int] | None:
     if match[1] in OUTBOX_TOPICS:
         return (match[1], 0), int(match[2])
     topic, _, partition = match[1].rpartition("/")
-    if topic not in TOPICS or topic in OUTBOX_TOPICS or not re.fullmatch(r"\d{1,5}", partition, re.ASCII):
+    if topic not in TOPICS or topic in OUTBOX_TOPICS or not _PARTITION.fullmatch(partition):
         return None
     return (topic, int(partition)), int(match[2])

@@ -79,6 +79,10 @@ def test_what_is_no_cursor_is_refused() -> None:
         ("document.dead/2/-1", None),
         ("document.dead/2/1٣", None),
         ("document.dead/2/" + "9" * 30, None),
+        ("document.dead/02/17", None),
+        ("document.dead/2/017", None),
+        ("outbox/delivery/09", None),
+        ("document.dead/0/0", (("document.dead", 0), 0)),
         ("", None),
     ],
 )

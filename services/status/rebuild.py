@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, MetaData, func, or_, select, text, up
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from services.status.batch_writer import decode_all
-from services.status.projection.apply import Projection, announce
+from services.status.projection.apply import Projection, announce, find_references
 from services.status.projection.deletion_rows import leave_out_deleted
 from services.status.projection.project import completion
 from services.status.projection.rows import JobRow, Occurrence
@@ -146,7 +146,7 @@ class _Rebuild:
             _refuse_losses(connection, horizon)
             _keep_versions(connection)
             ends = _ends_not_announced(connection)
-            announce(connection, ends, self._clock(), self._public_url)
+            announce(connection, ends, self._clock(), self._public_url, find_references(connection, ends))
             _swap(connection)
             _notify(connection, ends)
             jobs, documents = (

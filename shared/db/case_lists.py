@@ -92,8 +92,10 @@ def inline(case: Case) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any
     )
 
 
-def store_lists(connection: Connection, case: Case) -> None:
+def store_lists(connection: Connection, case: Case, *, is_new: bool = False) -> None:
     """Store what is longer than the case's own row has, and drop what is no longer kept. The caller commits.
+
+    ``is_new``: nothing of the case was stored, so there is nothing to drop.
 
     Rows of CHUNK items at most, so that a case that grew by one movement rewrites one row of them.
     """
@@ -114,7 +116,8 @@ def store_lists(connection: Connection, case: Case) -> None:
                 rows.clear()
     if rows:
         _write(connection, case.process_number, rows)
-    connection.execute(_DROP, {"number": case.process_number, **kept})
+    if not is_new:
+        connection.execute(_DROP, {"number": case.process_number, **kept})
 
 
 def _write(connection: Connection, process_number: str, rows: Sequence[bytes]) -> None:

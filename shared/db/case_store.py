@@ -5,33 +5,36 @@ Used by api, and by the planner when the discovery was put off (the one exceptio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, TextClause, and_, bindparam, func, select, text, update
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from shared.db import progress
-from shared.db.case_lists import inline, store_lists
+from shared.db.case_lists import store_lists
+from shared.db.case_rows import document_rows, process_row
 from shared.db.catalog import documents, processes
-from shared.db.recordset import as_json
-from shared.domain.case import Case, CaseDocument
+from shared.db.recordset import as_json, column_types
+from shared.domain.case import Case
 
-_CHUNK: Final = 1000
+CHUNK: Final = 1000
+"""Documents in one statement."""
 _LOCK_SPACE: Final = 0x6361  # "ca": advisory locks on a case
 
-# Statements of every request are made once: making one takes longer than it takes to run.
 _LOCK_FREE: Final = text(
     f"""
     SELECT wanted.number FROM unnest(CAST(:numbers AS text[])) AS wanted (number)
     WHERE pg_try_advisory_xact_lock({_LOCK_SPACE}, hashtext(wanted.number))
     """  # noqa: S608 - our own number
 )
-_LOCK: Final = select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(bindparam("number"))))
+# Statements of every request are made once: making one takes longer than it takes to run.
+LOCK: Final = f"SELECT pg_advisory_xact_lock({_LOCK_SPACE}, hashtext(:number))"
+"""What :func:`lock_case` runs, for a statement that runs behind it in the same round trip."""
+_LOCK: Final = text(LOCK)
 _FIND: Final = select(processes).where(processes.c.process_number == bindparam("number"))
 
 
@@ -51,7 +54,6 @@ _NUMBER_DOCUMENTS: Final = text(
     WHERE d.process_number = :number AND d.document_id = ordered.document_id AND d.position <> ordered.place
     """
 )
-_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 _TELLS_OF_CONTENT: Final = ("size", "filed_at", "source_hash")
 """What changes with a document's bytes. Where it is not said, nothing is known to have changed."""
 
@@ -75,72 +77,18 @@ def store_case(connection: Connection, case: Case, *, fetched_at: datetime, sour
     The caller holds the case (:func:`lock_case`) and commits. A second time with the same case changes nothing but
     ``fetched_at``. ``source_version`` is what :func:`sources.changes.read_changed` gave with the case.
     """
-    movements, parties = inline(case)
-    row = {
-        "process_number": case.process_number,
-        "court": case.court,
-        "degree": case.degree,
-        "class": case.class_,
-        "subjects": case.subjects,
-        "parties": parties,
-        "filed_at": case.filed_at,
-        "claim_value": case.claim_value,
-        "secrecy_level": case.secrecy_level,
-        "movements": movements,
-        "movements_total": case.movements_total,
-        "parties_total": case.parties_total,
-        "left_out": case.left_out,
-        "related": case.related,
-        "fetched_at": fetched_at,
-        "source_version": source_version,
-        "source": case.source,
-    }
-    connection.execute(_upsert_process(), row)
+    connection.execute(_upsert_process(), process_row(case, fetched_at, source_version))
     store_lists(connection, case)
-    rows = (
-        {
-            "process_number": case.process_number,
-            "document_id": document.document_id,
-            "position": position,
-            "name": document.name,
-            "type": document.type,
-            "type_code": document.type_code,
-            "sequence": document.sequence,
-            "filed_at": document.filed_at,
-            "pages": document.pages,
-            "size": document.size,
-            "content_type": document.content_type,
-            "secrecy_level": document.secrecy_level,
-            "source_path": document.source_path,
-            "source_id": document.source_id,
-            "source": case.source,
-            "court": document.court,
-            "degree": document.degree,
-            "instance": document.instance,
-            "source_hash": document.source_hash,
-            "rendition": document.rendition,
-            "revision": 1,
-            "registered_at": fetched_at,
-        }
-        for position, document in enumerate(in_order(case.documents), 1)
-    )
-    upsert = _upsert_documents()
-    while chunk := list(islice(rows, _CHUNK)):
-        connection.execute(upsert, {"rows": as_json(chunk)})
+    store_documents(connection, document_rows(case, fetched_at))
     _put_in_place(connection, case)
 
 
-def in_order(documents: Sequence[CaseDocument]) -> list[CaseDocument]:
-    """In the order of the case: by filing date, then sequence, over all degrees; what is undated comes last."""
-    return sorted(
-        documents,
-        key=lambda document: (
-            document.filed_at is None,
-            document.filed_at or _ANY_TIME,
-            document.sequence is None,
-            document.sequence or 0,
-        ),
-    )
+def store_documents(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert or update documents of a case that is stored, a thousand in a statement."""
+    remaining = iter(rows)
+    upsert = _upsert_documents()
+    while chunk := list(islice(remaining, CHUNK)):
+        connection.execute(upsert, {"rows": as_json(chunk)})
 
 
 def _put_in_place(connection: Connection, case: Case) -> None:
@@ -168,8 +116,7 @@ def _upsert_process() -> Insert:
 @cache
 def _upsert_documents() -> TextClause:
     """One statement for a chunk of documents, which travel as JSON: an ``executemany`` goes row by row."""
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    types = {column.name: column.type.compile(dialect) for column in documents.columns}
+    types = column_types(documents)
     names = ", ".join(types)
     kept = {"process_number", "document_id", "registered_at", "revision", *_TELLS_OF_CONTENT}
     written = [name for name in types if name not in kept]
@@ -253,4 +200,4 @@ def iterate_documents(
     )
     if document_ids is not None:
         statement = statement.where(documents.c.document_id.in_(list(document_ids)))
-    yield from connection.execute(statement.execution_options(yield_per=_CHUNK))
+    yield from connection.execute(statement.execution_options(yield_per=CHUNK))

@@ -12,19 +12,20 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Select, bindparam, column, text
+from sqlalchemy import Connection, CursorResult, Select, TextualSelect, bindparam, column, text
 from sqlalchemy.dialects import postgresql
 
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
 class Prepared:
-    """A SELECT with bind parameters, prepared on a connection when it first runs there.
+    """A statement with bind parameters and rows, prepared on a connection when it first runs there.
 
-    ``name`` is its own in the whole process.
+    ``name`` is its own in the whole process. ``first`` is SQL that runs before it in the same round trip, with the same
+    parameters; as a statement of its own, so that the prepared one sees what was committed while it waited for a lock.
     """
 
-    def __init__(self, name: str, statement: Select[Any]) -> None:
+    def __init__(self, name: str, statement: Select[Any] | TextualSelect, *, first: str = "") -> None:
         dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
         compiled = statement.compile(dialect=dialect)
         parameters = {one: compiled.binds[one] for one in compiled.positiontup or ()}
@@ -33,8 +34,9 @@ class Prepared:
         self._prepare = f"PREPARE {name} ({kinds}) AS {compiled}" if kinds else f"PREPARE {name} AS {compiled}"
         values = ", ".join(f":{one}" for one in parameters)
         self._fixed = {name: one.value for name, one in parameters.items() if not one.required}
+        execute = f"EXECUTE {name} ({values})" if values else f"EXECUTE {name}"
         self._execute = (
-            text(f"EXECUTE {name} ({values})" if values else f"EXECUTE {name}")
+            text(f"{first}; {execute}" if first else execute)
             .bindparams(*(bindparam(name, type_=one.type) for name, one in parameters.items()))
             # Names and types alone: the columns themselves would bring the parameters of their expressions along.
             .columns(*(column(str(one.key), one.type) for one in statement.selected_columns))

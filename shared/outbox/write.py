@@ -13,43 +13,53 @@ from shared.db.recordset import as_json
 from shared.records import OutgoingRecord
 
 
-@lru_cache
-def _insert(outbox: str) -> PreparedText:
-    """One statement for any number of rows: they travel as one JSON text, in the order in which they get their seq."""
-    return PreparedText(
-        f"write_{outbox.replace('.', '_')}",
-        f"""
-    INSERT INTO {outbox} (id, aggregatetype, aggregateid, type, payload, headers, created_at)
+def insert_rows(outbox: Table) -> str:
+    """The INSERT of records into an outbox, with the parameters ``rows`` (:func:`as_rows`) and ``now``.
+
+    One statement for any number of rows: they travel as one JSON text, in the order in which they get their seq.
+    """
+    return f"""
+    INSERT INTO {outbox.fullname} (id, aggregatetype, aggregateid, type, payload, headers, created_at)
     SELECT id, topic, key, type, payload, headers, :now
       FROM ROWS FROM (
            json_to_recordset(CAST(:rows AS json))
                AS (id uuid, topic text, key text, type text, payload text, headers jsonb)
       ) WITH ORDINALITY AS r (id, topic, key, type, payload, headers, place)
      ORDER BY place
-    """,  # noqa: S608 - the name of one of our own tables
-        rows="text",
-        now="timestamptz",
+    """  # noqa: S608 - the name of one of our own tables
+
+
+def as_rows(records: Sequence[OutgoingRecord]) -> str:
+    """Records (made by :func:`shared.events.envelope.encode`) as the parameter ``rows``, in their order.
+
+    A record's ``ce_id`` is the row's id, so a consumer can drop what a relay published twice. The table takes a second
+    row with the same id; consumers drop it likewise.
+    """
+    return as_json(
+        [
+            {
+                "id": record.headers["ce_id"].decode(),
+                "topic": record.topic,
+                "key": record.key.decode(),
+                "type": record.headers["ce_type"].decode(),
+                "payload": (record.value or b"").decode(),
+                "headers": {name: value.decode() for name, value in record.headers.items()},
+            }
+            for record in records
+        ]
     )
 
 
-def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecord], *, now: datetime) -> None:
-    """Add records (made by :func:`shared.events.envelope.encode`) in their order; the caller commits.
+@lru_cache
+def _insert(outbox: Table) -> PreparedText:
+    name = f"write_{outbox.fullname.replace('.', '_')}"
+    return PreparedText(name, insert_rows(outbox), rows="text", now="timestamptz")
 
-    A record's ``ce_id`` is the row's id, so a consumer can drop what a relay published twice. The table takes a second
-    row with the same id; consumers drop it likewise. After the commit ``OutboxRelay.wake`` saves the wait for the
-    notification.
+
+def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecord], *, now: datetime) -> None:
+    """Add records in their order; the caller commits.
+
+    After the commit ``OutboxRelay.wake`` saves the wait for the notification.
     """
-    if not records:
-        return
-    rows = [
-        {
-            "id": record.headers["ce_id"].decode(),
-            "topic": record.topic,
-            "key": record.key.decode(),
-            "type": record.headers["ce_type"].decode(),
-            "payload": (record.value or b"").decode(),
-            "headers": {name: value.decode() for name, value in record.headers.items()},
-        }
-        for record in records
-    ]
-    _insert(outbox.fullname).run(connection, {"rows": as_json(rows), "now": now})
+    if records:
+        _insert(outbox).run(connection, {"rows": as_rows(records), "now": now})

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Label, Row, Text, and_, bindparam, func, literal, select, true, update
-from sqlalchemy.dialects.postgresql import insert
 
 from services.api.jobs.model import CaseJob, JobProgress, SeenCounts
 from shared.db import progress
@@ -83,22 +82,6 @@ _RELEASE: Final = (
         _known.c.completed_at.is_not(None),
     )
     .values(active=False)
-)
-_CREATE: Final = insert(jobs).values(
-    {
-        name: bindparam(name)
-        for name in (
-            "job_id",
-            "process_number",
-            "client_id",
-            "scope",
-            "discover",
-            "retry_failed",
-            "webhook_url",
-            "created_at",
-            "traceparent",
-        )
-    }
 )
 _COUNTS: Final = Prepared(
     "autos_public_counts", public_counts(bindparam("number", type_=Text), bindparam("scope", type_=Text))
@@ -183,39 +166,9 @@ def count_active(connection: Connection, client_id: str) -> int:
     return counted
 
 
-def create_job(
-    connection: Connection,
-    *,
-    process_number: str,
-    client_id: str,
-    scope: str,
-    discover: bool,
-    retry_failed: bool,
-    webhook_url: str | None,
-    now: datetime,
-    traceparent: str | None = None,
-) -> CaseJob:
-    """A new active job. The caller holds the case's lock, has released what ended, and commits.
-
-    ``retry_failed``: the planner also tries again what failed for good. A second active job of the same scope is
-    refused by a unique index of the database.
-    """
-    job_id = str(uuid.uuid4())
-    connection.execute(
-        _CREATE,
-        {
-            "job_id": job_id,
-            "process_number": str(process_number),
-            "client_id": client_id,
-            "scope": scope,
-            "discover": discover,
-            "retry_failed": retry_failed,
-            "webhook_url": webhook_url,
-            "traceparent": traceparent,
-            "created_at": now,
-        },
-    )
-    return CaseJob(job_id, process_number, client_id, scope, discover, True, now, None)
+def new_job(process_number: str, client_id: str, scope: str, *, discover: bool, now: datetime) -> CaseJob:
+    """An active job that is not written yet, with an id of its own."""
+    return CaseJob(str(uuid.uuid4()), str(process_number), client_id, scope, discover, True, now, None)
 
 
 def cancel(connection: Connection, job_id: str, now: datetime) -> bool:

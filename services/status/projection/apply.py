@@ -14,15 +14,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from psycopg2.extras import execute_values
 from sqlalchemy import Connection
 
 from services.status.projection import statements as sql
 from services.status.projection.project import project
-from services.status.projection.rows import RANK, STATUS, DocumentRow, JobRow, KnownRows, Occurrence, RowChanges
+from services.status.projection.rows import RANK, STATUS, DocumentRow, JobRow, KnownRows, Occurrence, Rank, RowChanges
 from shared.db import progress
 from shared.db.channels import PROGRESS
-from shared.db.deletions import find_deleted_jobs
 from shared.domain.views import documents_url
 from shared.events.document_events import DocumentEvent
 from shared.events.envelope import deterministic_id, encode
@@ -60,30 +58,41 @@ class Projection:
         if not occurrences:
             return Applied({}, (), ())
         with closing(connection.connection.cursor()) as cursor:
-            if self._announce:
-                _lock(cursor, occurrences)
-            # After the lock: what deletes a case holds it, and what comes late for a deleted one changes nothing.
-            deleted = find_deleted_jobs(connection, {item.event.job_id for item in occurrences})
-            if deleted:
-                occurrences = [item for item in occurrences if item.event.job_id not in deleted]
-                if not occurrences:
-                    return Applied({}, (), ())
-            changes = project(self._load(cursor, occurrences), occurrences)
-            completed = self._write(cursor, changes, now)
-            completions = tuple(ended for ended in changes.completions if ended.job_id in completed)
+            jobs = self._load_jobs(cursor, occurrences)
+            # What comes late for a deleted case changes nothing.
+            occurrences = [item for item in occurrences if item.event.job_id in jobs]
+            if not occurrences:
+                return Applied({}, (), ())
+            changes = project(self._load(cursor, jobs, occurrences), occurrences)
+            references = self._write(cursor, changes, now)
+            completions = tuple(ended for ended in changes.completions if ended.job_id in references)
             if self._announce:
                 causes = {item.event.job_id: item.traceparent for item in occurrences if item.traceparent}
-                announce(connection, completions, now, self._public_url, causes)
-                notify(cursor, changes.processes)
+                announce(connection, completions, now, self._public_url, references, causes)
         return Applied(left_of(changes.jobs.values()), completions, tuple(changes.processes))
 
-    def _load(self, cursor: Any, occurrences: Sequence[Occurrence]) -> KnownRows:
-        """The rows of every job and document named; jobs are locked and made where they are missing."""
+    def _load_jobs(self, cursor: Any, occurrences: Sequence[Occurrence]) -> dict[str, JobRow]:
+        """The rows of every job named but those of deleted cases, locked, and made where they are missing.
+
+        One round trip. The locks come first in it, and what follows sees what was committed while they were waited for.
+        """
         jobs = {item.event.job_id: item.event.process_number for item in occurrences}
-        cursor.execute(self._sql.add_jobs, {"jobs": list(jobs), "processes": list(jobs.values())})
-        cursor.execute(self._sql.load_jobs, {"jobs": list(jobs)})
+        named = {"jobs": list(jobs), "processes": list(jobs.values())}
+        statements = [cursor.mogrify(self._sql.load_jobs, named)]
+        if self._announce:
+            locks = {
+                "rebuild": sql.REBUILD_LOCK,
+                "space": sql.CASE_LOCKS,
+                "processes": sorted({item.event.process_number for item in occurrences}),
+            }
+            statements.insert(0, cursor.mogrify(sql.LOCK, locks))
+        cursor.execute(b";".join(statements))
+        return {job.job_id: job for job in map(JobRow._make, cursor.fetchall())}
+
+    def _load(self, cursor: Any, jobs: Mapping[str, JobRow], occurrences: Sequence[Occurrence]) -> KnownRows:
+        """What is known of these jobs and of every document named."""
         # A row just made has version 0: it is not known, it is only locked.
-        known = {job.job_id: job for job in map(JobRow._make, cursor.fetchall()) if job.version > 0}
+        known = {job_id: job for job_id, job in jobs.items() if job.version > 0}
         named = {
             (event.job_id, event.document_id, event.process_number)
             for event in (item.event for item in occurrences)
@@ -93,25 +102,45 @@ class Projection:
             return KnownRows(known)
         job_ids, document_ids, processes = (list(column) for column in zip(*named, strict=True))
         names = {"jobs": job_ids, "documents": document_ids, "processes": processes}
-        cursor.execute(self._sql.load_job_documents, names)
-        job_documents = {(job_id, document_id): RANK[status] for job_id, document_id, status in cursor.fetchall()}
         cursor.execute(self._sql.load_documents, names)
-        found = map(DocumentRow._make, cursor.fetchall())
-        documents = {(document.process_number, document.document_id): document for document in found}
+        job_documents: dict[tuple[str, str], Rank] = {}
+        documents: dict[tuple[str, str], DocumentRow] = {}
+        for job_id, document_id, status, *columns in cursor.fetchall():
+            if status is not None:
+                job_documents[job_id, document_id] = RANK[status]
+            if columns[0] is not None:
+                document = DocumentRow._make(columns)
+                documents[document.process_number, document.document_id] = document
         return KnownRows(known, job_documents, documents)
 
-    def _write(self, cursor: Any, changes: RowChanges, now: datetime) -> frozenset[str]:
-        """Write the changed rows; the ids of the jobs that ended with this write and no other."""
+    def _write(self, cursor: Any, changes: RowChanges, now: datetime) -> dict[str, str | None]:
+        """Write the changed rows and notify who listens; the jobs that ended with this write and no other, each with
+        what the client that started it calls it.
+
+        One round trip, in which the ends come last, since the rows of the last statement are those that come back.
+        """
         ending = {completion.job_id for completion in changes.completions}
         going_on = [(*job, now) for job in changes.jobs.values() if job.job_id not in ending]
         ended = [(*job, now) for job in changes.jobs.values() if job.job_id in ending]
-        _execute(cursor, self._sql.update_jobs, sql.JOB_TEMPLATE, going_on)
-        found = _execute(cursor, self._sql.complete_jobs, sql.JOB_TEMPLATE, ended, fetch=True)
         ranks = [(*key, STATUS[rank]) for key, rank in changes.job_documents.items()]
-        _execute(cursor, self._sql.write_job_documents, sql.JOB_DOCUMENT_TEMPLATE, ranks)
         documents = [(*document, now) for document in changes.documents.values()]
-        _execute(cursor, self._sql.write_documents, sql.DOCUMENT_TEMPLATE, documents)
-        return frozenset(job_id for (job_id,) in found)
+        statements = [
+            _filled(cursor, statement, template, rows)
+            for statement, template, rows in (
+                (self._sql.update_jobs, sql.JOB_TEMPLATE, going_on),
+                (self._sql.write_job_documents, sql.JOB_DOCUMENT_TEMPLATE, ranks),
+                (self._sql.write_documents, sql.DOCUMENT_TEMPLATE, documents),
+            )
+            if rows
+        ]
+        if self._announce and changes.processes:
+            told = {"channel": PROGRESS, "processes": changes.processes}
+            statements.append(cursor.mogrify(sql.NOTIFY, told))
+        if ended:
+            statements.append(_filled(cursor, self._sql.complete_jobs, sql.JOB_TEMPLATE, ended))
+        if statements:
+            cursor.execute(b";".join(statements))
+        return dict(cursor.fetchall()) if ended else {}
 
 
 def left_of(jobs: Iterable[JobRow]) -> dict[str, int]:
@@ -130,18 +159,17 @@ def announce(
     completions: Sequence[ProcessCompleted],
     now: datetime,
     public_url: str | None,
+    references: Mapping[str, str | None],
     causes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Put the ends into the outbox; the id of each is a function of the job, so that a repeat is recognised.
 
-    ``causes`` are the traces of the jobs' last events.
+    ``references`` are what the clients that started the jobs call them, ``causes`` the traces of the jobs' last events.
 
     The caller commits, together with the rows that say that the jobs have ended.
     """
     if not completions:
         return
-    found = connection.exec_driver_sql(sql.REFERENCES, {"jobs": [completion.job_id for completion in completions]})
-    references = {row.job_id: row.reference for row in found}
     records = [
         encode(
             completion.model_copy(
@@ -161,24 +189,14 @@ def announce(
     write(connection, progress.outbox, records, now=now)
 
 
-def notify(cursor: Any, processes: Sequence[str]) -> None:
-    """Notify the listeners, at the commit, which cases changed."""
-    if processes:
-        cursor.execute("SELECT pg_notify(%s, number) FROM unnest(%s) AS number", (PROGRESS, list(processes)))
+def find_references(connection: Connection, completions: Sequence[ProcessCompleted]) -> dict[str, str | None]:
+    """What the clients that started these jobs call them."""
+    wanted = {"jobs": [completion.job_id for completion in completions]}
+    return {row.job_id: row.reference for row in connection.exec_driver_sql(sql.REFERENCES, wanted)}
 
 
-def _lock(cursor: Any, occurrences: Sequence[Occurrence]) -> None:
-    processes = sorted({item.event.process_number for item in occurrences})
-    cursor.execute(sql.LOCK, {"rebuild": sql.REBUILD_LOCK, "space": sql.CASE_LOCKS, "processes": processes})
-
-
-def _execute(
-    cursor: Any, statement: str, template: str, rows: Sequence[tuple[Any, ...]], *, fetch: bool = False
-) -> list[tuple[Any, ...]]:
-    """One statement for all rows; none when there is no row."""
-    if not rows:
-        return []
-    found: list[tuple[Any, ...]] | None = execute_values(
-        cursor, statement, rows, template=template, page_size=len(rows), fetch=fetch
-    )
-    return found or []
+def _filled(cursor: Any, statement: str, template: str, rows: Sequence[tuple[Any, ...]]) -> bytes:
+    """A statement with these rows in place of its ``%s``."""
+    before, after = statement.split("%s")
+    values: bytes = b",".join(cursor.mogrify(template, row) for row in rows)
+    return before.encode() + values + after.encode()

@@ -26,12 +26,6 @@ DOCUMENT_TEMPLATE: Final = "(" + ",".join(_DOCUMENT_VALUES) + ")"
 CASE_LOCKS: Final = 0x7067  # "pg": advisory locks on a case's progress
 REBUILD_LOCK: Final = 0x7067_7262  # "pgrb": shared by every batch, exclusive while a rebuild swaps the tables
 
-REFERENCES: Final = """
-SELECT r.job_id::text, r.reference FROM catalog.jobs j JOIN catalog.job_references r USING (job_id, client_id)
- WHERE j.job_id = ANY (%(jobs)s::uuid[])
-"""
-"""What the clients that started these jobs call them."""
-
 LOCK: Final = """
 SELECT pg_advisory_xact_lock_shared(%(rebuild)s);
 SELECT count(pg_advisory_xact_lock(%(space)s, number)) FROM (
@@ -39,14 +33,23 @@ SELECT count(pg_advisory_xact_lock(%(space)s, number)) FROM (
 ) AS ordered
 """
 
+NOTIFY: Final = "SELECT pg_notify(%(channel)s, number) FROM unnest(%(processes)s) AS number"
+
+_REFERENCE: Final = """
+SELECT r.reference FROM catalog.jobs AS c JOIN catalog.job_references AS r USING (job_id, client_id)
+ WHERE c.job_id = j.job_id
+"""
+"""What the client that started a job calls it; ``j`` is the job of the statement around it."""
+REFERENCES: Final = f"""
+SELECT j.job_id::text, ({_REFERENCE}) AS reference FROM unnest(%(jobs)s::uuid[]) AS j (job_id)
+"""  # noqa: S608 - our own text
+
 
 @dataclass(frozen=True)
 class Statements:
     """The statements for one schema."""
 
-    add_jobs: str
     load_jobs: str
-    load_job_documents: str
     load_documents: str
     update_jobs: str
     complete_jobs: str
@@ -65,31 +68,31 @@ class Statements:
             FROM (VALUES %s) AS v ({job_columns}, updated_at) WHERE j.job_id = v.job_id
         """  # noqa: S608
         return cls(
-            # Rows that are not there cannot be locked: make them first, so that the lock holds off a zombie too.
-            add_jobs=f"""
+            # Rows that are not there cannot be locked: make them first, so that the lock holds off a zombie too. A job
+            # of a deleted case is neither made nor loaded: what deletes a case holds it as a batch does.
+            load_jobs=f"""
                 INSERT INTO {schema}.jobs (job_id, process_number, status, version)
                 SELECT id, number, 'pending', 0
-                FROM unnest(%(jobs)s::uuid[], %(processes)s::text[]) AS named (id, number) ORDER BY id
-                ON CONFLICT (job_id) DO NOTHING
-            """,  # noqa: S608
-            load_jobs=f"""
+                FROM unnest(%(jobs)s::uuid[], %(processes)s::text[]) AS named (id, number)
+                WHERE NOT EXISTS (SELECT FROM catalog.deleted_jobs WHERE job_id = id) ORDER BY id
+                ON CONFLICT (job_id) DO NOTHING;
                 SELECT job_id::text, {", ".join(JOB_COLUMNS[1:])} FROM {schema}.jobs
-                WHERE job_id = ANY (%(jobs)s::uuid[]) ORDER BY jobs.job_id FOR UPDATE
+                WHERE job_id = ANY (%(jobs)s::uuid[])
+                    AND NOT EXISTS (SELECT FROM catalog.deleted_jobs WHERE deleted_jobs.job_id = jobs.job_id)
+                ORDER BY jobs.job_id FOR UPDATE
             """,  # noqa: S608
-            load_job_documents=f"""
-                SELECT d.job_id::text, d.document_id::text, d.status FROM {schema}.job_documents AS d
-                JOIN unnest(%(jobs)s::uuid[], %(documents)s::uuid[]) AS named (job_id, document_id)
-                USING (job_id, document_id)
-            """,  # noqa: S608
+            # A row for each document named, of what is known of it in its job and in its case.
             load_documents=f"""
-                SELECT d.process_number, d.document_id::text, d.job_id::text,
-                    {", ".join(f"d.{name}" for name in DOCUMENT_COLUMNS[3:])}
-                FROM {schema}.documents AS d
-                JOIN unnest(%(processes)s::text[], %(documents)s::uuid[]) AS named (process_number, document_id)
-                USING (process_number, document_id)
+                SELECT named.job_id::text, named.document_id::text, j.status, d.process_number, d.document_id::text,
+                    d.job_id::text, {", ".join(f"d.{name}" for name in DOCUMENT_COLUMNS[3:])}
+                FROM unnest(%(jobs)s::uuid[], %(documents)s::uuid[], %(processes)s::text[])
+                    AS named (job_id, document_id, process_number)
+                LEFT JOIN {schema}.job_documents AS j USING (job_id, document_id)
+                LEFT JOIN {schema}.documents AS d
+                    ON d.process_number = named.process_number AND d.document_id = named.document_id
             """,  # noqa: S608
             update_jobs=update,
-            complete_jobs=f"{update} AND j.completed_at IS NULL RETURNING j.job_id::text",
+            complete_jobs=(f"{update} AND j.completed_at IS NULL RETURNING j.job_id::text, ({_REFERENCE})"),
             write_job_documents=f"""
                 INSERT INTO {schema}.job_documents (job_id, document_id, status) VALUES %s
                 ON CONFLICT (job_id, document_id) DO UPDATE SET status = excluded.status

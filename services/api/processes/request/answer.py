@@ -17,6 +17,7 @@ from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.view.case_parts import CaseParts, read_case
 from services.api.processes.view.version import CaseVersion
 from services.api.processes.view.webhook import Webhook, webhooks_of
+from shared.db.new_case import NewCase
 from shared.db.visibility import with_left_out
 from shared.domain.secrecy import Sight
 
@@ -43,12 +44,16 @@ class RequestOutcome:
     version: CaseVersion
     is_stored: bool
     """Whether anything of the case is stored yet."""
+    is_away: bool
+    """Whether the source could not be read."""
     is_stale: bool
     """Whether what is stored should have been read again, but could not be."""
     subscription_id: str | None
     allowance: ratelimit.Allowance | None
     sight: Sight
     """What the client sees of the case."""
+    new: NewCase | None = None
+    """What this very request wrote of a case of which nothing was stored."""
 
 
 @dataclass(frozen=True)
@@ -82,21 +87,25 @@ def show_nothing(_connection: Connection, _outcome: RequestOutcome) -> None:
 def show_case(connection: Connection, outcome: RequestOutcome, request: CaseRequest) -> CaseParts:
     """What the ProcessView of an outcome is made of."""
     has_webhook, webhook = _webhooks(connection, outcome, request)
-    job = outcome.job
-    # One that is given with the request has been written, where there is a job that it can be the reference of.
-    known = (
-        read_reference(connection, job.job_id, request.client_id) if job is not None and not request.reference else None
-    )
+    job, reference = outcome.job, request.reference
+    # One that is given with the request has been written, where there is a job that it can be the reference of; a job
+    # of this very request has no other.
+    if job is not None and not reference and outcome.kind is not OutcomeKind.ACCEPTED:
+        reference = read_reference(connection, job.job_id, request.client_id)
+    sight = with_left_out(connection, request.number, outcome.sight)
+    # Before the case's first job nothing can have been projected of it: all there is was just written.
+    is_first = outcome.version.jobs <= (1 if outcome.kind is OutcomeKind.ACCEPTED else 0)
     return read_case(
         connection,
         request.number,
-        with_left_out(connection, request.number, outcome.sight),
-        outcome.job,
+        sight,
+        job,
         webhook,
         has_webhook=has_webhook,
         stale=outcome.is_stale and outcome.is_stored,
-        reference=request.reference or known,
+        reference=reference,
         documents=request.documents,
+        new=outcome.new if is_first else None,
     )
 
 

@@ -28,8 +28,9 @@ from services.api.processes.request.decisions import StoredCase
 from services.api.processes.request.source_reader import CaseFound, CaseUnchanged
 from services.api.processes.view.version import JOBS_OF_CASE, CaseVersion, version_of
 from shared.db import catalog, progress
-from shared.db.case_store import confirm_case, store_case
+from shared.db.case_store import LOCK, confirm_case, store_case
 from shared.db.deletions import case_deletions
+from shared.db.new_case import NewCase, store_new_case
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_DOCUMENT, sealed_document_of
 from shared.domain.secrecy import Knowledge, Sight, is_public_document
@@ -127,12 +128,11 @@ _NAMED: Final = (
     catalog.documents.c.process_number == bindparam("number"),
     catalog.documents.c.document_id == bindparam("document_id"),
 )
-_CASE: Final = Prepared("autos_known_case", _statement())
-# Only shown when nothing is to be downloaded: it says that there was a job at all.
-_ANY_JOB: Final = Prepared("autos_known_any_job", _statement(LAST_OF_CASE))
-_DOCUMENT: Final = Prepared(
-    "autos_known_document",
-    _statement(
+# The second one is for a request that downloads nothing: its other job says that there was a job at all.
+_STATEMENTS: Final = {
+    "autos_known_case": _statement(),
+    "autos_known_any_job": _statement(LAST_OF_CASE),
+    "autos_known_document": _statement(
         LAST_OF_CASE.where(catalog.jobs.c.scope == bindparam("document_scope")),
         select(literal(True)).where(*_NAMED, SHOWN_DOCUMENT).scalar_subquery().label("document_known"),
         select(progress.documents.c.status)
@@ -143,13 +143,17 @@ _DOCUMENT: Final = Prepared(
         .scalar_subquery()
         .label("document_status"),
     ),
-)
+}
+_LOOKS: Final = {name: Prepared(name, statement) for name, statement in _STATEMENTS.items()}
+# The lock is a statement of its own in the same round trip: what it waited for is seen.
+_HOLDING: Final = {name: Prepared(name, statement, first=LOCK) for name, statement in _STATEMENTS.items()}
 
 
-def read_snapshot(connection: Connection, request: CaseRequest, limit: str) -> CaseSnapshot:
+def read_snapshot(connection: Connection, request: CaseRequest, limit: str, *, hold: bool = False) -> CaseSnapshot:
     """When the source was read, the jobs and the document that concern the request, and what the client did before.
 
-    One statement, chosen by what is asked for: a request costs one look at the database, whatever it finds. Raises
+    One statement, chosen by what is asked for: a request costs one look at the database, whatever it finds. With
+    ``hold`` the case is held first, until the transaction ends (:func:`shared.db.case_store.lock_case`). Raises
     CaseBeingDeleted.
     """
     wanted: dict[str, Any] = {
@@ -160,18 +164,18 @@ def read_snapshot(connection: Connection, request: CaseRequest, limit: str) -> C
         # With a key of the scope `sealed` this very request is the one that the client asked with.
         "sealed": request.viewer.sealed,
     }
-    statement = _CASE if request.download else _ANY_JOB
+    name = "autos_known_case" if request.download else "autos_known_any_job"
     if request.document_id is not None:
-        statement = _DOCUMENT
+        name = "autos_known_document"
         wanted |= {"document_id": request.document_id, "document_scope": request.document_id}
-    row = statement.run(connection, wanted).one()
+    row = (_HOLDING if hold else _LOOKS)[name].run(connection, wanted).one()
     if row.deleted:
         raise CaseBeingDeleted(headers={"Retry-After": "1"})
-    document_known = statement is _DOCUMENT and bool(row.document_known)
+    document_known = request.document_id is not None and bool(row.document_known)
     stored = StoredCase(
         row.fetched_at,
         job_of(row, _CASE_JOB),
-        job_of(row, _OTHER_JOB) if statement is not _CASE else None,
+        job_of(row, _OTHER_JOB) if name != "autos_known_case" else None,
         document_known=document_known,
         document_available=document_known and row.document_status == DocumentStatus.AVAILABLE,
         source_version=row.source_version,
@@ -189,14 +193,23 @@ def read_snapshot(connection: Connection, request: CaseRequest, limit: str) -> C
     )
 
 
-def store_reading(connection: Connection, reading: CaseFound | CaseUnchanged, stored: StoredCase) -> bool:
-    """Store what was read; False when a request of the same moment has stored it (or something newer) already."""
+def store_reading(
+    connection: Connection, reading: CaseFound | CaseUnchanged, snapshot: CaseSnapshot, request: CaseRequest
+) -> tuple[CaseSnapshot, NewCase | None]:
+    """Store what was read: the snapshot after it, and what was written when it was the first of the case.
+
+    Nothing is done when a request of the same moment has stored it (or something newer) already.
+    """
+    stored = snapshot.stored
+    if isinstance(reading, CaseFound) and stored.fetched_at is None:
+        new = store_new_case(connection, reading.case, fetched_at=reading.fetched_at, source_version=reading.version)
+        return snapshot.after_storing(reading, request), new
     if stored.fetched_at is not None and stored.fetched_at >= reading.fetched_at:
-        return False
+        return snapshot, None
     if isinstance(reading, CaseFound):
         store_case(connection, reading.case, fetched_at=reading.fetched_at, source_version=reading.version)
-        return True
+        return snapshot.after_storing(reading, request), None
     if stored.source_version != reading.version:
-        return False
+        return snapshot, None
     confirm_case(connection, reading.number, reading.version, fetched_at=reading.fetched_at)
-    return True
+    return snapshot.after_storing(reading, request), None

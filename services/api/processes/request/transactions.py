@@ -17,13 +17,8 @@ from services.api.http.problems import (
     DocumentNotFoundProblem,
     SourceUnavailableProblem,
 )
-from services.api.jobs import participants
 from services.api.jobs.model import CaseJob
-from services.api.jobs.participants import WantedWebhook
-from services.api.jobs.references import give_reference, read_reference
-from services.api.outbox import publish
-from services.api.processes.follow.changes import announce
-from services.api.processes.request import events
+from services.api.jobs.references import give_reference
 from services.api.processes.request.answer import OutcomeKind, RequestOutcome, Show, Shown
 from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.request.decisions import (
@@ -36,18 +31,16 @@ from services.api.processes.request.decisions import (
     needs_own_reading,
 )
 from services.api.processes.request.job_start import start_job
+from services.api.processes.request.joining import ChangedRequest, changes_nothing, is_news, join_job
 from services.api.processes.request.rate_limit_charge import RateLimitCharge
 from services.api.processes.request.request_log import is_noted, record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.snapshot import CaseSnapshot, read_snapshot, store_reading
 from services.api.processes.request.source_problems import is_hidden
 from services.api.processes.request.source_reader import CaseFound, CaseUnchanged, CaseUnread, SourceAnswer
-from services.api.webhooks.registered import has_endpoints
 from shared.clock import Clock
-from shared.db.case_store import lock_case
 from shared.domain.secrecy import Sight
 from shared.events.webhook_subscribed import subscription_id
-from shared.records import OutgoingRecord
 
 _ANSWERS: Final = {problem.code: problem for problem in (CaseTooLargeProblem, CaseUnreadableProblem)}
 """The problem of an answer of the source that cannot be used, where no job says so later."""
@@ -81,13 +74,6 @@ class CaseHidden:
     """The case does not exist for the client: what was read of it is stored, where it was stored before."""
 
 
-@dataclass(frozen=True)
-class _Changed:
-    outcome: RequestOutcome
-    records: list[OutgoingRecord]
-    attaches: bool
-
-
 class RequestTransactions:
     """The statements of one request. ``aside`` opens a connection that commits at once, beside a transaction."""
 
@@ -111,9 +97,9 @@ class RequestTransactions:
             return self._plan(request, snapshot)
         decision = _decide(request, stored, None)
         sight = snapshot.sight(request)
-        if sight is None or not _changes_nothing(connection, request, decision):
+        if sight is None or not changes_nothing(connection, request, decision):
             return ReadPlan(read=False)
-        if _is_news(connection, request, snapshot, decision.job):
+        if is_news(connection, request, snapshot, decision.job):
             return ReadPlan(read=False)
         now = self._clock()
         outcome = self._outcome(request, snapshot, sight, decision.job, None, now)
@@ -138,13 +124,13 @@ class RequestTransactions:
         TooManyActiveJobs, DocumentNotFoundProblem and SourceUnavailableProblem, which undo everything but the charge
         for a read.
         """
-        lock_case(connection, request.number)
-        snapshot = read_snapshot(connection, request, self._rules.limit.name)
+        snapshot = read_snapshot(connection, request, self._rules.limit.name, hold=True)
         if isinstance(reading, CaseFound) and snapshot.stored.fetched_at is None and is_hidden(reading.case, request):
             # Nobody who may see the case has asked for it: nothing of it is kept.
             return CaseHidden()
-        if isinstance(reading, CaseFound | CaseUnchanged) and store_reading(connection, reading, snapshot.stored):
-            snapshot = snapshot.after_storing(reading, request)
+        new = None
+        if isinstance(reading, CaseFound | CaseUnchanged):
+            snapshot, new = store_reading(connection, reading, snapshot, request)
         if reading is None and must_read(request, snapshot.stored, self._rules.ttl_seconds, share=self._rules.share):
             return None
         sight = snapshot.sight(request)
@@ -153,7 +139,7 @@ class RequestTransactions:
         if isinstance(reading, CaseUnread) and needs_own_reading(snapshot.stored, share=self._rules.share):
             raise SourceUnavailableProblem(headers={"Retry-After": "30"})
         changed = self._change(connection, request, snapshot, sight, reading)
-        outcome = changed.outcome
+        outcome = replace(changed.outcome, new=new)
         shown = show(connection, outcome)
         if charge.is_due(starts=outcome.kind is OutcomeKind.ACCEPTED, attaches=changed.attaches):
             with self._aside() as aside:
@@ -182,41 +168,43 @@ class RequestTransactions:
         snapshot: CaseSnapshot,
         sight: Sight,
         reading: SourceAnswer | None,
-    ) -> _Changed:
+    ) -> ChangedRequest:
         """Start the job or join it, attach the webhook, and publish what happened."""
-        stored = snapshot.stored
-        decision = _decide(request, stored, reading)
+        decision = _decide(request, snapshot.stored, reading)
         now = self._clock()
-        if _must_note(request, snapshot, now):
-            record_request(connection, request.viewer, request.number, now)
         outcome = self._outcome(request, snapshot, sight, decision.job, reading, now)
-        records: list[OutgoingRecord] = []
-        if decision.step is RequestStep.ANSWER and _is_news(connection, request, snapshot, decision.job):
-            assert decision.job is not None
-            records.append(events.case_asked(request, decision.job, now))
-        attaches = False
+        note = _must_note(request, snapshot, now)
         if decision.step is RequestStep.START:
-            away = isinstance(reading, CaseUnread)
-            job, requested = start_job(connection, request, stored, self._rules, away=away, now=now)
-            version = snapshot.version.after(stored.fetched_at, job)
-            outcome = replace(outcome, kind=OutcomeKind.ACCEPTED, job=job, version=version)
-            records.append(requested)
-        elif request.download and decision.job is not None and not decision.job.ended:
-            participants.join(connection, decision.job, request.client_id, now)
-        if request.webhook_url is not None and outcome.job is not None:
-            job = outcome.job
-            wanted = _wanted_webhook(request, request.webhook_url)
-            identity, attaches = participants.attach_webhook(connection, job, wanted, now)
-            outcome = replace(outcome, subscription_id=identity)
-            if attaches:
-                records.append(events.webhook_subscribed(request, job, identity, request.webhook_url, now))
-        if request.reference is not None and outcome.job is not None:
-            job_id = outcome.job.job_id
-            give_reference(connection, job_id, request.client_id, request.number, request.reference, now)
-        if records:
-            publish(connection, records, now)
-            announce(connection, request.number)
-        return _Changed(outcome, records, attaches)
+            changed = self._start(connection, request, snapshot, outcome, note=note, now=now)
+        else:
+            if note:
+                record_request(connection, request.viewer, request.number, now)
+            changed = join_job(connection, request, snapshot, outcome, now)
+        job = changed.outcome.job
+        if request.reference is not None and job is not None:
+            give_reference(connection, job.job_id, request.client_id, request.number, request.reference, now)
+        return changed
+
+    def _start(
+        self,
+        connection: Connection,
+        request: CaseRequest,
+        snapshot: CaseSnapshot,
+        outcome: RequestOutcome,
+        *,
+        note: bool,
+        now: datetime,
+    ) -> ChangedRequest:
+        """Start a job; it discovers the documents itself where the source could not be read."""
+        stored = snapshot.stored
+        started = start_job(connection, request, stored, self._rules, away=outcome.is_away, note=note, now=now)
+        version = snapshot.version.after(stored.fetched_at, started.job)
+        webhook = started.webhook
+        identity = webhook.subscription_of(started.job) if webhook is not None else None
+        outcome = replace(
+            outcome, kind=OutcomeKind.ACCEPTED, job=started.job, version=version, subscription_id=identity
+        )
+        return ChangedRequest(outcome, attaches=webhook is not None)
 
     def _outcome(
         self,
@@ -233,6 +221,7 @@ class RequestTransactions:
             job,
             version=snapshot.version,
             is_stored=fetched_at is not None,
+            is_away=isinstance(reading, CaseUnread),
             is_stale=isinstance(reading, CaseUnread) or is_stale(fetched_at, now, self._rules.ttl_seconds),
             subscription_id=None,
             allowance=ratelimit.decide(self._rules.limit, snapshot.tat, snapshot.now, cost=0),
@@ -255,32 +244,3 @@ def _must_note(request: CaseRequest, snapshot: CaseSnapshot, now: datetime) -> b
     """Whether it has to be recorded that the client asked for the case."""
     gains = request.viewer.sealed and not snapshot.asked_sealed
     return gains or not is_noted(snapshot.noted_at, now)
-
-
-def _is_news(connection: Connection, request: CaseRequest, snapshot: CaseSnapshot, job: CaseJob | None) -> bool:
-    """Whether the client's endpoints are to hear now of a job that ended before the client asked for its case."""
-    first = snapshot.noted_at is None and job is not None and job.ended
-    return first and has_endpoints(connection, request.client_id)
-
-
-def _changes_nothing(connection: Connection, request: CaseRequest, decision: RequestDecision) -> bool:
-    """Whether the request changes nothing: no job to start or to join, no webhook to attach.
-
-    Then it need not hold the case.
-    """
-    if decision.step is not RequestStep.ANSWER:
-        return False
-    job = decision.job
-    if job is None:
-        return True
-    if request.download and not job.ended and not participants.has_joined(connection, job, request.client_id):
-        return False
-    if request.reference is not None and request.reference != read_reference(connection, job.job_id, request.client_id):
-        return False
-    if request.webhook_url is None:
-        return True
-    return participants.is_attached(connection, job, _wanted_webhook(request, request.webhook_url))
-
-
-def _wanted_webhook(request: CaseRequest, url: str) -> WantedWebhook:
-    return WantedWebhook(request.client_id, url, request.viewer.sealed, request.reference, request.webhook_payload)

@@ -18,6 +18,7 @@ from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.views import ShownDocuments, documents_view, files_view, process_view, status_view
 from services.api.processes.view.webhook import Webhook
 from shared.db.case_store import find_process
+from shared.db.new_case import NewCase
 from shared.db.visibility import read_sight
 from shared.domain.secrecy import Sight, Viewer
 from shared.domain.statuses import JobScope
@@ -94,13 +95,24 @@ def read_case(
     stale: bool,
     reference: str | None,
     documents: bool = True,
+    new: NewCase | None = None,
 ) -> CaseParts:
-    """A case for the ProcessView; ``has_webhook``: whether anybody is called when the job ends."""
-    rows, total = _first_documents(connection, process_number, sight, documents=documents)
+    """A case for the ProcessView; ``has_webhook``: whether anybody is called when the job ends.
+
+    ``new`` is what was just written of a case of which nothing was stored: then it is not read again.
+    """
+    case: Row[Any] | None
+    rows: Sequence[repository.KnownDocument]
+    if new is not None:
+        case = new.row
+        rows, total = repository.first_documents_in(new, sight, MOST_DOCUMENTS if documents else 0)
+    else:
+        rows, total = _first_documents(connection, process_number, sight, documents=documents)
+        case = find_process(connection, process_number)
     return CaseParts(
         process_number,
         sight,
-        find_process(connection, process_number),
+        case,
         rows,
         total,
         jobs.as_seen(connection, job, sight) if job is not None else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -25,9 +26,10 @@ from sqlalchemy import (
 
 from shared.db import progress
 from shared.db.catalog import documents
+from shared.db.new_case import NewCase
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_DOCUMENT
-from shared.domain.secrecy import Sight, Viewer
+from shared.domain.secrecy import Sight, Viewer, is_public_document
 from shared.domain.statuses import DocumentStatus
 
 # Ids as text: of a case of a thousand documents a fifth of the time went into making UUIDs and taking them apart.
@@ -102,7 +104,7 @@ class KnownDocument:
     store.
     """
 
-    listed: Row[Any]
+    listed: Row[Any] | SimpleNamespace
     state: Row[Any] | None
 
     @property
@@ -202,6 +204,12 @@ def first_documents_of(
         return with_states(connection, process_number, listed[:most]), total
     by_id = {row.document_id: row for row in states.all()}
     return [KnownDocument(row, by_id.get(row.document_id)) for row in listed], total
+
+
+def first_documents_in(new: NewCase, sight: Sight, most: int) -> tuple[list[KnownDocument], int]:
+    """As :func:`first_documents_of`, for a case that was just written and that nothing has been projected of."""
+    rows = [row for row in new.documents if sight.sealed or is_public_document(row["secrecy_level"])]
+    return [KnownDocument(SimpleNamespace(**row), None) for row in rows[:most]], len(rows)
 
 
 def with_states(connection: Connection, process_number: str, listed: Sequence[Row[Any]]) -> list[KnownDocument]:

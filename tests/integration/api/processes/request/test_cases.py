@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -47,6 +51,52 @@ async def test_first_request_registers_the_case_and_starts_one_job(
     assert requested["job_id"] == job.job_id
     assert requested["document_ids"] is None and requested["discover"] is False
     assert requested["created_at"] == view["job"]["created_at"]
+
+
+@pytest.mark.parametrize(
+    ("auto_download", "scopes"), [(True, ["read", "download", "sealed"]), (False, ["read", "download"])]
+)
+async def test_the_answer_that_stored_a_case_is_the_answer_from_the_store(
+    tools: ApiTools, auto_download: bool, scopes: list[str]
+) -> None:
+    """The first answer is made of what was written, and not read again: what every later one says."""
+    number = tools.process_number()
+    case = tools.source.add(number, 1003)
+    undated, north, sealed, *others = case.documents
+    elsewhere = datetime(2024, 5, 2, 23, 30, 0, 123456, tzinfo=timezone(timedelta(hours=-4)))
+    documents = [
+        *others,
+        replace(undated, filed_at=None, sequence=None, size=None, pages=None, source_path=None),
+        replace(north, filed_at=elsewhere, source_hash="ab", court="TJAM", degree="G2"),
+        replace(sealed, secrecy_level="SIGILOSO", name="MARIA"),
+    ]
+    items: list[dict[str, Any]] = [
+        {"at": "2024-05-01T12:00:00Z", "code": str(index), "a": None, "z": {"é": [1.5, True]}} for index in range(203)
+    ]
+    tools.source.cases[number] = replace(
+        case,
+        documents=documents,
+        movements=items,
+        parties=items,
+        related=[{"process_number": "1", "relation": "x"}],
+        claim_value=Decimal("1234567.89"),
+        filed_at=elsewhere,
+        left_out={"movements": 7, "documents": 1},
+    )
+    wanted = {"auto_download": auto_download}
+    api = client_of(tools.make_app(), tools.new_key(scopes=scopes))
+    first = await api.get(f"/processes/{number}", params=wanted)
+    second = await api.get(f"/processes/{number}", params=wanted)
+    assert (first.status_code, first.json()) == (second.status_code, second.json())
+    assert first.headers["ETag"] == second.headers["ETag"]
+    assert len(first.json()["documents"]) == 1000
+    assert ("MARIA" in first.text) == ("sealed" in scopes)
+    assert [document["position"] for document in first.json()["documents"]] == list(range(1, 1001))
+    pages = [
+        (await api.get(f"/processes/{number}/{name}", params={"limit": 500})).json()
+        for name in ("movements", "parties")
+    ]
+    assert [len(page[name]) for page, name in zip(pages, ("movements", "parties"), strict=True)] == [203, 203]
 
 
 async def test_documents_are_pending_when_a_webhook_will_tell(

@@ -1,8 +1,8 @@
 """The SQL of the projection's three tables, for the live schema and for the one that a rebuild fills.
 
 Each batch runs the same few statements whatever its size: lock the cases, read their rows, write what changed. Columns
-and templates come from the row types, so that a new column is named once. Written in the driver's form, for
-``execute_values`` (docs/adr/0027-one-sql-style.md).
+and templates come from the row types, so that a new column is named once. Written in the driver's form
+(docs/adr/0027-one-sql-style.md).
 """
 
 from __future__ import annotations

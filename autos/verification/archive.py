@@ -62,7 +62,7 @@ class Archive:
         except _BROKEN as error:
             raise Unreadable(f"{path.name} is no whole ZIP: {error}") from None
         # Names as the file system of whoever unpacks it may see them. Folders are no files.
-        entries = [entry for entry in self._zip.infolist() if not (entry.is_dir() and not entry.file_size)]
+        entries = [entry for entry in self._zip.infolist() if not (_is_folder(entry) and not entry.file_size)]
         self._entries = [(_name_of(entry), entry) for entry in entries]
         self._times = Counter(name for name, _ in self._entries)
 
@@ -124,11 +124,16 @@ class Archive:
             return "it is compressed in a way that is not looked into"
         if stat.S_ISLNK(entry.external_attr >> 16):
             return "it is a link"
-        if entry.is_dir() or unicodedata.normalize("NFC", entry.orig_filename) != name:
+        if not name or _is_folder(entry) or unicodedata.normalize("NFC", entry.orig_filename) != name:
             return "it has no name of a file"
         if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or name[1:2] == ":":
             return "its name leads out of the folder that it is unpacked in"
         return None
+
+
+def _is_folder(entry: zipfile.ZipInfo) -> bool:
+    # Of an entry without a name, zipfile's own question ends in an error.
+    return entry.filename.endswith("/")
 
 
 def _name_of(entry: zipfile.ZipInfo) -> str:

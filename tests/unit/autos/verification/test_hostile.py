@@ -71,6 +71,16 @@ def test_a_name_that_leads_elsewhere_is_extra_and_nothing_is_written(
     assert set(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("name", ["", "\x00hidden.pdf"])
+def test_an_entry_without_a_name_is_extra(case: Path, name: str) -> None:
+    nameless = entry("x" * len(name))
+    changed = rewritten(case, lambda archive: archive.writestr(nameless, b"x"))
+    if name:
+        changed.write_bytes(changed.read_bytes().replace(b"x" * len(name), name.encode()))
+    findings = check(changed, KEYS).findings
+    assert findings is not None and findings.good == 2 and len(findings.extra) == 1
+
+
 def test_two_entries_of_one_name_are_both_refused(case: Path) -> None:
     for content in (b"one", b"other"):
         twice = rewritten(case, lambda archive, content=content: archive.writestr(FIRST, content))  # type: ignore[misc]

@@ -117,19 +117,15 @@ class DeletionSteps:
             _log,
             began="A server is away, the deletion of cases waits",
             over="The deletion of cases goes on",
+            failed="A case could not be deleted, will try again",
         )
         while not stop.is_set():
-            try:
-                with outage.of_try():
-                    await self.round()
-                    if self._jobs and self._clock() >= self._next_sweep:
-                        await self.sweep()
-                        self._next_sweep = self._clock() + SWEEP_EVERY
-            # The edge of a part that must not end the service; the order stands, and is tried again.
-            except Exception as error:  # noqa: BLE001
-                _log.exception("A case could not be deleted, will try again", extra={"error": type(error).__name__})
-                await wait_for_any(stop, within=10 * EVERY_SECONDS)
-            await wait_for_any(stop, within=EVERY_SECONDS)
+            with outage.of_try():
+                await self.round()
+                if self._jobs and self._clock() >= self._next_sweep:
+                    await self.sweep()
+                    self._next_sweep = self._clock() + SWEEP_EVERY
+            await wait_for_any(stop, within=(11 if outage.failed else 1) * EVERY_SECONDS)
 
     async def round(self) -> int:
         """Do what is ordered now; how many orders are done. Raises InfrastructureAway."""

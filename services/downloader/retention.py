@@ -138,18 +138,13 @@ class DocumentRetention:
             _log,
             began="A server is away, the retention of documents waits",
             over="The retention of documents goes on",
+            failed="Old documents could not be removed, will try again",
         )
         # Replicas begin at different moments.
         await wait_for_any(stop, within=random.uniform(0.5, 5.0))  # noqa: S311
         while not stop.is_set():
-            try:
-                with outage.of_try():
-                    await self.round(stop)
-            # The edge of a part that must not end the service.
-            except Exception as error:  # noqa: BLE001
-                _log.exception(
-                    "Old documents could not be removed, will try again", extra={"error": type(error).__name__}
-                )
+            with outage.of_try():
+                await self.round(stop)
             await wait_for_any(stop, within=ROUND_SECONDS)
 
     async def round(self, stop: asyncio.Event | None = None) -> int:

@@ -19,6 +19,8 @@ LEVELS: Final = ("error", "warning", "info", "debug")
 _METHODS: Final = {"critical": "error", "exception": "error", **{level: level for level in LEVELS}}
 _OUTAGE: Final = {"began": "warning", "over": "info"}
 """Arguments of shared.concurrency.outage.Outage: an outage is logged once when it begins, and once when it is over."""
+_FAILED: Final = "failed"
+"""The argument that another error of a try is logged with, where there is one."""
 _INTRODUCTION: Final = """\
 # Log messages
 
@@ -63,9 +65,11 @@ def _of(path: Path, module: str) -> Iterator[LogMessage]:
             continue
         named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg is not None}
         if isinstance(node.func, ast.Name) and node.func.id == "Outage":
-            own = tuple(sorted(set(named) - set(_OUTAGE)))
+            own = tuple(sorted(set(named) - set(_OUTAGE) - {_FAILED}))
             for argument, level in _OUTAGE.items():
                 yield LogMessage(level, _constant(named[argument], module), module, own)
+            if _FAILED in named:
+                yield LogMessage("error", _constant(named[_FAILED], module), module, (*own, "error", "reason"))
         elif isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS and _is_logger(node.func.value):
             yield LogMessage(
                 _METHODS[node.func.attr], _constant(node.args[0], module), module, _fields(named.get("extra"), known)

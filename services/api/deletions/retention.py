@@ -99,18 +99,17 @@ class CaseRetention:
         if self._days is None and self._event_days is None:
             return
         outage = Outage(
-            _log, began="The database is away, the retention of cases waits", over="The retention of cases goes on"
+            _log,
+            began="The database is away, the retention of cases waits",
+            over="The retention of cases goes on",
+            failed="Old cases could not be deleted, will try again",
         )
         # Replicas begin at different moments.
         await asyncio.sleep(random.uniform(0.5, 5.0))  # noqa: S311
         while True:
             more = False
-            try:
-                with outage.of_try():
-                    more = await self.round()
-            # The edge of a part that must not end the service.
-            except Exception as error:  # noqa: BLE001
-                _log.exception("Old cases could not be deleted, will try again", extra={"error": type(error).__name__})
+            with outage.of_try():
+                more = await self.round()
             await asyncio.sleep(_PAUSE_SECONDS if more else ROUND_SECONDS)
 
     async def round(self) -> bool:

@@ -97,17 +97,14 @@ class DeletionService:
     async def run(self) -> None:
         """Finish what is ordered, whoever ordered it and wherever it was left, until cancelled."""
         outage = Outage(
-            _log, began="The database is away, the deletion of cases waits", over="The deletion of cases goes on"
+            _log,
+            began="The database is away, the deletion of cases waits",
+            over="The deletion of cases goes on",
+            failed="A deletion could not be finished, will try again",
         )
         while True:
-            try:
-                with outage.of_try():
-                    await self.round()
-            # The edge of a part that must not end the service; the order stands, and is tried again.
-            except Exception as error:  # noqa: BLE001
-                _log.exception(
-                    "A deletion could not be finished, will try again", extra={"error": type(error).__name__}
-                )
+            with outage.of_try():
+                await self.round()
             await wait_for_any(self._ordered, within=_ROUND_SECONDS)
             if self._ordered.is_set():
                 await asyncio.sleep(_AGAIN_SECONDS)

@@ -116,6 +116,7 @@ class SourceNotices:
             _log,
             began="The database is away, changes of the sources are told when it is back",
             over="The database is back, changes of the sources are told again",
+            failed="Changes of the sources could not be told, will try again",
         )
         while not stop.is_set():
             with outage.of_try():

@@ -39,6 +39,7 @@ class AccessLogUpkeep:
             _log,
             began="The database is away, old rows of the access log stay for now",
             over="The database is back, old rows of the access log are deleted again",
+            failed="Old rows of the access log could not be deleted, will try again",
         )
         # Replicas at different times.
         await wait_for_any(stop, within=_EVERY_SECONDS * random.uniform(0, 0.05))  # noqa: S311

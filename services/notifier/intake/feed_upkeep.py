@@ -15,7 +15,6 @@ from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.concurrency.waiting import wait_for_any
 from shared.db.engine import Database
-from shared.errors import PoisonRecord
 
 _LOOK_BACK: Final = timedelta(minutes=2)
 """Longer than any request's transaction lasts."""
@@ -55,14 +54,12 @@ class FeedUpkeep:
             _log,
             began="The database is away, the upkeep of the feeds waits",
             over="The database is back, the feeds are kept again",
+            # Whatever is wrong with one row of a feed must not end the deliveries of everybody.
+            failed="The upkeep of the feeds failed; trying again",
         )
         while not stop.is_set():
-            try:
-                with outage.of_try():
-                    await self.round()
-            except PoisonRecord as refused:
-                # Whatever is wrong with one row of a feed must not end the deliveries of everybody.
-                _log.error("The upkeep of the feeds failed; trying again", extra={"reason": refused.reason})
+            with outage.of_try():
+                await self.round()
             await wait_for_any(stop, within=self._every)
 
     async def round(self) -> None:

@@ -6,8 +6,10 @@ Calls librdkafka's transactional producer, which blocks, in a thread of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby, islice
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -87,8 +89,7 @@ class TransactionClient:
         """
         try:
             await self._call(self._client.begin_transaction)
-            for answer in answers:
-                await self._write(answer)
+            await self._write(answers)
             offsets = [to_commit(position) for position in positions()]
             group_metadata = member()
             if offsets and group_metadata is not None:
@@ -110,41 +111,50 @@ class TransactionClient:
     async def _send_offsets(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
         await self._until_answered(self._client.send_offsets_to_transaction, offsets, group_metadata)
 
-    async def _write(self, answer: HandlerAnswer) -> None:
-        """Produce what one handler emits; what is emitted lazily is read in chunks of _CHUNK records.
+    async def _write(self, answers: Sequence[HandlerAnswer]) -> None:
+        """Produce what the handlers emit, in order.
 
         Raises KafkaException for the transaction's own failures. Whatever else reading or producing raises is
-        EmitFailed: this answer's alone.
+        EmitFailed: that answer's alone.
         """
+        for lazily, group in groupby(answers, lambda answer: isinstance(answer.emit, AsyncIterable)):
+            if not lazily:
+                await self._thread.call(self._produce, list(group))
+                continue
+            for answer in group:
+                await self._write_lazily(answer, cast(AsyncIterable[OutgoingRecord], answer.emit))
+
+    async def _write_lazily(self, answer: HandlerAnswer, emit: AsyncIterable[OutgoingRecord]) -> None:
+        chunk: list[OutgoingRecord] = []
         try:
-            if isinstance(answer.emit, AsyncIterable):
-                chunk: list[OutgoingRecord] = []
-                async for record in answer.emit:
-                    chunk.append(record)
-                    if len(chunk) == _CHUNK:
-                        await self._thread.call(self._produce, chunk, answer)
-                        chunk = []
-                await self._thread.call(self._produce, chunk, answer)
-            elif not (isinstance(answer.emit, Sequence) and not answer.emit):
-                await self._thread.call(self._produce, answer.emit, answer)
-        except KafkaException:
+            async for record in emit:
+                chunk.append(record)
+                if len(chunk) == _CHUNK:
+                    await self._thread.call(self._produce_chunk, [(answer, record) for record in chunk])
+                    chunk = []
+            await self._thread.call(self._produce_chunk, [(answer, record) for record in chunk])
+        except (KafkaException, EmitFailed):
             raise
         except Exception as error:
             raise EmitFailed(answer, error) from error
 
-    def _produce(self, records: Iterable[OutgoingRecord], answer: HandlerAnswer) -> None:
-        """Put records into the client's queue; waits while that is full. Runs in the client's thread.
+    def _produce(self, answers: Sequence[HandlerAnswer]) -> None:
+        """Put the records of these answers into the client's queue, made in chunks of _CHUNK. In the client's thread.
 
-        Raises RecordRefused for a record that the broker would never take. One that it refuses later, on delivery, is
-        noted in ``answer.refused``.
+        A chunk is made before any of it is produced: each partition that comes up while the client registers others
+        for the transaction is another request to the broker.
         """
+        records = _records(answers)
+        while chunk := list(islice(records, _CHUNK)):
+            self._produce_chunk(chunk)
 
-        def delivered(error: KafkaError | None, _message: object) -> None:
-            # Other errors than a refusal are heard when the transaction is committed.
-            if error is not None and isinstance(failure := failure_of(error), RecordRefused):
-                answer.refused = failure
+    def _produce_chunk(self, records: Sequence[tuple[HandlerAnswer, OutgoingRecord]]) -> None:
+        """Put records into the client's queue; waits while that is full. In the client's thread.
 
-        for record in records:
+        Raises EmitFailed with RecordRefused for a record that the broker would never take. One that it refuses later,
+        on delivery, is noted in the answer's ``refused``.
+        """
+        for answer, record in records:
             while True:
                 try:
                     self._client.produce(
@@ -152,14 +162,14 @@ class TransactionClient:
                         value=record.value,
                         key=record.key,
                         headers=list(record.headers.items()),
-                        on_delivery=delivered,
+                        on_delivery=partial(_delivered, answer),
                     )
                 except BufferError:
                     self._client.poll(_QUEUE_FULL_WAIT_SECONDS)
                 except KafkaException as error:
                     failure = failure_of(error.args[0])
                     if isinstance(failure, RecordRefused):
-                        raise failure from error
+                        raise EmitFailed(answer, failure) from error
                     raise
                 else:
                     break
@@ -197,3 +207,21 @@ class TransactionClient:
             return await self._thread.call(function, *arguments, within=self._transaction_seconds)
         except TimeoutError as stuck:
             raise ProducerFailed(f"{function.__name__} does not return") from stuck
+
+
+def _records(answers: Iterable[HandlerAnswer]) -> Iterator[tuple[HandlerAnswer, OutgoingRecord]]:
+    """Each answer's records. Raises EmitFailed for the answer whose reading fails."""
+    for answer in answers:
+        try:
+            for record in cast(Iterable[OutgoingRecord], answer.emit):
+                yield answer, record
+        except KafkaException:
+            raise
+        except Exception as error:
+            raise EmitFailed(answer, error) from error
+
+
+def _delivered(answer: HandlerAnswer, error: KafkaError | None, _message: object) -> None:
+    # Other errors than a refusal are heard when the transaction is committed.
+    if error is not None and isinstance(failure := failure_of(error), RecordRefused):
+        answer.refused = failure

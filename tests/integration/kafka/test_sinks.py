@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -277,7 +278,9 @@ class Watched(Client):
 
 async def test_what_a_failed_transaction_wrote_is_acknowledged_before_it_is_aborted(bench: Topic) -> None:
     def failing() -> Iterator[OutgoingRecord]:
-        yield OutgoingRecord(f"{bench.topic}.out", b"never", b"")
+        # More than are made before the first of them is produced.
+        for _ in range(1_001):
+            yield OutgoingRecord(f"{bench.topic}.out", b"never", b"")
         raise LookupError("a bug")
 
     async def handler(record: Record) -> Done:
@@ -290,7 +293,7 @@ async def test_what_a_failed_transaction_wrote_is_acknowledged_before_it_is_abor
         await fed(bench, b"broken")
         assert await written(bench, 1, ".dead") == [b"broken"]
     # Otherwise the abort can overtake the registration of its partitions, which ends the client (librdkafka 4849).
-    assert client.noted == [*["acknowledged", "abort"] * 4, "acknowledged"]
+    assert [word for word, _ in groupby(client.noted)] == [*["acknowledged", "abort"] * 4, "acknowledged"]
 
 
 async def test_a_transaction_that_outlasts_its_time_is_not_seen_and_is_done_again(

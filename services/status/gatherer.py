@@ -12,7 +12,7 @@ _WRITES_TO_WAIT: Final = 2.0
 """An urgent event waits for others this many times as long as the last write took: a few milliseconds on an idle
 system. With more than one, batches grow while writing is what takes the time, until they are full."""
 
-_URGENT_SECONDS: Final = 0.02
+_URGENT_SECONDS: Final = 0.005
 """After which an urgent event waits on only while others arrive without a break of LULL_SECONDS."""
 LULL_SECONDS: Final = 0.003
 

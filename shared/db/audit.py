@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
 from shared.db.tables import METADATA, identifier, moment
 from shared.db.visibility import sealed_text
@@ -105,13 +105,18 @@ DELETE FROM audit.access_log WHERE entry_id IN (
 """)
 
 
+def new_reads(reads: Sequence[CaseRead]) -> PreparedCall:
+    """The statement of :func:`add_reads`, to be sent with others."""
+    return PreparedCall(_ADD, {"rows": as_json([asdict(read) for read in reads])})
+
+
 def add_reads(connection: Connection, reads: Sequence[CaseRead]) -> None:
     """Add a row for each, in one statement. The caller commits, before anybody gets what was read.
 
     Needs INSERT on the log and SELECT on ``catalog.processes`` and ``catalog.documents``: that of api, notifier and the
     database's owner. Raises what the database raises.
     """
-    _ADD.run(connection, {"rows": as_json([asdict(read) for read in reads])})
+    run_together(connection, new_reads(reads))
 
 
 def purge_reads(connection: Connection, before: Any, *, most: int) -> int:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, CursorResult, Select, TextualSelect, bindparam, column, text
+from sqlalchemy import Connection, CursorResult, Select, TextClause, TextualSelect, bindparam, column, text
 from sqlalchemy.dialects import postgresql
 
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
@@ -70,14 +71,49 @@ class PreparedText:
         body = _PARAMETER.sub(lambda found: numbers[found[1]], statement)
         self._name = name
         self._prepare = f"PREPARE {name} ({', '.join(kinds.values())}) AS {body}"
-        self._execute = text(f"EXECUTE {name} ({', '.join(f':{one}' for one in kinds)})")
+        self._kinds = tuple(kinds)
+        self._execute = text(self.execution(""))
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[Any]:
         """The result, as of the statement itself. The first run on a connection prepares it there.
 
         ``parameters`` are by name. Raises what the database raises.
         """
+        self.prepare(connection)
+        return connection.execute(self._execute, parameters)
+
+    def prepare(self, connection: Connection) -> None:
+        """Have the statement prepared on this connection."""
         if self._name not in connection.info:
             connection.exec_driver_sql(self._prepare)
             connection.info[self._name] = True
-        return connection.execute(self._execute, parameters)
+
+    def execution(self, prefix: str) -> str:
+        """Its EXECUTE, with ``prefix`` before the names of its parameters."""
+        return f"EXECUTE {self._name} ({', '.join(f':{prefix}{one}' for one in self._kinds)})"
+
+
+class PreparedCall(NamedTuple):
+    """A statement and its parameters, to be sent with others (:func:`run_together`)."""
+
+    statement: PreparedText
+    parameters: Mapping[str, Any]
+
+
+def run_together(connection: Connection, *calls: PreparedCall) -> CursorResult[Any]:
+    """Send statements in one message: a round trip for all of them. The result of the last.
+
+    For a transaction: each sees what the ones before it wrote, and none stays when one of them fails. Raises what the
+    database raises.
+    """
+    for call in calls:
+        call.statement.prepare(connection)
+    parameters = {
+        f"p{place}_{name}": value for place, call in enumerate(calls) for name, value in call.parameters.items()
+    }
+    return connection.execute(_together(*(call.statement for call in calls)), parameters)
+
+
+@lru_cache(maxsize=256)
+def _together(*statements: PreparedText) -> TextClause:
+    return text("; ".join(one.execution(f"p{place}_") for place, one in enumerate(statements)))

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Table
 
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
 from shared.records import OutgoingRecord
 
@@ -62,4 +62,9 @@ def write(connection: Connection, outbox: Table, records: Sequence[OutgoingRecor
     After the commit ``OutboxRelay.wake`` saves the wait for the notification.
     """
     if records:
-        _insert(outbox).run(connection, {"rows": as_rows(records), "now": now})
+        run_together(connection, new_rows(outbox, records, now=now))
+
+
+def new_rows(outbox: Table, records: Sequence[OutgoingRecord], *, now: datetime) -> PreparedCall:
+    """The statement of :func:`write`, to be sent with others."""
+    return PreparedCall(_insert(outbox), {"rows": as_rows(records), "now": now})

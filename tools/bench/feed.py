@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from services.notifier.intake import completion_rows, document_batches, feed_rows, registered_rows
+from services.notifier.intake.job_locks import lock_jobs
 from shared.clock import utc_now
 from shared.db.engine import make_engine
 from shared.events.process_completed import JobOutcome, ProcessCompleted
@@ -108,7 +109,7 @@ def _small_cases(engine: Engine, cases: int, *, asked: bool) -> _Cost:
         together, now = ends[first : first + _TOGETHER], utc_now()
         ids = [end.job_id for end in together]
         with engine.begin() as connection:
-            completion_rows.lock_jobs(connection, ids)
+            lock_jobs(connection, ids)
             document_batches.make_batches(connection, ids, now)
             completion_rows.add_completions(connection, together, now)
             interested = registered_rows.interested_endpoints(connection, ids, None)

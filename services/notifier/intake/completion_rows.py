@@ -10,34 +10,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.intake.endpoint_names import EndpointName, endpoint_of, endpoints_as_json, registered_endpoint
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
 from shared.events.envelope import deterministic_id
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_subscribed import WebhookSubscribed
 
-_LOCK_SPACE: Final = 0x6465  # "de": advisory locks on a job's deliveries
-_LOCK_JOBS: Final = PreparedText(
-    "notifier_lock_jobs",
-    """
-SELECT count(pg_advisory_xact_lock(:space, number)) FROM (
-    SELECT DISTINCT hashtext(job_id) AS number FROM unnest(:jobs) AS job_id ORDER BY number
-) AS ordered
-""",
-    space="int",
-    jobs="text[]",
-)
-# One after the other, each let go before the next is taken: the subquery is a fence, its rows come as they are made.
-_PASS_JOBS: Final = text("""
-SELECT count(pg_advisory_unlock(:space, number)) FROM (
-    SELECT number, pg_advisory_lock(:space, number) FROM (
-        SELECT DISTINCT hashtext(job_id) AS number FROM unnest(CAST(:jobs AS text[])) AS job_id) AS jobs OFFSET 0
-) AS held
-""")
 # Rows travel as one JSON text: an ``executemany`` with ON CONFLICT goes to the server and back for each row.
 _ADD_COMPLETIONS: Final = PreparedText(
     "notifier_add_completions",
@@ -120,21 +102,13 @@ def delivery_id(subscription_id: str) -> str:
     return deterministic_id("delivery", subscription_id)
 
 
-def lock_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Lock the jobs until the transaction ends, in one order, so that two transactions do not lock each other out.
-
-    Who adds a completion, a subscription or a delivery of a job holds its lock.
-    """
-    _LOCK_JOBS.run(connection, {"space": _LOCK_SPACE, "jobs": sorted(set(job_ids))})
-
-
-def wait_for_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Return when every transaction that holds one of these jobs now has ended. Holds none of them, however many."""
-    connection.execute(_PASS_JOBS, {"space": _LOCK_SPACE, "jobs": list(job_ids)})
-
-
 def add_completions(connection: Connection, found: Sequence[ProcessCompleted], now: datetime) -> None:
     """Remember that jobs ended; known ones stay as they are."""
+    run_together(connection, new_completions(found, now))
+
+
+def new_completions(found: Sequence[ProcessCompleted], now: datetime) -> PreparedCall:
+    """The statement of :func:`add_completions`, to be sent with others."""
     rows = [
         {
             "job_id": event.job_id,
@@ -150,11 +124,16 @@ def add_completions(connection: Connection, found: Sequence[ProcessCompleted], n
         }
         for event in found
     ]
-    _ADD_COMPLETIONS.run(connection, {"rows": as_json(rows), "now": now})
+    return PreparedCall(_ADD_COMPLETIONS, {"rows": as_json(rows), "now": now})
 
 
 def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed], now: datetime) -> None:
     """Remember who wants to be called; known ones stay, or gain the scope ``sealed`` or the reference given last."""
+    run_together(connection, new_subscriptions(found, now))
+
+
+def new_subscriptions(found: Sequence[WebhookSubscribed], now: datetime) -> PreparedCall:
+    """The statement of :func:`add_subscriptions`, to be sent with others."""
     last: dict[str, WebhookSubscribed] = {}
     for event in found:
         before = last.get(event.subscription_id)
@@ -172,7 +151,7 @@ def add_subscriptions(connection: Connection, found: Sequence[WebhookSubscribed]
         }
         for event in last.values()
     ]
-    _ADD_SUBSCRIPTIONS.run(connection, {"rows": as_json(rows), "now": now})
+    return PreparedCall(_ADD_SUBSCRIPTIONS, {"rows": as_json(rows), "now": now})
 
 
 def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscribed:
@@ -187,19 +166,34 @@ def merged(before: WebhookSubscribed, after: WebhookSubscribed) -> WebhookSubscr
     return before.model_copy(update=changes)
 
 
-def create_deliveries(connection: Connection, job_ids: Sequence[str], now: datetime) -> tuple[int, list[DueDelivery]]:
+def create_deliveries(
+    connection: Connection,
+    job_ids: Sequence[str],
+    now: datetime,
+    *,
+    first: Sequence[PreparedCall] = (),
+    then: Sequence[PreparedCall] = (),
+) -> tuple[int, list[DueDelivery]]:
     """Create the deliveries of jobs that have ended: how many, and those that can be sent now. The caller holds the
     jobs.
 
-    Again, it creates nothing: a delivery's id follows from its subscription.
+    Again, it creates nothing: a delivery's id follows from its subscription. ``first`` is sent with the look for what
+    is missing and done before it, ``then`` is done before the deliveries are added.
     """
-    missing = _MISSING.run(connection, {"jobs": list(set(job_ids))}).all()
-    return add_deliveries(connection, missing, now)
+    look = PreparedCall(_MISSING, {"jobs": list(set(job_ids))})
+    missing = run_together(connection, *first, look).all()
+    return add_deliveries(connection, missing, now, then)
 
 
-def add_deliveries(connection: Connection, subscribed: Sequence[Any], now: datetime) -> tuple[int, list[DueDelivery]]:
-    """Create the deliveries of subscriptions (rows of :data:`_MISSING`), and the endpoints that are new."""
+def add_deliveries(
+    connection: Connection, subscribed: Sequence[Any], now: datetime, first: Sequence[PreparedCall] = ()
+) -> tuple[int, list[DueDelivery]]:
+    """Create the deliveries of subscriptions (rows of :data:`_MISSING`), and the endpoints that are new; ``first`` is
+    done before.
+    """
     if not subscribed:
+        if first:
+            run_together(connection, *first)
         return 0, []
     names: dict[str, EndpointName] = {}
     rows = []
@@ -222,7 +216,7 @@ def add_deliveries(connection: Connection, subscribed: Sequence[Any], now: datet
             }
         )
     wanted = {"rows": as_json(rows), "endpoints": endpoints_as_json(names.values()), "now": now}
-    created = _ADD_DELIVERIES.run(connection, wanted).all()
+    created = run_together(connection, *first, PreparedCall(_ADD_DELIVERIES, wanted)).all()
     due = [(row.delivery_id, names[row.endpoint_id]) for row in created if row.next_attempt_at is not None]
     return len(created), [
         DueDelivery(identity, name.endpoint_id, name.origin, name.client_id, name.least_seconds)

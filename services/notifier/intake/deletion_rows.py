@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from services.notifier.intake.completion_rows import wait_for_jobs
+from services.notifier.intake.job_locks import wait_for_jobs
 from shared.db import delivery
 from shared.db.deletions import outbox_rows, removing
 from shared.deletion import DeletedCase, remove_rows

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Row, text
 
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.intake import feed_rows
-from services.notifier.intake.completion_rows import add_deliveries, lock_jobs
+from services.notifier.intake.completion_rows import add_deliveries
+from services.notifier.intake.job_locks import lock_jobs
 from services.notifier.intake.registered_rows import interested_endpoints, subscribe, subscription_row
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.visibility import public_text
 from shared.domain.secrecy import PUBLIC_LEVEL
 from shared.domain.statuses import DocumentStatus
@@ -110,10 +111,15 @@ def announce_documents(connection: Connection, job_ids: Sequence[str], now: date
     """
     lock_jobs(connection, job_ids)
     made = make_batches(connection, job_ids, now, most=DOCUMENTS_AT_ONCE)
-    created, due = add_deliveries(connection, made.subscribed, now)
-    # The last: the clients' feeds are locked from here to the commit.
+    # Nearly the last: the clients' feeds are locked from here to the commit.
     feed_rows.append(connection, job_ids, now)
+    created, due = add_deliveries(connection, made.subscribed, now)
     return DocumentAnnouncement(created, due, more=made.documents == DOCUMENTS_AT_ONCE)
+
+
+def new_batches(job_ids: Sequence[str], now: datetime, most: int | None = None) -> PreparedCall:
+    """The statement that makes the batches of these jobs' new documents, of all or of ``most``; nobody subscribes."""
+    return PreparedCall(_ADD, {"jobs": list(job_ids), "most": most, "now": now})
 
 
 def make_batches(
@@ -129,7 +135,7 @@ def make_batches(
     ``interested`` are the endpoints that may hear of the jobs, where the caller has looked already. The caller has
     locked the jobs, creates the deliveries and adds to the feeds.
     """
-    made = _ADD.run(connection, {"jobs": list(job_ids), "most": most, "now": now}).all()
+    made = run_together(connection, new_batches(job_ids, now, most)).all()
     if not made:
         return MadeBatches((), 0)
     parts: dict[str, list[int]] = {}

@@ -1,6 +1,6 @@
 """SQL of the clients' feeds: what happens to a job becomes events of each client of its case, numbered without holes.
 
-The caller has locked the jobs (:func:`services.notifier.intake.completion_rows.lock_jobs`), so that what comes twice is
+The caller has locked the jobs (:func:`services.notifier.intake.job_locks.lock_jobs`), so that what comes twice is
 one event. The rows of ``delivery.feeds`` are locked in the order of their clients, and until the commit:
 shared/db/feed.py says why.
 """
@@ -8,67 +8,22 @@ shared/db/feed.py says why.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, select, text
 
 from shared.db.channels import FEED
-from shared.db.prepared import PreparedText
+from shared.db.delivery import completions
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
 from shared.webhooks.facts import PROCESS_COMPLETED, DocumentsStored, JobEnded
 from shared.webhooks.registry import made_of
 
-_ENDS: Final = {kind.name: kind for kind in made_of(JobEnded)}
+_ENDS: Final = made_of(JobEnded)
 _BATCHES: Final = tuple(kind.name for kind in made_of(DocumentsStored))
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-# A batch of documents is an event of each client that has asked for the case by now, before the job's end. With each
-# row stands how its job ended, if it has: the fields of JobEnd.
-_MISSING: Final = PreparedText(
-    "notifier_missing_events",
-    """
-WITH told (job_id, process_number, event_type, part) AS (
-    SELECT b.job_id, b.process_number, t.type, b.part
-      FROM delivery.document_batches AS b CROSS JOIN unnest(:batches) AS t (type)
-     WHERE b.job_id = ANY (CAST(:jobs AS uuid[]))
-     UNION ALL
-    SELECT c.job_id, c.process_number, t.type, 0
-      FROM delivery.completions AS c CROSS JOIN unnest(:ends) AS t (type)
-     WHERE c.job_id = ANY (CAST(:jobs AS uuid[])))
-SELECT r.client_id, t.job_id::text, t.process_number, t.event_type, t.part, c.status, c.total_documents,
-       c.completed_documents, c.failed_documents, c.created_at, c.completed_at, c.error_code, c.error_message
-  FROM told AS t JOIN catalog.process_requests AS r USING (process_number)
-  LEFT JOIN delivery.completions AS c ON c.job_id = t.job_id
- WHERE NOT EXISTS (SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = t.job_id
-                      AND f.event_type = t.event_type AND f.part = t.part)
-   AND (t.event_type = ANY (:ends) OR NOT EXISTS (
-       SELECT FROM delivery.feed_events AS f WHERE f.client_id = r.client_id AND f.job_id = t.job_id
-                      AND f.event_type = :end))
-""",
-    jobs="text[]",
-    batches="text[]",
-    ends="text[]",
-    end="text",
-)
-# A client's request may be committed a moment after the end of the job that it was told of.
-_LATE: Final = text("""
-SELECT DISTINCT c.job_id::text
-  FROM delivery.completions c JOIN catalog.process_requests r USING (process_number)
-  LEFT JOIN delivery.feed_events f ON f.client_id = r.client_id AND f.job_id = c.job_id AND f.event_type = :type
- WHERE c.recorded_at >= :since AND r.first_requested_at <= c.recorded_at + :slack AND f.position IS NULL
- LIMIT :most
-""")
-# A client that may call; its keys say whether it may read the feed.
-_CLIENTS: Final = text("SELECT client_id FROM catalog.clients WHERE disabled_at IS NULL ORDER BY client_id")
 # The clients are locked in one order, each gets its numbers, and its readers are woken by the commit.
-_APPEND: Final = PreparedText(
-    "notifier_append_events",
-    """
-WITH events AS MATERIALIZED (
-    SELECT * FROM ROWS FROM (
-           json_to_recordset(CAST(:rows AS json))
-               AS (client_id text, event_type text, job_id uuid, part int, process_number text)
-      ) WITH ORDINALITY AS r (client_id, event_type, job_id, part, process_number, place)),
+_NUMBERED: Final = """
 numbered AS (
     INSERT INTO delivery.feeds AS known (client_id, last_position)
     SELECT client_id, count(*) FROM events GROUP BY client_id ORDER BY client_id
@@ -80,8 +35,69 @@ added AS (
                + row_number() OVER (PARTITION BY e.client_id ORDER BY e.place),
            e.event_type, e.job_id, e.part, e.process_number, :now
       FROM events AS e JOIN numbered AS n USING (client_id))
-SELECT pg_notify(:channel, client_id) FROM numbered
-""",
+SELECT pg_notify(:channel, client_id), (SELECT count(*) FROM events AS e WHERE e.client_id = n.client_id) AS events
+  FROM numbered AS n"""
+# A batch of documents is an event of each client that has asked for the case by now, before the job's end. In order: a
+# job's documents before its end, what ended before what ended later. What is there is looked up row by row, by its
+# index, however many events there are.
+_APPEND_MISSING: Final = PreparedText(
+    "notifier_append_missing",
+    f"""
+WITH told (job_id, process_number, event_type, part, is_end) AS (
+    SELECT b.job_id, b.process_number, t.type, b.part, false
+      FROM delivery.document_batches AS b CROSS JOIN unnest(:batches) AS t (type)
+     WHERE b.job_id = ANY (CAST(:jobs AS uuid[]))
+     UNION ALL
+    SELECT c.job_id, c.process_number, t.type, 0, true
+      FROM delivery.completions AS c CROSS JOIN unnest(:ends) AS t (type)
+     WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
+       AND (c.job_id::text, t.type) NOT IN (SELECT * FROM unnest(:not_jobs, :not_types))),
+events AS MATERIALIZED (
+    SELECT r.client_id, t.event_type, t.job_id, t.part, t.process_number,
+           row_number() OVER (ORDER BY COALESCE(c.completed_at, 'infinity'), t.job_id, t.is_end, t.part, t.event_type)
+               AS place
+      FROM told AS t JOIN catalog.process_requests AS r USING (process_number)
+      LEFT JOIN delivery.completions AS c ON c.job_id = t.job_id
+      LEFT JOIN LATERAL (
+           SELECT true AS known FROM delivery.feed_events AS f
+            WHERE f.client_id = r.client_id AND f.job_id = t.job_id AND f.event_type = t.event_type AND f.part = t.part
+            LIMIT 1) AS same ON true
+      LEFT JOIN LATERAL (
+           SELECT true AS known FROM delivery.feed_events AS f
+            WHERE f.client_id = r.client_id AND f.job_id = t.job_id AND f.event_type = :end
+            LIMIT 1) AS ended ON true
+     WHERE same.known IS NULL AND (t.is_end OR ended.known IS NULL)),
+{_NUMBERED}
+""",  # noqa: S608
+    jobs="text[]",
+    batches="text[]",
+    ends="text[]",
+    end="text",
+    not_jobs="text[]",
+    not_types="text[]",
+    now="timestamptz",
+    channel="text",
+)
+# A client's request may be committed a moment after the end of the job that it was told of.
+_LATE: Final = text("""
+SELECT DISTINCT c.job_id::text
+  FROM delivery.completions c JOIN catalog.process_requests r USING (process_number)
+  LEFT JOIN delivery.feed_events f ON f.client_id = r.client_id AND f.job_id = c.job_id AND f.event_type = :type
+ WHERE c.recorded_at >= :since AND r.first_requested_at <= c.recorded_at + :slack AND f.position IS NULL
+ LIMIT :most
+""")
+# A client that may call; its keys say whether it may read the feed.
+_CLIENTS: Final = text("SELECT client_id FROM catalog.clients WHERE disabled_at IS NULL ORDER BY client_id")
+_APPEND: Final = PreparedText(
+    "notifier_append_events",
+    f"""
+WITH events AS MATERIALIZED (
+    SELECT * FROM ROWS FROM (
+           json_to_recordset(CAST(:rows AS json))
+               AS (client_id text, event_type text, job_id uuid, part int, process_number text)
+      ) WITH ORDINALITY AS r (client_id, event_type, job_id, part, process_number, place)),
+{_NUMBERED}
+""",  # noqa: S608
     rows="text",
     now="timestamptz",
     channel="text",
@@ -123,31 +139,30 @@ def append(connection: Connection, job_ids: Sequence[str], now: datetime) -> int
     called as often as one likes. The clients' feeds are locked from here to the end of the caller's transaction, which
     should be near, and readers that wait are woken by its commit.
     """
-    wanted = {"jobs": list(set(job_ids)), "batches": list(_BATCHES), "ends": list(_ENDS), "end": PROCESS_COMPLETED}
-    missing = [row for row in _MISSING.run(connection, wanted) if _applies(row)]
-    if not missing:
-        return 0
-    return _append(connection, [_event(row) for row in sorted(missing, key=_place)], now)
+    ended = connection.execute(select(completions).where(completions.c.job_id.in_(list(job_ids)))).all()
+    return sum(row.events for row in run_together(connection, missing_events(job_ids, ended, now)))
 
 
-def _applies(row: Row[Any]) -> bool:
-    """Whether the type is about such an end (:attr:`EventType.applies`)."""
-    return row.event_type not in _ENDS or _ENDS[row.event_type].applies(JobEnded.end(row))
+def missing_events(job_ids: Sequence[str], ended: Sequence[Any], now: datetime) -> PreparedCall:
+    """What :func:`append` does, to be sent with other statements. ``ended`` are the ends of those jobs that have ended,
+    with the fields of ProcessCompleted; they may be recorded by a statement before it.
 
-
-def _event(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "client_id": row.client_id,
-        "event_type": row.event_type,
-        "job_id": row.job_id,
-        "part": row.part,
-        "process_number": row.process_number,
-    }
-
-
-def _place(row: Row[Any]) -> tuple[Any, ...]:
-    """A job's documents before its end, what ended before what ended later."""
-    return row.client_id, row.completed_at or _NEVER, row.job_id, row.event_type in _ENDS, row.part, row.event_type
+    Endpoints and deliveries are added after it: whoever locks feeds and adds endpoints does so in this order.
+    """
+    left_out = [(end.job_id, kind.name) for end in ended for kind in _ENDS if not kind.applies(JobEnded.end(end))]
+    return PreparedCall(
+        _APPEND_MISSING,
+        {
+            "jobs": list(set(job_ids)),
+            "batches": list(_BATCHES),
+            "ends": [kind.name for kind in _ENDS],
+            "end": PROCESS_COMPLETED,
+            "not_jobs": [job_id for job_id, _ in left_out],
+            "not_types": [name for _, name in left_out],
+            "now": now,
+            "channel": FEED,
+        },
+    )
 
 
 def append_for_all(connection: Connection, event_id: str, types: Sequence[str], now: datetime) -> int:

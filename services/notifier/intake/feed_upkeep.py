@@ -10,7 +10,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.notifier.intake import completion_rows, feed_rows
+from services.notifier.intake import feed_rows
+from services.notifier.intake.job_locks import lock_jobs
 from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.concurrency.waiting import wait_for_any
@@ -81,5 +82,5 @@ class FeedUpkeep:
         now = self._clock()
         late = feed_rows.late_ends(connection, now - _LOOK_BACK, slack=_SLACK, most=_JOBS)
         if late:
-            completion_rows.lock_jobs(connection, late)
+            lock_jobs(connection, late)
             feed_rows.append(connection, late, now)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.retry_policy import RetryPolicy
@@ -18,8 +20,8 @@ from services.notifier.sending import claim_rows
 from services.notifier.sending.dispatcher import DeliveryDispatcher
 from shared.clock import Clock
 from shared.concurrency.batcher import Batcher
-from shared.db.deletions import find_deleted_jobs
 from shared.db.engine import Database
+from shared.db.prepared import PreparedCall
 from shared.events.envelope import Event
 from shared.events.process_completed import ProcessCompleted
 from shared.events.webhook_retry import WebhookRetry
@@ -114,25 +116,22 @@ class Intake:
         ]
         created, due = 0, list[DueDelivery]()
         if jobs:
-            completion_rows.lock_jobs(connection, jobs)
-            # After the lock, which whoever removes a case holds too.
-            if deleted := find_deleted_jobs(connection, jobs):
+            # The look is after the lock, which whoever removes a case holds too.
+            locked = registered_rows.lock_and_read(connection, jobs, [event.job_id for event in completed])
+            if deleted := locked.deleted:
                 completed = [event for event in completed if event.job_id not in deleted]
                 subscribed = [event for event in subscribed if event.job_id not in deleted]
                 asked = [event for event in asked if event.job_id not in deleted]
-            if completed:
-                ended = [event.job_id for event in completed]
-                interested = registered_rows.interested_endpoints(connection, ended, None)
-                # Before the ends: whose is recorded gets no batch any more.
-                document_batches.make_batches(connection, ended, now, interested=interested)
-                completion_rows.add_completions(connection, completed, now)
-                registered_rows.subscribe_endpoints(connection, completed, interested, now)
+            first = self._record_ends(connection, completed, locked.interested, now, apart=bool(asked))
             for event in asked:
                 registered_rows.subscribe_client(connection, event, now)
                 document_batches.subscribe_client_to_batches(connection, event.job_id, event.client_id, now)
             if subscribed:
-                completion_rows.add_subscriptions(connection, subscribed, now)
-            created, due = completion_rows.create_deliveries(connection, jobs, now)
+                first.append(completion_rows.new_subscriptions(subscribed, now))
+            ended = [event.job_id for event in completed]
+            # The clients' feeds are locked from here to the commit.
+            feeds = [feed_rows.missing_events(ended, completed, now)] if completed else []
+            created, due = completion_rows.create_deliveries(connection, jobs, now, first=first, then=feeds)
         again = request_rows.ask_again(
             connection, [event for event in events if isinstance(event, RedeliveryRequested)], now, self._policy
         )
@@ -141,10 +140,31 @@ class Intake:
         )
         enable = [event for event in events if isinstance(event, EndpointEnableRequested)]
         released = request_rows.enable_endpoints(connection, [*enable, *moved], now)
-        if completed:
-            # The last: the clients' feeds are locked from here to the commit.
-            feed_rows.append(connection, [event.job_id for event in completed], now)
         return _Written((*due, *again), created, released > 0)
+
+    @staticmethod
+    def _record_ends(
+        connection: Connection,
+        completed: Sequence[ProcessCompleted],
+        interested: Sequence[Row[Any]],
+        now: datetime,
+        *,
+        apart: bool,
+    ) -> list[PreparedCall]:
+        """Record ends of jobs, after the batches of their documents: whose end is recorded gets no batch any more.
+
+        Where nobody has to be subscribed to either, and nobody reads them before (``apart``), the statements are
+        returned, to be sent with the next one.
+        """
+        if not completed:
+            return []
+        ended = [event.job_id for event in completed]
+        if not interested and not apart:
+            return [document_batches.new_batches(ended, now), completion_rows.new_completions(completed, now)]
+        document_batches.make_batches(connection, ended, now, interested=interested)
+        completion_rows.add_completions(connection, completed, now)
+        registered_rows.subscribe_endpoints(connection, completed, interested, now)
+        return []
 
     async def _wake(self, events: Sequence[WebhookRetry]) -> Sequence[None]:
         ids = [event.delivery_id for event in events]

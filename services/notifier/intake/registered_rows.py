@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, select, text
 
 from services.notifier.domain.delivery import CLAIMABLE
 from services.notifier.intake.endpoint_names import add_endpoints, registered_endpoint
+from services.notifier.intake.job_locks import locked_jobs
 from shared.db.delivery import completions
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
 from shared.domain.secrecy import PUBLIC_LEVEL
 from shared.domain.statuses import DeliveryStatus, JobScope
@@ -26,9 +27,7 @@ from shared.webhooks.registry import made_of
 
 # Whose case it is: a client that asked for it. A job about one document, and one of a case that is sealed from the
 # client, is told only to those who are on that job: the body then says no more than that the case does not exist.
-_INTERESTED: Final = PreparedText(
-    "notifier_interested",
-    f"""
+_INTERESTED_ROWS: Final = f"""
 SELECT w.endpoint_id::text, w.client_id, w.url, w.rate, w.events, j.job_id::text, j.process_number, r.sealed
   FROM catalog.jobs AS j
   JOIN catalog.process_requests AS r ON r.process_number = j.process_number
@@ -38,10 +37,19 @@ SELECT w.endpoint_id::text, w.client_id, w.url, w.rate, w.events, j.job_id::text
    AND (w.client_id = j.client_id
         OR EXISTS (SELECT FROM catalog.job_clients AS m WHERE m.job_id = j.job_id AND m.client_id = w.client_id)
         OR (j.scope = '{JobScope.WHOLE_CASE}'
-            AND (p.process_number IS NULL OR COALESCE(p.secrecy_level, -1) = {PUBLIC_LEVEL} OR r.sealed)))
+            AND (p.process_number IS NULL OR COALESCE(p.secrecy_level, -1) = {PUBLIC_LEVEL} OR r.sealed)))"""  # noqa: S608
+_INTERESTED: Final = PreparedText("notifier_interested", _INTERESTED_ROWS, jobs="text[]", client="text")
+# Besides, with no endpoint, the jobs among these whose case was deleted.
+_INTERESTED_OR_DELETED: Final = PreparedText(
+    "notifier_interested_or_deleted",
+    f"""{_INTERESTED_ROWS}
+ UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, job_id::text, NULL, NULL
+  FROM catalog.deleted_jobs WHERE job_id = ANY (CAST(:all_jobs AS uuid[]))
 """,  # noqa: S608
     jobs="text[]",
     client="text",
+    all_jobs="text[]",
 )
 _SUBSCRIBE: Final = text("""
 INSERT INTO delivery.subscriptions (subscription_id, job_id, process_number, client_id, url, sealed, endpoint_id,
@@ -67,6 +75,25 @@ _WITHDRAW: Final = text(f"""
 UPDATE delivery.deliveries SET status = '{DeliveryStatus.CANCELLED}', next_attempt_at = NULL, updated_at = :now
  WHERE endpoint_id = ANY (CAST(:ids AS uuid[])) AND status IN ({", ".join(f"'{one}'" for one in CLAIMABLE)})
 """)  # noqa: S608
+
+
+class LockedJobs(NamedTuple):
+    """What is known of jobs under their lock: those whose case was deleted, and who may hear of the others' ends."""
+
+    deleted: frozenset[str]
+    interested: Sequence[Row[Any]]
+    """As of :func:`interested_endpoints`."""
+
+
+def lock_and_read(connection: Connection, job_ids: Sequence[str], ended: Sequence[str]) -> LockedJobs:
+    """Lock jobs (:func:`services.notifier.intake.job_locks.lock_jobs`), then read what is known of them.
+
+    The endpoints are those that may hear of the jobs in ``ended``.
+    """
+    look = PreparedCall(_INTERESTED_OR_DELETED, {"jobs": list(ended), "client": None, "all_jobs": list(job_ids)})
+    rows = run_together(connection, locked_jobs(job_ids), look).all()
+    deleted = frozenset(row.job_id for row in rows if row.endpoint_id is None)
+    return LockedJobs(deleted, [row for row in rows if row.endpoint_id is not None and row.job_id not in deleted])
 
 
 def interested_endpoints(connection: Connection, job_ids: Sequence[str], client_id: str | None) -> Sequence[Row[Any]]:

@@ -51,7 +51,6 @@ def add(
             about = SimpleNamespace(**found._mapping, job_id=event_id, process_number=None, sealed=False)
             rows.append(SimpleNamespace(**subscription_row(about, kind), rate=found.rate))
     subscribe(connection, [{**vars(row)} for row in rows], now)
-    created, due = add_deliveries(connection, rows, now)
-    # The last: the clients' feeds are locked from here to the commit.
+    # Nearly the last: the clients' feeds are locked from here to the commit.
     feed_rows.append_for_all(connection, event_id, kinds, now)
-    return created, due
+    return add_deliveries(connection, rows, now)

@@ -19,6 +19,7 @@ from services.notifier.sending.body_key import BodyKey
 from services.notifier.sending.body_rows import BodyContent, DocumentState, is_whole_case, load
 from services.notifier.sending.source_body_rows import load_source_events
 from shared.clock import Clock
+from shared.db.prepared import PreparedCall, run_together
 from shared.domain.secrecy import LeftOut
 from shared.domain.statuses import DocumentStatus
 from shared.domain.views import document_view, documents_url, duplicates
@@ -54,10 +55,15 @@ class WebhookBodies:
         self._most_bytes = most_bytes
         self._public_url = public_url
 
-    def make(self, connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, WebhookBody]:
-        """Each of these bodies. One that cannot be rendered is left out, so that it stops no other."""
+    def make(
+        self, connection: Connection, keys: Sequence[BodyKey], *, first: Sequence[PreparedCall] = ()
+    ) -> dict[BodyKey, WebhookBody]:
+        """Each of these bodies. One that cannot be rendered is left out, so that it stops no other.
+
+        ``first`` is done before anything is read.
+        """
         made = {}
-        for key, render in self.load(connection, keys).items():
+        for key, render in self.load(connection, keys, first=first).items():
             try:
                 made[key] = render()
             # Whatever it is, it is this case's alone; its own attempt meets it again, and logs it.
@@ -68,11 +74,18 @@ class WebhookBodies:
                 )
         return made
 
-    def load(self, connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, Callable[[], WebhookBody]]:
-        """For each body, what renders it without the database: so that a long one holds no transaction."""
+    def load(
+        self, connection: Connection, keys: Sequence[BodyKey], *, first: Sequence[PreparedCall] = ()
+    ) -> dict[BodyKey, Callable[[], WebhookBody]]:
+        """For each body, what renders it without the database: so that a long one holds no transaction.
+
+        ``first`` is done before anything is read.
+        """
         of_jobs = [key for key in keys if EVENT_TYPES[key.event_type].facts is JobEnded]
         of_batches = [key for key in keys if EVENT_TYPES[key.event_type].facts is DocumentsStored]
-        jobs = load(connection, of_jobs) if of_jobs else {}
+        if first and not of_jobs:
+            run_together(connection, *first)
+        jobs = load(connection, of_jobs, first) if of_jobs else {}
         batches = load_batches(connection, of_batches)
         of_sources = [key for key in keys if EVENT_TYPES[key.event_type].facts is SourceChanged]
         changes = load_source_events(connection, of_sources)

@@ -12,32 +12,27 @@ from sqlalchemy import Connection, text
 from services.notifier.domain.visible import BodyCounts
 from services.notifier.sending.body_key import BodyKey
 from shared.db import corrected_ends
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.visibility import public_text, read_left_out, sealed_text
 from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
 from shared.domain.statuses import DocumentStatus, JobScope
 from shared.domain.views import MOST_DOCUMENTS
 from shared.webhooks.body_form import BodyForm
 
-_COMPLETIONS: Final = PreparedText(
+# A job's end and its case; ``case_number`` is null where the database does not have it.
+_ENDS: Final = PreparedText(
     "notifier_body_ends",
     f"""
-SELECT {corrected_ends.COLUMNS}, j.scope
+SELECT {corrected_ends.COLUMNS}, j.scope, k.process_number AS case_number, k.court, k.degree, k."class", k.subjects,
+       k.parties, k.filed_at, k.claim_value, k.secrecy_level, k.movements, k.movements_total, k.parties_total,
+       k.left_out, k.related, k.fetched_at,
+       EXISTS (SELECT FROM catalog.documents AS d WHERE d.process_number = k.process_number AND {sealed_text("d")})
+           AS has_sealed
   FROM delivery.completions c LEFT JOIN catalog.jobs j USING (job_id) {corrected_ends.JOIN}
+  LEFT JOIN catalog.processes AS k ON k.process_number = c.process_number
  WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
 """,  # noqa: S608
     jobs="text[]",
-)
-_CASES: Final = PreparedText(
-    "notifier_body_cases",
-    f"""
-SELECT process_number, court, degree, "class", subjects, parties, filed_at, claim_value, secrecy_level, movements,
-       movements_total, parties_total, left_out, related, fetched_at,
-       EXISTS (SELECT FROM catalog.documents AS d WHERE d.process_number = p.process_number AND {sealed_text("d")})
-           AS has_sealed
-  FROM catalog.processes AS p WHERE process_number = ANY (:numbers)
-""",  # noqa: S608
-    numbers="text[]",
 )
 
 
@@ -129,19 +124,19 @@ class BodyContent:
     """What the documents must not show of sealed ones."""
 
 
-def load(connection: Connection, keys: Sequence[BodyKey]) -> dict[BodyKey, BodyContent]:
-    """The content of each body; none for a job that has not ended."""
+def load(
+    connection: Connection, keys: Sequence[BodyKey], first: Sequence[PreparedCall] = ()
+) -> dict[BodyKey, BodyContent]:
+    """The content of each body; none for a job that has not ended. ``first`` is done before anything is read."""
     ids = sorted({key.job_id for key in keys})
-    completions = {row.job_id: row for row in _COMPLETIONS.run(connection, {"jobs": ids})}
-    numbers = sorted({row.process_number for row in completions.values()})
-    cases = {row.process_number: row for row in _CASES.run(connection, {"numbers": numbers})}
+    completions = {row.job_id: row for row in run_together(connection, *first, PreparedCall(_ENDS, {"jobs": ids}))}
     # Each job once: its bodies with and without what is sealed show the same documents.
     full = {key.job_id for key in keys if key.form is BodyForm.FULL} & completions.keys()
     documents = _documents(connection, [completions[job_id] for job_id in sorted(full)])
 
     def content(completion: Any, key: BodyKey) -> BodyContent:
         rows = documents.get(completion.job_id, [])
-        case = cases.get(completion.process_number)
+        case = None if completion.case_number is None else completion
         read = len(rows) if key.form is BodyForm.FULL else None
         return BodyContent(
             completion,

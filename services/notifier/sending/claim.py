@@ -88,11 +88,11 @@ class Claims:
         """
 
         def work(connection: Connection, *, with_bodies: bool) -> tuple[ClaimedRows, dict[BodyKey, WebhookBody]]:
-            found = claim_rows.claim(
+            found, writes = claim_rows.choose(
                 connection, deliveries, self._clock(), self._policy, _new_token, interval=self._interval
             )
             small = _small_bodies(found.claimed) if with_bodies else []
-            return found, self._bodies.make(connection, small) if small else {}
+            return found, self._bodies.make(connection, small, first=writes)
 
         try:
             return await self._database.run(partial(work, with_bodies=True))

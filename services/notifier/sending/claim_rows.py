@@ -20,13 +20,14 @@ from services.notifier.sending.claimed import ClaimedDelivery
 from services.notifier.sending.delivery_rows import (
     COLUMNS,
     DeliveryRow,
+    changed_deliveries,
     delivery_from,
     delivery_row,
     kept,
     write_deliveries,
 )
 from services.notifier.sending.start_rows import reserve_starts
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.domain.statuses import DeliveryStatus
 from shared.secrets.owners import client_secret, endpoint_secret
 from shared.webhooks.body_form import BodyForm, form_now
@@ -155,6 +156,22 @@ def claim(
     what belongs to a disabled endpoint is kept and no longer due. ``interval`` is the least time (seconds) between two
     starts of any endpoint.
     """
+    found, writes = choose(connection, deliveries, now, policy, new_token, interval=interval)
+    if writes:
+        run_together(connection, *writes)
+    return found
+
+
+def choose(
+    connection: Connection,
+    deliveries: Sequence[DueDelivery],
+    now: datetime,
+    policy: RetryPolicy,
+    new_token: Callable[[], str],
+    *,
+    interval: float = 0.0,
+) -> tuple[ClaimedRows, list[PreparedCall]]:
+    """As :func:`claim`, and what the caller has still to send for it in the same transaction, before or with others."""
     wanted = {due.delivery_id: due for due in deliveries}
     ready: list[tuple[Any, DeliveryState]] = []
     writes: list[DeliveryRow] = []
@@ -181,8 +198,7 @@ def claim(
             continue
         writes.append(delivery_row(row.delivery_id, after, now))
         found.claimed.append(_claimed(row, wanted[row.delivery_id], after, now, start))
-    write_deliveries(connection, writes)
-    return found
+    return found, [changed_deliveries(writes)] if writes else []
 
 
 def _starts(connection: Connection, rows: Sequence[Any], interval: float) -> dict[str, ReservedStart | float]:

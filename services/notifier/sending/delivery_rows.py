@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from services.notifier.domain.delivery import DeliveryState
 from services.notifier.sending.attempt import Attempt
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
 from shared.domain.statuses import DeliveryStatus
 
@@ -80,4 +80,9 @@ def delivery_row(delivery_id: str, after: DeliveryState, now: datetime, result: 
 def write_deliveries(connection: Connection, rows: Sequence[DeliveryRow]) -> None:
     """Write the rows in one statement. Their deliveries must be locked by the caller's transaction."""
     if rows:
-        _WRITE.run(connection, {"rows": as_json(rows)})
+        run_together(connection, changed_deliveries(rows))
+
+
+def changed_deliveries(rows: Sequence[DeliveryRow]) -> PreparedCall:
+    """The statement of :func:`write_deliveries`, to be sent with others."""
+    return PreparedCall(_WRITE, {"rows": as_json(rows)})

@@ -17,17 +17,17 @@ from services.notifier.sending.attempt import Attempt
 from services.notifier.sending.delivery_rows import (
     COLUMNS,
     DeliveryRow,
+    changed_deliveries,
     delivery_from,
     delivery_row,
     kept,
-    write_deliveries,
 )
-from shared.db.audit import CaseRead, add_reads
+from shared.db.audit import CaseRead, new_reads
 from shared.db.delivery import attempts as attempts_table
 from shared.db.delivery import outbox
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
-from shared.outbox.write import write
+from shared.outbox.write import new_rows
 from shared.records import OutgoingRecord
 from shared.webhooks.body_form import BodyForm
 
@@ -127,13 +127,18 @@ def record(
     """
     batch = _lock(connection, attempts)
     recorded = [_add(batch, attempt, now, policy, disable_after) for attempt in attempts]
-    if batch.attempts:
-        _ADD_ATTEMPTS.run(connection, {"rows": as_json(batch.attempts)})
-    if batch.reads:
-        add_reads(connection, batch.reads)
-    write_deliveries(connection, list(batch.writes.values()))
-    _write_endpoints(connection, batch)
-    write(connection, outbox, batch.events, now=now)
+    health, disabled = _changed_endpoints(batch)
+    calls = [
+        *([PreparedCall(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})] if batch.attempts else []),
+        *([new_reads(batch.reads)] if batch.reads else []),
+        *([changed_deliveries(list(batch.writes.values()))] if batch.writes else []),
+        *([PreparedCall(_WRITE_ENDPOINTS, {"rows": as_json(health)})] if health else []),
+        *([new_rows(outbox, batch.events, now=now)] if batch.events else []),
+    ]
+    if calls:
+        run_together(connection, *calls)
+    if disabled:
+        connection.execute(_KEEP, {"ids": disabled})
     return recorded
 
 
@@ -198,7 +203,8 @@ def _read_by_receiver(row: Any, attempt: Attempt) -> CaseRead:
     )
 
 
-def _write_endpoints(connection: Connection, batch: _Batch) -> None:
+def _changed_endpoints(batch: _Batch) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of the endpoints whose health is another one, and the ids of those that are disabled now."""
     rows, disabled = [], []
     for endpoint_id, after in batch.health.items():
         before = _health_of(batch.endpoints[endpoint_id])
@@ -220,10 +226,7 @@ def _write_endpoints(connection: Connection, batch: _Batch) -> None:
         )
         if after.disabled and not before.disabled:
             disabled.append(endpoint_id)
-    if rows:
-        _WRITE_ENDPOINTS.run(connection, {"rows": as_json(rows)})
-    if disabled:
-        connection.execute(_KEEP, {"ids": disabled})
+    return rows, disabled
 
 
 def _health_of(row: Any) -> EndpointHealth:

@@ -66,7 +66,7 @@ def test_a_reader_misses_nothing_of_transactions_that_commit_in_another_order(wo
         thread.start()
         waiting = (
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-            "AND query LIKE '%%notifier_append_events%%'"
+            "AND query LIKE '%%notifier_append_missing%%'"
         )
 
         def waits() -> bool:

@@ -14,6 +14,7 @@ from services.notifier.domain.delivery import Effect
 from services.notifier.domain.due_delivery import DueDelivery
 from services.notifier.domain.retry_policy import RetryPolicy
 from services.notifier.intake import completion_rows
+from services.notifier.intake.job_locks import lock_jobs
 from services.notifier.sending import claim_rows, record_rows
 from services.notifier.sending.attempt import Attempt
 from services.notifier.sending.claimed import ClaimedDelivery
@@ -32,7 +33,7 @@ def create(world: World, database: Database, url: str | None = None, now: dateti
     client, _ = world.client()
     job = world.job(client)
     with database.transaction() as connection:
-        completion_rows.lock_jobs(connection, [job.job_id])
+        lock_jobs(connection, [job.job_id])
         completion_rows.add_subscriptions(connection, [job.subscribed(url or f"{URL}/{uuid.uuid4()}")], now)
         completion_rows.add_completions(connection, [job.completed()], now)
         _, (due,) = completion_rows.create_deliveries(connection, [job.job_id], now)

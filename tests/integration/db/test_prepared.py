@@ -1,0 +1,52 @@
+"""Statements of ours that a connection plans once, alone and sent together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from shared.db.engine import make_engine
+from shared.db.prepared import PreparedCall, PreparedText, run_together
+from tests.integration.db.fresh import FreshDatabase
+
+_ADD = PreparedText(
+    "test_add", "INSERT INTO known SELECT CAST(one AS int) FROM unnest(:numbers) AS one", numbers="text[]"
+)
+_SUM = PreparedText("test_sum", "SELECT sum(number)::int AS sum FROM known WHERE number < :most", most="int")
+_BROKEN = PreparedText("test_broken", "SELECT 1 / :number", number="int")
+
+
+@pytest.fixture
+def engine(database: FreshDatabase) -> Iterator[Engine]:
+    engine = make_engine(database.owner_url, application_name="test-prepared", pool_size=1)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE IF NOT EXISTS known (number int)")
+        connection.exec_driver_sql("TRUNCATE known")
+    yield engine
+    engine.dispose()
+
+
+def total(connection: Connection) -> int:
+    return int(_SUM.run(connection, {"most": 100}).scalar_one() or 0)
+
+
+def test_each_statement_of_a_message_sees_what_came_before_it_and_the_last_one_answers(engine: Engine) -> None:
+    for most, expected in ((100, 33), (3, 3)):
+        with engine.begin() as connection:
+            calls = [PreparedCall(_ADD, {"numbers": ["1", "2"]}), PreparedCall(_ADD, {"numbers": ["30"]})]
+            assert run_together(connection, *calls, PreparedCall(_SUM, {"most": most})).scalar_one() == expected
+            connection.rollback()
+
+
+def test_nothing_of_a_message_stays_when_one_of_its_statements_fails(engine: Engine) -> None:
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        run_together(connection, PreparedCall(_ADD, {"numbers": ["1"]}), PreparedCall(_BROKEN, {"number": 0}))
+    with engine.begin() as connection:
+        assert total(connection) == 0
+        # Prepared in the transaction that failed, or not: both can be used.
+        assert _BROKEN.run(connection, {"number": 1}).scalar_one() == 1
+        assert _ADD.run(connection, {"numbers": ["5", "6"]}).rowcount == 2
+        assert total(connection) == 11

@@ -11,6 +11,7 @@ import psycopg2
 
 _PREFIX: Final = "counted %u "
 _LINE: Final = re.compile(r"counted (\S+) LOG:  (?:statement|execute [^:]*): *(.*)")
+_OF_A_RELAY: Final = re.compile(r"\.outbox|EXECUTE (read|mark)_\w+_outbox")
 _CONTROL: Final = frozenset({"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START"})
 FLUSHED_SECONDS: Final = 11.0
 """A backend that has nothing to do hands in its counters after 10 seconds (IDLE_STATS_UPDATE_TIMEOUT)."""
@@ -61,7 +62,7 @@ def statements(lines: Iterable[str]) -> Counter[str]:
         if verb in _CONTROL:
             found["SQL BEGIN, COMMIT, ROLLBACK"] += 1
             found[f"SQL {verb} of {role}"] += verb in {"COMMIT", "ROLLBACK"}
-        elif verb != "INSERT" and ".outbox" in statement:
+        elif verb != "INSERT" and _OF_A_RELAY.search(statement):
             found["SQL statements of relays"] += 1
         else:
             found["SQL statements"] += 1

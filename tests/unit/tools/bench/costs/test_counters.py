@@ -65,11 +65,12 @@ def test_statements_are_counted_by_role_and_the_owners_are_left_out() -> None:
             "\t SET tat = 1",
             "counted autos_api LOG:  statement: SELECT seq",
             "\tFROM catalog.outbox",
+            "counted autos_api LOG:  statement: EXECUTE mark_catalog_outbox ('2026-11-29', ARRAY[1])",
         ]
     )
     assert found["SQL statements"] == 3
     assert found["SQL statements of autos_api"] == 2
-    assert found["SQL statements of relays"] == 1
+    assert found["SQL statements of relays"] == 2
     assert found["SQL BEGIN, COMMIT, ROLLBACK"] == 2
     assert found["SQL COMMIT of autos_api"] == 1
 

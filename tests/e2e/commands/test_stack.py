@@ -143,8 +143,8 @@ def installed_from_the_wheel(place: Path) -> Path:
     venv.create(environment, with_pip=False, symlinks=True)
     [packages] = environment.glob("lib/python*/site-packages")
     (packages / "packages.pth").write_text(sysconfig.get_path("purelib"))
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps", "--python"]
-    subprocess.run([*command, str(environment), str(wheel)], check=True, capture_output=True, timeout=60)
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps", "--compile-bytecode"]
+    subprocess.run([*command, "--python", str(environment), str(wheel)], check=True, capture_output=True, timeout=60)
     return environment / "bin" / "autos"
 
 

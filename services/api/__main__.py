@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 
+if __name__ == "__main__":
+    # What is imported stays: no collector need look at it meanwhile. run_service lets it look again.
+    gc.disable()
+
 from prometheus_client import REGISTRY
 
 from services.api.app import create_app

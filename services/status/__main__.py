@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+
+if __name__ == "__main__":
+    # What is imported stays: no collector need look at it meanwhile. run_service lets it look again.
+    gc.disable()
 
 from services.status.batch_writer import BatchWriter
 from services.status.faust_stream.credentials import UnsupportedKafkaConfig, credentials

@@ -18,10 +18,13 @@ from tests.support import wait_until
 
 PROGRAM = """
 import asyncio
+import gc
+gc.disable()  # as the services' own __main__ do while they import
 from shared.service import run_service
 from shared.settings import DatabaseSettings
 
 async def main(settings, stop):
+    assert gc.isenabled()
     await stop.wait()
 
 raise SystemExit(run_service("example", DatabaseSettings, main))

@@ -5,9 +5,13 @@ With --fail-once the first event meets a bug.
 
 from __future__ import annotations
 
+import gc
 import sys
 from functools import partial
 from typing import Any
+
+if __name__ == "__main__":
+    gc.disable()
 
 from services.status.__main__ import main
 from services.status.settings import StatusSettings

@@ -69,9 +69,6 @@ SELECT d.delivery_id::text, d.endpoint_id::text, e.origin, e.client_id, e.least_
  WHERE d.delivery_id = ANY (CAST(:ids AS uuid[])) AND d.status IN ('pending', 'waiting')
    AND d.next_attempt_at IS NOT NULL AND d.event_type = ANY (:types)
 """)
-# The commit of a claim does not wait for the disk. A crash of the database right after it takes the claim back, and its
-# attempt is made again, as it would be anyhow: its record, whose commit does wait, is not there. What a record follows
-# from is on the disk with it.
 _CLAIM: Final = PreparedText(
     "notifier_claim",
     f"""
@@ -81,8 +78,7 @@ SELECT {COLUMNS}, e.disabled_at IS NOT NULL AS disabled, e.least_seconds, c.webh
        COALESCE(s.reference, r.reference) AS reference, s.endpoint_id IS NOT NULL AS registered,
        w.url AS endpoint_url, w.payload AS endpoint_payload, w.secret, w.previous_secret,
        w.previous_secret_until AS previous_until, w.sealed_headers,
-       (SELECT traceparent FROM catalog.jobs WHERE job_id = d.job_id) AS traceparent,
-       (SELECT set_config('synchronous_commit', 'off', true)) AS hurried
+       (SELECT traceparent FROM catalog.jobs WHERE job_id = d.job_id) AS traceparent
   FROM delivery.deliveries d JOIN delivery.endpoints e USING (endpoint_id)
   LEFT JOIN delivery.subscriptions s ON s.subscription_id = d.subscription_id
   LEFT JOIN delivery.completions j ON j.job_id = d.job_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -157,6 +158,26 @@ async def test_a_row_that_the_database_refuses_ends_no_deliveries(
     stop.set()
     await upkeep
     database.close()
+
+
+def test_a_type_is_an_event_of_the_ends_that_it_is_about_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kind,) = feed_rows._ENDS
+    failures = replace(kind, name="process.failed", applies=lambda facts: facts.completion.failed_documents > 0)
+    monkeypatch.setattr(feed_rows, "_ENDS", (kind, failures))
+    client, _ = world.client()
+    whole, broken = world.job(client), world.job(client)
+    with world.engine.begin() as connection:
+        completion_rows.add_completions(connection, [whole.completed(), broken.completed(failed=1)], utc_now())
+    for job in (whole, broken):
+        asked(world, client, job)
+        with world.engine.begin() as connection:
+            feed_rows.append(connection, [whole.job_id, broken.job_id], utc_now())
+    assert [(row.job_id, row.event_type) for row in feed(world, client)] == [
+        (whole.job_id, "process.completed"),
+        (broken.job_id, "process.completed"),
+        (broken.job_id, "process.failed"),
+    ]
+    assert [row.position for row in feed(world, client)] == [1, 2, 3]
 
 
 async def test_a_batch_of_documents_goes_with_the_last_event_of_it_unless_a_delivery_needs_it(

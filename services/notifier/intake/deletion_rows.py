@@ -36,7 +36,14 @@ def _removing(condition: str) -> dict[str, Any]:
     }
 
 
-OF_JOBS: Final = _removing(_OF_JOBS)
+# Deliveries and events of feeds have no index by their job. These tables have, and one of them has the job for as long
+# as there is anything of it: the database asks them first, and looks through the others only where they have one.
+_IS_LEFT: Final = " OR ".join(
+    f"EXISTS (SELECT FROM delivery.{name} WHERE {_OF_JOBS})"
+    for name in ("completions", "subscriptions", "document_batches")
+)
+OF_JOBS: Final = _removing(f"(SELECT {_IS_LEFT}) AND {_OF_JOBS}")
+"""Of old jobs alone. A process that starts looks at all that were deleted, of which next to nothing is left."""
 _STATEMENTS: Final = {
     **_removing(_OF_CASE),
     "endpoint_starts": removing(

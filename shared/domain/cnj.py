@@ -84,6 +84,26 @@ def parse(text: str) -> ProcessNumber:
     """
     if len(text) > _MAX_INPUT:
         raise InvalidProcessNumber("format", "a CNJ number has 20 digits")
+    digits = text.replace("-", "").replace(".", "")
+    # The usual form needs no look at each of its characters.
+    match = _SHAPE.fullmatch(digits) if digits.isascii() else None
+    if match is None:
+        digits = _digits_of(text)
+        match = _SHAPE.fullmatch(digits)
+    if match is None:
+        raise InvalidProcessNumber("format", f"a CNJ number has 20 digits, this one has {len(digits)}")
+    sequence, check, year, segment, court, origin = match.groups()
+    if int(f"{sequence}{year}{segment}{court}{origin}{check}") % 97 != 1:
+        raise InvalidProcessNumber("check_digits", "the check digits do not match")
+    if int(court) not in _COURTS.get(segment, frozenset()):
+        raise InvalidProcessNumber("court", f"segment {segment} of the judiciary has no court {court}")
+    return ProcessNumber(f"{sequence}-{check}.{year}.{segment}.{court}.{origin}")
+
+
+def _digits_of(text: str) -> str:
+    """The text without spaces, the mask and dashes of any kind. Raises InvalidProcessNumber when more than digits is
+    left.
+    """
     kept: list[str] = []
     for char in text.strip():
         if char in _SEPARATORS or unicodedata.category(char) == "Pd" or char == "\u2212":
@@ -91,15 +111,7 @@ def parse(text: str) -> ProcessNumber:
         if not ("0" <= char <= "9"):
             raise InvalidProcessNumber("format", "a CNJ number has only digits and the mask NNNNNNN-DD.AAAA.J.TR.OOOO")
         kept.append(char)
-    match = _SHAPE.fullmatch("".join(kept))
-    if match is None:
-        raise InvalidProcessNumber("format", f"a CNJ number has 20 digits, this one has {len(kept)}")
-    sequence, check, year, segment, court, origin = match.groups()
-    if int(f"{sequence}{year}{segment}{court}{origin}{check}") % 97 != 1:
-        raise InvalidProcessNumber("check_digits", "the check digits do not match")
-    if int(court) not in _COURTS.get(segment, frozenset()):
-        raise InvalidProcessNumber("court", f"segment {segment} of the judiciary has no court {court}")
-    return ProcessNumber(f"{sequence}-{check}.{year}.{segment}.{court}.{origin}")
+    return "".join(kept)
 
 
 def is_masked(text: str) -> bool:

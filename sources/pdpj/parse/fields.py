@@ -73,7 +73,10 @@ def text(value: object, limit: int = _MAX_TEXT) -> str | None:
         value = str(value) if abs(value) <= _INT8 else None
     if not isinstance(value, str):
         return None
-    kept = value[: 4 * limit].encode("utf-8", "replace").decode().replace("\x00", "").strip()[:limit]
+    kept = value[: 4 * limit]
+    if not kept.isascii():
+        kept = kept.encode("utf-8", "replace").decode()
+    kept = kept.replace("\x00", "").strip()[:limit]
     return kept or None
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-_SAO_PAULO: Final = "America/Sao_Paulo"
 _LONGEST: Final = 80
 _DAY_FIRST: Final = re.compile(
     r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})"
@@ -44,7 +44,12 @@ def _read(value: Any) -> datetime | None:
         return _from_parts(value)
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    written = _ZONE_NAME.sub("", value.strip())
+    written = value.strip()
+    if written.endswith("]"):
+        written = _ZONE_NAME.sub("", written)
+    # By far the most: a year of four digits and a dash is in none of the other forms.
+    if written[4:5] == "-" and written[:4].isdigit():
+        return _utc(datetime.fromisoformat(written))
     if (match := _DAY_FIRST.fullmatch(written)) is not None:
         day, month, year, hour, minute, second = (int(match[group] or 0) for group in (1, 3, 4, 5, 6, 7))
         fraction = int(((match[8] or "") + "000000")[:6])
@@ -78,5 +83,10 @@ def _from_parts(parts: list[Any]) -> datetime | None:
 
 def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
-        at = at.replace(tzinfo=ZoneInfo(_SAO_PAULO))
+        at = at.replace(tzinfo=_sao_paulo())
     return at.astimezone(UTC)
+
+
+@cache
+def _sao_paulo() -> ZoneInfo:
+    return ZoneInfo("America/Sao_Paulo")

@@ -39,6 +39,7 @@ from services.api.processes.request.batch import BatchService
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.service import CaseService
 from services.api.processes.request.source_reader import SourceReader
+from services.api.processes.request.start_notices import StartNotices
 from services.api.processes.view.case_list import CaseList
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.objects import DocumentObjects
@@ -105,7 +106,8 @@ def _add_cases(parts: ApplicationParts, source: ApiSource) -> None:
     changes = parts.add(CaseChanges(settings.database_url))
     reader = parts.add(SourceReader(source, clock, settings.source_deadline_seconds, metrics))
     rules = RequestRules.from_settings(settings)
-    cases = parts.add(CaseService(database, reader, links, clock, rules, metrics))
+    notices = parts.add(StartNotices(database))
+    cases = parts.add(CaseService(database, reader, links, clock, rules, metrics, notices))
     parts.add(BatchService(cases))
     parts.add(CaseFollower(database, changes, links, clock))
     parts.add(CaseList(database))

@@ -20,6 +20,7 @@ from services.api.jobs.repository import release_ended_jobs
 from services.api.metrics import ApiMetrics
 from services.api.processes.follow.changes import CaseChanges
 from services.api.processes.request.source_reader import SourceReader
+from services.api.processes.request.start_notices import StartNotices
 from services.api.source.service import SourceStatusService
 from shared.db.catalog import outbox
 from shared.db.engine import Database
@@ -58,6 +59,7 @@ def make_lifespan(
         feed_changes.start()
         if relay is not None:
             relay.start()
+            parts.get(StartNotices).wake_relay = relay.wake
         release = asyncio.create_task(_release_ended(database))
         deletions = asyncio.create_task(parts.get(DeletionService).run())
         retention = asyncio.create_task(parts.get(CaseRetention).run())
@@ -70,6 +72,7 @@ def make_lifespan(
                 task.cancel()
             await asyncio.gather(release, deletions, retention, return_exceptions=True)
             await parts.get(SourceReader).aclose()
+            await parts.get(StartNotices).aclose()
             await parts.get(SourceStatusService).aclose()
             await source.aclose()
             await parts.get(WebhookCaller).aclose()

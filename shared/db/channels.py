@@ -22,6 +22,12 @@ PROGRESS: Final = "autos_progress"
 FEED: Final = "autos_feed"
 """A client has new events; the payload is its id."""
 
+NOTIFY_LATER: Final = "set_config('autos.notify', 'later', true)"
+"""In a statement that writes into an outbox: the trigger does not notify, whoever commits does so afterwards.
+
+PostgreSQL commits transactions that notify one at a time, each with its wait for the disk.
+"""
+
 _log = logging.getLogger(__name__)
 
 

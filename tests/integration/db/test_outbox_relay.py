@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from shared.clock import utc_now
+from shared.db.channels import NOTIFY_LATER, OUTBOX, Listener
 from shared.db.engine import make_engine
 from shared.db.progress import outbox
 from shared.errors import InfrastructureAway, ProcessingError
@@ -144,6 +145,25 @@ def test_a_notification_wakes_the_relay_long_before_its_poll(engine: Engine, sta
     wait_until(lambda: recorder.values == ["first"], 5)
     put(engine, "second")
     wait_until(lambda: recorder.values == ["first", "second"], 5)
+
+
+def test_a_transaction_that_tells_later_is_not_told_by_the_trigger(engine: Engine, database: FreshDatabase) -> None:
+    heard: list[str | None] = []
+    listener = Listener(database.owner_url, OUTBOX, heard.append)
+    listener.start()
+    try:
+        # It listens from the first call on.
+        wait_until(lambda: heard == [None])
+        with engine.begin() as connection:
+            connection.execute(text(f"SELECT {NOTIFY_LATER}"))
+            write(connection, outbox, [record("told later")], now=utc_now())
+        put(engine, "told at once")
+        with engine.begin() as connection:
+            connection.execute(text(f"SELECT pg_notify('{OUTBOX}', 'the end')"))
+        wait_until(lambda: heard[-1] == "the end")
+        assert heard == [None, "progress", "the end"]
+    finally:
+        listener.stop()
 
 
 def test_rows_that_come_quickly_after_another_share_a_look(engine: Engine, start: Start) -> None:

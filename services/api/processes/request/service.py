@@ -29,6 +29,7 @@ from services.api.processes.request.request_log import record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.source_problems import not_found, refuse
 from services.api.processes.request.source_reader import CaseUnread, SourceAnswer, SourceReader
+from services.api.processes.request.start_notices import StartNotices
 from services.api.processes.request.transactions import AnsweredFromStore, CaseHidden, ReadPlan, RequestTransactions
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
@@ -54,6 +55,7 @@ class CaseService:
         clock: Clock,
         rules: RequestRules,
         metrics: ApiMetrics,
+        notices: StartNotices,
     ) -> None:
         self._database = database
         self._reader = reader
@@ -62,6 +64,7 @@ class CaseService:
         self._transactions = RequestTransactions(rules, clock, database.aside)
         self._limit = rules.limit
         self._metrics = metrics
+        self._notices = notices
 
     async def ask(self, request: CaseRequest) -> CaseAnswer:
         """Carry out a request and show the case. Commits.
@@ -119,6 +122,7 @@ class CaseService:
                 raise not_found(request, headers)
             if done is not None:
                 if done[0].kind is OutcomeKind.ACCEPTED:
+                    self._notices.tell(request.number)
                     self._metrics.jobs_started.labels("all" if request.document_id is None else "document").inc()
                 return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from services.api.jobs.model import CaseJob
 from services.api.jobs.participants import WantedWebhook
 from shared.db import catalog
-from shared.db.channels import PROGRESS
+from shared.db.channels import NOTIFY_LATER
 from shared.db.prepared import PreparedText
 from shared.domain.secrecy import Viewer
 from shared.outbox.write import as_rows, insert_rows
@@ -55,7 +55,7 @@ _START: Final = PreparedText(
         {insert_rows(catalog.outbox)}
     )
     SELECT (SELECT count(*) FROM catalog.jobs WHERE client_id = :client_id AND active) AS active_jobs,
-           pg_notify('{PROGRESS}', :number)
+           {NOTIFY_LATER}
     """,  # noqa: S608 - names of our own
     number="text",
     client_id="text",
@@ -79,8 +79,8 @@ def write_start(connection: Connection, started: StartedJob, viewer: Viewer, now
     """Write the job and all that begins with it; how many jobs of the client were active before, ended ones among them.
 
     ``note``: whether it is recorded that the client asked for the case. The caller holds the case, has released what
-    ended, and commits; those who wait for the case are then woken. A second active job of the same scope is refused by
-    a unique index of the database.
+    ended, commits, and then tells of it (:mod:`services.api.processes.request.start_notices`). A second active job of
+    the same scope is refused by a unique index of the database.
     """
     job, webhook = started.job, started.webhook
     wanted = {

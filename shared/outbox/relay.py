@@ -149,7 +149,8 @@ class OutboxRelay:
         complained = False
         while not self._stopping.is_set():
             try:
-                with self._engine.connect() as connection:
+                # Each statement commits by itself: a look and its marks have nothing that must be done together.
+                with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     self._hold(connection)
                 complained = False
             except ProducerFailed:
@@ -180,7 +181,6 @@ class OutboxRelay:
         # The marks are not waited for on the disk: one that a crash of the database takes back means that its row is
         # published again, as after a crash between the acknowledgement and the mark.
         connection.execute(text("SET synchronous_commit = off"))
-        connection.commit()
         try:
             while True:
                 stopping = self._stopping.is_set()
@@ -203,8 +203,6 @@ class OutboxRelay:
     def _publish_batch(self, connection: Connection) -> bool:
         """Publish the oldest rows not yet published; whether there may be more. Raises InfrastructureAway."""
         rows = self._rows.read(connection, self._batch_size, self._publishing.held)
-        # No transaction stays open while the broker is waited for.
-        connection.commit()
         if not rows:
             return False
         with publish_span(str(self._outbox.schema), [row.headers for row in rows]):
@@ -214,8 +212,9 @@ class OutboxRelay:
             self._rows.mark_published(connection, done.acknowledged, now)
         for row in rows:
             if row.seq in done.refused:
-                self._set_aside(connection, row, done.refused[row.seq], now)
-        connection.commit()
+                # What follows from it is written with it, or neither.
+                with self._engine.begin() as apart:
+                    self._set_aside(apart, row, done.refused[row.seq], now)
         if self._on_published is not None and done.acknowledged:
             self._on_published(len(done.acknowledged))
         if done.away is not None:

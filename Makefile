@@ -87,10 +87,10 @@ ps: $(VENV)/.local.stamp ## what runs
 	@$(BIN)/autos ps
 
 # ---- prove ----------------------------------------------------------------------------------------------
-# Four workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
-# and to die. tests/distribution.py says who runs what. The tests in containers have a target of their own.
+# Six workers, each with servers of its own, one with the product: much of the time is waiting for processes to start
+# and to die, so that two cores have room for more of them than two. tests/distribution.py says who runs what. The tests in containers have a target of their own.
 test: $(VENV)/.dev.stamp $(VENV)/.docs.stamp $(VENV)/.kafka.stamp $(VENV)/.newman.stamp $(VENV)/.browser.stamp $(VENV)/.clients.stamp $(VENV)/.subscribe.stamp ## every test, on the embedded stack
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --ignore=tests/containers $(ARGS)
+	@$(BIN)/python -m pytest -n 6 --dist loadfile --ignore=tests/containers $(ARGS)
 
 chaos: $(VENV)/.dev.stamp ## kills, outages and storms, then proof that nothing was lost; ARGS="--rounds 3", AUTOS_CHAOS_SEED repeats
 	@$(BIN)/python -m tests.chaos $(ARGS)

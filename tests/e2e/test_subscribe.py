@@ -104,7 +104,8 @@ def _live(product: Product, story: Story) -> None:
     for subscriber in running:
         subscriber.start(*PUBLIC, story.odd_topic)
     failing = [Failure(kind=FailureKind.NO_ACCESS_403, document=1)]
-    product.simulator.put_case(story.first, documents=4, size=1000, failures=failing)
+    # The start of a document is told where it takes longer than half a second.
+    product.simulator.put_case(story.first, documents=4, size=1000, failures=failing, latency=1.5)
     product.simulator.put_case(story.second, documents=3, size=1000)
     ask(product, story.first, webhook_url=product.receiver.url(f"/subscribe/{story.first}"))
     for subscriber in running:

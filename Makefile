@@ -104,7 +104,7 @@ unit: $(VENV)/.dev.stamp ## the tests without I/O
 # Statements and branches, in the services' processes too; what is killed (SIGKILL) leaves no figures.
 cover: $(VENV)/.dev.stamp ## unit and integration tests with branch coverage; the report is in htmlcov/
 	@rm -f .coverage .coverage.*
-	@status=0; $(BIN)/coverage run -m pytest -n 2 --dist loadfile tests/unit tests/integration $(ARGS) || status=$$?; \
+	@status=0; $(BIN)/coverage run -m pytest -n 6 --dist loadfile tests/unit tests/integration $(ARGS) || status=$$?; \
 	  $(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && \
 	  $(BIN)/coverage report --skip-covered --sort=cover; exit $$status
 

@@ -49,10 +49,7 @@ class Prepared:
         The first run on a connection prepares it there. ``parameters`` are by name; those with a value of their own may
         be left out.
         """
-        # The notes are those of the database connection: one that was dialled anew after a loss has none.
-        if self._name not in connection.info:
-            connection.exec_driver_sql(self._prepare)
-            connection.info[self._name] = True
+        _prepare(connection, self._name, self._prepare)
         return connection.execute(self._execute, {**self._fixed, **parameters})
 
 
@@ -84,13 +81,19 @@ class PreparedText:
 
     def prepare(self, connection: Connection) -> None:
         """Have the statement prepared on this connection."""
-        if self._name not in connection.info:
-            connection.exec_driver_sql(self._prepare)
-            connection.info[self._name] = True
+        _prepare(connection, self._name, self._prepare)
 
     def execution(self, prefix: str) -> str:
         """Its EXECUTE, with ``prefix`` before the names of its parameters."""
         return f"EXECUTE {self._name} ({', '.join(f':{prefix}{one}' for one in self._kinds)})"
+
+
+def _prepare(connection: Connection, name: str, statement: str) -> None:
+    """Run a PREPARE unless it was run on this connection before."""
+    # The notes are those of the database connection: one that was dialled anew after a loss has none.
+    if name not in connection.info:
+        connection.exec_driver_sql(statement)
+        connection.info[name] = True
 
 
 class PreparedCall(NamedTuple):

@@ -13,7 +13,13 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from services.notifier.domain.due_delivery import DueDelivery
-from services.notifier.intake.endpoint_names import EndpointName, endpoint_of, endpoints_as_json, registered_endpoint
+from services.notifier.intake.endpoint_names import (
+    INSERT_ENDPOINTS,
+    EndpointName,
+    endpoint_of,
+    endpoints_as_json,
+    registered_endpoint,
+)
 from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json
 from shared.events.envelope import deterministic_id
@@ -74,13 +80,8 @@ SELECT s.subscription_id::text, s.job_id::text, s.process_number, s.client_id, C
 # kept, and not due; one that is new here is not among the endpoints that the statement reads.
 _ADD_DELIVERIES: Final = PreparedText(
     "notifier_add_deliveries",
-    """
-WITH added AS (
-    INSERT INTO delivery.endpoints (endpoint_id, client_id, url, origin, registered, least_seconds, created_at)
-    SELECT endpoint_id, client_id, url, origin, registered, least_seconds, :now
-      FROM json_to_recordset(CAST(:endpoints AS json)) AS r (endpoint_id uuid, client_id text, url text, origin text,
-           registered bool, least_seconds float)
-        ON CONFLICT DO NOTHING)
+    f"""
+WITH added AS ({INSERT_ENDPOINTS})
 INSERT INTO delivery.deliveries (delivery_id, subscription_id, job_id, process_number, client_id, endpoint_id, url,
        event_type, status, next_attempt_at, created_at, updated_at)
 SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id, r.endpoint_id, r.url, r.event_type,
@@ -90,7 +91,7 @@ SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id
   LEFT JOIN delivery.endpoints e USING (endpoint_id)
     ON CONFLICT DO NOTHING
 RETURNING delivery_id::text, endpoint_id::text, next_attempt_at
-""",
+""",  # noqa: S608 - a statement of ours
     rows="text",
     endpoints="text",
     now="timestamptz",

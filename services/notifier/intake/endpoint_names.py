@@ -14,13 +14,14 @@ from shared.events.envelope import deterministic_id
 from shared.http.guard import AnyAddress, WebhookUrlRefused, check_url
 from shared.settings import Rate, parse_rate
 
-_ADD_ENDPOINTS: Final = text("""
-INSERT INTO delivery.endpoints (endpoint_id, client_id, url, origin, registered, least_seconds, created_at)
-SELECT endpoint_id, client_id, url, origin, registered, least_seconds, :now
-  FROM json_to_recordset(CAST(:rows AS json)) AS r (endpoint_id uuid, client_id text, url text, origin text,
-       registered bool, least_seconds float)
-    ON CONFLICT DO NOTHING
-""")
+INSERT_ENDPOINTS: Final = """
+    INSERT INTO delivery.endpoints (endpoint_id, client_id, url, origin, registered, least_seconds, created_at)
+    SELECT endpoint_id, client_id, url, origin, registered, least_seconds, :now
+      FROM json_to_recordset(CAST(:endpoints AS json)) AS r (endpoint_id uuid, client_id text, url text, origin text,
+           registered bool, least_seconds float)
+        ON CONFLICT DO NOTHING"""
+"""Remembers endpoints (``endpoints``: :func:`endpoints_as_json`) at ``now``; known ones stay as they are."""
+_ADD_ENDPOINTS: Final = text(INSERT_ENDPOINTS)
 _ANYWHERE: Final = AnyAddress()
 
 
@@ -72,4 +73,4 @@ def endpoints_as_json(names: Iterable[EndpointName]) -> str:
 def add_endpoints(connection: Connection, names: Sequence[EndpointName], now: datetime) -> None:
     """Remember endpoints, in the order of their ids; known ones stay as they are."""
     if names:
-        connection.execute(_ADD_ENDPOINTS, {"rows": endpoints_as_json(names), "now": now})
+        connection.execute(_ADD_ENDPOINTS, {"endpoints": endpoints_as_json(names), "now": now})

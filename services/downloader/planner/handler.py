@@ -14,18 +14,16 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from services.downloader.catalog_queries import find_jobs
 from services.downloader.event_records import EventRecords
 from services.downloader.metrics import DownloaderMetrics
 from services.downloader.planner import plan_rows as plans
 from services.downloader.planner.discovery import CaseDeleted, CaseFails, Discovery
 from services.downloader.planner.plan import PlanRecords, PlanRequest
 from services.downloader.planner.plan_events import requests, vanished
-from services.downloader.planner.small_plans import NoPlan, PlanDecisions, ToPlan, no_plan
+from services.downloader.planner.small_plans import NoPlan, PlanDecisions, ToPlan, look
 from services.downloader.planner.task import PlanTask
 from services.downloader.planner.windows import WindowPlace
 from services.downloader.retry_policy import Abort, PutOff, after_discovery_failure
-from shared.db.deletions import find_deleted_jobs
 from shared.db.engine import Database
 from shared.errors import InfrastructureAway, PoisonRecord
 from shared.events.document_events import JobAborted
@@ -105,11 +103,8 @@ class Planner:
 
     async def _look(self, asked: PlanRequest) -> NoPlan | None:
         """Why there is nothing to do for a request, as things stand now."""
-        ids = [asked.request.job_id]
-        jobs, deleted = await self._database.autocommit(
-            lambda connection: (find_jobs(connection, ids), find_deleted_jobs(connection, ids))
-        )
-        return no_plan(asked, jobs.get(asked.request.job_id), deleted)
+        _, refused = await self._database.autocommit(lambda connection: look(connection, asked))
+        return refused
 
     def _nothing(self, refused: NoPlan) -> Done:
         """Nothing follows from a request whose case was deleted, nor from one whose end api has announced with the

@@ -85,18 +85,23 @@ class PlanDecisions:
 
     async def _decide_alone(self, plan: ToPlan) -> DecidedPlan | NoPlan:
         asked = plan.asked
-        job_id = asked.request.job_id
 
         def alone(connection: Connection) -> DecidedPlan | NoPlan:
             lock_case(connection, asked.request.process_number)
-            job = find_jobs(connection, [job_id]).get(job_id)
-            refused = no_plan(asked, job, find_deleted_jobs(connection, [job_id]))
+            job, refused = look(connection, asked)
             return refused or decide(connection, asked, job, self._window, plan.sizes)
 
         return await self._database.run(alone)
 
 
-def no_plan(asked: PlanRequest, job: StoredJob | None, deleted: frozenset[str]) -> NoPlan | None:
+def look(connection: Connection, asked: PlanRequest) -> tuple[StoredJob | None, NoPlan | None]:
+    """The job of a request, and why there is nothing to plan for it, as things stand now."""
+    job_id = asked.request.job_id
+    job = find_jobs(connection, [job_id]).get(job_id)
+    return job, _no_plan(asked, job, find_deleted_jobs(connection, [job_id]))
+
+
+def _no_plan(asked: PlanRequest, job: StoredJob | None, deleted: frozenset[str]) -> NoPlan | None:
     """Why there is nothing to plan; None where there is."""
     if asked.request.job_id in deleted:
         return NoPlan.DELETED
@@ -121,7 +126,7 @@ def _decide_small(connection: Connection, plans: Sequence[ToPlan], window: int) 
         request = plan.asked.request
         job = jobs.get(request.job_id)
         documents = by_case.get(request.process_number, [])
-        if (refused := no_plan(plan.asked, job, deleted)) is not None:
+        if (refused := _no_plan(plan.asked, job, deleted)) is not None:
             decided.append(refused)
         elif request.process_number not in free or len(documents) > small:
             decided.append(None)

@@ -44,8 +44,6 @@ class RequestOutcome:
     version: CaseVersion
     is_stored: bool
     """Whether anything of the case is stored yet."""
-    is_away: bool
-    """Whether the source could not be read."""
     is_stale: bool
     """Whether what is stored should have been read again, but could not be."""
     subscription_id: str | None

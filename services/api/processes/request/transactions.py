@@ -175,7 +175,8 @@ class RequestTransactions:
         outcome = self._outcome(request, snapshot, sight, decision.job, reading, now)
         note = _must_note(request, snapshot, now)
         if decision.step is RequestStep.START:
-            changed = self._start(connection, request, snapshot, outcome, note=note, now=now)
+            away = isinstance(reading, CaseUnread)
+            changed = self._start(connection, request, snapshot, outcome, away=away, note=note, now=now)
         else:
             if note:
                 record_request(connection, request.viewer, request.number, now)
@@ -192,12 +193,13 @@ class RequestTransactions:
         snapshot: CaseSnapshot,
         outcome: RequestOutcome,
         *,
+        away: bool,
         note: bool,
         now: datetime,
     ) -> ChangedRequest:
-        """Start a job; it discovers the documents itself where the source could not be read."""
+        """Start a job; it discovers the documents itself where the source could not be read (``away``)."""
         stored = snapshot.stored
-        started = start_job(connection, request, stored, self._rules, away=outcome.is_away, note=note, now=now)
+        started = start_job(connection, request, stored, self._rules, away=away, note=note, now=now)
         version = snapshot.version.after(stored.fetched_at, started.job)
         webhook = started.webhook
         identity = webhook.subscription_of(started.job) if webhook is not None else None
@@ -221,7 +223,6 @@ class RequestTransactions:
             job,
             version=snapshot.version,
             is_stored=fetched_at is not None,
-            is_away=isinstance(reading, CaseUnread),
             is_stale=isinstance(reading, CaseUnread) or is_stale(fetched_at, now, self._rules.ttl_seconds),
             subscription_id=None,
             allowance=ratelimit.decide(self._rules.limit, snapshot.tat, snapshot.now, cost=0),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from autos.local.pdpj.control import SourceSetting
 from tools.bench.delivery import Run, deliver, make_cases
 from tools.bench.figures import Figure
-from tools.bench.product import Product, case_numbers, running_product
+from tools.bench.product import Product, at_once, case_numbers, running_product
 from tools.bench.raw_loop import RawRun, raw_loop
 from tools.bench.registry import Benchmark, Plan
 
@@ -43,9 +43,9 @@ def workloads(plan: Plan) -> list[Workload]:
     Before the first document and after the last lie a few steps, one after the other: a sixth of the second that the
     case of 500 takes. The larger case tells what the rate is without them.
     """
-    wide = {"AUTOS_DOWNLOAD_CONCURRENCY": "32", "AUTOS_DOWNLOAD_PER_PROCESS": "32", "AUTOS_SOURCE_CONCURRENCY": "64"}
+    wide = at_once(32, 64)
     # Places beyond the source's, so that storing and telling do not take the source's time: what the product is for.
-    narrow = {"AUTOS_DOWNLOAD_CONCURRENCY": "32", "AUTOS_DOWNLOAD_PER_PROCESS": "32", "AUTOS_SOURCE_CONCURRENCY": "16"}
+    narrow = at_once(32, 16)
     return [
         Workload("1 case, 0 ms", 1, plan.size(500, 200), 0.0, 32, "≥ 0.8 × raw", wide),
         Workload("1 large case, 0 ms", 1, plan.size(2000, 400), 0.0, 32, "", wide, 2),

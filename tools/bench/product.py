@@ -43,6 +43,15 @@ _numbers = itertools.count(1)
 _stacks = itertools.count(1)
 
 
+def at_once(documents: int, source: int) -> dict[str, str]:
+    """Settings: so many documents at once of each downloader, all of one case, and of all together at the source."""
+    return {
+        "AUTOS_DOWNLOAD_CONCURRENCY": str(documents),
+        "AUTOS_DOWNLOAD_PER_PROCESS": str(documents),
+        "AUTOS_SOURCE_CONCURRENCY": str(source),
+    }
+
+
 def case_numbers(count: int) -> list[str]:
     """Valid CNJ numbers that this process has not given before."""
     return [str(make(next(_numbers) % 10_000_000, 2026, 8, 26, 597)) for _ in range(count)]

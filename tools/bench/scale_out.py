@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from autos.local.pdpj.control import SourceSetting
 from tools.bench.figures import Figure
 from tools.bench.peer.compare import Load, Outcome, measure
 from tools.bench.peer.sides import ProductSide
-from tools.bench.product import Product, running_product
+from tools.bench.product import Product, at_once, running_product
 from tools.bench.registry import Benchmark, Plan
 from tools.bench.sink import HookSink, running_sink
 
@@ -31,15 +31,6 @@ class Circumstances:
     name: str
     latency: float
     at_once: int
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """The source itself allows what four downloaders ask for."""
-        return {
-            "AUTOS_DOWNLOAD_CONCURRENCY": str(self.at_once),
-            "AUTOS_DOWNLOAD_PER_PROCESS": str(self.at_once),
-            "AUTOS_SOURCE_CONCURRENCY": str(self.at_once * 4),
-        }
 
 
 _CIRCUMSTANCES: Final = (Circumstances("source 100 ms", 0.1, _AT_ONCE), Circumstances("source at once", 0.0, 32))
@@ -80,9 +71,9 @@ def _run(plan: Plan) -> list[Figure]:
 
 
 def _measured(plan: Plan, around: Circumstances, scale: Sequence[str], sink: HookSink) -> list[Outcome]:
-    """Rounds on a stack of its own, after three that warm up."""
+    """Rounds on a stack of its own, after three that warm up; the source allows what four downloaders ask for."""
     load = Load(around.name, plan.size(50 if around.latency else 100, 10), _DOCUMENTS, around.latency)
-    with running_product(plan, around.settings, *scale) as product:
+    with running_product(plan, at_once(around.at_once, 4 * around.at_once), *scale) as product:
         product.simulator.configure_source(SourceSetting(latency=around.latency))
         side = _EveryApi(product)
         for _ in range(plan.size(3, 1)):

@@ -7,7 +7,7 @@ import asyncio
 from autos.local.pdpj.control import SourceSetting
 from tools.bench.delivery import Run, deliver, make_cases
 from tools.bench.figures import Figure
-from tools.bench.product import case_numbers, running_product
+from tools.bench.product import at_once, case_numbers, running_product
 from tools.bench.registry import Benchmark, Plan
 
 _WORKERS = (1, 2, 4)
@@ -15,11 +15,7 @@ _LATENCY_SECONDS = 0.1
 _AT_ONCE = 4
 """Of one worker: few, so that the source's latency is the limit and not this machine."""
 _SIZE = 100_000
-_SETTINGS = {
-    "AUTOS_DOWNLOAD_CONCURRENCY": str(_AT_ONCE),
-    "AUTOS_DOWNLOAD_PER_PROCESS": str(_AT_ONCE),
-    "AUTOS_SOURCE_CONCURRENCY": str(_AT_ONCE * max(_WORKERS)),
-}
+_SETTINGS = at_once(_AT_ONCE, _AT_ONCE * max(_WORKERS))
 
 
 def _run(plan: Plan) -> list[Figure]:

@@ -16,17 +16,13 @@ from tools.bench.delivery import make_cases
 from tools.bench.figures import Figure, difference, percentile
 from tools.bench.peer.servers import running_peer
 from tools.bench.peer.sides import PeerSide, ProductSide, Side
-from tools.bench.product import Product, case_numbers, running_product
+from tools.bench.product import Product, at_once, case_numbers, running_product
 from tools.bench.registry import BenchmarkFailed, Plan
 from tools.bench.sink import HookSink, running_sink
 
 _SIZE: Final = 100_000
 _END_SECONDS: Final = 240.0
-_WIDE: Final = {
-    "AUTOS_DOWNLOAD_CONCURRENCY": "32",
-    "AUTOS_DOWNLOAD_PER_PROCESS": "32",
-    "AUTOS_SOURCE_CONCURRENCY": "64",
-}
+_WIDE: Final = at_once(32, 64)
 """As many documents at once as the peer's workers have places."""
 _runs = itertools.count(1)
 

@@ -43,6 +43,30 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+_claims: Final[dict[int, socket.socket]] = {}
+_claims_mutex: Final = threading.Lock()
+
+
+def claim(port: int) -> bool:
+    """Keep a loopback port for this process until it ends; False when another stack of the machine has it.
+
+    Between the choice of a port and the moment that a server listens there seconds can pass, in which another stack
+    would choose it as well. So who chooses holds the UDP port of the same number, which no server here uses: the
+    kernel gives it to one process, and takes it back however that one ends.
+    """
+    with _claims_mutex:
+        if port in _claims:
+            return True
+        claimed = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claimed.bind(("127.0.0.1", port))
+        except OSError:
+            claimed.close()
+            return False
+        _claims[port] = claimed
+        return True
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on this loopback port now."""
     with socket.socket() as probe:
@@ -56,11 +80,11 @@ def is_free(port: int) -> bool:
 
 
 def free_port(taken: Iterable[int] = ()) -> int:
-    """A loopback port that nobody listens on and that is not in ``taken``."""
-    avoid = set(taken)
+    """A loopback port that nobody listens on, that is not in ``taken``, and that is this process's by :func:`claim`."""
+    avoid = {*taken, *_claims}
     while True:
         port = random.randint(_FIRST, _LAST)
-        if port not in avoid and is_free(port):
+        if port not in avoid and is_free(port) and claim(port):
             return port
 
 
@@ -80,7 +104,7 @@ class PortsAndSecrets:
             chosen: dict[str, int] = {}
             for name in names:
                 port = kept.get(name, (preferred or {}).get(name))
-                if not isinstance(port, int) or port in chosen.values() or not is_free(port):
+                if not isinstance(port, int) or port in chosen.values() or not (is_free(port) and claim(port)):
                     port = free_port([*chosen.values(), *(p for p in kept.values() if isinstance(p, int))])
                 chosen[name] = port
             write_json(self._ports_file, {**kept, **chosen})

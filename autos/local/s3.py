@@ -103,7 +103,8 @@ class S3:
         return Command((_weed(), "-logtostderr=true", "mini", *arguments), self._log, env={"HOME": str(directory)})
 
     def cleaned(self) -> None:
-        # It makes its sockets in /tmp, whatever TMPDIR says, and leaves some behind.
+        # It makes its sockets in /tmp, whatever TMPDIR says, and leaves some behind. Another stack has none of these
+        # ports: they are claimed.
         for port in self._ports.values():
             for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 socket_file.unlink(missing_ok=True)

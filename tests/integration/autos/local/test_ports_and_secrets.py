@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from autos.local.ports_and_secrets import PortsAndSecrets, free_port, read_json, write_json
+from autos.local.ports_and_secrets import PortsAndSecrets, claim, free_port, is_free, read_json, write_json
 
 
 def test_ports_and_secrets_stay_the_same(tmp_path: Path) -> None:
@@ -32,6 +34,25 @@ def test_a_preferred_port_is_taken_where_it_is_free(tmp_path: Path) -> None:
     assert other != wanted
     # What is kept stays; a name without a port gets the one that is preferred.
     assert PortsAndSecrets(tmp_path).ports(["a", "b"], {"a": wanted, "b": wanted}) == {"a": other, "b": wanted}
+
+
+def test_a_port_that_another_stack_has_chosen_is_not_chosen_before_its_server_listens(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    script = (
+        "import sys; from pathlib import Path; from autos.local.ports_and_secrets import PortsAndSecrets;"
+        " print(PortsAndSecrets(Path(sys.argv[1])).ports(['a'])['a'], flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", script, str(tmp_path / "other")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        assert is_free(port)
+        write_json(tmp_path / "ports.json", {"a": port})
+        chosen = PortsAndSecrets(tmp_path).ports(["a"])["a"]
+        other.kill()
+    assert chosen != port
+    # The kernel takes it back from a process that was killed.
+    assert claim(port)
 
 
 def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import re
 import unicodedata
 from typing import Final
 
-from sources.content.page_words import LIKELY, MADE_OF, SURE, TITLES, KnownPage
+from sources.content.linear_pattern import folded_markup
+from sources.content.page_words import LIKELY, MADE_OF, SHELL, SURE, TITLES, KnownPage
 from sources.content.signatures import as_ascii_text
 
 __all__ = ["is_shell_page", "known_page"]
@@ -23,7 +24,6 @@ _SHORT: Final = 3000
 """Letters that a person would read on a page of which the words count."""
 _NOTICE: Final = 400
 """Letters of a plain text that can be a server's error."""
-_SHELL: Final = re.compile(rb"<app-root[\s/>]|\sng-version\s*=")
 _TITLE: Final = re.compile(r"<(title|h1|h2)\b[^>]{0,200}>(.{0,300}?)</\1", re.DOTALL)
 _HIDDEN: Final = re.compile(r"<(script|style|noscript|head)\b.*?(?:</\1\s*>|$)|<!--.*?(?:-->|$)", re.DOTALL)
 _ACCENTS: Final = re.compile(r"&([a-z])(?:acute|grave|tilde|circ|cedil|uml);", re.IGNORECASE)
@@ -34,16 +34,18 @@ _Words = tuple[tuple[KnownPage, re.Pattern[str]], ...]
 
 def is_shell_page(head: bytes) -> bool:
     """Whether these first bytes of a page are those of the portal's single-page application."""
-    return _is_shell(as_ascii_text(head).lower())
+    return SHELL.is_in(folded_markup(as_ascii_text(head)))
 
 
 def known_page(head: bytes, *, listed_as_text: bool = True) -> KnownPage | None:
     """What a text that begins with ``head`` is, when it is no document; ``listed_as_text``: a text was expected."""
-    markup = as_ascii_text(head).lower()
-    if _is_shell(markup):
+    markup = folded_markup(as_ascii_text(head))
+    if SHELL.is_in(markup):
         return KnownPage.SHELL
-    if b"<" in head and (made := _made_of(markup[:_MARKUP_BYTES])):
-        return made
+    if "<" in markup:
+        made = next((page for page, pattern in MADE_OF if pattern.is_in(markup[:_MARKUP_BYTES])), None)
+        if made is not None:
+            return made
     if len(head) > _WORDS_BYTES:
         return None
     source = _folded(head)
@@ -57,22 +59,6 @@ def known_page(head: bytes, *, listed_as_text: bool = True) -> KnownPage | None:
         # Nothing that a person could read is no document either.
         found = _said(LIKELY, shown) or (KnownPage.SHELL if not shown else None)
     return found
-
-
-def _is_shell(markup: bytes) -> bool:
-    # The plain search first: it is a hundred times faster, and nearly every page ends here.
-    return (b"<app-root" in markup or b"ng-version" in markup) and _SHELL.search(markup) is not None
-
-
-def _made_of(markup: bytes) -> KnownPage | None:
-    return next(
-        (
-            page
-            for page, marks, pattern in MADE_OF
-            if any(mark in markup for mark in marks) and pattern.search(markup) is not None
-        ),
-        None,
-    )
 
 
 def _said(words: _Words, where: str) -> KnownPage | None:

@@ -41,7 +41,7 @@ class Verdict(StrEnum):
     """What a caller does about an error."""
 
     PERMANENT = "permanent"
-    """Fail now; do not ask again."""
+    """Fail now; this job does not ask again. Whether later jobs do is said by FINAL_CODES."""
     RETRY = "retry"
     """Ask again later; count the attempt."""
     SOURCE_AWAY = "source_away"

@@ -18,7 +18,7 @@ class JobStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of the job changes any more."""
+        """Whether the job is over. Its counters can still change: a failed document may become available later."""
         return self in ENDED
 
 

@@ -1,8 +1,8 @@
 """Address blocks that no webhook receiver of the public internet can have: the rows, each with its source.
 
 The first two tables are the rows of the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190),
-the "globally reachable" ones too: relays, anycast services and identifiers live there, and no receiver. The others are
-multicast, and forms of IPv6 that are deprecated or carry an IPv4 address through a translator or a tunnel.
+also those that are "globally reachable": they hold relays, anycast services and identifiers, never a receiver. The
+others are multicast, and forms of IPv6 that are deprecated or carry an IPv4 address through a translator or a tunnel.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from shared.clock import Clock
 from shared.settings import StorageSettings
 from shared.storage.store import make_client
 
-SEALED_LINK_SECONDS: Final = 300
-"""How long a link to a sealed document works."""
+SHORT_LINK_SECONDS: Final = 300
+"""How long a link to a sealed document works, and one that shows a document in the page."""
 LINK_SECONDS: Final = 3600
 """How long a presigned link works."""
 

@@ -30,9 +30,9 @@ EVENT_TYPES: Final[Mapping[str, EventType[Any]]] = MappingProxyType(_found())
 SUBSCRIBABLE: Final = tuple(name for name, kind in EVENT_TYPES.items() if kind.subscribable)
 """What an endpoint may ask for."""
 OF_CASES: Final = tuple(name for name in SUBSCRIBABLE if EVENT_TYPES[name].of_case)
-"""What a feed has for who asks for nothing by name."""
+"""The types that a feed contains when a request names none."""
 DEFAULT: Final = tuple(name for name in SUBSCRIBABLE if not EVENT_TYPES[name].on_request)
-"""What an endpoint gets that asks for nothing by name."""
+"""The types that an endpoint receives when it was registered without any."""
 
 
 def made_of(facts: type[Facts]) -> tuple[EventType[Any], ...]:

@@ -1,9 +1,10 @@
 """How many documents of one case are fetched at once, and how many of all cases.
 
 The records of a case have the same partition number in every topic, and range assignment gives that number to one
-worker, so one worker has them all. In that worker the consumer runtime serves
-groups in turn, a case is a group, and a group has at most AUTOS_DOWNLOAD_PER_PROCESS handlers at once, for whichever
-jobs and clients. A large case therefore delays no small one by more than a turn. How many requests all workers have
+worker, so one worker has them all. In that worker the consumer runtime serves groups in turn
+(shared/kafka/consumer/fair_group_queue.py), a case is a group, and a group has at most AUTOS_DOWNLOAD_PER_PROCESS
+handlers at once (services/downloader/settings.py has the number), for whichever jobs and clients. A large case
+therefore delays no small one by more than a turn. How many requests all workers have
 open at the source together is another matter: source_share/request_share.py and sources/gate.
 """
 

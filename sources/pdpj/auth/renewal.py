@@ -34,7 +34,7 @@ from sources.pdpj.auth.tokens import (
 
 _log = logging.getLogger(__name__)
 
-_EXCHANGE_SECONDS: Final = 30.0
+_LOG_IN_SECONDS: Final = 30.0
 _FORCED_PER_MINUTE: Final = 3
 
 
@@ -148,7 +148,7 @@ class RenewedToken:
             if refused_for(kept, now) > 0 or (kept.generation > known and usable(kept, now) is not None):
                 return kept
             try:
-                async with asyncio.timeout(_EXCHANGE_SECONDS):
+                async with asyncio.timeout(_LOG_IN_SECONDS):
                     tokens = await self._log_in(kept)
             except TimeoutError:
                 raise SourceTimeout("the token endpoint did not answer in time") from None

@@ -26,8 +26,9 @@ from sources.errors import CredentialsRefused
 
 _log = logging.getLogger(__name__)
 
-_LOCK_SPACE: Final = 0x7464  # "td": advisory locks on a credential
-_EXCHANGE_SECONDS: Final = 60.0
+_LOCK_SPACE: Final = 0x7464  # "td" (token, database): advisory locks on a credential
+_CHANGE_SECONDS: Final = 60.0
+"""How long the lock is held at most, which is longer than a log-in may take."""
 _UNREADABLE_SECONDS: Final = 10.0
 
 
@@ -111,7 +112,7 @@ class PostgresCredentialStore:
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, func.hashtext(name))))
             exchange = asyncio.run_coroutine_threadsafe(_awaited(change(self._read(connection, name))), loop)
             try:
-                changed = exchange.result(_EXCHANGE_SECONDS)
+                changed = exchange.result(_CHANGE_SECONDS)
             except FutureTimeout:
                 exchange.cancel()
                 raise

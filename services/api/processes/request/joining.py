@@ -1,4 +1,7 @@
-"""A request that starts no job: whether it changes anything, and how it joins the job that answers it."""
+"""A request that starts no job: whether it changes anything, and how it joins the job that answers it.
+
+Whether a request joins a job or starts one is decided in decisions.py.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from shared.clock import Clock
 from shared.http.disposition import content_disposition
-from shared.storage.links import LINK_SECONDS, SEALED_LINK_SECONDS
+from shared.storage.links import LINK_SECONDS, SHORT_LINK_SECONDS
 
 MIN_LINK_SECONDS: Final = 300
 """A link with less time left than this is replaced, so every link that is given out works at least that long."""
@@ -67,9 +67,9 @@ class LinkCache:
         now = self._clock()
         if sealed:
             url = self._signer.make(
-                key, content_disposition=_NAMELESS, content_type=content_type, seconds=SEALED_LINK_SECONDS
+                key, content_disposition=_NAMELESS, content_type=content_type, seconds=SHORT_LINK_SECONDS
             )
-            return Link(url, now + timedelta(seconds=SEALED_LINK_SECONDS))
+            return Link(url, now + timedelta(seconds=SHORT_LINK_SECONDS))
         wanted = (key, name, content_type)
         held = self._links.get(wanted)
         if held is not None and (held.expires_at - now).total_seconds() >= MIN_LINK_SECONDS:
@@ -86,8 +86,8 @@ class LinkCache:
 
     def preview(self, key: str, content_type: str | None) -> Link:
         """A new link that a browser shows what is behind it with, and does not save it: short and nameless."""
-        url = self._signer.make(key, content_disposition=_SHOWN, content_type=content_type, seconds=SEALED_LINK_SECONDS)
-        return Link(url, self._clock() + timedelta(seconds=SEALED_LINK_SECONDS))
+        url = self._signer.make(key, content_disposition=_SHOWN, content_type=content_type, seconds=SHORT_LINK_SECONDS)
+        return Link(url, self._clock() + timedelta(seconds=SHORT_LINK_SECONDS))
 
     @cached_property
     def origin(self) -> str:

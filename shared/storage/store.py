@@ -6,7 +6,9 @@ them, and what is recorded says which object counts (docs/architecture.md, "Obje
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NewType
+from urllib.parse import urlsplit
 
 from obstore.store import S3Store
 
@@ -21,11 +23,30 @@ ObjectKey = NewType("ObjectKey", str)
 
 KEY_PREFIX: Final = "processes/"
 
+_OWN_PORTS: Final = {"http": ":80", "https": ":443"}
+_PLAIN_ENDPOINT: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
+_PLAIN_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+
 
 def object_key(process_number: str, document_id: str) -> ObjectKey:
     """``processes/{20 digits}/documents/{document_id}``: nothing personal in it. Raises InvalidProcessNumber."""
     number = process_number if isinstance(process_number, ProcessNumber) else parse(process_number)
     return ObjectKey(f"{KEY_PREFIX}{number.digits}/documents/{document_id}")
+
+
+def plain_base(endpoint: str | None, bucket: str) -> str | None:
+    """What comes before a key at an endpoint of one's own: the bucket is the first part of the path (make_client).
+
+    None for whatever is not written in the plainest way, and for AWS.
+    """
+    plain = _PLAIN_ENDPOINT.fullmatch(endpoint or "") and _PLAIN_BUCKET.fullmatch(bucket)
+    return f"{endpoint}/{bucket}/" if plain else None
+
+
+def host_of(address: str) -> str:
+    """The host as clients write it in their Host header (RFC 9110, section 4.2.3): a scheme's own port is left out."""
+    split = urlsplit(address)
+    return split.netloc.lower().removesuffix(_OWN_PORTS.get(split.scheme, ""))
 
 
 def make_client(settings: StorageSettings, *, public: bool = False) -> BaseClient:

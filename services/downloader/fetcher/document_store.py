@@ -17,6 +17,7 @@ from services.downloader.fetcher.memory_budget import ByteBudget
 from shared.concurrency.outage import Outage
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
+from shared.storage.known_puts import KnownPuts, PutFailed
 from shared.storage.sizes import ObjectSizes, ObjectStoreAway
 from shared.storage.store import object_key
 from sources.errors import RetryableError
@@ -38,6 +39,7 @@ _PROBE_SECONDS: Final = 5.0
 _NAME_BYTES: Final = 1024
 """User metadata is limited to 2 kB in all by S3."""
 
+_FORBIDDEN: Final = 403
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,100})</Code>")
 _ABOUT_THE_OBJECT: Final = frozenset({400, 413, 414, 431})
@@ -80,11 +82,13 @@ def is_refusal(error: Exception) -> bool:
 class DocumentStore:
     """Puts documents under their keys. A repeat overwrites itself with the same bytes.
 
-    All uploads of a process share a budget of memory (_MEMORY_BYTES); one that does not fit waits for the others.
+    All uploads of a process share a budget of memory (_MEMORY_BYTES); one that does not fit waits for the others. With
+    ``known_puts`` a document that is in memory is put by them first.
     """
 
-    def __init__(self, store: S3Store) -> None:
+    def __init__(self, store: S3Store, known_puts: KnownPuts | None = None) -> None:
         self._store = store
+        self._known_puts = known_puts
         self._sizes = ObjectSizes(store)
         self._budget = ByteBudget(_MEMORY_BYTES)
         self._outage = Outage(
@@ -138,19 +142,27 @@ class DocumentStore:
             InfrastructureAway: the store is away, or refuses whatever it gets.
         """
         several_parts = size >= SEVERAL_PARTS_BYTES
+        key = key or object_key(request.process_number, request.document_id)
+        metadata = {
+            "sha256": sha256,
+            "process-number": request.process_number,
+            "name": encoded_name(request.name),
+        }
         async with self._budget.hold(_COPIES * (PART_BYTES if several_parts else size)):
+            if self._known_puts is not None and isinstance(content, bytes):
+                headers = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
+                try:
+                    return await self._known_puts.put(key, content, sha256, headers | {"content-type": content_type})
+                except PutFailed as failed:
+                    # obstore puts it again, repeats what may be repeated, and tells what it is about.
+                    self._put_failed(failed)
             try:
                 put = await obstore.put_async(
                     self._store,
-                    key or object_key(request.process_number, request.document_id),
+                    key,
                     # By pieces of a part's size: given the file itself, obstore holds half as much again.
                     content if isinstance(content, bytes) else _parts(content),
-                    attributes={
-                        "Content-Type": content_type,
-                        "sha256": sha256,
-                        "process-number": request.process_number,
-                        "name": encoded_name(request.name),
-                    },
+                    attributes={"Content-Type": content_type, **metadata},
                     use_multipart=several_parts,
                     chunk_size=PART_BYTES,
                     max_concurrency=_PARTS_AT_ONCE,
@@ -163,6 +175,12 @@ class DocumentStore:
                 self._outage.began(error=type(error).__name__)
                 raise InfrastructureAway("object store") from error
         return put["version"]
+
+    def _put_failed(self, failed: PutFailed) -> None:
+        if failed.status == _FORBIDDEN and self._known_puts is not None:
+            # A proxy that changes what was signed, say. Trying it for each document would be one request too many.
+            self._known_puts = None
+            _log.warning("The object store refuses our own signature, its client's is used from now on")
 
 
 async def _parts(file: IO[bytes]) -> AsyncIterator[bytes]:

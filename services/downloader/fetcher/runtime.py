@@ -23,6 +23,7 @@ from shared.kafka.consumer.handling import Handling
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.partitioner import partition_of
+from shared.storage.known_puts import make_known_puts
 
 GATHER_SECONDS: Final = GatherSeconds(first=0.1, longest=0.5)
 """How long an outcome waits for others. A request to the broker and a transaction of the projection cost more than an
@@ -39,7 +40,7 @@ def fetcher_runtime(
 ) -> ConsumerRuntime[FetchTask]:
     """The runtime that reads document.requested and its retry topics."""
     settings = context.settings
-    document_store = DocumentStore(context.store)
+    document_store = DocumentStore(context.store, make_known_puts(settings, context.clock))
     duplicates = Duplicates(context.database, document_store)
     transfer = Transfer(
         sources,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
+
+import pytest
+
 from autos.local.pdpj.control import ExplicitDocument, Failure, FailureKind, SourceSetting, TokenSetting
 from services.downloader.fetcher.start_events import START_SECONDS
+from shared.clock import utc_now
 from shared.events import topics
 from shared.records import OutgoingRecord
+from shared.storage.known_puts import PutFailed, make_known_puts
 from tests.integration.downloader.workers import Heard, Workers
 from tests.integration.notifier.world import always, receiving
 from tests.support import wait_until_async
@@ -32,6 +39,19 @@ async def test_every_document_of_a_case_is_stored_with_the_right_sha256(bench: W
     counters = bench.pdpj.case_metrics(number)
     assert set(counters.document_requests.values()) == {1}
     assert counters.max_in_flight <= 5
+
+
+async def test_the_store_takes_our_own_signature(bench: Workers) -> None:
+    puts, key, content = make_known_puts(bench.settings(), utc_now), f"processes/{uuid.uuid4()}", b"%PDF-1.4 signed"
+    assert puts is not None
+    headers = {"content-type": "text/html; charset=utf-8", "x-amz-meta-name": "Peti%C3%A7%C3%A3o"}
+    await puts.put(key, content, hashlib.sha256(content).hexdigest(), headers)
+    assert bench.stored(key) == (content, {"name": "Peti%C3%A7%C3%A3o"}, "text/html; charset=utf-8")
+    wrong = make_known_puts(bench.settings(AWS_SECRET_ACCESS_KEY="wrong"), utc_now)  # pragma: allowlist secret
+    assert wrong is not None
+    with pytest.raises(PutFailed) as failed:
+        await wrong.put(key, content, hashlib.sha256(content).hexdigest(), headers)
+    assert failed.value.status == 403
 
 
 async def test_the_start_of_a_document_that_takes_longer_than_a_moment_is_told(bench: Workers) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import obstore
@@ -14,6 +15,7 @@ from obstore.store import MemoryStore, S3Store
 from services.downloader.fetcher.document_store import DocumentStore, StoreRefused, is_refusal
 from shared.errors import InfrastructureAway
 from shared.events.document_requested import DocumentRequested
+from shared.storage.known_puts import PutFailed
 
 NUMBER = "1000145-91.2023.8.26.0597"
 NOBODY = "http://127.0.0.1:9"  # the discard port: refused at once
@@ -147,3 +149,56 @@ async def test_the_key_is_that_of_the_case_and_the_document_whatever_the_request
     asked = request()
     await put(document_store, asked.model_copy(update={"object_key": "processes/1/documents/another"}))
     assert [found["path"] for found in store.list().collect()] == [asked.object_key]
+
+
+class Puts:
+    """Known puts that end as they are told to; what came is kept."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.came: list[tuple[str, bytes, str, dict[str, str]]] = []
+
+    async def put(self, key: str, content: bytes, sha256: str, headers: dict[str, str]) -> str | None:
+        self.came.append((key, content, sha256, headers))
+        if (status := self.statuses.pop(0)) != 200:
+            raise PutFailed(status)
+        return "v1"
+
+
+async def test_a_document_in_memory_is_put_with_the_hash_that_is_known() -> None:
+    puts, store, asked = Puts(200), MemoryStore(), request()
+    document_store = DocumentStore(store, puts)  # type: ignore[arg-type]
+    version = await document_store.put(asked, b"abc", size=3, sha256="ab12", content_type="text/plain")
+    assert version == "v1"
+    assert not store.list().collect()
+    told = {"x-amz-meta-sha256": "ab12", "x-amz-meta-process-number": NUMBER, "x-amz-meta-name": "Peti%C3%A7%C3%A3o"}
+    assert puts.came == [(asked.object_key, b"abc", "ab12", {"content-type": "text/plain", **told})]
+
+
+async def test_what_the_known_puts_fail_at_is_obstores() -> None:
+    puts, store, asked = Puts(503, 200), MemoryStore(), request()
+    document_store = DocumentStore(store, puts)  # type: ignore[arg-type]
+    await put(document_store, asked)
+    assert [found["path"] for found in store.list().collect()] == [asked.object_key]
+    await put(document_store, request())
+    assert len(store.list().collect()) == 1
+
+
+async def test_a_signature_that_is_refused_is_not_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    puts, store = Puts(403), MemoryStore()
+    document_store = DocumentStore(store, puts)  # type: ignore[arg-type]
+    for _ in range(3):
+        await put(document_store, request())
+    assert (len(puts.came), len(store.list().collect())) == (1, 3)
+    assert [entry.message for entry in caplog.records] == [
+        "The object store refuses our own signature, its client's is used from now on"
+    ]
+
+
+async def test_a_document_on_disk_is_obstores(tmp_path: Path) -> None:
+    puts, store, asked = Puts(), MemoryStore(), request()
+    whole = tmp_path / "document"
+    whole.write_bytes(b"abc")
+    with whole.open("rb") as file:
+        await DocumentStore(store, puts).put(asked, file, size=3, sha256="", content_type="text/plain")  # type: ignore[arg-type]
+    assert len(store.list().collect()) == 1

@@ -70,8 +70,8 @@ class KnownPuts:
 
     def signed(self, path: str, sha256: str, headers: Mapping[str, str]) -> dict[str, str]:
         """The headers of a request for this quoted key: those given and what the signature adds."""
-        now = self._clock()
-        day, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
+        moment = f"{self._clock():%Y%m%dT%H%M%SZ}"
+        day = moment[:8]
         sent = {**headers, "x-amz-content-sha256": sha256, "x-amz-date": moment}
         lines = sorted({**sent, "host": self._host}.items())
         names = ";".join(name for name, _ in lines)

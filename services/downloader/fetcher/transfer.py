@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -164,33 +164,29 @@ class Transfer:
     async def _store(
         self, spool: Spool, request: DocumentRequested, read: _Read, options: TransferOptions
     ) -> StoredBytes:
-        content = await spool.finish()
+        content, sha256 = await spool.finish(), spool.sha256
         begun = self._clock()
         # What is fetched because an object has the wrong bytes must not find just that one.
-        key = None if request.refetch else await self._duplicates.find(request, spool.sha256, spool.size)
-        stored = StoredBytes(
-            object_key=key or content_key(request, spool.sha256, options.replaces),
-            sha256=spool.sha256,
+        key = None if request.refetch else await self._duplicates.find(request, sha256, spool.size)
+        version = None
+        if key is None:
+            key = content_key(request, sha256, options.replaces)
+            version = await self._document_store.put(
+                request, content, key=key, size=spool.size, sha256=sha256, content_type=read.content_type
+            )
+            await self._duplicates.note(request, sha256, key)
+        self._metrics.store_seconds.observe(self._clock() - begun)
+        self._metrics.bytes.inc(spool.size)
+        return StoredBytes(
+            object_key=key,
+            sha256=sha256,
             size=spool.size,
             content_type=read.content_type,
             warnings=read.warnings,
             fetched_at=read.fetched_at,
             source_headers=read.headers,
+            object_version=version,
         )
-        if key is None:
-            version = await self._document_store.put(
-                request,
-                content,
-                key=stored.object_key,
-                size=stored.size,
-                sha256=stored.sha256,
-                content_type=stored.content_type,
-            )
-            stored = replace(stored, object_version=version)
-            await self._duplicates.note(request, stored.sha256, stored.object_key)
-        self._metrics.store_seconds.observe(self._clock() - begun)
-        self._metrics.bytes.inc(stored.size)
-        return stored
 
     async def _read(self, connected: ConnectedSource, spool: Spool, request: DocumentRequested, slot: Slot) -> _Read:
         """The document into the spool. Length and shape are checked by the stream."""

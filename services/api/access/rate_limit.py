@@ -138,11 +138,11 @@ _BEGIN: Final = (
 )
 
 
-def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -> Allowance:
-    """Take ``cost`` of a client's allowance, for all replicas. Commits by itself; nothing gives it back.
+def take(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -> Allowance:
+    """Take ``cost`` of a client's allowance, for all replicas, or nothing where that is not ``allowed``.
 
     ``connection`` has no transaction: a hundred requests of one client at once do not wait for one another's commits.
-    Raises RateLimited; nothing is taken then.
+    Commits by itself; nothing gives it back.
     """
     mine = {"client": client_id, "limit": limit.name}
     taking = {**mine, "cost": limit.interval * cost, "window": limit.window}
@@ -153,4 +153,36 @@ def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -
     if row is not None:
         return decide(limit, row.tat, row.now, cost=0)
     seen = connection.execute(_LOOK, mine).one()
-    raise refusal(limit, replace(decide(limit, seen.tat, seen.now, cost), allowed=False))
+    return replace(decide(limit, seen.tat, seen.now, cost), allowed=False)
+
+
+def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -> Allowance:
+    """As :func:`take`. Raises RateLimited where it is not allowed."""
+    allowance = take(connection, limit, client_id, cost)
+    if not allowance.allowed:
+        raise refusal(limit, allowance)
+    return allowance
+
+
+def take_each(connection: Connection, limit: Limit, client_id: str, count: int) -> list[Allowance]:
+    """As ``count`` times :func:`take`, by one statement where all of it is allowed; how the limit stood after each."""
+    if count > 1 and (last := take(connection, limit, client_id, count)).allowed:
+        return _each_of(limit, last, count)
+    taken = [take(connection, limit, client_id)]
+    while taken[-1].allowed and len(taken) < count:
+        taken.append(take(connection, limit, client_id))
+    # What is refused one of them is refused the rest of the same moment.
+    return taken + taken[-1:] * (count - len(taken))
+
+
+def _each_of(limit: Limit, last: Allowance, count: int) -> list[Allowance]:
+    """How the limit stood after each of ``count`` that were taken together and left it as ``last``."""
+    return [
+        replace(
+            last,
+            tat=last.tat - limit.interval * later,
+            remaining=last.remaining + later,
+            full_after=last.full_after - limit.interval.total_seconds() * later,
+        )
+        for later in range(count - 1, -1, -1)
+    ]

@@ -1,6 +1,6 @@
 """Records who read what, before the answer leaves: an answer that is not recorded is not given.
 
-Requests that end at the same moment share a transaction (:class:`shared.concurrency.batcher.Batcher`), so that the disk
+Requests that end at the same moment share a statement (:class:`shared.concurrency.batcher.Batcher`), so that the disk
 is waited for once.
 """
 
@@ -51,9 +51,9 @@ class AccessRecorder:
         await self._batcher.submit(reads)
 
     async def _add(self, batch: Sequence[Sequence[CaseRead]]) -> list[None]:
-        """Add the rows of several answers in one transaction: all or none of them are recorded."""
+        """Add the rows of several answers by one statement: all or none of them are recorded."""
         rows = [read for reads in batch for read in reads]
-        await self._database.run(lambda connection: add_reads(connection, rows))
+        await self._database.autocommit(lambda connection: add_reads(connection, rows))
         return [None] * len(batch)
 
 

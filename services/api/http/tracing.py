@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 import uuid
 from typing import Final
 
@@ -17,9 +17,9 @@ def traceparent(received: str | None) -> str:
     W3C Trace Context, sections 3.2.2 and 4.3: an invalid header is as if it were not there.
     """
     match = _TRACEPARENT.fullmatch(received.strip()) if received else None
-    span = secrets.token_hex(8)
+    span = f"{_random_bits(64):016x}"
     if match is None or not _usable(match):
-        return f"00-{secrets.token_hex(16)}-{span}-01"
+        return f"00-{_random_bits(128):032x}-{span}-01"
     return f"00-{match[2]}-{span}-{match[4]}"
 
 
@@ -40,4 +40,9 @@ def request_id(received: str | None) -> str:
     """The caller's ``X-Request-ID`` when it can be logged and sent back as it is, else a new one."""
     if received and _REQUEST_ID.fullmatch(received):
         return received
-    return str(uuid.uuid4())
+    return str(uuid.UUID(int=_random_bits(128), version=4))
+
+
+def _random_bits(count: int) -> int:
+    """For names, not for secrets: asking the system each time lets go of the interpreter, three times a request."""
+    return random.getrandbits(count) or 1

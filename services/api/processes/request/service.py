@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from fastapi import Depends
 
 from services.api.access import rate_limit as ratelimit
+from services.api.access.charges import RateLimitCharges
 from services.api.access.rate_limit import RateLimited
 from services.api.http.problems import Problem, ServiceUnavailable
 from services.api.http.provided import provided
@@ -24,13 +25,14 @@ from services.api.processes.request.answer import (
     show_nothing,
 )
 from services.api.processes.request.case_request import CaseRequest
+from services.api.processes.request.plans import AnsweredFromStore, CaseHidden, ReadPlan
 from services.api.processes.request.rate_limit_charge import RateLimitCharge
 from services.api.processes.request.request_log import record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.source_problems import not_found, refuse
 from services.api.processes.request.source_reader import CaseUnread, SourceAnswer, SourceReader
 from services.api.processes.request.start_notices import StartNotices
-from services.api.processes.request.transactions import AnsweredFromStore, CaseHidden, ReadPlan, RequestTransactions
+from services.api.processes.request.transactions import RequestTransactions
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
 from shared.clock import Clock
@@ -63,6 +65,7 @@ class CaseService:
         self._tags = EntityTags(clock)
         self._transactions = RequestTransactions(rules, clock, database.aside)
         self._limit = rules.limit
+        self._charges = RateLimitCharges(database, rules.limit)
         self._metrics = metrics
         self._notices = notices
 
@@ -116,7 +119,9 @@ class CaseService:
                 reading = await self._read(request, plan, charge)
             headers = self.limit_headers(charge.allowance)
             refuse(request, reading, headers)
-            commit = partial(self._transactions.commit, request=request, reading=reading, charge=charge, show=show)
+            commit = partial(
+                self._transactions.commit, request=request, plan=plan, reading=reading, charge=charge, show=show
+            )
             done = await self._database.run(commit)
             if isinstance(done, CaseHidden):
                 raise not_found(request, headers)
@@ -138,8 +143,7 @@ class CaseService:
 
         async def charge_once() -> None:
             if charge.allowance is None:
-                spend = partial(ratelimit.spend, limit=self._limit, client_id=request.client_id)
-                charge.allowance = await self._database.autocommit(spend)
+                charge.allowance = await self._charges.spend(request.client_id)
 
         read = await self._reader.read(
             request.number, request.client_id, charge_once, again=plan.again, stored=plan.version

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Final, Generic
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -32,46 +32,20 @@ from services.api.processes.request.decisions import (
 )
 from services.api.processes.request.job_start import start_job
 from services.api.processes.request.joining import ChangedRequest, changes_nothing, is_news, join_job
+from services.api.processes.request.plans import AnsweredFromStore, CaseHidden, ReadPlan
 from services.api.processes.request.rate_limit_charge import RateLimitCharge
 from services.api.processes.request.request_log import is_noted, record_request
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.snapshot import CaseSnapshot, read_snapshot, store_reading
 from services.api.processes.request.source_problems import is_hidden
 from services.api.processes.request.source_reader import CaseFound, CaseUnchanged, CaseUnread, SourceAnswer
+from services.api.processes.request.unknown_case import hold_unknown, is_unknown
 from shared.clock import Clock
 from shared.domain.secrecy import Sight
 from shared.events.webhook_subscribed import subscription_id
 
 _ANSWERS: Final = {problem.code: problem for problem in (CaseTooLargeProblem, CaseUnreadableProblem)}
 """The problem of an answer of the source that cannot be used, where no job says so later."""
-
-
-@dataclass(frozen=True)
-class ReadPlan:
-    """What a look at the case leaves to do: read the source first, or only commit."""
-
-    read: bool
-    again: bool = False
-    """The case is stored, and has to be read anew."""
-    version: str | None = None
-    """The source's version of what is stored."""
-    defer: bool = False
-    """The source is left to the job."""
-
-
-@dataclass(frozen=True)
-class AnsweredFromStore(Generic[Shown]):
-    """The answer to a request that changes nothing but the record that it was made."""
-
-    outcome: RequestOutcome
-    shown: Shown
-    noted_at: datetime | None
-    """When the request is to be recorded; None: another one of the last minute stands for it."""
-
-
-@dataclass(frozen=True)
-class CaseHidden:
-    """The case does not exist for the client: what was read of it is stored, where it was stored before."""
 
 
 class RequestTransactions:
@@ -91,6 +65,8 @@ class RequestTransactions:
 
         Raises RateLimited where no read will do so.
         """
+        if is_unknown(connection, request):
+            return ReadPlan(read=True, unknown=True)
         snapshot = read_snapshot(connection, request, self._rules.limit.name)
         stored = snapshot.stored
         if must_read(request, stored, self._rules.ttl_seconds, share=self._rules.share):
@@ -113,18 +89,21 @@ class RequestTransactions:
         self,
         connection: Connection,
         request: CaseRequest,
+        plan: ReadPlan,
         reading: SourceAnswer | None,
         charge: RateLimitCharge,
         show: Show[Shown],
     ) -> tuple[RequestOutcome, Shown] | CaseHidden | None:
-        """Decide and write, holding the case; the caller commits. None: the case changed meanwhile, look at it again.
+        """Decide and write by ``plan``, holding the case; the caller commits. None: the case changed meanwhile, look at
+        it again.
 
         What is still to be charged is charged last, beside the transaction: what is refused before has cost nothing but
         a read, and the client's other requests do not wait for this one's commit. Raises RateLimited,
         TooManyActiveJobs, DocumentNotFoundProblem and SourceUnavailableProblem, which undo everything but the charge
         for a read.
         """
-        snapshot = read_snapshot(connection, request, self._rules.limit.name, hold=True)
+        unknown = hold_unknown(connection, request, charge.allowance, self._clock()) if plan.unknown else None
+        snapshot = unknown or read_snapshot(connection, request, self._rules.limit.name, hold=True)
         if isinstance(reading, CaseFound) and snapshot.stored.fetched_at is None and is_hidden(reading.case, request):
             # Nobody who may see the case has asked for it: nothing of it is kept.
             return CaseHidden()

@@ -1,0 +1,70 @@
+"""A case that nobody has asked for yet: told by a quarter of the work that reading what is stored takes.
+
+Most first requests are for such a case, and there is nothing to be decided by: they look twice, before the source is
+read and again under the case's lock, and each time it is enough to know that there is still nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Boolean, Connection, Text, bindparam, column, text
+
+from services.api.access.rate_limit import Allowance
+from services.api.processes.request.case_request import CaseRequest
+from services.api.processes.request.decisions import StoredCase
+from services.api.processes.request.snapshot import CaseSnapshot
+from services.api.processes.view.version import CaseVersion
+from shared.db.case_store import LOCK
+from shared.db.prepared import Prepared
+
+_STATEMENT: Final = (
+    text(
+        """
+        SELECT NOT EXISTS (SELECT FROM catalog.processes WHERE process_number = :number)
+           AND NOT EXISTS (SELECT FROM catalog.jobs WHERE process_number = :number)
+           AND NOT EXISTS (SELECT FROM catalog.case_deletions WHERE process_number = :number) AS is_unknown
+        """
+    )
+    .bindparams(bindparam("number", type_=Text()))
+    .columns(column("is_unknown", Boolean()))
+)
+_LOOK: Final = Prepared("autos_unknown_case", _STATEMENT)
+_HOLD: Final = Prepared("autos_unknown_case", _STATEMENT, first=LOCK)
+
+
+def is_unknown(connection: Connection, request: CaseRequest) -> bool:
+    """Whether there is neither a case, nor a job, nor an order to delete it that is not carried out yet.
+
+    It is not asked for a document, which is one of a case that the client has seen, nor for many cases at once, whose
+    reading depends on how the client's limit stands.
+    """
+    return request.document_id is None and not request.defer and _is_unknown(connection, request, _LOOK)
+
+
+def hold_unknown(
+    connection: Connection, request: CaseRequest, allowance: Allowance | None, now: datetime
+) -> CaseSnapshot | None:
+    """Hold the case until the transaction ends (:func:`shared.db.case_store.lock_case`): the snapshot of it while it is
+    still unknown, else None.
+
+    ``allowance`` is what the client has left once it was charged; without (another client's read serves this one) the
+    case is not held, and what is stored has to be read.
+    """
+    if allowance is None or not _is_unknown(connection, request, _HOLD):
+        return None
+    return CaseSnapshot(
+        StoredCase(None, None, asked_before=False),
+        CaseVersion(None, jobs=0, newest=None, cancelled=0, versions=0, ended=True),
+        noted_at=None,
+        asked_sealed=False,
+        has_sealed_documents=False,
+        tat=allowance.tat,
+        now=now,
+    )
+
+
+def _is_unknown(connection: Connection, request: CaseRequest, statement: Prepared) -> bool:
+    found: bool = statement.run(connection, {"number": str(request.number)}).scalar_one()
+    return found

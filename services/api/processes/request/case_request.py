@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.cnj import ProcessNumber
@@ -35,9 +35,7 @@ class CaseRequestTemplate:
 
     def of(self, number: ProcessNumber) -> CaseRequest:
         """The same of this case."""
-        return CaseRequest(
-            number=number, **{field.name: getattr(self, field.name) for field in fields(CaseRequestTemplate)}
-        )
+        return CaseRequest(**{**vars(self), "number": number})
 
     @property
     def client_id(self) -> str:

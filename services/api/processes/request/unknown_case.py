@@ -9,29 +9,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Boolean, Connection, Text, bindparam, column, text
+from sqlalchemy import Connection
 
 from services.api.access.rate_limit import Allowance
 from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.request.decisions import StoredCase
 from services.api.processes.request.snapshot import CaseSnapshot
 from services.api.processes.view.version import CaseVersion
-from shared.db.case_store import LOCK
-from shared.db.prepared import Prepared
+from shared.db.case_store import locked_case
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 
-_STATEMENT: Final = (
-    text(
-        """
-        SELECT NOT EXISTS (SELECT FROM catalog.processes WHERE process_number = :number)
-           AND NOT EXISTS (SELECT FROM catalog.jobs WHERE process_number = :number)
-           AND NOT EXISTS (SELECT FROM catalog.case_deletions WHERE process_number = :number) AS is_unknown
-        """
-    )
-    .bindparams(bindparam("number", type_=Text()))
-    .columns(column("is_unknown", Boolean()))
+_LOOK: Final = PreparedText(
+    "autos_unknown_case",
+    """
+    SELECT NOT EXISTS (SELECT FROM catalog.processes WHERE process_number = :number)
+       AND NOT EXISTS (SELECT FROM catalog.jobs WHERE process_number = :number)
+       AND NOT EXISTS (SELECT FROM catalog.case_deletions WHERE process_number = :number) AS is_unknown
+    """,
+    number="text",
 )
-_LOOK: Final = Prepared("autos_unknown_case", _STATEMENT)
-_HOLD: Final = Prepared("autos_unknown_case", _STATEMENT, first=LOCK)
 
 
 def is_unknown(connection: Connection, request: CaseRequest) -> bool:
@@ -40,7 +36,7 @@ def is_unknown(connection: Connection, request: CaseRequest) -> bool:
     It is not asked for a document, which is one of a case that the client has seen, nor for many cases at once, whose
     reading depends on how the client's limit stands.
     """
-    return request.document_id is None and not request.defer and _is_unknown(connection, request, _LOOK)
+    return request.document_id is None and not request.defer and bool(run_together(connection, _look(request)).scalar())
 
 
 def hold_unknown(
@@ -52,7 +48,7 @@ def hold_unknown(
     ``allowance`` is what the client has left once it was charged; without (another client's read serves this one) the
     case is not held, and what is stored has to be read.
     """
-    if allowance is None or not _is_unknown(connection, request, _HOLD):
+    if allowance is None or not run_together(connection, locked_case(request.number), _look(request)).scalar():
         return None
     return CaseSnapshot(
         StoredCase(None, None, asked_before=False),
@@ -65,6 +61,5 @@ def hold_unknown(
     )
 
 
-def _is_unknown(connection: Connection, request: CaseRequest, statement: Prepared) -> bool:
-    found: bool = statement.run(connection, {"number": str(request.number)}).scalar_one()
-    return found
+def _look(request: CaseRequest) -> PreparedCall:
+    return PreparedCall(_LOOK, {"number": str(request.number)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -31,7 +32,8 @@ class CaseParts:
 
     process_number: str
     sight: Sight
-    case: Row[Any] | None
+    case: Row[Any] | SimpleNamespace | None
+    """The case's row, or what was just written of it."""
     documents: Sequence[repository.KnownDocument]
     documents_total: int
     """How many there are of what ``documents`` shows the first of."""
@@ -101,10 +103,10 @@ def read_case(
 
     ``new`` is what was just written of a case of which nothing was stored: then it is not read again.
     """
-    case: Row[Any] | None
+    case: Row[Any] | SimpleNamespace | None
     rows: Sequence[repository.KnownDocument]
     if new is not None:
-        case = new.row
+        case = SimpleNamespace(_mapping=new.row)
         rows, total = repository.first_documents_in(new, sight, MOST_DOCUMENTS if documents else 0)
     else:
         rows, total = _first_documents(connection, process_number, sight, documents=documents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -97,7 +98,7 @@ class ShownDocuments:
 
 def process_view(
     process_number: str,
-    case: Row[Any] | None,
+    case: Row[Any] | SimpleNamespace | None,
     shown: ShownDocuments,
     job: CaseJob | None,
     webhook: Webhook | None,

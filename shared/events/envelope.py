@@ -6,7 +6,6 @@ the JSON of the model. ``traceparent`` (W3C Trace Context) rides along unchanged
 
 from __future__ import annotations
 
-import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ from pydantic import (
 
 from shared.clock import plausible, rfc3339
 from shared.domain.cnj import InvalidProcessNumber, parse
+from shared.domain.derived_ids import uuid5_text
 from shared.errors import PoisonRecord
 from shared.records import OutgoingRecord, Record
 from shared.tracing.spans import traceparent_now
@@ -136,11 +136,7 @@ E = TypeVar("E", bound=Event)
 
 def deterministic_id(*parts: object) -> str:
     """A uuid5 that a repeat of the same step makes again, so that receivers can drop duplicates."""
-    name = "/".join(map(str, parts)).encode()
-    digest = hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).hexdigest()
-    # As uuid.uuid5 does (RFC 9562, section 5.5), which makes an object of it and takes three times as long.
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    return uuid5_text(NAMESPACE, "/".join(map(str, parts)))
 
 
 def payload(event: Event) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
@@ -54,8 +55,11 @@ class SingleFlight(Generic[K, V]):
             self._flights.pop(key, None)
         if self._keep_seconds > 0:
             now = self._monotonic()
-            self._kept = {known: kept for known, kept in self._kept.items() if kept[0] > now}
+            # The newest last: those before it go first.
+            self._kept.pop(key, None)
             self._kept[key] = (now + self._keep_seconds, result)
+            for known in list(itertools.takewhile(lambda known: self._kept[known][0] <= now, self._kept)):
+                del self._kept[known]
         return result
 
     async def aclose(self) -> None:

@@ -176,7 +176,7 @@ def _without_shadows(found: dict[str, CaseDocument], places: Mapping[str, set[in
 
 def _hash(item: Json, file: Json) -> str | None:
     """What the listing tells of the bytes besides their size; to compare and nothing else."""
-    given = [text(place.get(name), 200) for place in (file, item) for name in _HASHES]
+    given = (text(place[name], 200) for place in (file, item) for name in _HASHES if name in place)
     return next((value for value in given if value is not None), None) or text(file.get("id"), 200)
 
 

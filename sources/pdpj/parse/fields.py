@@ -67,12 +67,10 @@ def first(value: object) -> dict[str, Any]:
 
 def text(value: object, limit: int = _MAX_TEXT) -> str | None:
     """A text that is not blank, of at most ``limit`` characters; a number counts as its digits."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        value = str(value) if abs(value) <= _INT8 else None
     if not isinstance(value, str):
-        return None
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _INT8:
+            return None
+        value = str(value)
     kept = value[: 4 * limit]
     if not kept.isascii():
         kept = kept.encode("utf-8", "replace").decode()
@@ -82,6 +80,8 @@ def text(value: object, limit: int = _MAX_TEXT) -> str | None:
 
 def integer(value: object, *, limit: int = _INT4) -> int | None:
     """A whole number from 0 to ``limit``, also as digits in a text."""
+    if type(value) is int:
+        return value if 0 <= value <= limit else None
     if isinstance(value, bool):
         return None
     whole = isinstance(value, float) and math.isfinite(value) and value.is_integer()

@@ -32,6 +32,8 @@ _PARTS: Final = ("codigo", "nivel", "valor", "sigla", "nome", "descricao")
 
 def level_of(value: Any) -> int | None:
     """The level of a case; None only where nothing is said."""
+    if isinstance(value, str) and value in _LEVELS:
+        return _LEVELS[value]
     if isinstance(value, dict):
         levels = [value[part] for part in _PARTS if value.get(part) is not None]
         return strictest(levels) if levels else (HIGHEST if value else None)

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from shared.domain import cnj
 from shared.domain.case import Rendition
+from shared.domain.derived_ids import uuid5_text
 from sources.pdpj.parse.fields import as_dict, byte_count, text, uuid_text
 
 _ADDRESS: Final = re.compile(
@@ -59,7 +60,7 @@ def our_id(process_number: str, source_id: str) -> str:
 
 def derived_id(process_number: str, key: str) -> str:
     """A UUID that is always the same for the same key within the same case."""
-    return str(uuid.uuid5(_OURS, f"{process_number}/{key}"))
+    return uuid5_text(_OURS, f"{process_number}/{key}")
 
 
 def address_of(item: dict[str, Any], process_number: str) -> DocumentAddress | None:

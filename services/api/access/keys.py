@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, select
 from services.api.access.caller import Caller
 from services.api.http.problems import SecretsUnreadable, Unauthorized
 from shared.clock import Clock
+from shared.concurrency.single_flight import SingleFlight
 from shared.db.catalog import api_keys, clients
 from shared.db.engine import Database
 from shared.domain.api_keys import Scope, hash_key
@@ -130,6 +131,7 @@ class ApiKeys:
         # By the id of the key, for what goes on after its request: a rotation gives a key another hash.
         self._seen: dict[str, _Known] = {}
         self._list = KeyList(database, monotonic, self._all_keys)
+        self._readings = SingleFlight(self._by_hash)
         self._unknown_pepper: str | None = None
 
     @property
@@ -152,7 +154,8 @@ class ApiKeys:
         if known is None or known.until <= self._monotonic():
             hashes = self._secrets.hashes(digest)
             if known is not None or await self._list.has(hashes):
-                known = await self._read(_BY_HASH, {"hashes": list(hashes)})
+                # A hundred requests at once of a client that was quiet ask once.
+                known = await self._readings.get(hashes)
             if known is None:
                 self._known.pop(digest, None)
             else:
@@ -183,6 +186,9 @@ class ApiKeys:
 
     def _has_expired(self, known: _Known) -> bool:
         return known.expires_at is not None and known.expires_at <= self._clock()
+
+    async def _by_hash(self, hashes: tuple[bytes, ...]) -> _Known | None:
+        return await self._read(_BY_HASH, {"hashes": list(hashes)})
 
     async def _read(self, statement: Select[Any], parameters: dict[str, Any]) -> _Known | None:
         row: Row[Any] | None = await self._database.autocommit(

@@ -10,10 +10,10 @@ from fastapi import Depends
 from sqlalchemy import Row
 
 from services.api.http.provided import provided
-from services.api.processes.single_flight import SingleFlight
 from services.api.source.rows import read_counts, read_states
 from services.api.source.summary import summarised
 from shared.clock import rfc3339
+from shared.concurrency.single_flight import SingleFlight
 from shared.db.engine import Database
 from shared.domain.source_state import MESSAGES, SourceState
 

@@ -9,11 +9,11 @@ from fastapi import Depends
 from sqlalchemy import Connection
 
 from services.api.http.provided import provided
-from services.api.processes.single_flight import SingleFlight
 from services.api.settings import ApiSettings
 from services.api.system.broker import BrokerState, read_broker
 from services.api.system.rows import read_queues
 from shared.clock import Clock, rfc3339
+from shared.concurrency.single_flight import SingleFlight
 from shared.db.engine import Database
 
 _KEEP_SECONDS: Final = 2.0

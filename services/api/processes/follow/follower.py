@@ -20,12 +20,12 @@ from services.api.jobs.repository import shown_job
 from services.api.processes.follow.changes import CaseChanges
 from services.api.processes.follow.event_id import BEGINNING, EventId
 from services.api.processes.follow.stream_pages import StreamPages, message
-from services.api.processes.single_flight import SingleFlight
 from services.api.processes.view.case_parts import CaseParts, read_status, sight_for
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
 from services.api.processes.view.version import CaseVersion, read_version
 from shared.clock import Clock
+from shared.concurrency.single_flight import SingleFlight
 from shared.db.engine import Database
 from shared.domain.secrecy import Sight, Viewer
 

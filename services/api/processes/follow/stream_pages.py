@@ -21,10 +21,10 @@ from services.api.jobs.participants import has_webhook
 from services.api.jobs.repository import shown_job
 from services.api.processes.follow.changes import CaseChanges
 from services.api.processes.follow.event_id import BEGINNING
-from services.api.processes.single_flight import SingleFlight
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.repository import KnownDocument, listed_documents, states_since
 from services.api.processes.view.views import documents_view
+from shared.concurrency.single_flight import SingleFlight
 from shared.db import progress
 from shared.db.catalog import documents
 from shared.db.engine import Database

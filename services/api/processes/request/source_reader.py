@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from services.api.access.rate_limit import RateLimited
 from services.api.http.waits import waiting_for_others
 from services.api.metrics import ApiMetrics
-from services.api.processes.single_flight import SingleFlight
 from shared.clock import Clock
+from shared.concurrency.single_flight import SingleFlight
 from shared.domain.case import Case
 from shared.domain.cnj import ProcessNumber
 from sources.changes import TellsChanges, UnchangedCase, read_changed

@@ -118,12 +118,12 @@ class RequestTransactions:
         if isinstance(reading, CaseUnread) and needs_own_reading(snapshot.stored, share=self._rules.share):
             raise SourceUnavailableProblem(headers={"Retry-After": "30"})
         changed = self._change(connection, request, snapshot, sight, reading)
-        outcome = replace(changed.outcome, new=new)
+        outcome = replace(changed.outcome, new=new, allowance=charge.allowance or changed.outcome.allowance)
         shown = show(connection, outcome)
         if charge.is_due(starts=outcome.kind is OutcomeKind.ACCEPTED, attaches=changed.attaches):
             with self._aside() as aside:
                 return replace(outcome, allowance=ratelimit.spend(aside, self._rules.limit, request.client_id)), shown
-        return replace(outcome, allowance=charge.allowance or outcome.allowance), shown
+        return outcome, shown
 
     def _plan(self, request: CaseRequest, snapshot: CaseSnapshot) -> ReadPlan:
         stored = snapshot.stored

@@ -57,6 +57,21 @@ async def test_keys_that_do_not_exist_cost_no_statement_each_and_crowd_out_nobod
     assert keys.remembered == 1
 
 
+async def test_requests_at_once_of_a_key_that_was_quiet_ask_once(make_app: MakeApp, new_key: MakeKey) -> None:
+    parts = parts_of(make_app())
+    moment = 0.0
+    keys = auth.ApiKeys(parts.get(Database), parts.clock, SecretKeys(), lambda: moment)
+    callers = await asyncio.gather(*(keys.identify(key) for key in [new_key()] * 20))
+    assert len(set(callers)) == 1
+    good, moment = new_key(), 2 * auth.CACHE_SECONDS
+    await keys.identify(good)
+    moment += auth.CACHE_SECONDS
+    statements: list[str] = []
+    event.listen(parts.get(Database).engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert len(await asyncio.gather(*(keys.identify(good) for _ in range(20)))) == 20
+    assert len(statements) == 1
+
+
 async def test_a_new_key_works_at_once_where_nobody_tries_keys(make_app: MakeApp, new_key: MakeKey) -> None:
     parts = parts_of(make_app())
     keys = auth.ApiKeys(parts.get(Database), parts.clock, SecretKeys())

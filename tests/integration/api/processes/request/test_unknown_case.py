@@ -29,7 +29,13 @@ async def test_a_first_request_does_not_read_what_is_not_there(tools: ApiTools) 
         first = await client.get(f"/processes/{number}")
         assert first.status_code == 200
         ran = [name for statement in statements for name in re.findall(r"EXECUTE (autos_\w+_(?:case|job))", statement)]
-        assert ran == ["autos_unknown_case", "autos_unknown_case", "autos_new_case", "autos_start_job"]
+        assert ran == [
+            "autos_unknown_case",
+            "autos_lock_case",
+            "autos_unknown_case",
+            "autos_new_case",
+            "autos_start_job",
+        ]
         statements.clear()
         assert (await client.get(f"/processes/{number}")).json()["job"] == first.json()["job"]
         assert any("EXECUTE autos_known_case" in statement for statement in statements)

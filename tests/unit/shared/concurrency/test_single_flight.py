@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.api.processes.single_flight import SingleFlight
+from shared.concurrency.single_flight import SingleFlight
 
 
 async def test_one_flight_serves_all_who_ask_meanwhile_and_errors_are_not_kept() -> None:

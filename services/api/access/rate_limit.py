@@ -165,14 +165,23 @@ def spend(connection: Connection, limit: Limit, client_id: str, cost: int = 1) -
 
 
 def take_each(connection: Connection, limit: Limit, client_id: str, count: int) -> list[Allowance]:
-    """As ``count`` times :func:`take`, by one statement where all of it is allowed; how the limit stood after each."""
-    if count > 1 and (last := take(connection, limit, client_id, count)).allowed:
-        return _each_of(limit, last, count)
-    taken = [take(connection, limit, client_id)]
-    while taken[-1].allowed and len(taken) < count:
-        taken.append(take(connection, limit, client_id))
-    # What is refused one of them is refused the rest of the same moment.
-    return taken + taken[-1:] * (count - len(taken))
+    """As ``count`` times :func:`take`, in few statements also where not all is allowed; how the limit stood after each.
+
+    What is refused one of them is refused the rest of the same moment.
+    """
+    taken: list[Allowance] = []
+    wanted = count
+    while wanted:
+        last = take(connection, limit, client_id, wanted)
+        if last.allowed:
+            taken += _each_of(limit, last, wanted)
+            wanted = min(1, count - len(taken))
+        elif wanted > 1:
+            wanted = max(1, min(last.remaining, wanted - 1))
+        else:
+            taken += [last] * (count - len(taken))
+            break
+    return taken
 
 
 def _each_of(limit: Limit, last: Allowance, count: int) -> list[Allowance]:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.db.errors import DatabaseConflict, as_ours
+from shared.db.prepared import plan_once
 
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ def make_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engi
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
+        # The connection that was used last: with few at work, few of the server's processes have all plans and caches.
+        pool_use_lifo=True,
         # What a row holds is nobody's business in a log.
         hide_parameters=True,
         json_serializer=_dumps,
@@ -88,6 +91,7 @@ def make_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engi
             **UNTIL_CUT_OFF,
         },
     )
+    event.listen(engine, "connect", lambda connection, _record: plan_once(connection))
     event.listen(engine, "connect", lambda connection, _record: end_when_cut_off(connection))
     event.listen(engine, "checkout", _leave_out_the_dead)
     event.listen(engine, "checkin", _forget_modes)

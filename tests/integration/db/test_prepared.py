@@ -41,6 +41,14 @@ def test_each_statement_of_a_message_sees_what_came_before_it_and_the_last_one_a
             connection.rollback()
 
 
+def test_a_statement_is_planned_once_and_not_for_its_parameters(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for most in range(3):
+            _SUM.run(connection, {"most": most})
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = 'test_sum'"
+        assert connection.exec_driver_sql(plans).one() == (3, 0)
+
+
 def test_nothing_of_a_message_stays_when_one_of_its_statements_fails(engine: Engine) -> None:
     with pytest.raises(DBAPIError), engine.begin() as connection:
         run_together(connection, PreparedCall(_ADD, {"numbers": ["1"]}), PreparedCall(_BROKEN, {"number": 0}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
@@ -33,6 +33,9 @@ from shared.events.webhook_subscribed import (
     WebhookSubscribed,
 )
 from shared.webhooks.facts import DOCUMENTS_TOGETHER
+
+_GATHER_SECONDS: Final = 0.05
+"""In which subscriptions gather under load. One that comes before the end of its job makes nothing due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Intake:
         self._clock = clock
         self._metrics = metrics
         self._events: Batcher[Event, None] = Batcher(self._take)
+        self._subscriptions: Batcher[Event, None] = Batcher(self._take, pause=_GATHER_SECONDS)
         self._wakes: Batcher[WebhookRetry, None] = Batcher(self._wake)
 
     async def handle(self, event: Event) -> None:
@@ -74,7 +78,8 @@ class Intake:
             # Before the end, and a few at a time: no other event waits for the documents of a large case.
             while await self._announce_documents(event.job_id):
                 pass
-        await self._events.submit(event)
+        batcher = self._subscriptions if isinstance(event, WebhookSubscribed) else self._events
+        await batcher.submit(event)
 
     async def wake(self, event: WebhookRetry) -> None:
         """A delivery is due: offer it, unless its attempt was made meanwhile. Writes nothing. Raises

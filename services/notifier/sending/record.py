@@ -17,7 +17,7 @@ from shared.db.engine import Database
 from shared.errors import InfrastructureAway
 
 _GATHER_SECONDS: Final = 0.025
-"""In which attempts gather under load. Nobody waits for a record: the endpoint's slot is free before it."""
+"""In which attempts gather. Nobody waits for a record: the endpoint's slot is free before it."""
 _AWAY_SECONDS: Final = 0.5
 _LONGEST_AWAY_SECONDS: Final = 5.0
 
@@ -31,7 +31,7 @@ class Recorder:
         self._database = database
         self._policy = policy
         self._clock = clock
-        self._batcher: Batcher[Attempt, RecordedAttempt] = Batcher(self._write, pause=_GATHER_SECONDS)
+        self._batcher: Batcher[Attempt, RecordedAttempt] = Batcher(self._write, wait=_GATHER_SECONDS)
 
     async def record(self, attempt: Attempt) -> RecordedAttempt | None:
         """What the attempt did to its delivery. Commits; waits for as long as the database is away.

@@ -85,10 +85,10 @@ WITH added AS ({INSERT_ENDPOINTS})
 INSERT INTO delivery.deliveries (delivery_id, subscription_id, job_id, process_number, client_id, endpoint_id, url,
        event_type, status, next_attempt_at, created_at, updated_at)
 SELECT r.delivery_id, r.subscription_id, r.job_id, r.process_number, r.client_id, r.endpoint_id, r.url, r.event_type,
-       'pending', CASE WHEN e.disabled_at IS NULL THEN :now END, :now, :now
+       'pending', CASE WHEN (SELECT e.disabled_at FROM delivery.endpoints AS e WHERE e.endpoint_id = r.endpoint_id)
+                            IS NULL THEN :now END, :now, :now
   FROM json_to_recordset(CAST(:rows AS json)) AS r (delivery_id uuid, subscription_id uuid, job_id uuid,
        process_number text, client_id text, endpoint_id uuid, url text, event_type text)
-  LEFT JOIN delivery.endpoints e USING (endpoint_id)
     ON CONFLICT DO NOTHING
 RETURNING delivery_id::text, endpoint_id::text, next_attempt_at
 """,  # noqa: S608 - a statement of ours

@@ -38,26 +38,28 @@ added AS (
 SELECT pg_notify(:channel, client_id), (SELECT count(*) FROM events AS e WHERE e.client_id = n.client_id) AS events
   FROM numbered AS n"""
 # A batch of documents is an event of each client that has asked for the case by now, before the job's end. In order: a
-# job's documents before its end, what ended before what ended later. What is there is looked up row by row, by its
-# index, however many events there are.
+# job's documents before its end, what ended before what ended later. Who asked and what is there is looked up row by
+# row, by its index (OFFSET 0 and LIMIT see to it), however many events the server expects.
 _APPEND_MISSING: Final = PreparedText(
     "notifier_append_missing",
     f"""
-WITH told (job_id, process_number, event_type, part, is_end) AS (
-    SELECT b.job_id, b.process_number, t.type, b.part, false
+WITH told (job_id, process_number, event_type, part, is_end, ended_at) AS (
+    SELECT b.job_id, b.process_number, t.type, b.part, false,
+           (SELECT c.completed_at FROM delivery.completions AS c WHERE c.job_id = b.job_id)
       FROM delivery.document_batches AS b CROSS JOIN unnest(:batches) AS t (type)
      WHERE b.job_id = ANY (CAST(:jobs AS uuid[]))
      UNION ALL
-    SELECT c.job_id, c.process_number, t.type, 0, true
+    SELECT c.job_id, c.process_number, t.type, 0, true, c.completed_at
       FROM delivery.completions AS c CROSS JOIN unnest(:ends) AS t (type)
      WHERE c.job_id = ANY (CAST(:jobs AS uuid[]))
        AND (c.job_id::text, t.type) NOT IN (SELECT * FROM unnest(:not_jobs, :not_types))),
 events AS MATERIALIZED (
     SELECT r.client_id, t.event_type, t.job_id, t.part, t.process_number,
-           row_number() OVER (ORDER BY COALESCE(c.completed_at, 'infinity'), t.job_id, t.is_end, t.part, t.event_type)
+           row_number() OVER (ORDER BY COALESCE(t.ended_at, 'infinity'), t.job_id, t.is_end, t.part, t.event_type)
                AS place
-      FROM told AS t JOIN catalog.process_requests AS r USING (process_number)
-      LEFT JOIN delivery.completions AS c ON c.job_id = t.job_id
+      FROM told AS t
+     CROSS JOIN LATERAL (
+           SELECT client_id FROM catalog.process_requests WHERE process_number = t.process_number OFFSET 0) AS r
       LEFT JOIN LATERAL (
            SELECT true AS known FROM delivery.feed_events AS f
             WHERE f.client_id = r.client_id AND f.job_id = t.job_id AND f.event_type = t.event_type AND f.part = t.part

@@ -58,9 +58,10 @@ UPDATE delivery.endpoints AS e SET consecutive_failures = v.consecutive_failures
   FROM json_to_recordset(CAST(:rows AS json)) AS v (endpoint_id uuid, consecutive_failures int,
        failing_since timestamptz, last_success_at timestamptz, last_failure_at timestamptz, disabled_at timestamptz,
        disabled_reason text, alert_reason text, body_form int, body_form_at timestamptz)
- WHERE e.endpoint_id = v.endpoint_id
+ WHERE e.endpoint_id = v.endpoint_id AND e.endpoint_id = ANY (CAST(:ids AS uuid[]))
 """,
     rows="text",
+    ids="text[]",
 )
 _KEEP: Final = text("""
 UPDATE delivery.deliveries SET next_attempt_at = NULL
@@ -132,7 +133,7 @@ def record(
         *([PreparedCall(_ADD_ATTEMPTS, {"rows": as_json(batch.attempts)})] if batch.attempts else []),
         *([new_reads(batch.reads)] if batch.reads else []),
         *([changed_deliveries(list(batch.writes.values()))] if batch.writes else []),
-        *([PreparedCall(_WRITE_ENDPOINTS, {"rows": as_json(health)})] if health else []),
+        *([_changed_health(health)] if health else []),
         *([new_rows(outbox, batch.events, now=now)] if batch.events else []),
     ]
     if calls:
@@ -201,6 +202,10 @@ def _read_by_receiver(row: Any, attempt: Attempt) -> CaseRead:
         address=attempt.address,
         request_id=row.delivery_id,
     )
+
+
+def _changed_health(rows: Sequence[dict[str, Any]]) -> PreparedCall:
+    return PreparedCall(_WRITE_ENDPOINTS, {"rows": as_json(rows), "ids": [row["endpoint_id"] for row in rows]})
 
 
 def _changed_endpoints(batch: _Batch) -> tuple[list[dict[str, Any]], list[str]]:

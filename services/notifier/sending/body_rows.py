@@ -56,25 +56,8 @@ class DocumentState(NamedTuple):
 
     @classmethod
     def of(cls, row: Any) -> DocumentState | None:
-        """The state in a row of :data:`_DOCUMENTS`; None while the projection knows nothing of the document."""
-        if row.state_status is None:
-            return None
-        return cls(
-            status=row.state_status,
-            object_key=row.state_object_key,
-            sha256=row.state_sha256,
-            size=row.state_size,
-            content_type=row.state_content_type,
-            error_code=row.state_error_code,
-            error_message=row.state_error_message,
-            attempts=row.state_attempts,
-            download_started_at=row.state_download_started_at,
-            download_completed_at=row.state_download_completed_at,
-            warnings=row.state_warnings,
-            rendition=row.state_rendition,
-            revision=row.state_revision,
-            replaced_at=row.state_replaced_at,
-        )
+        """The state in a row that ends with :data:`DOCUMENT_COLUMNS`; None while the projection knows nothing of it."""
+        return None if row.state_status is None else cls._make(row[-len(cls._fields) :])
 
 
 DOCUMENT_COLUMNS: Final = f"""
@@ -82,7 +65,7 @@ DOCUMENT_COLUMNS: Final = f"""
        d.secrecy_level, d.source_id, d.rendition, d.court, d.degree, d.instance, d.position, d.revision,
        {", ".join(f"s.{name} AS state_{name}" for name in DocumentState._fields)}
 """
-"""Of ``catalog.documents AS d`` and its state, ``progress.documents AS s``."""
+"""Of ``catalog.documents AS d`` and its state, ``progress.documents AS s``; the last columns of their rows."""
 # Of each job no more than its body shows, found by the documents' order: a case may have a hundred thousand. What is
 # sealed never goes into a body.
 _DOCUMENTS: Final = PreparedText(

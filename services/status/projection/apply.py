@@ -8,7 +8,6 @@ overwriting what the other has just written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -21,6 +20,8 @@ from services.status.projection.project import project
 from services.status.projection.rows import RANK, STATUS, DocumentRow, JobRow, KnownRows, Occurrence, Rank, RowChanges
 from shared.db import progress
 from shared.db.channels import PROGRESS
+from shared.db.prepared import PreparedCall, run_together
+from shared.db.recordset import as_json
 from shared.domain.views import documents_url
 from shared.events.document_events import DocumentEvent
 from shared.events.envelope import deterministic_id, encode
@@ -57,39 +58,34 @@ class Projection:
         """Write what these events change; the caller commits. An event seen before changes nothing."""
         if not occurrences:
             return Applied({}, (), ())
-        with closing(connection.connection.cursor()) as cursor:
-            jobs = self._load_jobs(cursor, occurrences)
-            # What comes late for a deleted case changes nothing.
-            occurrences = [item for item in occurrences if item.event.job_id in jobs]
-            if not occurrences:
-                return Applied({}, (), ())
-            changes = project(self._load(cursor, jobs, occurrences), occurrences)
-            references = self._write(cursor, changes, now)
-            completions = tuple(ended for ended in changes.completions if ended.job_id in references)
-            if self._announce:
-                causes = {item.event.job_id: item.traceparent for item in occurrences if item.traceparent}
-                announce(connection, completions, now, self._public_url, references, causes)
+        jobs = self._load_jobs(connection, occurrences)
+        # What comes late for a deleted case changes nothing.
+        occurrences = [item for item in occurrences if item.event.job_id in jobs]
+        if not occurrences:
+            return Applied({}, (), ())
+        changes = project(self._load(connection, jobs, occurrences), occurrences)
+        references = self._write(connection, changes, now)
+        completions = tuple(ended for ended in changes.completions if ended.job_id in references)
+        if self._announce:
+            causes = {item.event.job_id: item.traceparent for item in occurrences if item.traceparent}
+            announce(connection, completions, now, self._public_url, references, causes)
         return Applied(left_of(changes.jobs.values()), completions, tuple(changes.processes))
 
-    def _load_jobs(self, cursor: Any, occurrences: Sequence[Occurrence]) -> dict[str, JobRow]:
+    def _load_jobs(self, connection: Connection, occurrences: Sequence[Occurrence]) -> dict[str, JobRow]:
         """The rows of every job named but those of deleted cases, locked, and made where they are missing.
 
         One round trip. The locks come first in it, and what follows sees what was committed while they were waited for.
         """
         jobs = {item.event.job_id: item.event.process_number for item in occurrences}
-        named = {"jobs": list(jobs), "processes": list(jobs.values())}
-        statements = [cursor.mogrify(self._sql.load_jobs, named)]
+        calls = [
+            PreparedCall(self._sql.make_jobs, {"jobs": list(jobs), "processes": list(jobs.values())}),
+            PreparedCall(self._sql.load_jobs, {"jobs": list(jobs)}),
+        ]
         if self._announce:
-            locks = {
-                "rebuild": sql.REBUILD_LOCK,
-                "space": sql.CASE_LOCKS,
-                "processes": sorted({item.event.process_number for item in occurrences}),
-            }
-            statements.insert(0, cursor.mogrify(sql.LOCK, locks))
-        cursor.execute(b";".join(statements))
-        return {job.job_id: job for job in map(JobRow._make, cursor.fetchall())}
+            calls[:0] = sql.locks({item.event.process_number for item in occurrences})
+        return {job.job_id: job for job in map(JobRow._make, run_together(connection, *calls))}
 
-    def _load(self, cursor: Any, jobs: Mapping[str, JobRow], occurrences: Sequence[Occurrence]) -> KnownRows:
+    def _load(self, connection: Connection, jobs: Mapping[str, JobRow], occurrences: Sequence[Occurrence]) -> KnownRows:
         """What is known of these jobs and of every document named."""
         # A row just made has version 0: it is not known, it is only locked.
         known = {job_id: job for job_id, job in jobs.items() if job.version > 0}
@@ -102,10 +98,10 @@ class Projection:
             return KnownRows(known)
         job_ids, document_ids, processes = (list(column) for column in zip(*named, strict=True))
         names = {"jobs": job_ids, "documents": document_ids, "processes": processes}
-        cursor.execute(self._sql.load_documents, names)
         job_documents: dict[tuple[str, str], Rank] = {}
         documents: dict[tuple[str, str], DocumentRow] = {}
-        for job_id, document_id, status, *columns in cursor.fetchall():
+        for row in self._sql.load_documents.run(connection, names):
+            job_id, document_id, status, *columns = tuple(row)
             if status is not None:
                 job_documents[job_id, document_id] = RANK[status]
             if columns[0] is not None:
@@ -113,34 +109,37 @@ class Projection:
                 documents[document.process_number, document.document_id] = document
         return KnownRows(known, job_documents, documents)
 
-    def _write(self, cursor: Any, changes: RowChanges, now: datetime) -> dict[str, str | None]:
+    def _write(self, connection: Connection, changes: RowChanges, now: datetime) -> dict[str, str | None]:
         """Write the changed rows and notify who listens; the jobs that ended with this write and no other, each with
         what the client that started it calls it.
 
         One round trip, in which the ends come last, since the rows of the last statement are those that come back.
         """
         ending = {completion.job_id for completion in changes.completions}
-        going_on = [(*job, now) for job in changes.jobs.values() if job.job_id not in ending]
-        ended = [(*job, now) for job in changes.jobs.values() if job.job_id in ending]
-        ranks = [(*key, STATUS[rank]) for key, rank in changes.job_documents.items()]
-        documents = [(*document, now) for document in changes.documents.values()]
-        statements = [
-            _filled(cursor, statement, template, rows)
-            for statement, template, rows in (
-                (self._sql.update_jobs, sql.JOB_TEMPLATE, going_on),
-                (self._sql.write_job_documents, sql.JOB_DOCUMENT_TEMPLATE, ranks),
-                (self._sql.write_documents, sql.DOCUMENT_TEMPLATE, documents),
+        going_on = [_stamped(job, now) for job in changes.jobs.values() if job.job_id not in ending]
+        ended = [_stamped(job, now) for job in changes.jobs.values() if job.job_id in ending]
+        ranks = [
+            dict(zip(sql.JOB_DOCUMENT_COLUMNS, (*key, STATUS[rank]), strict=True))
+            for key, rank in changes.job_documents.items()
+        ]
+        documents = [_stamped(document, now) for document in changes.documents.values()]
+        calls = [
+            PreparedCall(statement, {"rows": as_json(rows)})
+            for statement, rows in (
+                (self._sql.update_jobs, going_on),
+                (self._sql.write_job_documents, ranks),
+                (self._sql.write_documents, documents),
             )
             if rows
         ]
         if self._announce and changes.processes:
-            told = {"channel": PROGRESS, "processes": changes.processes}
-            statements.append(cursor.mogrify(sql.NOTIFY, told))
+            calls.append(PreparedCall(sql.NOTIFY, {"channel": PROGRESS, "processes": changes.processes}))
         if ended:
-            statements.append(_filled(cursor, self._sql.complete_jobs, sql.JOB_TEMPLATE, ended))
-        if statements:
-            cursor.execute(b";".join(statements))
-        return dict(cursor.fetchall()) if ended else {}
+            calls.append(PreparedCall(self._sql.complete_jobs, {"rows": as_json(ended)}))
+        if not calls:
+            return {}
+        done = run_together(connection, *calls)
+        return {row.job_id: row.reference for row in done} if ended else {}
 
 
 def left_of(jobs: Iterable[JobRow]) -> dict[str, int]:
@@ -192,11 +191,9 @@ def announce(
 def find_references(connection: Connection, completions: Sequence[ProcessCompleted]) -> dict[str, str | None]:
     """What the clients that started these jobs call them."""
     wanted = {"jobs": [completion.job_id for completion in completions]}
-    return {row.job_id: row.reference for row in connection.exec_driver_sql(sql.REFERENCES, wanted)}
+    return {row.job_id: row.reference for row in sql.REFERENCES.run(connection, wanted)}
 
 
-def _filled(cursor: Any, statement: str, template: str, rows: Sequence[tuple[Any, ...]]) -> bytes:
-    """A statement with these rows in place of its ``%s``."""
-    before, after = statement.split("%s")
-    values: bytes = b",".join(cursor.mogrify(template, row) for row in rows)
-    return before.encode() + values + after.encode()
+def _stamped(row: JobRow | DocumentRow, now: datetime) -> dict[str, Any]:
+    """The row by column, as written now."""
+    return {**row._asdict(), "updated_at": now}

@@ -7,14 +7,14 @@ by a rebuild, which reads all of them again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-from services.status.projection.statements import CASE_LOCKS, LOCK, REBUILD_LOCK
+from services.status.projection.statements import locks
 from shared.db import progress
 from shared.db.deletions import outbox_rows, removing
+from shared.db.prepared import run_together
 from shared.deletion import DeletedCase, remove_rows
 
 _OF_JOBS: Final = "job_id = ANY (CAST(:jobs AS uuid[]))"
@@ -49,9 +49,7 @@ def purge(connection: Connection, case: DeletedCase) -> Mapping[str, int]:
     It holds the case as a batch of events does, so that what is being applied is either removed here, or sees that its
     job is deleted (:meth:`services.status.projection.apply.Projection.apply`).
     """
-    with closing(connection.connection.cursor()) as cursor:
-        locks = {"rebuild": REBUILD_LOCK, "space": CASE_LOCKS, "processes": [case.process_number]}
-        cursor.execute(LOCK, locks)
+    run_together(connection, *locks([case.process_number]))
     return remove_rows(connection, case, _STATEMENTS)
 
 

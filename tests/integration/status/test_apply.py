@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -101,6 +102,28 @@ def test_a_rollback_leaves_nothing(progress: Database, query: Query, process_num
     assert stored(query) == KnownRows()
     assert query("SELECT count(*) FROM progress.outbox") == [(0,)]
     assert apply(progress, events) == ["completed"]
+
+
+def test_plans_that_the_server_keeps_go_by_keys_though_made_of_empty_tables(
+    progress: Database, process_number: Numbers
+) -> None:
+    """They are kept while the tables grow."""
+    given = {"text": "'[]'", "text[]": "'{}'"}
+    with progress.engine.connect() as connection:
+        Projection().apply(connection, occurrences(whole_job(process_number(), new_id(), 2)), utc_now())
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+        prepared = connection.exec_driver_sql(
+            "SELECT name, parameter_types::text[] FROM pg_prepared_statements WHERE name LIKE '%%_progress'"
+        ).all()
+        plans = {}
+        for name, kinds in prepared:
+            values = ", ".join(given[kind] for kind in kinds)
+            plan = connection.exec_driver_sql(f"EXPLAIN EXECUTE {name} ({values})")
+            plans[name] = "\n".join(line for (line,) in plan)
+    assert len(plans) >= 6
+    assert not [plan for plan in plans.values() if re.search(r"Seq Scan on (jobs|job_documents|documents)", plan)]
+    assert "pk_jobs" in plans["load_jobs_progress"]
+    assert "pk_documents" in plans["load_documents_progress"]
 
 
 def test_two_workers_with_the_same_events_announce_once(

@@ -91,7 +91,6 @@ def make_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engi
             **UNTIL_CUT_OFF,
         },
     )
-    event.listen(engine, "connect", lambda connection, _record: plan_once(connection))
     event.listen(engine, "connect", lambda connection, _record: end_when_cut_off(connection))
     event.listen(engine, "checkout", _leave_out_the_dead)
     event.listen(engine, "checkin", _forget_modes)
@@ -189,12 +188,16 @@ class Database:
     def connect(cls, url: str, *, application_name: str, pool_size: int = 10, beside: bool = False) -> Database:
         """A database of ``pool_size`` connections and, with ``beside``, another for each thread for :meth:`aside`.
 
-        Nothing is dialled before it is needed.
+        For a service, whose statements are about a few rows: they are planned so (:func:`plan_once`). Nothing is
+        dialled before it is needed.
         """
-        more = make_engine(url, application_name=application_name, pool_size=pool_size) if beside else None
-        return cls(
-            make_engine(url, application_name=application_name, pool_size=pool_size), threads=pool_size, beside=more
-        )
+
+        def engine() -> Engine:
+            made = make_engine(url, application_name=application_name, pool_size=pool_size)
+            event.listen(made, "connect", lambda connection, _record: plan_once(connection))
+            return made
+
+        return cls(engine(), threads=pool_size, beside=engine() if beside else None)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from shared.db.engine import make_engine
+from shared.db.engine import Database, make_engine
 from shared.db.prepared import PreparedCall, PreparedText, run_together
 from tests.integration.db.fresh import FreshDatabase
 
@@ -21,12 +21,12 @@ _BROKEN = PreparedText("test_broken", "SELECT 1 / :number", number="int")
 
 @pytest.fixture
 def engine(database: FreshDatabase) -> Iterator[Engine]:
-    engine = make_engine(database.owner_url, application_name="test-prepared", pool_size=1)
-    with engine.begin() as connection:
+    made = Database.connect(database.owner_url, application_name="test-prepared", pool_size=1)
+    with made.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TEMPORARY TABLE IF NOT EXISTS known (number int)")
         connection.exec_driver_sql("TRUNCATE known")
-    yield engine
-    engine.dispose()
+    yield made.engine
+    made.close()
 
 
 def total(connection: Connection) -> int:
@@ -47,6 +47,14 @@ def test_a_statement_is_planned_once_and_not_for_its_parameters(engine: Engine) 
             _SUM.run(connection, {"most": most})
         plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = 'test_sum'"
         assert connection.exec_driver_sql(plans).one() == (3, 0)
+
+
+def test_a_command_plans_as_the_server_is_set_up(database: FreshDatabase) -> None:
+    engine = make_engine(database.owner_url, application_name="test-command", pool_size=1)
+    with engine.begin() as connection:
+        shown = connection.exec_driver_sql("SHOW enable_seqscan").scalar_one()
+    engine.dispose()
+    assert shown == "on"
 
 
 def test_nothing_of_a_message_stays_when_one_of_its_statements_fails(engine: Engine) -> None:

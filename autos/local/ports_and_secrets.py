@@ -43,7 +43,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-_claims: Final[dict[int, socket.socket]] = {}
+_claims: Final[dict[int, int]] = {}
+"""The file descriptors of the ports that this process holds; never closed, so they are no objects."""
 _claims_mutex: Final = threading.Lock()
 
 
@@ -63,7 +64,7 @@ def claim(port: int) -> bool:
         except OSError:
             claimed.close()
             return False
-        _claims[port] = claimed
+        _claims[port] = claimed.detach()
         return True
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).parents[4]
-IN_THE_DRIVERS_FORM = {"services/status/projection/apply.py", "shared/db/prepared.py"}
+IN_THE_DRIVERS_FORM = {"shared/db/prepared.py"}
 
 
-def test_the_drivers_own_form_is_in_two_modules_alone() -> None:
+def test_the_drivers_own_form_is_in_one_module_alone() -> None:
     found = {
         path.relative_to(ROOT).as_posix()
         for folder in ("services", "shared", "sources", "ops")

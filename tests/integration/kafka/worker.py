@@ -24,6 +24,7 @@ from shared.kafka.consumer.limits import RuntimeLimits
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.consumer.sink import Sink
+from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.producer import Producer
 from shared.records import OutgoingRecord, Record
 
@@ -55,6 +56,7 @@ async def main(bootstrap: str, topic: str, group: str, name: str, kind: str, pro
         return Done(iter(made)) if int(value) % 2 else Done(made)
 
     producer = Producer(bootstrap)
+    metrics = KafkaMetrics()
     runtime = ConsumerRuntime(
         name,
         consumer=kafka_consumer(consumer_config(bootstrap, group, group_protocol=protocol)),
@@ -62,10 +64,15 @@ async def main(bootstrap: str, topic: str, group: str, name: str, kind: str, pro
         handling=Handling(decode=lambda record: record, handler=handle, dead_letter=dead.to_topic(f"{topic}.dead")),
         sink=sink_of(kind, producer, bootstrap, f"{group}.{name}"),
         limits=RuntimeLimits(max_in_flight=16),
+        metrics=metrics,
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runtime.stop)
     await runtime.run()
     producer.close()
+    for metric in (metrics.partitions_ended, metrics.commit_failures):
+        for sample in next(iter(metric.collect())).samples:
+            if sample.name.endswith("_total") and sample.value and sample.labels.get("how") != "revoked":
+                sys.stderr.write(f"{sample.name} {sample.labels} {sample.value:g}\n")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pyreqwest.exceptions import PyreqwestError
 
 from shared.clock import Clock
 from shared.settings import StorageSettings
-from shared.storage.signature import SigningKeys
+from shared.storage.signature import RequestSigner
 from shared.storage.store import host_of, plain_base
 
 _CONNECT_SECONDS: Final = 5.0
@@ -36,11 +36,11 @@ class PutFailed(Exception):
 class KnownPuts:
     """Puts below ``base``, which comes before an object's key in its URL. Make it inside of the event loop."""
 
-    def __init__(self, base: str, keys: SigningKeys, clock: Clock, authorities: bytes | None = None) -> None:
+    def __init__(self, base: str, signer: RequestSigner, clock: Clock, authorities: bytes | None = None) -> None:
         self._base = base
         self._host = host_of(base)
         self._path = urlsplit(base).path
-        self._keys = keys
+        self._signer = signer
         self._clock = clock
         builder = (
             ClientBuilder()
@@ -77,10 +77,10 @@ class KnownPuts:
         names = ";".join(name for name, _ in lines)
         listed = "".join(f"{name}:{value}\n" for name, value in lines)
         request = f"PUT\n{self._path}{path}\n\n{listed}\n{names}\n{sha256}"
-        scope = self._keys.scope(day)
+        scope = self._signer.scope(day)
         text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        credential = f"{self._keys.access_key_id}/{scope}"
-        signature = self._keys.sign(day, text)
+        credential = f"{self._signer.access_key_id}/{scope}"
+        signature = self._signer.sign(day, text)
         sent["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
         )
@@ -93,5 +93,5 @@ def make_known_puts(settings: StorageSettings, clock: Clock) -> KnownPuts | None
     if base is None or settings.aws_access_key_id is None or settings.aws_secret_access_key is None:
         return None
     secret = settings.aws_secret_access_key.get_secret_value()
-    keys = SigningKeys(settings.aws_access_key_id, secret, settings.s3_region)
-    return KnownPuts(base, keys, clock, settings.s3_ca_file.read_bytes() if settings.s3_ca_file else None)
+    signer = RequestSigner(settings.aws_access_key_id, secret, settings.s3_region)
+    return KnownPuts(base, signer, clock, settings.s3_ca_file.read_bytes() if settings.s3_ca_file else None)

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from shared.clock import Clock
 from shared.settings import StorageSettings
-from shared.storage.signature import SigningKeys
+from shared.storage.signature import RequestSigner
 from shared.storage.store import host_of, make_client, plain_base
 
 SHORT_LINK_SECONDS: Final = 300
@@ -35,7 +35,7 @@ class QuickLinks:
         self._base = base
         self._host = host_of(base)
         self._path = urlsplit(base).path
-        self._keys = SigningKeys(access_key_id, secret_access_key, region)
+        self._signer = RequestSigner(access_key_id, secret_access_key, region)
         self._clock = clock
         self._second = _Second(-1, "", "", "")
 
@@ -61,17 +61,17 @@ class QuickLinks:
         path = quote(key, safe="/-_.~")
         request = f"GET\n{self._path}{path}\n{query}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
         text = second.signed + hashlib.sha256(request.encode()).hexdigest()
-        return f"{self._base}{path}?{query}&X-Amz-Signature={self._keys.sign(second.day, text)}"
+        return f"{self._base}{path}?{query}&X-Amz-Signature={self._signer.sign(second.day, text)}"
 
     def _at(self, now: datetime) -> _Second:
         epoch = int(now.timestamp())
         if self._second.epoch == epoch:
             return self._second
         day, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
-        scope = self._keys.scope(day)
+        scope = self._signer.scope(day)
         # In the order of the parameters' names, as the canonical request wants them; those of the answer come after.
         query = (
-            f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={_quote(f'{self._keys.access_key_id}/{scope}')}"
+            f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={_quote(f'{self._signer.access_key_id}/{scope}')}"
             f"&X-Amz-Date={moment}"
         )
         signed = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n"

@@ -6,8 +6,8 @@ import hashlib
 import hmac
 
 
-class SigningKeys:
-    """The keys of one access key that does not change, for one region: there is one for each day. From any thread."""
+class RequestSigner:
+    """Signs with one access key that does not change, for one region; its key is another each day. From any thread."""
 
     def __init__(self, access_key_id: str, secret_access_key: str, region: str) -> None:
         self.access_key_id = access_key_id

@@ -62,7 +62,7 @@ class Tally:
             self.errors[f"request: {answer.status_code}"] += 1
 
 
-class Watch:
+class LoadWatch:
     """Memory and open files of every process, sampled in a thread during a ``with``."""
 
     def __init__(self, product: Product, step: float = _SAMPLE_SECONDS) -> None:
@@ -73,7 +73,7 @@ class Watch:
         self.memory: list[dict[str, float]] = []
         self.files: list[dict[str, float]] = []
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> LoadWatch:
         self._thread.start()
         return self
 
@@ -116,7 +116,7 @@ def _burst(product: Product, sink: HookSink, cases: int) -> tuple[dict[str, Any]
     make_cases(product, numbers, _DOCUMENTS, _SIZE)
     tally = Tally()
     before = product.processes.cpu()
-    with Watch(product) as watch:
+    with LoadWatch(product) as watch:
         began = time.time()
         asyncio.run(_ask_at_once(product, tally, sink, numbers))
         ends = _wait_for_cases(product, numbers, tally.errors, _END_SECONDS)
@@ -234,7 +234,7 @@ def _soak(product: Product, sink: HookSink, rate: float, seconds: float) -> tupl
     print(f"soak: {seconds / 60:g} minutes at {rate:.0f} documents/s")
     tally = Tally()
     asked: list[str] = []
-    with Watch(product, step=max(1.0, seconds / 600)) as watch:
+    with LoadWatch(product, step=max(1.0, seconds / 600)) as watch:
         asyncio.run(_ask_steadily(product, tally, sink, rate / _DOCUMENTS, seconds, asked))
         completed = _wait_for_cases(product, asked, tally.errors, _END_SECONDS)
         arrivals = _wait_for_webhooks(sink, asked, tally.errors, _END_SECONDS)

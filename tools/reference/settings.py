@@ -112,7 +112,7 @@ _COMMANDS: Final = (
 )
 
 
-class Undescribed(ValueError):
+class UndescribedSetting(ValueError):
     """A setting has no description: neither ``Field(description=…)`` nor a docstring below it."""
 
 
@@ -122,13 +122,13 @@ def _own(model: type[BaseModel]) -> list[str]:
 
 
 def description(model: type[BaseModel], name: str) -> str:
-    """What a setting means, from the class that says most about it. Raises Undescribed."""
+    """What a setting means, from the class that says most about it. Raises UndescribedSetting."""
     if said := model.model_fields[name].description:
         return said
     for base in model.__mro__:
         if issubclass(base, BaseModel) and name in _own(base) and (below := documented(base).get(name)):
             return below
-    raise Undescribed(f"{model.__name__}.{name} has no description")
+    raise UndescribedSetting(f"{model.__name__}.{name} has no description")
 
 
 def owner(model: type[BaseModel], name: str) -> type[BaseModel]:
@@ -245,7 +245,7 @@ def _rows(
 
 
 def page(services: Mapping[str, type[AutosSettings]] = PROGRAMS) -> str:
-    """The whole page. Raises Undescribed."""
+    """The whole page. Raises UndescribedSetting."""
     parts = [_INTRODUCTION]
     for base, names in sections(services):
         name = base.__name__.removesuffix("Settings")

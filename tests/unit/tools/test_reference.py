@@ -71,7 +71,7 @@ def test_a_setting_is_told_with_type_bounds_default_and_meaning() -> None:
 
 
 def test_a_setting_without_a_description_is_refused() -> None:
-    with pytest.raises(settings.Undescribed, match="mystery"):
+    with pytest.raises(settings.UndescribedSetting, match="mystery"):
         settings.page({"silent": Silent})
 
 

@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, text
@@ -27,6 +28,7 @@ from shared.concurrency.waiting import wait_for_any
 from shared.db.case_store import lock_case
 from shared.db.deletions import CASE_RUNS
 from shared.db.engine import Database
+from shared.db.prepared import plan_for_whole_tables
 from shared.errors import InfrastructureAway
 from shared.kafka.producer import Producer
 from shared.storage.removal import ObjectRemoval
@@ -100,6 +102,13 @@ def expiry(process_number: str, stored: Iterable[Any], most: int = _OF_A_CASE) -
     return Expiry(documents, sorted(key for key in keys if not _is_beginning(key, needed)))
 
 
+def _next(connection: Connection, before: datetime, after: str) -> str | None:
+    """The first case behind ``after`` that has a document older than ``before``."""
+    plan_for_whole_tables(connection)
+    found: str | None = connection.execute(_NEXT, {"before": before, "after": after}).scalar_one_or_none()
+    return found
+
+
 def _is_beginning(key: str, ordered: Sequence[str]) -> bool:
     """Whether one of these texts, which are in order, begins with ``key``: such a one stands where ``key`` would."""
     at = bisect_left(ordered, key)
@@ -153,11 +162,7 @@ class DocumentRetention:
         before = self._clock() - self._kept
         removed, after = 0, ""
         while stop is None or not stop.is_set():
-            found = await self._database.autocommit(
-                lambda connection, after=after: connection.execute(  # type: ignore[misc]
-                    _NEXT, {"before": before, "after": after}
-                ).scalar_one_or_none()
-            )
+            found = await self._database.run(partial(_next, before=before, after=after))
             if found is None:
                 break
             count = await self._of_case(found, before)

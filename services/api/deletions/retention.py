@@ -20,6 +20,7 @@ from services.api.deletions.service import DeletionService
 from shared.clock import Clock
 from shared.concurrency.outage import Outage
 from shared.db.engine import Database
+from shared.db.prepared import plan_for_whole_tables
 from shared.domain.statuses import JobScope
 
 ROUND_SECONDS: Final = 60.0
@@ -142,6 +143,7 @@ def _delete_old_jobs(connection: Connection, before: datetime, now: datetime) ->
 
     What comes late for one of them is dropped, and what the other services have of it goes with their next sweep.
     """
+    plan_for_whole_tables(connection)
     if not connection.execute(_LOCK).scalar_one():
         return 0
     asked = {"before": before, "now": now, "most": _JOBS, "whole_case": JobScope.WHOLE_CASE}
@@ -156,6 +158,7 @@ def _forget_jobs(connection: Connection, before: datetime) -> int:
 
     Those of a deletion that is not complete are kept: its services still ask which they are.
     """
+    plan_for_whole_tables(connection)
     if not connection.execute(_LOCK).scalar_one():
         return 0
     return connection.execute(_FORGET_JOBS, {"before": before, "most": 10 * _JOBS}).rowcount
@@ -166,6 +169,7 @@ def _old(connection: Connection, before: datetime) -> Sequence[str]:
 
     None while another replica looks, or while as many deletions are open as may be.
     """
+    plan_for_whole_tables(connection)
     if not connection.execute(_LOCK).scalar_one():
         return ()
     room = _TOGETHER - len(unfinished(connection, _TOGETHER))

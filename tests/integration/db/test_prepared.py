@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from shared.db.engine import Database, make_engine
-from shared.db.prepared import PreparedCall, PreparedText, run_together
+from shared.db.prepared import PreparedCall, PreparedText, plan_for_whole_tables, run_together
 from tests.integration.db.fresh import FreshDatabase
 
 _ADD = PreparedText(
@@ -47,6 +47,16 @@ def test_a_statement_is_planned_once_and_not_for_its_parameters(engine: Engine) 
             _SUM.run(connection, {"most": most})
         plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = 'test_sum'"
         assert connection.exec_driver_sql(plans).one() == (3, 0)
+
+
+def test_a_rare_look_may_read_a_table_whole_and_what_follows_it_may_not(engine: Engine) -> None:
+    shown = "SHOW enable_seqscan"
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql(shown).scalar_one() == "off"
+        plan_for_whole_tables(connection)
+        assert connection.exec_driver_sql(shown).scalar_one() == "on"
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql(shown).scalar_one() == "off"
 
 
 def test_a_command_plans_as_the_server_is_set_up(database: FreshDatabase) -> None:

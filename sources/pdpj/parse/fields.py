@@ -87,7 +87,8 @@ def integer(value: object, *, limit: int = _INT4) -> int | None:
     whole = isinstance(value, float) and math.isfinite(value) and value.is_integer()
     digits = isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", value) is not None
     if isinstance(value, float | str) and (whole or digits):
-        value = int(value)
+        # Without the space around: `int` strips fewer kinds of it from a text than the pattern knows.
+        value = int(value.strip()) if isinstance(value, str) else int(value)
     return value if isinstance(value, int) and 0 <= value <= limit else None
 
 

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.domain.case import CaseDocument
@@ -185,6 +185,7 @@ ITEMS = st.lists(st.dictionaries(FIELDS, VALUES | st.dictionaries(FIELDS, VALUES
 
 
 @given(ITEMS)
+@example([{"id": None, "sequencia": "0\x1f"}])
 def test_no_listed_document_is_ever_dropped(items: list[dict[str, Any]]) -> None:
     found = read(items)
     addressed = [one for item in items for one in read([item]) if one.source_path is not None]

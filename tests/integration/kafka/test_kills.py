@@ -19,6 +19,8 @@ from tests.support import wait_until
 
 WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(__file__).parents[3]
+IN_FLIGHT = 16
+"""Records that a worker has in hand at once (worker.py)."""
 
 
 class Worker:
@@ -182,7 +184,6 @@ def test_processes_that_come_and_go_in_order_handle_each_record_once(bench: Topi
     if kind == "transactional":
         assert set(Counter(keys).values()) == {1}
     else:
-        # At least once: what a member was thrown out with, on a machine that stood still for its session, comes again.
+        # At least once: what was handled and not acknowledged when its partition went comes again, and no more.
         said = [line for worker in workers for line in worker.errors]
-        excused = any(word in line for line in said for word in ("lost", "commit", "outlasted"))
-        assert excused or set(handled.values()) == {1}, said
+        assert sum(handled.values()) - fed <= 2 * IN_FLIGHT, said

@@ -7,7 +7,6 @@ count as missing.
 from __future__ import annotations
 
 import json
-import math
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -80,16 +79,12 @@ def text(value: object, limit: int = _MAX_TEXT) -> str | None:
 
 def integer(value: object, *, limit: int = _INT4) -> int | None:
     """A whole number from 0 to ``limit``, also as digits in a text."""
-    if type(value) is int:
-        return value if 0 <= value <= limit else None
-    if isinstance(value, bool):
-        return None
-    whole = isinstance(value, float) and math.isfinite(value) and value.is_integer()
-    digits = isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", value) is not None
-    if isinstance(value, float | str) and (whole or digits):
-        # Without the space around: `int` strips fewer kinds of it from a text than the pattern knows.
-        value = int(value.strip()) if isinstance(value, str) else int(value)
-    return value if isinstance(value, int) and 0 <= value <= limit else None
+    if isinstance(value, str) and (digits := re.fullmatch(r"\s*([0-9]{1,19})\s*", value)) is not None:
+        value = int(digits[1])
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    # A bool is an int, and no number.
+    return value if type(value) is int and 0 <= value <= limit else None
 
 
 def byte_count(value: object) -> int | None:

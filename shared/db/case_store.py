@@ -18,7 +18,7 @@ from shared.db import progress
 from shared.db.case_lists import store_lists
 from shared.db.case_rows import document_rows, process_row
 from shared.db.catalog import documents, processes
-from shared.db.prepared import PreparedCall, PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json, column_types
 from shared.domain.case import Case
 
@@ -35,8 +35,7 @@ _LOCK_FREE: Final = text(
 # Statements of every request are made once: making one takes longer than it takes to run.
 LOCK: Final = f"SELECT pg_advisory_xact_lock({_LOCK_SPACE}, hashtext(:number))"
 """What :func:`lock_case` runs, for a statement that runs behind it in the same round trip."""
-_LOCK: Final = text(LOCK)
-_LOCKED: Final = PreparedText("autos_lock_case", LOCK, number="text")
+_LOCK: Final = PreparedText("autos_lock_case", LOCK, number="text")
 _FIND: Final = select(processes).where(processes.c.process_number == bindparam("number"))
 
 
@@ -65,12 +64,12 @@ def lock_case(connection: Connection, process_number: str) -> None:
 
     Take it first in a transaction, before any row of the case, so that two cannot lock each other out.
     """
-    connection.execute(_LOCK, {"number": str(process_number)})
+    run_together(connection, locked_case(process_number))
 
 
 def locked_case(process_number: str) -> PreparedCall:
     """The statement of :func:`lock_case`, to be sent before others: these see what was committed while it waited."""
-    return PreparedCall(_LOCKED, {"number": str(process_number)})
+    return PreparedCall(_LOCK, {"number": str(process_number)})
 
 
 def lock_free_cases(connection: Connection, process_numbers: Collection[str]) -> frozenset[str]:

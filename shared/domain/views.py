@@ -7,7 +7,7 @@ Used by api (ProcessView, StatusView) and by notifier (the body of a webhook), s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -76,12 +76,11 @@ def _filed(at: datetime | None) -> str | None:
     return rfc3339(at).replace(".000000Z", "Z") if at is not None else None
 
 
-def case_view(row: Any, public_url: str | None = None) -> dict[str, Any]:
-    """The case fields of a ProcessView, from a row of ``catalog.processes`` (or a mapping-like of its columns).
+def case_view(columns: Mapping[Any, Any], public_url: str | None = None) -> dict[str, Any]:
+    """The case fields of a ProcessView, from the columns of its row in ``catalog.processes``.
 
     Lists are within the bounds of a view; their totals are the source's.
     """
-    columns = row._mapping
     claim_value = columns["claim_value"]
     number = columns["process_number"]
     subjects, parties, movements = (columns[name] or [] for name in ("subjects", "parties", "movements"))

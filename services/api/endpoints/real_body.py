@@ -84,8 +84,8 @@ def _ended(parts: CaseParts, links: LinkCache) -> JobEnded:
         total_documents=total,
         completed_documents=total,
         failed_documents=0,
-        created_at=case.fetched_at,
-        completed_at=case.fetched_at,
+        created_at=case["fetched_at"],
+        completed_at=case["fetched_at"],
     )
     url = documents_url(parts.process_number, links.public_url)
     views = documents_view(parts.documents, None, links, parts.sight, has_webhook=False)

@@ -131,7 +131,7 @@ def _case(stored: Row[Any] | None, number: str, sight: Sight, public_url: str | 
         return unknown_case_view(number, public_url)
     if sight.case_sealed:
         return sealed_case_view(number, stored.secrecy_level, public_url)
-    return case_view(stored, public_url)
+    return case_view(stored._mapping, public_url)
 
 
 def _read_batches(

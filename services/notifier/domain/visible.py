@@ -51,7 +51,7 @@ def visible_completion(
             return VisibleCompletion(_not_found(end), unknown, 0, shows_documents=False)
         shown = sealed_case_view(completion.process_number, case.secrecy_level, public_url)
         return VisibleCompletion(end, shown, numbers.total, shows_documents=False)
-    view = case_view(case, public_url)
+    view = case_view(case._mapping, public_url)
     if sealed or numbers.public == numbers.total:
         return VisibleCompletion(end, view, numbers.total)
     return VisibleCompletion(end.counted(numbers.available, numbers.failed), view, numbers.public)

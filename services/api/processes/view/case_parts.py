@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from services.api.http.problems import ProcessUnknown
 from services.api.jobs import repository as jobs
@@ -32,8 +31,8 @@ class CaseParts:
 
     process_number: str
     sight: Sight
-    case: Row[Any] | SimpleNamespace | None
-    """The case's row, or what was just written of it."""
+    case: Mapping[Any, Any] | None
+    """The columns of the case's row, as it is stored or as it was just written."""
     documents: Sequence[repository.KnownDocument]
     documents_total: int
     """How many there are of what ``documents`` shows the first of."""
@@ -103,14 +102,15 @@ def read_case(
 
     ``new`` is what was just written of a case of which nothing was stored: then it is not read again.
     """
-    case: Row[Any] | SimpleNamespace | None
+    case: Mapping[Any, Any] | None
     rows: Sequence[repository.KnownDocument]
     if new is not None:
-        case = SimpleNamespace(_mapping=new.row)
+        case = new.row
         rows, total = repository.first_documents_in(new, sight, MOST_DOCUMENTS if documents else 0)
     else:
         rows, total = _first_documents(connection, process_number, sight, documents=documents)
-        case = find_process(connection, process_number)
+        stored = find_process(connection, process_number)
+        case = stored._mapping if stored is not None else None
     return CaseParts(
         process_number,
         sight,

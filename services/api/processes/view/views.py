@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import orjson
-from sqlalchemy import Row
 
 from services.api.access.caller import Caller
 from services.api.jobs.model import CaseJob, job_view
@@ -98,7 +96,7 @@ class ShownDocuments:
 
 def process_view(
     process_number: str,
-    case: Row[Any] | SimpleNamespace | None,
+    case: Mapping[Any, Any] | None,
     shown: ShownDocuments,
     job: CaseJob | None,
     webhook: Webhook | None,

@@ -89,10 +89,8 @@ def test_a_failed_document_says_why_and_has_no_link() -> None:
 
 def test_a_case_has_the_same_fields_whether_it_was_read_or_not() -> None:
     columns = dict.fromkeys(unknown_case_view("n"))
-    row = SimpleNamespace(
-        _mapping={**columns, "filed_at": NOW, "claim_value": Decimal("12.50"), "class": "c", "related": []}
-    )
-    view = case_view(row)
+    stored: dict[str, Any] = {**columns, "filed_at": NOW, "claim_value": Decimal("12.50"), "class": "c", "related": []}
+    view = case_view(stored)
     assert list(view) == list(unknown_case_view("n"))
     assert (view["claim_value"], view["class"]) == (12.5, "c")
 

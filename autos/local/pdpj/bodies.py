@@ -1,7 +1,8 @@
 """The bytes of documents: real magic bytes, reproducible, never held.
 
 A body is a short head and tail of its own around slices of one shared block, so serving it copies nothing and a body of
-300 MB costs no more memory than one of 3 kB. Head and tail carry the ids, so no two filings have the same SHA-256.
+300 MB costs no more memory than one of 3 kB. Head and tail carry the ids, so no two filings have the same SHA-256,
+unless they are cut: a PDF of 200 bytes ends before its id.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ async def know(bench: Workers, job: str) -> None:
 async def downloaded(bench: Workers, documents: int, **case: Any) -> tuple[Any, list[str], str]:
     """A case that is downloaded and known so; nothing has been counted since. Inside of a worker."""
     number = bench.fresh_number()
-    # Of one degree: a second one may list the same bytes again, which have one object.
+    # Of one degree, and large enough: a second degree may list the same bytes again, and what is cut to 200 bytes may
+    # end before its id. The same bytes have one object.
     bench.pdpj.put_case(number, documents=documents, degrees=1, **case)
     job = await bench.ask(number)
     await bench.ended(job)
@@ -94,7 +95,7 @@ async def test_a_whole_case_that_is_gone_comes_back_in_windows(bench: Workers) -
 
 async def test_a_redelivered_request_does_not_believe_what_is_recorded(bench: Workers) -> None:
     async with bench.worker():
-        number, (gone, _), first = await downloaded(bench, 2, size=200)
+        number, (gone, _), first = await downloaded(bench, 2, size=900)
         bench.spoil(object_key(number, gone))
         await ask_one(bench, number, gone, first)
         await wait_until_async(lambda: len(bench.told(first, "document.available")) == 3, 20)
@@ -103,10 +104,10 @@ async def test_a_redelivered_request_does_not_believe_what_is_recorded(bench: Wo
 
 async def test_what_is_gone_and_not_given_any_more_is_told_as_lost(bench: Workers) -> None:
     async with bench.worker():
-        number, (gone, _), _first = await downloaded(bench, 2, size=200)
+        number, (gone, _), _first = await downloaded(bench, 2, size=900)
         bench.spoil(object_key(number, gone))
         bench.pdpj.put_case(
-            number, documents=2, size=200, degrees=1, failures=[Failure(kind=FailureKind.NOT_FOUND_404, document=0)]
+            number, documents=2, size=900, degrees=1, failures=[Failure(kind=FailureKind.NOT_FOUND_404, document=0)]
         )
         job = await bench.ask(number, discover=False, verify=True)
         assert await bench.ended(job) == {gone: "document_not_found"}
@@ -116,7 +117,7 @@ async def test_what_is_gone_and_not_given_any_more_is_told_as_lost(bench: Worker
 
 async def test_what_is_found_wrong_is_fetched_for_a_cancelled_job_too(bench: Workers) -> None:
     async with bench.worker():
-        number, (wrong, _), first = await downloaded(bench, 2, size=200)
+        number, (wrong, _), first = await downloaded(bench, 2, size=900)
         bench.spoil(object_key(number, wrong), b"x" * bench.pdpj.case(number).documents[0].size)
         await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=first)
         await ask_one(bench, number, wrong, first, refetch=True)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+import psutil
+
 T = TypeVar("T")
 
 _STEP_SECONDS = 0.02
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Every process of this machine but ours that has the folder in its command line."""
+    found = psutil.process_iter(["pid", "cmdline"])
+    return [one for one in found if one.pid != os.getpid() and str(folder) in " ".join(one.info["cmdline"] or [])]
 
 
 def wait_until(predicate: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:

@@ -16,12 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from shared.domain.cnj import ProcessNumber
 from tests.product import NAMES, SETTINGS, connected, is_ready, running_product
-from tests.support import wait_until
+from tests.support import processes_of, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,15 +37,6 @@ def autos(
         cwd=cwd,
         env={**os.environ, **SETTINGS, **(environ or {})},
     )
-
-
-def processes_of(place: Path) -> list[psutil.Process]:
-    """Every process on this machine that has the place in its command line or its environment."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        if process.pid != os.getpid() and str(place) in " ".join(process.info["cmdline"] or []):
-            found.append(process)
-    return found
 
 
 @contextmanager
@@ -127,7 +117,8 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
         finally:
             if process.poll() is None:
                 process.kill()
-    assert not processes_of(tmp_path / "data")
+    # What the start had begun is told to end with the stack, and needs a moment for it.
+    wait_until(lambda: not processes_of(tmp_path / "data"), 10, "the end of what was begun")
 
 
 def installed_from_the_wheel(place: Path) -> Path:

@@ -22,7 +22,7 @@ from autos.local.state import StateFiles
 from shared.settings import StorageSettings
 from shared.storage.store import make_client
 from tests.embedded import embedded_servers
-from tests.support import Servers, wait_until
+from tests.support import Servers, processes_of, wait_until
 
 TOPIC = "process.completed"
 
@@ -174,11 +174,7 @@ def test_a_failed_start_says_what_failed_and_leaves_nothing(tmp_path: Path) -> N
     assert len(done.stdout.strip().splitlines()) <= 2
     assert not (data_dir / "stack.json").exists()
     # What another server's start had begun is told to end with the stack, and needs a moment for it.
-    wait_until(lambda: not _processes_of(tmp_path), 10, "the end of what was begun")
-
-
-def _processes_of(folder: Path) -> list[psutil.Process]:
-    return [p for p in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(p.info["cmdline"] or [])]
+    wait_until(lambda: not processes_of(tmp_path), 10, "the end of what was begun")
 
 
 def test_a_server_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> None:

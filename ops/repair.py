@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 
 from ops.invariants.findings import Mismatch, Rule
 from shared.clock import Clock, utc_now
+from shared.db.document_states import state_text
 from shared.domain.cnj import parse
 from shared.events.document_requested import DocumentRequested
 from shared.events.envelope import encode
@@ -55,9 +56,11 @@ _WAITED_FOR: Final = text(
     f"""
     SELECT :job AS job_id, {_LISTED}
     FROM catalog.documents AS listed
-    LEFT JOIN progress.documents AS known USING (process_number, document_id)
-    LEFT JOIN progress.job_documents AS recorded
-        ON recorded.job_id = CAST(:job AS uuid) AND recorded.document_id = listed.document_id
+    LEFT JOIN {state_text("listed", "known")} ON true
+    LEFT JOIN LATERAL (
+        SELECT status FROM progress.job_documents
+        WHERE job_id = CAST(:job AS uuid) AND document_id = listed.document_id LIMIT 1
+    ) AS recorded ON true
     WHERE listed.process_number = :number AND (:scope = 'all' OR listed.document_id::text = :scope)
         AND COALESCE(recorded.status, '') NOT IN ('available', 'failed')
     ORDER BY known.status IS NOT DISTINCT FROM 'available' AND recorded.status IS NULL,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
+from shared.db.document_states import listed_text, state_text
 from shared.db.visibility import travelling_name
 from shared.domain.case import PDPJ
 from shared.domain.statuses import DocumentStatus
@@ -32,12 +33,13 @@ _LISTED = text(
            known.error_message, known.attempts, known.warnings, known.rendition,
            coalesce(known.revision, 1) AS revision, known.replaced_at, known.fetched_at, known.source_headers,
            known.object_version, listed.source
-    FROM catalog.documents AS listed
-    JOIN unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
-        USING (process_number, document_id)
-    LEFT JOIN progress.documents AS known
-        ON known.process_number = listed.process_number AND known.document_id = listed.document_id
-        AND known.status = :available
+    FROM (
+        SELECT process_number, array_agg(document_id) AS ids
+        FROM unnest(CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS wanted (process_number, document_id)
+        GROUP BY process_number
+    ) AS of_case
+    CROSS JOIN {listed_text("of_case.process_number", "of_case.ids", "listed")}
+    LEFT JOIN {state_text("listed", "known")} ON known.status = :available
     """  # noqa: S608 - our own condition
 )
 

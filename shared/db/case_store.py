@@ -11,13 +11,13 @@ from functools import cache
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, TextClause, and_, bindparam, func, select, text, update
+from sqlalchemy import Connection, Row, TextClause, bindparam, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from shared.db import progress
 from shared.db.case_lists import store_lists
 from shared.db.case_rows import document_rows, process_row
 from shared.db.catalog import documents, processes
+from shared.db.document_states import state_of_document
 from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.recordset import as_json, column_types
 from shared.domain.case import Case
@@ -45,14 +45,16 @@ _DELETE_SHADOWS: Final = text(
     WHERE process_number = :number AND source_path IS NULL AND document_id = ANY(CAST(:ids AS uuid[]))
     """
 )
+# Joined by the place of the row: by the case and the id, a server whose statistics do not know how large this case is
+# may compare every document with every other.
 _NUMBER_DOCUMENTS: Final = text(
     """
     UPDATE catalog.documents AS d SET position = ordered.place FROM (
-        SELECT document_id,
+        SELECT ctid AS row,
                row_number() OVER (ORDER BY filed_at NULLS LAST, sequence NULLS LAST, position, document_id) AS place
         FROM catalog.documents WHERE process_number = :number
     ) AS ordered
-    WHERE d.process_number = :number AND d.document_id = ordered.document_id AND d.position <> ordered.place
+    WHERE d.ctid = ordered.row AND d.position <> ordered.place
     """
 )
 _TELLS_OF_CONTENT: Final = ("size", "filed_at", "source_hash")
@@ -102,13 +104,17 @@ def _put_in_place(connection: Connection, case: Case) -> None:
 
     A document that has an address now is no longer the one without.
     """
-    numbers = {"number": case.process_number}
     shadows = [document.shadow_id for document in case.documents if document.source_path and document.shadow_id]
     listed = {document.document_id for document in case.documents}
     gone = [shadow for shadow in shadows if shadow not in listed]
     if gone:
-        connection.execute(_DELETE_SHADOWS, {**numbers, "ids": gone})
-    connection.execute(_NUMBER_DOCUMENTS, numbers)
+        connection.execute(_DELETE_SHADOWS, {"number": case.process_number, "ids": gone})
+    number_documents(connection, case.process_number)
+
+
+def number_documents(connection: Connection, process_number: str) -> None:
+    """Give the documents of a case their positions, from 1: by filing date, then sequence. The caller commits."""
+    connection.execute(_NUMBER_DOCUMENTS, {"number": str(process_number)})
 
 
 @cache
@@ -184,7 +190,7 @@ def iterate_documents(
     ``document_ids`` keeps only these. Rows come in chunks from a server-side cursor: the memory is flat, and the
     transaction must stay open until the last one.
     """
-    state = progress.documents
+    state = state_of_document()
     statement = (
         select(
             documents,
@@ -196,11 +202,7 @@ def iterate_documents(
             processes.c.secrecy_level.label("case_level"),
         )
         .join(processes, processes.c.process_number == documents.c.process_number)
-        .join(
-            state,
-            and_(state.c.process_number == documents.c.process_number, state.c.document_id == documents.c.document_id),
-            isouter=True,
-        )
+        .join(state, true(), isouter=True)
         .where(documents.c.process_number == process_number)
         .order_by(documents.c.position, documents.c.document_id)
     )

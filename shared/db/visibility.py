@@ -24,10 +24,11 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
 )
 
-from shared.db import progress
 from shared.db.catalog import documents, jobs, process_requests, processes
+from shared.db.document_states import state_of_document
 from shared.db.prepared import Prepared
 from shared.domain.secrecy import PUBLIC_LEVEL, PUBLIC_WORDS, Knowledge, LeftOut, Sight, Viewer
 from shared.domain.statuses import DocumentStatus, JobScope
@@ -203,23 +204,14 @@ def is_for_nobody(connection: Connection, process_number: str) -> bool:
 
 def public_counts(process_number: ColumnElement[str], scope: ColumnElement[str]) -> Any:
     """A SELECT of ``total, available, failed`` of the public documents of a job: those that everybody may count."""
-    state = progress.documents
+    state = state_of_document()
     return (
         select(
             func.count().label("total"),
             func.count().filter(state.c.status == _AVAILABLE).label("available"),
             func.count().filter(state.c.status == _FAILED).label("failed"),
         )
-        .select_from(
-            documents.join(
-                state,
-                and_(
-                    state.c.process_number == documents.c.process_number,
-                    state.c.document_id == documents.c.document_id,
-                ),
-                isouter=True,
-            )
-        )
+        .select_from(documents.join(state, true(), isouter=True))
         .where(
             documents.c.process_number == process_number,
             PUBLIC_DOCUMENT,

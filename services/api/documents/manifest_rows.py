@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, Row, Text, and_, bindparam, cast, select, tuple_
+from sqlalchemy import Connection, Integer, Row, Text, bindparam, cast, select, true, tuple_
 
-from shared.db import progress
 from shared.db.catalog import documents
+from shared.db.document_states import state_of_document
 from shared.db.visibility import SHOWN_DOCUMENT
 
 PAGE: Final = 1_000
 """Rows in memory at once."""
-_state: Final = progress.documents
+_state: Final = state_of_document()
 _START: Final = (0, "00000000-0000-0000-0000-000000000000")
 
 _ROWS: Final = (
@@ -27,11 +27,7 @@ _ROWS: Final = (
         _state.c.content_type.label("stored_content_type"),
         _state.c.rendition.label("stored_rendition"),
     )
-    .join(
-        _state,
-        and_(_state.c.process_number == documents.c.process_number, _state.c.document_id == documents.c.document_id),
-        isouter=True,
-    )
+    .join(_state, true(), isouter=True)
     .where(
         documents.c.process_number == bindparam("number"),
         SHOWN_DOCUMENT,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 from services.api.jobs import repository as jobs
 from shared.db import corrected_ends
 from shared.db.case_store import find_processes
+from shared.db.document_states import listed_text
 from shared.db.sights import read_sights
 from shared.db.visibility import public_text
 from shared.domain.secrecy import Sight, Viewer
@@ -34,8 +35,7 @@ SELECT b.job_id::text, b.part, b.made_at, r.reference,
        array_agg({public_text("d")} ORDER BY d.position, d.document_id) AS open
   FROM (SELECT DISTINCT * FROM unnest(CAST(:jobs AS uuid[]), CAST(:parts AS int[]))) AS wanted (job_id, part)
   JOIN delivery.document_batches AS b USING (job_id, part)
- CROSS JOIN LATERAL unnest(b.document_ids) AS listed (document_id)
-  JOIN catalog.documents AS d ON d.process_number = b.process_number AND d.document_id = listed.document_id
+ CROSS JOIN {listed_text("b.process_number", "b.document_ids", "d")}
   LEFT JOIN catalog.job_references AS r ON r.job_id = b.job_id AND r.client_id = :client
  GROUP BY b.job_id, b.part, r.reference
 """)  # noqa: S608

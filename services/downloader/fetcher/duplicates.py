@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from services.downloader.fetcher.document_store import DocumentStore
+from shared.db.document_states import listed_text, state_text
 from shared.db.engine import Database
 from shared.db.visibility import public_text
 from shared.events.document_requested import DocumentRequested
@@ -22,11 +23,13 @@ _FIND = text(
     f"""
     SELECT found.process_number, found.sha256, found.object_key
     FROM unnest(CAST(:numbers AS text[])) AS wanted (number) CROSS JOIN LATERAL (
-        SELECT known.process_number, known.sha256, known.object_key, listed.position FROM progress.documents AS known
-        JOIN catalog.documents AS listed USING (process_number, document_id)
-        WHERE known.process_number = wanted.number AND known.status = 'available'
-          AND known.sha256 IS NOT NULL AND known.object_key IS NOT NULL AND {public_text("listed")}
-        ORDER BY listed.position LIMIT :limit
+        SELECT array_agg(document_id) AS ids FROM progress.documents
+        WHERE process_number = wanted.number AND status = 'available' AND sha256 IS NOT NULL AND object_key IS NOT NULL
+    ) AS stored CROSS JOIN LATERAL (
+        SELECT known.process_number, known.sha256, known.object_key, document.position
+        FROM {listed_text("wanted.number", "stored.ids", "document", public_text("listed"))}
+        CROSS JOIN {state_text("document", "known")}
+        ORDER BY document.position LIMIT :limit
     ) AS found
     ORDER BY found.process_number, found.position
     """  # noqa: S608 - our own condition

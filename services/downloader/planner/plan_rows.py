@@ -15,12 +15,10 @@ from shared.db.visibility import travelling_name
 
 _DOCUMENTS: Final = text(
     f"""
-    SELECT wanted.document_id::text AS document_id, listed.source_path, {travelling_name("listed")}, listed.size,
-           listed.content_type, listed.rendition, listed.revision, listed.document_id IS NOT NULL AS is_listed
-    FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (document_id, place)
-    LEFT JOIN catalog.documents AS listed
-        ON listed.process_number = :number AND listed.document_id = wanted.document_id
-    ORDER BY wanted.place
+    SELECT document_id::text AS document_id, source_path, {travelling_name("listed")}, size, content_type, rendition,
+           revision
+    FROM catalog.documents AS listed
+    WHERE process_number = :number AND document_id = ANY (CAST(:ids AS uuid[]))
     """  # noqa: S608 - our own condition
 )
 _WINDOW: Final = text(
@@ -148,7 +146,8 @@ def find_catalog(
     connection: Connection, process_number: str, ids: Sequence[str]
 ) -> tuple[list[CatalogDocument], list[str]]:
     """The documents of a case with these ids, in their order, and the ids that it does not have."""
-    rows = connection.execute(_DOCUMENTS, {"number": process_number, "ids": list(ids)}).all()
+    rows = connection.execute(_DOCUMENTS, {"number": process_number, "ids": list(ids)})
+    listed = {row.document_id: row for row in rows}
     found = [
         CatalogDocument(
             row.document_id,
@@ -159,10 +158,9 @@ def find_catalog(
             rendition=row.rendition,
             revision=row.revision,
         )
-        for row in rows
-        if row.is_listed
+        for row in (listed[document_id] for document_id in ids if document_id in listed)
     ]
-    return found, [row.document_id for row in rows if not row.is_listed]
+    return found, [document_id for document_id in ids if document_id not in listed]
 
 
 def forget_ended(connection: Connection, older_than: timedelta) -> int:

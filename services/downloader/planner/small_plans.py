@@ -20,6 +20,7 @@ from services.downloader.planner.plan import DecidedPlan, PlanRequest, catalog_d
 from shared.concurrency.batcher import Batcher
 from shared.db.case_store import lock_case, lock_free_cases
 from shared.db.deletions import find_deleted_jobs
+from shared.db.document_states import state_text
 from shared.db.engine import Database
 
 _TOGETHER: Final = 50
@@ -28,7 +29,7 @@ _SMALL: Final = 256
 
 # Of each case as many documents as show whether it is small; the index of their positions has them in order.
 _DOCUMENTS: Final = text(
-    """
+    f"""
     SELECT listed.process_number, listed.document_id::text AS document_id, listed.source_path, listed.name, listed.size,
            listed.secrecy_level, listed.content_type, listed.rendition, listed.revision,
            cases.secrecy_level AS case_level, known.status AS state, known.error_code AS state_error_code,
@@ -40,10 +41,9 @@ _DOCUMENTS: Final = text(
         SELECT * FROM catalog.documents WHERE documents.process_number = wanted.process_number
         ORDER BY documents.position, documents.document_id LIMIT :most
     ) AS listed
-    LEFT JOIN progress.documents AS known
-        ON known.process_number = listed.process_number AND known.document_id = listed.document_id
+    LEFT JOIN {state_text("listed", "known")} ON true
     ORDER BY listed.process_number, listed.position, listed.document_id
-    """
+    """  # noqa: S608 - our own condition
 )
 
 

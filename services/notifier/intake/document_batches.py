@@ -20,6 +20,7 @@ from services.notifier.intake import feed_rows
 from services.notifier.intake.completion_rows import add_deliveries
 from services.notifier.intake.job_locks import lock_jobs
 from services.notifier.intake.registered_rows import interested_endpoints, subscribe, subscription_row
+from shared.db.document_states import listed_text
 from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.visibility import public_text
 from shared.domain.secrecy import PUBLIC_LEVEL
@@ -57,14 +58,17 @@ wanted AS MATERIALIZED (
       JOIN catalog.processes AS p ON p.process_number = j.process_number AND p.secrecy_level = {PUBLIC_LEVEL}
      WHERE NOT EXISTS (SELECT FROM delivery.completions AS c WHERE c.job_id = w.job_id)
        AND EXISTS (SELECT FROM catalog.process_requests AS r WHERE r.process_number = j.process_number)),
-new AS (
-    SELECT w.turn, w.job_id, s.process_number, s.document_id, d.position
+brought AS (
+    SELECT w.turn, w.job_id, w.process_number, array_agg(s.document_id) AS ids
       FROM wanted AS w
       JOIN progress.documents AS s ON s.process_number = w.process_number AND s.job_id = w.job_id
-      JOIN catalog.documents AS d ON d.process_number = s.process_number AND d.document_id = s.document_id
-      LEFT JOIN announced AS t ON t.job_id = w.job_id AND t.document_id = s.document_id
-     WHERE s.status = '{DocumentStatus.AVAILABLE}' AND {public_text("d")} AND t.document_id IS NULL
-     ORDER BY w.turn, d.position, s.document_id LIMIT :most),
+     WHERE s.status = '{DocumentStatus.AVAILABLE}'
+       AND (w.job_id, s.document_id) NOT IN (SELECT job_id, document_id FROM announced)
+     GROUP BY w.turn, w.job_id, w.process_number),
+new AS (
+    SELECT b.turn, b.job_id, b.process_number, d.document_id, d.position
+      FROM brought AS b CROSS JOIN {listed_text("b.process_number", "b.ids", "d", public_text("listed"))}
+     ORDER BY b.turn, d.position, d.document_id LIMIT :most),
 numbered AS (
     SELECT new.*, (row_number() OVER (PARTITION BY job_id ORDER BY position, document_id) - 1)::int AS place FROM new)
 INSERT INTO delivery.document_batches (job_id, part, process_number, document_ids, made_at)

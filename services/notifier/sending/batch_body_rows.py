@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from services.notifier.sending.body_key import BodyKey
 from services.notifier.sending.body_rows import DOCUMENT_COLUMNS
+from shared.db.document_states import listed_text, state_text
 from shared.db.visibility import public_text, read_left_out
 from shared.domain.secrecy import NOTHING_LEFT_OUT, PUBLIC_LEVEL, LeftOut
 
@@ -24,10 +25,8 @@ SELECT b.job_id::text, b.part, {DOCUMENT_COLUMNS}
   FROM unnest(CAST(:jobs AS uuid[]), CAST(:parts AS int[])) AS wanted (job_id, part)
   JOIN delivery.document_batches AS b USING (job_id, part)
   JOIN catalog.processes AS p ON p.process_number = b.process_number AND p.secrecy_level = {PUBLIC_LEVEL}
- CROSS JOIN LATERAL unnest(b.document_ids) AS listed (document_id)
-  JOIN catalog.documents AS d ON d.process_number = b.process_number AND d.document_id = listed.document_id
-       AND {public_text("d")}
-  LEFT JOIN progress.documents AS s ON s.process_number = d.process_number AND s.document_id = d.document_id
+ CROSS JOIN {listed_text("b.process_number", "b.document_ids", "d", public_text("listed"))}
+  LEFT JOIN {state_text("d", "s")} ON true
  ORDER BY d.position, d.document_id
 """)  # noqa: S608
 

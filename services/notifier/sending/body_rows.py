@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from services.notifier.domain.visible import BodyCounts
 from services.notifier.sending.body_key import BodyKey
 from shared.db import corrected_ends
+from shared.db.document_states import state_text
 from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.db.visibility import public_text, read_left_out, sealed_text
 from shared.domain.secrecy import NOTHING_LEFT_OUT, LeftOut
@@ -77,7 +78,7 @@ SELECT j.job_id, {DOCUMENT_COLUMNS}
        SELECT * FROM catalog.documents AS listed
         WHERE process_number = j.number AND (j.scope IS NULL OR document_id = j.scope) AND {public_text("listed")}
         ORDER BY position, document_id LIMIT {MOST_DOCUMENTS + 1}) d
-  LEFT JOIN progress.documents s USING (process_number, document_id)
+  LEFT JOIN {state_text("d", "s")} ON true
  ORDER BY j.job_id, d.position, d.document_id
 """,  # noqa: S608
     jobs="text[]",
@@ -89,7 +90,7 @@ _NUMBERS: Final = text(f"""
 SELECT count(*) AS total, count(*) FILTER (WHERE {public_text("d")}) AS public,
        count(*) FILTER (WHERE {public_text("d")} AND s.status = '{DocumentStatus.AVAILABLE}') AS available,
        count(*) FILTER (WHERE {public_text("d")} AND s.status = '{DocumentStatus.FAILED}') AS failed
-  FROM catalog.documents AS d LEFT JOIN progress.documents AS s USING (process_number, document_id)
+  FROM catalog.documents AS d LEFT JOIN {state_text("d", "s")} ON true
  WHERE d.process_number = :number AND (CAST(:scope AS uuid) IS NULL OR d.document_id = CAST(:scope AS uuid))
 """)  # noqa: S608
 

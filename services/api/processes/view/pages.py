@@ -25,9 +25,9 @@ from services.api.processes.view.case_parts import CaseParts, read_files, sight_
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.repository import KnownDocument
 from services.api.processes.view.views import default_document_status, documents_view
-from shared.db import progress
 from shared.db.case_lists import Part, read_movements, read_parties
 from shared.db.catalog import documents
+from shared.db.document_states import state_of_document
 from shared.db.engine import Database
 from shared.db.visibility import PUBLIC_DOCUMENT
 from shared.domain.secrecy import Sight, Viewer
@@ -37,10 +37,7 @@ from shared.domain.views import ANSWER_BYTES, fitting
 MOST: Final = 500
 """Items of one page."""
 _PAGE_BYTES: Final = ANSWER_BYTES - 1_000
-_state: Final = progress.documents
-_HERE: Final = and_(
-    _state.c.process_number == documents.c.process_number, _state.c.document_id == documents.c.document_id
-)
+_state: Final = state_of_document()
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,9 @@ class DocumentFilter:
 
 
 @dataclass(frozen=True)
-class _Found:
+class FoundDocuments:
+    """Documents of a page and one more, where there is one; ``total`` is what the filters leave."""
+
     sight: Sight
     documents: Sequence[KnownDocument]
     total: int
@@ -81,8 +80,10 @@ class CasePages:
         """The DocumentPage. Raises InvalidCursor and ProcessUnknown."""
         after = cursors.decode_place(wanted.cursor, "documents") if wanted.cursor is not None else None
 
-        def read(connection: Connection) -> _Found:
-            return _documents(connection, sight_for(connection, viewer, process_number), process_number, wanted, after)
+        def read(connection: Connection) -> FoundDocuments:
+            return find_documents(
+                connection, sight_for(connection, viewer, process_number), process_number, wanted, after
+            )
 
         found = await self._database.snapshot(read)
 
@@ -146,10 +147,10 @@ def _page(kind: str, part: Part | None) -> dict[str, Any]:
     return {kind: shown, "next_cursor": cursor, "total": part.total}
 
 
-def _documents(
+def find_documents(
     connection: Connection, sight: Sight, process_number: str, wanted: DocumentFilter, after: tuple[int, str] | None
-) -> _Found:
-    """One page, the total of what the filters leave, and the job whose state the documents have.
+) -> FoundDocuments:
+    """The documents of one page behind ``after``, a place, with the job whose state they have.
 
     Reads one document more than is asked for: that one says whether there is another page.
     """
@@ -159,21 +160,16 @@ def _documents(
     if not sight.sealed:
         rules.append(PUBLIC_DOCUMENT)
     place = tuple_(documents.c.position, documents.c.document_id)
-    page = (
-        select(*repository.LISTED)
-        .join(_state, _HERE, isouter=True)
-        .where(*rules)
-        .order_by(documents.c.position, documents.c.document_id)
-        .limit(wanted.limit + 1)
-    )
+    page = select(*repository.LISTED)
+    counted = select(func.count()).select_from(documents)
+    if wanted.status is not None:
+        page, counted = (one.join(_state, true(), isouter=True) for one in (page, counted))
+    page = page.where(*rules).order_by(documents.c.position, documents.c.document_id).limit(wanted.limit + 1)
     if after is not None:
         page = page.where(place > tuple_(sight.left_out.position(after[0]), after[1]))
     listed = connection.execute(page).all()
-    counted = select(func.count()).select_from(documents)
-    if wanted.status is not None:
-        counted = counted.join(_state, _HERE, isouter=True)
     total: int = connection.execute(counted.where(*rules)).scalar_one()
-    return _Found(sight, repository.with_states(connection, process_number, listed), total, job, is_called)
+    return FoundDocuments(sight, repository.with_states(connection, process_number, listed), total, job, is_called)
 
 
 def _filters(wanted: DocumentFilter, job: CaseJob | None, *, is_called: bool) -> list[ColumnElement[bool]]:
@@ -195,7 +191,7 @@ def _filters(wanted: DocumentFilter, job: CaseJob | None, *, is_called: bool) ->
 
 def _has_status(status: str, job: CaseJob | None, *, is_called: bool) -> ColumnElement[bool]:
     """The rule of :func:`shared.domain.views.document_view`: the projected status, or the one that holds without it."""
-    projected = _state.c.status == status
+    projected: ColumnElement[bool] = _state.c.status == status
     unprojected = or_(_state.c.status.is_(None), _state.c.status == DocumentStatus.PENDING)
     if status not in {DocumentStatus.PENDING, DocumentStatus.PROCESSING}:
         return projected

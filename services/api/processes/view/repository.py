@@ -20,12 +20,13 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal,
+    literal_column,
     select,
 )
 
 from shared.db import progress
 from shared.db.catalog import documents
+from shared.db.document_states import state_of_document
 from shared.db.new_case import NewCase
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_DOCUMENT
@@ -68,20 +69,18 @@ _FIRST_STATES: Final = Prepared(
     "autos_first_states",
     _STATES.where(progress.documents.c.document_id == any_(cast(bindparam("ids", type_=Text), ARRAY(Uuid)))),
 )
-_AVAILABLE: Final = (
-    progress.documents.c.process_number == documents.c.process_number,
-    progress.documents.c.document_id == documents.c.document_id,
-    progress.documents.c.status == literal(DocumentStatus.AVAILABLE.value),
-    progress.documents.c.object_key.is_not(None),
+_state: Final = state_of_document()
+_AVAILABLE: Final = and_(
+    _state.c.status == literal_column(f"'{DocumentStatus.AVAILABLE}'", Text), _state.c.object_key.is_not(None)
 )
 _FIRST_AVAILABLE: Final = Prepared(
     "autos_first_available",
-    _LISTING.join(progress.documents, and_(*_AVAILABLE)).limit(bindparam("most", type_=Integer)),
+    _LISTING.join(_state, _AVAILABLE).limit(bindparam("most", type_=Integer)),
 )
 _COUNT_AVAILABLE: Final = Prepared(
     "autos_count_available",
     select(func.count())
-    .select_from(documents.join(progress.documents, and_(*_AVAILABLE)))
+    .select_from(documents.join(_state, _AVAILABLE))
     .where(documents.c.process_number == bindparam("number"), SHOWN_DOCUMENT),
 )
 _ONE_STATE: Final = Prepared("autos_state", _STATES.where(progress.documents.c.document_id == bindparam("document_id")))

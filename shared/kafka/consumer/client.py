@@ -53,7 +53,9 @@ class ConsumerClient(Protocol):
         """Return the committed positions as they were before any transaction that is still open."""
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> Any:
-        """Commit positions; with ``asynchronous`` the answer comes to the factory's callback."""
+        """Commit positions; with ``asynchronous`` the answer comes to the factory's callback, else it is returned: the
+        partitions, with an error where one was refused. Raises when all were.
+        """
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None: ...
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float, cached: bool) -> Any:

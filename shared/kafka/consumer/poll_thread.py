@@ -8,7 +8,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -74,8 +74,13 @@ class PollThread:
             report_poll=lambda consumer: self._report(consumer, []),
             commit_refused=self._commit_answered,
             alive=self._mark_alive,
+            forget=self._forget,
         )
         self._commits = AsyncCommits(self._rebalance.assigned, self._commit_answered)
+        self._last: Sequence[Position] = ()
+        self._refused: set[Key] = set()
+        self._records: list[Record] = []
+        """What was polled and is not reported yet."""
         self._logged_errors: set[int] = set()
         self._read_to: dict[Key, int] = {}
         self._ended_at: dict[Key, int] = {}
@@ -92,6 +97,7 @@ class PollThread:
 
     def stop(self, last: Sequence[Position] = ()) -> None:
         """Commit ``last``, leave the group, end."""
+        self._last = last
         self.commit(last)
         self._stopping.set()
 
@@ -157,7 +163,7 @@ class PollThread:
     def _cycle(self, consumer: ConsumerClient) -> None:
         """Obey the orders, poll until a batch is full or nothing is at hand, report it."""
         self._obey(consumer)
-        records: list[Record] = []
+        self._records = records = []
         message = consumer.poll(self._poll_seconds)
         while message is not None:
             if (error := message.error()) is not None:
@@ -175,6 +181,14 @@ class PollThread:
             self._lag_at = now + _LAG_EVERY_SECONDS
             self._measure(consumer)
 
+    def _forget(self, consumer: ConsumerClient, keys: Collection[Key]) -> None:
+        """Partitions have ended: obey while they are gone, so that no order for them is left, and drop what was read.
+
+        Whoever gets them next reads it again, from what was committed.
+        """
+        self._obey(consumer)
+        self._records[:] = [record for record in self._records if (record.topic, record.partition) not in keys]
+
     def _mark_alive(self) -> None:
         self._alive_at = time.monotonic()
 
@@ -191,6 +205,7 @@ class PollThread:
         self._loop.call(self._inbox.read, records, generation)
 
     def _commit_answered(self, refused: Sequence[Key], error: str | None) -> None:
+        self._refused.update(refused)
         if not self._rebalance.closing:
             self._loop.call(self._inbox.commit_answered, refused, error)
 
@@ -216,11 +231,20 @@ class PollThread:
         self._loop.call(self._inbox.measured, ends)
 
     def _close(self, consumer: ConsumerClient, *, orderly: bool) -> None:
-        """Commit what was ordered last, within a few seconds, and leave the group."""
+        """Commit what was ordered last, again when it is refused, within a few seconds, and leave the group."""
         if orderly:
+            self._refused.clear()
             self._obey(consumer)
             deadline = time.monotonic() + _CLOSE_COMMIT_SECONDS
-            while self._commits.unanswered and time.monotonic() < deadline:
+            while (self._commits.unanswered or self._repeat_refused(consumer)) and time.monotonic() < deadline:
                 consumer.poll(self._poll_seconds)
         self._rebalance.closing = True
         consumer.close()
+
+    def _repeat_refused(self, consumer: ConsumerClient) -> bool:
+        """Commit the last positions that were refused again; whether there were any."""
+        again = [position for position in self._last if position.key in self._refused]
+        self._refused.clear()
+        if again:
+            self._commits.commit(consumer, again)
+        return bool(again)

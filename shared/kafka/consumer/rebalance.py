@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
@@ -22,6 +23,10 @@ from shared.kafka.consumer.loop_calls import LoopCalls
 _log = logging.getLogger(__name__)
 
 _COMMITTED_SECONDS: Final = 2.0
+_COMMIT_SECONDS: Final = 2.0
+"""For how long the commit of a revoked partition is repeated when it is refused: nobody else can make it, and without
+it what was finished is handled again. A broker that has just raised the member's epoch refuses the old one once.
+"""
 
 
 class Rebalance:
@@ -30,6 +35,10 @@ class Rebalance:
     ``report_poll`` reports an empty poll to the inbox: a transaction that is being finished needs the group's
     generation meanwhile. ``commit_refused`` gets the partitions and the error's name. ``alive`` is called in each
     round of a wait, so that a thread that waits does not look like one that is stuck.
+
+    ``forget`` is called with partitions that have ended, before they can be assigned again: what was read or ordered
+    for them is of the assignment that is over. One poll can take partitions away and give them back, which an eager
+    strategy does at each rebalance; a commit ordered before would then set the group back.
     """
 
     def __init__(
@@ -43,6 +52,7 @@ class Rebalance:
         report_poll: Callable[[ConsumerClient], None],
         commit_refused: Callable[[Sequence[Key], str], None],
         alive: Callable[[], None],
+        forget: Callable[[ConsumerClient, Collection[Key]], None],
     ) -> None:
         self._name = name
         self._loop = loop
@@ -53,6 +63,7 @@ class Rebalance:
         self._report_poll = report_poll
         self._commit_refused = commit_refused
         self._alive = alive
+        self._forget = forget
         self.assigned: Final[set[Key]] = set()
         """The partitions of this member now."""
         self.closing = False
@@ -76,12 +87,17 @@ class Rebalance:
     def on_revoke(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> None:
         """Wait for the handlers of these partitions and commit, before they go to another member."""
         positions = self._end(consumer, partitions, lost=False)
-        if not positions:
-            return
-        try:
-            consumer.commit(offsets=[to_commit(position) for position in positions], asynchronous=False)
-        except KafkaException as error:
-            self._commit_refused([position.key for position in positions], error.args[0].name())
+        deadline = time.monotonic() + _COMMIT_SECONDS
+        while positions:
+            refused, error = _commit(consumer, positions)
+            if not refused:
+                return
+            self._commit_refused(refused, error)
+            if time.monotonic() > deadline:
+                return
+            positions = [position for position in positions if position.key in refused]
+            self._alive()
+            time.sleep(self._poll_seconds)
 
     def on_lost(self, consumer: ConsumerClient, partitions: list[TopicPartition]) -> None:
         """Another member may have these partitions already: cancel their handlers and commit nothing."""
@@ -92,7 +108,12 @@ class Rebalance:
         self.assigned.difference_update(keys)
         if self.closing:
             return ()
-        drained = self._loop.start(self._inbox.ending(keys, lost=lost))
+        positions = self._drained(consumer, self._loop.start(self._inbox.ending(keys, lost=lost)))
+        # Only now: until the runtime has ended them it may order more for them.
+        self._forget(consumer, keys)
+        return positions
+
+    def _drained(self, consumer: ConsumerClient, drained: Future[Sequence[Position]]) -> Sequence[Position]:
         while True:
             try:
                 return drained.result(timeout=self._poll_seconds)
@@ -139,3 +160,13 @@ class Rebalance:
                     extra={"runtime": self._name, "error": problem},
                 )
         return []
+
+
+def _commit(consumer: ConsumerClient, positions: Sequence[Position]) -> tuple[Sequence[Key], str]:
+    """Commit and wait; the partitions that were refused, and the name of the last error."""
+    try:
+        answered = consumer.commit(offsets=[to_commit(position) for position in positions], asynchronous=False)
+    except KafkaException as error:
+        return [position.key for position in positions], error.args[0].name()
+    failed = [partition for partition in answered if partition.error is not None]
+    return [(one.topic, one.partition) for one in failed], failed[-1].error.name() if failed else ""

@@ -19,7 +19,9 @@ from shared.kafka.consumer.runtime import ConsumerRuntime
 from shared.kafka.metrics import KafkaMetrics
 from shared.records import OutgoingRecord, Record
 from tests.support import wait_until_async
-from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeProducer
+from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker
+from tests.unit.shared.kafka.consumer.fake_consumer import FakeConsumer
+from tests.unit.shared.kafka.consumer.fake_producer import FakeProducer
 
 _HANDLING = {field.name for field in fields(Handling)}
 _LIMITS = {field.name for field in fields(RuntimeLimits)}

@@ -15,7 +15,8 @@ from shared.kafka.consumer.handling import Done
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.failures import RecordRefused
 from shared.records import OutgoingRecord, Record
-from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeProducer
+from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker
+from tests.unit.shared.kafka.consumer.fake_producer import FakeProducer
 from tests.unit.shared.kafka.consumer.runtime_in_memory import RuntimeInMemory, letter, log, out
 
 

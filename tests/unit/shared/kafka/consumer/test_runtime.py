@@ -24,7 +24,9 @@ from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.failures import ProducerFailed, RecordRefused
 from shared.records import OutgoingRecord, Record
 from tests.support import wait_until, wait_until_async
-from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker, FakeConsumer, FakeMessage, FakeProducer
+from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker
+from tests.unit.shared.kafka.consumer.fake_consumer import FakeConsumer, FakeMessage
+from tests.unit.shared.kafka.consumer.fake_producer import FakeProducer
 from tests.unit.shared.kafka.consumer.runtime_in_memory import RuntimeInMemory, log, out
 
 
@@ -459,7 +461,7 @@ async def test_a_refused_commit_is_repeated_and_counted() -> None:
     class Refusing(FakeConsumer):
         def _answer_commits(self) -> None:
             answers, self._answers = self._answers, []
-            for partitions in answers:
+            for _, partitions in answers:
                 if len(refused) < 2:
                     refused.append(partitions[0].offset)
                     self._broker.committed.clear()

@@ -39,12 +39,10 @@ class Prometheus:
         found = self.client.get("/api/v1/alerts").raise_for_status().json()["data"]["alerts"]
         return {alert["labels"]["alertname"] for alert in found if alert["state"] == "firing"}
 
-    def targets(self) -> list[dict[str, Any]]:
-        """What is scraped, and how that went."""
-        found: list[dict[str, Any]] = (
-            self.client.get("/api/v1/targets").raise_for_status().json()["data"]["activeTargets"]
-        )
-        return found
+    def scraped(self) -> int:
+        """How many targets were scraped at least once, and answered the last time."""
+        found = self.client.get("/api/v1/targets").raise_for_status().json()["data"]["activeTargets"]
+        return sum(target["health"] == "up" for target in found)
 
     def value(self, expression: str) -> float:
         """The first value of an expression; NaN without one."""
@@ -80,7 +78,8 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
         pytest.skip("no Prometheus here (Debian: apt-get install prometheus)")
     folder.mkdir(parents=True, exist_ok=True)
     assert write_rules(["--rehearsal", str(folder / "rules.yml")]) == 0
-    scrape = {"job_name": "autos", "scrape_timeout": "1s", "static_configs": _targets(product)}
+    targets = _targets(product)
+    scrape = {"job_name": "autos", "scrape_timeout": "1s", "static_configs": targets}
     settings = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": ["rules.yml"],
@@ -102,10 +101,9 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
 
             def is_up() -> bool:
                 assert process.poll() is None, (folder / "prometheus.log").read_text()
+                # A rise is seen between two samples: what happens before the first is seen by no alert.
                 try:
-                    return all(target["health"] == "up" for target in prometheus.targets()) and bool(
-                        prometheus.targets()
-                    )
+                    return prometheus.scraped() == sum(len(group["targets"]) for group in targets)
                 except httpx.HTTPError:
                     return False
 

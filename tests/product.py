@@ -58,7 +58,7 @@ class Receiver:
     @cached_property
     def _client(self) -> httpx.Client:
         trusted = True if self._certificates is None else ssl.create_default_context(cafile=str(self._certificates))
-        return httpx.Client(base_url=self.base_url, timeout=10, trust_env=False, verify=trusted)
+        return httpx.Client(base_url=self.base_url, timeout=60, trust_env=False, verify=trusted)
 
     def is_healthy(self) -> bool:
         try:
@@ -115,7 +115,7 @@ class Product:
         os.kill(pid, number)
         return pid
 
-    def wait_for_restart(self, process: str, old_pid: int, timeout: float = 30.0) -> int:
+    def wait_for_restart(self, process: str, old_pid: int, timeout: float = 60.0) -> int:
         """Wait until the supervisor has started the process again; the new pid."""
         wait_until(lambda: self.pid(process) != old_pid, timeout, f"a new {process}")
         return self.pid(process)

@@ -86,7 +86,7 @@ def members(bench: Workers) -> list[set[tuple[str, int]]]:
     """The partitions of each member of the fetchers' group."""
     admin = AdminClient(common_config(bench.servers.bootstrap_servers))
     group = f"{bench.prefix}.fetcher"
-    described = admin.describe_consumer_groups([group])[group].result(timeout=10)
+    described = admin.describe_consumer_groups([group])[group].result(timeout=60)
     return [
         {(each.topic, each.partition) for each in member.assignment.topic_partitions} for member in described.members
     ]
@@ -102,11 +102,11 @@ async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(ben
         with bench.process(**WIDE) as process:
             job = await bench.ask(number)
             if moment == "case read":
-                await wait_until_async(lambda: bench.pdpj.case_metrics(number).case_requests, 30)
+                await wait_until_async(lambda: bench.pdpj.case_metrics(number).case_requests)
             elif moment == "half written":
-                await wait_until_async(lambda: written.of(job), 30)
+                await wait_until_async(lambda: written.of(job))
             else:
-                await wait_until_async(lambda: bench.told(job, "job.planned"), 30)
+                await wait_until_async(lambda: bench.told(job, "job.planned"))
             process.kill()
             process.wait()
     finally:
@@ -114,10 +114,10 @@ async def test_a_planner_killed_anywhere_requests_each_document_exactly_once(ben
     with bench.process(**WIDE):
         (planned,) = await wait_until_async(lambda: bench.told(job, "job.planned"), 60)
         await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=job)
-        await wait_until_async(lambda: len(requested(bench, job)) == 3_000, 20)
+        await wait_until_async(lambda: len(requested(bench, job)) == 3_000)
         # What comes after it in its partition is planned: the killed request will not be planned once more.
         after = await bench.ask(number, discover=False, document_ids=[str(uuid.uuid4())])
-        await wait_until_async(lambda: bench.told(after, "job.planned"), 30)
+        await wait_until_async(lambda: bench.told(after, "job.planned"))
     assert planned["total_documents"] == 3_000
     assert set(requested(bench, job).values()) == {1}
     assert len(bench.told(job, "job.planned")) == 1

@@ -208,10 +208,10 @@ def test_an_expired_certificate_of_the_database_is_refused_and_a_new_one_is_take
     secured.compose("run", "--rm", "--no-deps", "--entrypoint", "sh", "certificates", "-ec", expired)
     secured.docker("kill", "--signal", "HUP", postgres)
     # libpq says no more of it than that.
-    wait_until(lambda: "certificate verify failed" in _database(secured), 30, "the refusal of an expired certificate")
+    wait_until(lambda: "certificate verify failed" in _database(secured), 60, "the refusal of an expired certificate")
     secured.compose("run", "--rm", "--no-deps", "certificates")
     secured.docker("kill", "--signal", "HUP", postgres)
-    wait_until(lambda: _database(secured) == "", 30, "a connection with the new certificate")
+    wait_until(lambda: _database(secured) == "", 60, "a connection with the new certificate")
 
 
 def _database(deployment: Deployment) -> str:

@@ -136,7 +136,7 @@ def records(bootstrap_servers: str, topics: tuple[str, ...] = PUBLIC) -> dict[Pl
         }
     )
     try:
-        known = reader.list_topics(timeout=10).topics
+        known = reader.list_topics(timeout=60).topics
         everywhere = [(topic, partition) for topic in topics for partition in known[topic].partitions]
         reader.assign([TopicPartition(*at, OFFSET_BEGINNING) for at in everywhere])
         found: dict[Place, Written] = {}

@@ -26,7 +26,6 @@ def test_a_webhook_is_a_reading_and_the_log_comes_as_lines_and_as_a_table(
             # The client may have endpoints of other tests, which hear of it too.
             if (entry["route"], entry["request_id"]) == ("webhook process.completed", call.webhook_id)
         ],
-        timeout=10,
     )
     (told,) = lines
     assert (told["client_id"], told["documents"], told["links"], told["status"]) == ("dev", 3, 3, call.answered)

@@ -107,7 +107,7 @@ def test_a_delivery_is_shown_with_its_attempts_and_sent_again(product: Product, 
         listed = product.client.get("/webhooks/deliveries", params={"process_number": number}).json()["deliveries"]
         return listed[0] if listed and listed[0]["status"] == "delivered" else None
 
-    delivery = wait_until(delivered, 20)
+    delivery = wait_until(delivered)
     assert delivery is not None
     detail = product.client.get(f"/webhooks/deliveries/{delivery['id']}").json()
     assert detail["attempts"][0]["status_code"] == 500

@@ -87,7 +87,7 @@ def test_many_cases_come_from_a_csv_file_over_a_restart_of_the_api(
     command = [sys.executable, "-m", "autos.main", "fetch", "--from-csv", str(listed), "--out", str(tmp_path / "out")]
     running = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        wait_until(lambda: product.client.get(f"/processes/{numbers[0]}/status").status_code == 200, timeout=20)
+        wait_until(lambda: product.client.get(f"/processes/{numbers[0]}/status").status_code == 200)
         old = product.kill("api")
         product.wait_for_restart("api", old)
         out, err = running.communicate(timeout=90)

@@ -190,12 +190,12 @@ def test_metadata_only_downloads_nothing_and_one_document_can_be_asked_for(
     one = product.client.post(f"/processes/{number}/download-document/{wanted}")
     assert one.status_code == 202, one.text
     assert one.json()["job"]["total_documents"] in {0, 1}
-    wait_until(lambda: len(files(product, number)) == 1, timeout=30)
+    wait_until(lambda: len(files(product, number)) == 1)
     assert set(product.simulator.case_metrics(number).document_requests) == {wanted}
 
     rest = product.client.post(f"/processes/{number}/download-all-documents", json={})
     assert rest.status_code == 202, rest.text
-    wait_until(lambda: len(files(product, number)) == 4, timeout=30)
+    wait_until(lambda: len(files(product, number)) == 4)
     assert product.wait_for_end(number)["total_documents"] == 4
     assert max(product.simulator.case_metrics(number).document_requests.values()) == 1
 

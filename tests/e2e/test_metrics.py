@@ -84,7 +84,7 @@ def test_what_happened_is_counted_once_and_where_it_belongs(
     assert risen("status", "autos_status_job_seconds_count") >= 1
     wait_until(
         lambda: risen("notifier", "autos_webhook_endpoint_attempts_total", state="healthy", result="delivered") >= 1,
-        10,
+        60,
         "the delivery in the metrics",
     )
     assert risen("notifier", "autos_webhook_delivery_seconds_count") >= 1

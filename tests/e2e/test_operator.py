@@ -25,7 +25,6 @@ def test_a_dead_document_is_listed_shown_and_replayed(product: Product, process_
         lambda: re.findall(
             r"^(document\.dead/\d+/\d+) .*no_access$", autos(product, "dead", "list", "--process", number).stdout, re.M
         ),
-        timeout=30,
     )
     assert len(listed) == 1
     shown = autos(product, "dead", "show", listed[0])
@@ -36,7 +35,7 @@ def test_a_dead_document_is_listed_shown_and_replayed(product: Product, process_
 
     replayed = autos(product, "dead", "replay", listed[0])
     assert replayed.returncode == 0, replayed.stderr
-    wait_until(lambda: len(files(product, number)) == 3, timeout=30)
+    wait_until(lambda: len(files(product, number)) == 3)
     assert check_files(product, number) == 3
     job = product.status(number)
     assert (job["status"], job["completed_documents"], job["failed_documents"]) == ("completed", 3, 0)
@@ -56,7 +55,7 @@ def test_all_deliveries_given_up_since_a_time_are_sent_again(
             query = {"process_number": number, "status": "exhausted"}
             return len(product.client.get("/webhooks/deliveries", params=query).json()["deliveries"]) == 1
 
-        wait_until(exhausted, 20)
+        wait_until(exhausted)
         return path
 
     earlier = given_up("/operator/earlier")

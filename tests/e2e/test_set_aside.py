@@ -55,7 +55,7 @@ def test_a_refused_request_ends_its_job_and_nobody_else_waits(
         view: dict[str, Any] = product.client.get(f"/jobs/{job_id}").json()
         return view if view["status"] == "failed" else None
 
-    view = wait_until(ended, 30)
+    view = wait_until(ended)
     assert view is not None and view["error_code"] == "event_refused" and "too_large" in view["error_message"]
     ready = product.client.get("/health/ready").json()
     assert ready["checks"]["outbox"] == "ok", ready

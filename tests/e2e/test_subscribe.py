@@ -153,7 +153,7 @@ def _written(product: Product, number: str) -> dict[Place, Written]:
 def _note_the_time(story: Story) -> None:
     """When the second case is asked for; a new millisecond, since SINCE and the broker's times have no finer."""
     before = datetime.now(UTC)
-    wait_until(lambda: datetime.now(UTC) - before > timedelta(milliseconds=1), 1)
+    wait_until(lambda: datetime.now(UTC) - before > timedelta(milliseconds=1))
     story.second_asked_at = datetime.now(UTC)
 
 

@@ -96,7 +96,7 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
     )
     process = start(Command(command, folder / "prometheus.log", death_signal=signal.SIGKILL))
     try:
-        with httpx.Client(base_url=f"http://{address}", timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://{address}", timeout=30, trust_env=False) as client:
             prometheus = Prometheus(client)
 
             def is_up() -> bool:
@@ -107,7 +107,7 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
                 except httpx.HTTPError:
                     return False
 
-            wait_until(is_up, 30, "every target scraped")
+            wait_until(is_up, 60, "every target scraped")
             yield prometheus
     finally:
         process.send_signal(signal.SIGTERM)

@@ -111,14 +111,14 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as out, subprocess.Popen(arguments, stdout=out, stderr=out) as process:
         try:
             # In the middle of the start, as an impatient developer does.
-            wait_until((data_dir / "supervisor.json").exists, 20)
+            wait_until((data_dir / "supervisor.json").exists)
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 130
         finally:
             if process.poll() is None:
                 process.kill()
     # What the start had begun is told to end with the stack, and needs a moment for it.
-    wait_until(lambda: not processes_of(tmp_path / "data"), 10, "the end of what was begun")
+    wait_until(lambda: not processes_of(tmp_path / "data"), 60, "the end of what was begun")
 
 
 def installed_from_the_wheel(place: Path) -> Path:

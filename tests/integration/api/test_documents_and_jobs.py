@@ -251,7 +251,7 @@ async def test_ended_jobs_are_released_without_a_request(
     assert tools.stored.jobs(number)[0].active
     app = tools.make_app()
     async with app.router.lifespan_context(app):
-        await wait_until_async(lambda: not tools.stored.jobs(number)[0].active, 10)
+        await wait_until_async(lambda: not tools.stored.jobs(number)[0].active)
 
 
 def test_the_openapi_document_has_every_route_with_its_problems() -> None:

@@ -223,7 +223,7 @@ async def test_an_absent_case_and_a_sealed_one_are_answered_alike(
             answer = await api.get(f"/processes/{world.number}")
             return source.reads[world.number] > 1 and "ratelimit" in answer.headers
 
-        await wait_until_async(read_anew, 5.0)
+        await wait_until_async(read_anew)
 
 
 async def test_a_client_that_never_asked_sees_nothing_whatever_its_key(make_world: MakeWorld) -> None:
@@ -388,7 +388,7 @@ async def test_a_case_that_becomes_sealed_is_gone_and_one_that_is_opened_is_ther
             # A reading serves those who ask within a second.
             return (await api.get(case)).status_code == 200
 
-        await wait_until_async(found, 5.0)
+        await wait_until_async(found)
         assert len((await api.get(case)).json()["documents"]) == 2
         assert (await api.get(f"{case}/status")).status_code == 200
 

@@ -142,9 +142,9 @@ def test_a_notification_wakes_the_relay_long_before_its_poll(engine: Engine, sta
     recorder = Recorder()
     start(recorder, poll_seconds=60.0)
     put(engine, "first")
-    wait_until(lambda: recorder.values == ["first"], 5)
+    wait_until(lambda: recorder.values == ["first"])
     put(engine, "second")
-    wait_until(lambda: recorder.values == ["first", "second"], 5)
+    wait_until(lambda: recorder.values == ["first", "second"])
 
 
 def test_a_transaction_that_tells_later_is_not_told_by_the_trigger(engine: Engine, database: FreshDatabase) -> None:
@@ -437,7 +437,7 @@ def test_what_is_set_aside_is_listed_and_can_be_replayed(engine: Engine, databas
         assert inspection.replay(connection, "progress", [found.seq]) == 1
         assert inspection.replay(connection, "progress", [found.seq]) == 0
     owner.dispose()
-    wait_until(lambda: recorder.values == ["bad"], 10)
+    wait_until(lambda: recorder.values == ["bad"])
     assert set_aside_rows(engine) == []
 
 
@@ -466,11 +466,11 @@ def test_the_real_broker_refuses_one_and_takes_the_others(servers: Servers, engi
     put(engine, "z", topic="x" * 300)
     put(engine, "waits", topic=late)
     start(producer, look_seconds=0.2)
-    wait_until(lambda: left(engine) == 1, 30)
+    wait_until(lambda: left(engine) == 1)
     found = {payload[:3]: reason for payload, reason in set_aside_rows(engine)}
     assert found == {"big": "too_large", "xxx": "too_large", "y": "invalid_topic", "z": "invalid_topic"}
     ensure_topics(servers.bootstrap_servers, [TopicSpec(late, 1)], None, 1)
-    wait_until(lambda: left(engine) == 0, 30)
+    wait_until(lambda: left(engine) == 0)
     assert len(set_aside_rows(engine)) == 4
     producer.close()
 
@@ -489,7 +489,7 @@ def test_through_the_real_producer(servers: Servers, engine: Engine, start: Star
         received.extend(message for message in consumer.consume(500, 0.2) if not message.error())
         return len(received) >= 300
 
-    wait_until(all_there, 30)
+    wait_until(all_there)
     consumer.close()
     assert [message.value() for message in received] == [item.value for item in written]
     assert [dict(message.headers())["ce_id"] for message in received] == [item.headers["ce_id"] for item in written]

@@ -22,7 +22,7 @@ from tests.support import Servers, wait_until_async
 
 async def dead_record(bench: Workers) -> Heard:
     """The first record that this test sees in document.dead."""
-    found = await wait_until_async(lambda: [e for e in bench.listen() if e.topic == topics.DOCUMENT_DEAD], 10)
+    found = await wait_until_async(lambda: [e for e in bench.listen() if e.topic == topics.DOCUMENT_DEAD])
     return found[0]
 
 
@@ -45,7 +45,7 @@ async def test_a_dead_document_is_read_and_a_replay_brings_it(bench: Workers) ->
         assert (letter.event.process_number, letter.error_code) == (number, "document_not_found")
         await bench.produce(replayed(letter))
         await wait_until_async(
-            lambda: failing in {event["document_id"] for event in bench.told(job, "document.available")}, 20
+            lambda: failing in {event["document_id"] for event in bench.told(job, "document.available")}
         )
     bench.check_stored(number, job)
 

@@ -38,7 +38,7 @@ async def dead(bench: Workers, topic: str, count: int = 1) -> list[Heard]:
         heard = [each for each in bench.listen() if each.topic == topic]
         return heard if len(heard) >= count else None
 
-    return await wait_until_async(found, 20) or []
+    return await wait_until_async(found) or []
 
 
 async def test_a_forged_request_overwrites_nothing_and_fetches_from_nowhere_else(bench: Workers) -> None:
@@ -61,7 +61,7 @@ async def test_a_forged_request_overwrites_nothing_and_fetches_from_nowhere_else
         )
         letters = await dead(bench, topics.DOCUMENT_DEAD, 3)
         fetched = lambda: len(bench.told(second, "document.available")) == 5  # noqa: E731
-        await wait_until_async(fetched, 20)
+        await wait_until_async(fetched)
     bench.check_stored(victim, first)
     keys = {event["object_key"] for event in bench.told(second, "document.available")}
     assert keys == {object_key(attacker, own.document_id)}
@@ -103,7 +103,7 @@ async def test_a_record_that_cannot_be_read_ends_the_document_or_the_job_that_it
             ),
         )
         assert await bench.aborted(lost) == "internal_error"
-        (failed,) = await wait_until_async(lambda: bench.told(job, "document.failed"), 20)
+        (failed,) = await wait_until_async(lambda: bench.told(job, "document.failed"))
         assert (failed["document_id"], failed["error_code"]) == (document.document_id, "internal_error")
         letters = await dead(bench, topics.PROCESS_DEAD, 3)
     reasons = sorted(each.headers["autos_error"].decode() for each in letters)
@@ -164,5 +164,5 @@ async def test_times_that_no_tier_can_mean_keep_no_document_from_its_next_attemp
         await bench.produce(
             encode(again, "document.retry.30s", event_id=str(uuid.uuid4()), source="/test", time=utc_now())
         )
-        await wait_until_async(lambda: 3 in {e["attempts"] for e in bench.told(job, "document.available")}, 20)
+        await wait_until_async(lambda: 3 in {e["attempts"] for e in bench.told(job, "document.available")})
     assert document.document_id in {event["document_id"] for event in bench.told(job, "document.available")}

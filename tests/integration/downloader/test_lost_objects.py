@@ -98,7 +98,7 @@ async def test_a_redelivered_request_does_not_believe_what_is_recorded(bench: Wo
         number, (gone, _), first = await downloaded(bench, 2, size=900)
         bench.spoil(object_key(number, gone))
         await ask_one(bench, number, gone, first)
-        await wait_until_async(lambda: len(bench.told(first, "document.available")) == 3, 20)
+        await wait_until_async(lambda: len(bench.told(first, "document.available")) == 3)
     check_whole(bench, number, first)
 
 
@@ -121,7 +121,7 @@ async def test_what_is_found_wrong_is_fetched_for_a_cancelled_job_too(bench: Wor
         bench.spoil(object_key(number, wrong), b"x" * bench.pdpj.case(number).documents[0].size)
         await bench.sql("UPDATE catalog.jobs SET cancelled_at = now() WHERE job_id = :j", j=first)
         await ask_one(bench, number, wrong, first, refetch=True)
-        await wait_until_async(lambda: len(bench.told(first, "document.available")) == 3, 20)
+        await wait_until_async(lambda: len(bench.told(first, "document.available")) == 3)
     check_whole(bench, number, first)
 
 

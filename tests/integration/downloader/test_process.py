@@ -31,13 +31,11 @@ async def test_sigterm_finishes_what_is_in_flight_begins_nothing_more_and_commit
     bench.pdpj.put_case(number, documents=40, size=2_000, latency=0.5)
     job = await bench.ask(number)
     with bench.process(AUTOS_SHUTDOWN_SECONDS="20") as process:
-        await wait_until_async(lambda: bench.pdpj.case_metrics(number).in_flight == 5, 30)
+        await wait_until_async(lambda: bench.pdpj.case_metrics(number).in_flight == 5)
         assert await ended_by_sigterm(process, 20 + LEAVE_SECONDS) == 0
     begun = set(bench.pdpj.case_metrics(number).document_requests)
     assert 0 < len(begun) < 40
-    await wait_until_async(
-        lambda: begun == {event["document_id"] for event in bench.told(job, "document.available")}, 10
-    )
+    await wait_until_async(lambda: begun == {event["document_id"] for event in bench.told(job, "document.available")})
     with bench.process():
         await bench.ended(job, timeout=60)
     bench.check_stored(number, job)
@@ -52,7 +50,7 @@ async def test_sigterm_does_not_wait_longer_than_the_setting_and_loses_nothing(b
     bench.pdpj.put_case(number, documents=2, size=60_000, bytes_per_second=1_000)
     job = await bench.ask(number)
     with bench.process(AUTOS_SHUTDOWN_SECONDS=str(SHUTDOWN_SECONDS), AUTOS_PDPJ_MIN_BYTES_PER_SECOND="0") as process:
-        await wait_until_async(lambda: bench.pdpj.case_metrics(number).in_flight == 2, 30)
+        await wait_until_async(lambda: bench.pdpj.case_metrics(number).in_flight == 2)
         began = time.monotonic()
         assert await ended_by_sigterm(process, SHUTDOWN_SECONDS + LEAVE_SECONDS) == 0
         assert time.monotonic() - began >= SHUTDOWN_SECONDS

@@ -127,13 +127,13 @@ async def test_a_429_is_written_for_all_workers_and_costs_no_attempt(bench: Work
     bench.pdpj.put_case(number, documents=120, size=2_000, latency=0.1)
     async with bench.worker(replica=f"{bench.prefix}.1"), bench.worker(replica=f"{bench.prefix}.2"):
         job = await bench.ask(number)
-        await wait_until_async(lambda: len(bench.told(job, "document.available")) >= 3, 30)
+        await wait_until_async(lambda: len(bench.told(job, "document.available")) >= 3)
         bench.pdpj.configure_source(SourceSetting(rate_limit=0.001, retry_after=3.0))
-        await wait_until_async(lambda: bench.pdpj.metrics().by_status.get("429"), 10)
-        paused = await wait_until_async(lambda: bench.sql("SELECT until FROM source.pauses"), 5)
+        await wait_until_async(lambda: bench.pdpj.metrics().by_status.get("429"))
+        paused = await wait_until_async(lambda: bench.sql("SELECT until FROM source.pauses"))
         assert len(paused) == 1
         bench.pdpj.configure_source(SourceSetting())
-        await bench.ended(job, timeout=40)
+        await bench.ended(job, timeout=60)
     bench.check_stored(number, job)
     assert {event["attempts"] for event in bench.told(job, "document.available")} == {1}
 
@@ -156,7 +156,7 @@ async def most_at_once(bench: Workers) -> int:
         async with bench.worker(replica=f"{bench.prefix}.2", **settings):
             both.append(bench.registry)
             # A newcomer has the whole of its share when the others have counted it.
-            await wait_until_async(lambda: [limit(each) for each in both] == [4, 4], 30)
+            await wait_until_async(lambda: [limit(each) for each in both] == [4, 4])
             jobs = [await bench.ask(number) for number in numbers]
             for job in jobs:
                 await bench.ended(job, timeout=60)

@@ -30,10 +30,10 @@ async def test_an_outage_is_seen_and_its_end_and_every_request_counted(bench: Wo
         other = bench.fresh_number()
         bench.pdpj.put_case(other, documents=4, size=2_000)
         job = await bench.ask(other)
-        await wait_until_async(is_away, 30)
+        await wait_until_async(is_away)
         bench.pdpj.configure_source(SourceSetting())
         await bench.ended(job, timeout=60)
-        await wait_until_async(is_open, 20)
+        await wait_until_async(is_open)
     # Its last round comes with its end.
     rows = await bench.sql("SELECT court, outcome, sum(requests)::int AS n FROM source.request_hours GROUP BY 1, 2")
     counted = {(row.court, row.outcome): row.n for row in rows}

@@ -61,7 +61,7 @@ async def test_a_large_job_is_requested_in_windows_and_each_document_once(bench:
     async with bench.worker(download_window=WINDOW):
         # What the relay of api publishes twice is planned twice, from one decision.
         job = await bench.ask(number, times=2)
-        (planned, *_) = await wait_until_async(lambda: bench.told(job, "job.planned"), 20)
+        (planned, *_) = await wait_until_async(lambda: bench.told(job, "job.planned"))
         assert planned["total_documents"] == 100
         ended = await bench.ended(job)
         assert Counter(ended.values()) == {"available": 97, "document_not_found": 3}
@@ -87,13 +87,13 @@ async def test_so_many_of_a_case_at_once_over_two_workers_and_two_jobs(bench: Wo
         bench.worker(**options) as one,
         bench.worker(**options, replica=f"{bench.prefix}.two") as two,
     ):
-        await wait_until_async(lambda: len(one.assignment) == len(two.assignment) == 24, 30, "both have half")
+        await wait_until_async(lambda: len(one.assignment) == len(two.assignment) == 24, 60, "both have half")
         for worker in (one, two):
             # The partitions of a case are with one worker, those of its retries too.
             assert len({partition for _, partition in worker.assignment}) == 6
         first = [await bench.ask(number) for number in numbers]
         for job in first:
-            await wait_until_async(partial(bench.told, job, "job.planned"), 20)
+            await wait_until_async(partial(bench.told, job, "job.planned"))
         second = [await bench.ask(number, discover=False) for number in numbers]
         for job in (*first, *second):
             assert set((await bench.ended(job)).values()) == {"available"}
@@ -115,7 +115,7 @@ async def test_a_small_case_passes_ten_large_ones_in_its_partition(bench: Worker
     async with bench.worker(download_window=WINDOW, download_read_ahead=16 * WINDOW, download_concurrency=16):
         jobs = [await bench.ask(number) for number in large]
         for job in jobs:
-            await wait_until_async(partial(bench.told, job, "job.planned"), 30)
+            await wait_until_async(partial(bench.told, job, "job.planned"))
         job = await bench.ask(small)
         assert set((await bench.ended(job)).values()) == {"available"}
         others = taken()
@@ -186,7 +186,7 @@ async def test_a_window_that_nobody_asks_for_is_asked_for_again(bench: Workers) 
         def told() -> set[str]:
             return {event["document_id"] for event in bench.told(job, "document.available")}
 
-        await wait_until_async(lambda: told() == set(everything[WINDOW:]), 20)
+        await wait_until_async(lambda: told() == set(everything[WINDOW:]))
         await bench.sql("UPDATE progress.jobs SET completed_documents = 20 WHERE job_id = :j", j=job)
         stalled = await bench.database.run(lambda connection: list(find_stalled(connection, timedelta(minutes=2))))
         assert stalled == [], "something of the window is still to come"

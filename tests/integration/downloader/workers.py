@@ -226,7 +226,7 @@ class Workers:
             if each.type in kinds and each.value.get("job_id") == job_id and each.topic == topics.DOCUMENT_EVENTS
         ]
 
-    async def ended(self, job_id: str, timeout: float = 30.0) -> dict[str, str]:
+    async def ended(self, job_id: str, timeout: float = 60.0) -> dict[str, str]:
         """Wait until each document of a job has its end: the last word on each, by document."""
         ends = ("document.available", "document.failed")
 
@@ -242,7 +242,7 @@ class Workers:
         del found[""]
         return found
 
-    async def aborted(self, job_id: str, timeout: float = 20.0) -> str:
+    async def aborted(self, job_id: str, timeout: float = 60.0) -> str:
         (told,) = await wait_until_async(lambda: self.told(job_id, "job.aborted"), timeout, "aborted")
         code: str = told["error_code"]
         return code
@@ -274,7 +274,7 @@ class Workers:
 
     def ends(self, names: Sequence[str]) -> list[TopicPartition]:
         admin = AdminClient(common_config(self.servers.bootstrap_servers))
-        found = admin.list_topics(timeout=10).topics
+        found = admin.list_topics(timeout=60).topics
         partitions = [TopicPartition(name, index) for name in names for index in found[name].partitions]
         asked: dict[TopicPartition, Any] = dict.fromkeys(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
@@ -287,7 +287,7 @@ class Workers:
             except KafkaException:
                 return []  # a topic that was just made has no leader yet
 
-        return wait_until(answered, 20, "the ends of the topics")
+        return wait_until(answered, 60, "the ends of the topics")
 
     def skip_to_end(self, group: str, topics: Sequence[str] = INPUTS) -> None:
         """Have a group begin with what is written from now on."""
@@ -305,7 +305,7 @@ class Workers:
             return True
 
         try:
-            wait_until(committed, 20, f"the first offsets of {group}")
+            wait_until(committed, 60, f"the first offsets of {group}")
         finally:
             consumer.close()
 

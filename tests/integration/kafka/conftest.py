@@ -25,7 +25,7 @@ class Topic:
     group: str
     producer: Producer
 
-    def written(self, expected: int | None, timeout: float = 20.0, suffix: str = ".out") -> list[bytes]:
+    def written(self, expected: int | None, timeout: float = 60.0, suffix: str = ".out") -> list[bytes]:
         """Keys of the committed records, once there are ``expected``, and what follows within the ends seen."""
         config = consumer_config(self.bootstrap, f"{self.group}.check.{uuid.uuid4().hex[:6]}", group_protocol="classic")
         config["enable.partition.eof"] = True
@@ -35,7 +35,7 @@ class Topic:
 
         from tests.support import wait_until
 
-        partitions = sorted(reader.list_topics(topic, timeout=10).topics[topic].partitions)
+        partitions = sorted(reader.list_topics(topic, timeout=60).topics[topic].partitions)
         reader.assign([TopicPartition(topic, number, 0) for number in partitions])
         keys: list[bytes] = []
         ends: set[int] = set()

@@ -61,9 +61,9 @@ class Worker:
         return self.process.returncode
 
     def _end(self) -> None:
-        self.process.wait(30)
+        self.process.wait(60)
         for reader in self._readers:
-            reader.join(5)
+            reader.join(60)
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
@@ -86,7 +86,7 @@ def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench:
 
     try:
         for target in (40, 150, 300):
-            wait_until(partial(lambda aim: handled() >= aim, target), 40, f"{target} handled: {workers[-1].errors}")
+            wait_until(partial(lambda aim: handled() >= aim, target), 60, f"{target} handled: {workers[-1].errors}")
             # At a random instant after so many: between, within and at the ends of transactions.
             time.sleep(rounds.random() * 0.03)
             workers[-1].kill()
@@ -126,11 +126,11 @@ def test_a_successor_repeats_only_what_was_in_flight_at_the_kill(bench: Topic) -
     killed = Worker(bench, "killed", "plain", "consumer")
     other = None
     try:
-        wait_until(lambda: len(killed.handled) >= 800, 40, f"800 handled: {killed.errors}")
+        wait_until(lambda: len(killed.handled) >= 800, 60, f"800 handled: {killed.errors}")
         killed.kill()
         other = Worker(bench, "other", "plain", "consumer")
-        wait_until(lambda: other.handled, 40, f"the partitions are taken over: {other.errors}")
-        wait_until(lambda: {*killed.handled, *other.handled} >= {str(n) for n in range(count)}, 40, "all handled")
+        wait_until(lambda: other.handled, 60, f"the partitions are taken over: {other.errors}")
+        wait_until(lambda: {*killed.handled, *other.handled} >= {str(n) for n in range(count)}, 60, "all handled")
         assert other.stop() == 0, other.errors
     finally:
         killed.process.kill()
@@ -163,7 +163,7 @@ def test_processes_that_come_and_go_in_order_handle_each_record_once(bench: Topi
             feed(40)
             return bool(workers[place].handled)
 
-        wait_until(works, 40, f"worker {place} has partitions: {workers[place].errors}")
+        wait_until(works, 60, f"worker {place} has partitions: {workers[place].errors}")
 
     workers = [Worker(bench, "first", kind, protocol)]
     try:

@@ -235,8 +235,7 @@ async def test_a_stop_gives_back_what_is_not_sent(world: World, running: Running
         assert world.count(client, "sending") == 0
         assert world.count(client, "delivered") == len(receiver.calls) < 100
         async with running():
-            # Well before a lease of theirs would have run out.
-            await wait_until_async(lambda: world.count(client, "delivered") == 100, 8)
+            await wait_until_async(lambda: world.count(client, "delivered") == 100)
     assert len(receiver.calls) == 100
     assert {call.attempt for call in receiver.calls} == {1}
 

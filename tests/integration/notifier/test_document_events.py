@@ -53,15 +53,15 @@ async def test_documents_are_told_of_while_the_job_runs_and_each_once(world: Wor
         _, secret = register(world, client, receiver.url, events=BOTH)
         register(world, plain, other.url)
         set_status(world, job, "available", 120)
-        await wait_until_async(lambda: len(told(receiver.calls)) == 120, 20, "the first were told of")
+        await wait_until_async(lambda: len(told(receiver.calls)) == 120, 60, "the first were told of")
         assert of_client(world, plain) == []
         # The last one is sealed: it is available, and nobody is told of it.
         set_status(world, job, "available")
         await world.publish(job.completed(), repeat=2)
-        await wait_until_async(lambda: len(told(receiver.calls)) == 249, 20, "the rest was told of")
+        await wait_until_async(lambda: len(told(receiver.calls)) == 249, 60, "the rest was told of")
         await delivered(world, plain, 1)
         await wait_until_async(
-            lambda: {row.status for row in of_client(world, client)} == {"delivered"}, 20, "all delivered"
+            lambda: {row.status for row in of_client(world, client)} == {"delivered"}, 60, "all delivered"
         )
     assert sorted(told(receiver.calls)) == sorted(job.documents[:249])
     bodies = [call.verify(secret) for call in receiver.calls]
@@ -91,7 +91,7 @@ async def test_ten_thousand_documents_are_bounded_and_delay_nobody_else(world: W
         register(world, client, dead.url, events=["document.available"], payload="thin")
         register(world, neighbour, alive.url)
         set_status(world, large, "available")
-        await wait_until_async(lambda: len(of_client(world, client)) >= 20, 30, "the first batches")
+        await wait_until_async(lambda: len(of_client(world, client)) >= 20, 60, "the first batches")
         await world.publish(small.completed())
         await delivered(world, neighbour, 1)
         await wait_until_async(lambda: len(of_client(world, client)) == 100, 60, "every batch")
@@ -112,9 +112,9 @@ async def test_a_sealed_case_has_no_documents_to_tell_of(world: World, running: 
             asks(world, client, job, sealed=True)
             set_status(world, job, "available")
         register(world, client, f"{receiver.url}?{uuid.uuid4()}", events=["document.available"])
-        await wait_until_async(lambda: len(told(receiver.calls)) == 2, 20, "the open one was told of")
+        await wait_until_async(lambda: len(told(receiver.calls)) == 2, 60, "the open one was told of")
         await world.publish(sealed.completed())
-        await wait_until_async(lambda: len(feed(world, client)) == 2, 20, "its end is recorded")
+        await wait_until_async(lambda: len(feed(world, client)) == 2, 60, "its end is recorded")
     assert sorted(told(receiver.calls)) == sorted(open_.documents)
     assert {(row.event_type, row.job_id) for row in feed(world, client)} == {
         ("document.available", open_.job_id),

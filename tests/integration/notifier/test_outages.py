@@ -112,8 +112,8 @@ async def loaded(world: World, servers: Servers, log: Path) -> AsyncIterator[tup
         with notifier_process(servers, log):
             load = Load(world, receiver)
             await load.add(400)
-            await wait_until_async(lambda: world.count(load.client) == 400, 30)
-            await wait_until_async(lambda: receiver.calls, 30)
+            await wait_until_async(lambda: world.count(load.client) == 400)
+            await wait_until_async(lambda: receiver.calls)
             yield load, receiver
 
 

@@ -70,7 +70,7 @@ async def delivered(world: World, client: str, count: int) -> list[Any]:
         rows = [row for row in of_client(world, client) if row.status == "delivered"]
         return rows if len(rows) == count else None
 
-    rows: Any = await wait_until_async(found, 20, f"{count} deliveries")
+    rows: Any = await wait_until_async(found, 60, f"{count} deliveries")
     return list(rows)
 
 
@@ -125,7 +125,7 @@ async def test_headers_are_sent_and_an_endpoint_whose_key_is_gone_fails_with_a_c
         await world.publish(job.completed())
         await delivered(world, client, 1)
         waits: Any = await wait_until_async(
-            lambda: [row for row in of_client(world, client) if row.status == "waiting"], 20, "waiting"
+            lambda: [row for row in of_client(world, client) if row.status == "waiting"], 60, "waiting"
         )
     (call,) = receiver.calls
     assert (call.headers["authorization"], call.headers["x-tenant"]) == ("Bearer of the receiver", "7")
@@ -164,7 +164,7 @@ async def test_a_changed_url_is_called_and_what_a_removed_endpoint_waits_for_is_
         moved, _ = register(world, client, dead.url)
         removed, _ = register(world, client, f"{dead.url}/other")
         await world.publish(job.completed())
-        await wait_until_async(lambda: len(dead.calls) >= 2, 20, "both were tried")
+        await wait_until_async(lambda: len(dead.calls) >= 2, 60, "both were tried")
         table = webhook_endpoints
         with world.engine.begin() as connection:
             connection.execute(update(table).where(table.c.endpoint_id == moved).values(url=alive.url))
@@ -173,7 +173,7 @@ async def test_a_changed_url_is_called_and_what_a_removed_endpoint_waits_for_is_
             await world.publish(EndpointChanged(endpoint_id=endpoint_id, client_id=client))
         await delivered(world, client, 1)
         await wait_until_async(
-            lambda: {row.status for row in of_client(world, client)} == {"delivered", "cancelled"}, 20, "cancelled"
+            lambda: {row.status for row in of_client(world, client)} == {"delivered", "cancelled"}, 60, "cancelled"
         )
         # The call goes to the new address at once; the event that tells of it is read when it comes.
         health = select(delivery.endpoints.c.url, delivery.endpoints.c.registered).where(
@@ -185,7 +185,7 @@ async def test_a_changed_url_is_called_and_what_a_removed_endpoint_waits_for_is_
                 url, registered = connection.execute(health).one()
             return url, registered
 
-        await wait_until_async(lambda: standing() == (alive.url, True), 20, "the new address")
+        await wait_until_async(lambda: standing() == (alive.url, True), 60, "the new address")
     (call,) = alive.calls
     assert call.delivery_id
 

@@ -30,15 +30,15 @@ async def test_kill_9_with_500_deliveries_loses_none(world: World, servers: Serv
         for job, url in zip(jobs, urls, strict=True):
             await world.publish(job.subscribed(url), job.completed())
         with notifier_process(servers, tmp_path / "log") as first:
-            await wait_until_async(lambda: world.count(client) == 500, 30)
-            await wait_until_async(lambda: receiver.in_flight == 40 and len(receiver.calls) > 40, 30)
+            await wait_until_async(lambda: world.count(client) == 500)
+            await wait_until_async(lambda: receiver.in_flight == 40 and len(receiver.calls) > 40)
             await asyncio.to_thread(first.kill)
             await asyncio.to_thread(first.wait)
         sent = len(receiver.calls)
         assert sent < 300
         with notifier_process(servers, tmp_path / "log"):
             # From the start of the process: what was being sent has to wait for its lease to run out.
-            await wait_until_async(lambda: world.count(client, "delivered") == 500, 30)
+            await wait_until_async(lambda: world.count(client, "delivered") == 500)
         assert {call.delivery_id for call in receiver.calls} == wanted
         # Only what was being sent, or had just been and was not recorded, is sent again: under the same id.
         repeated = len(receiver.calls) - len(wanted)
@@ -114,8 +114,8 @@ async def test_the_database_away_while_sending_costs_no_result(world: World, run
             assert world.delivery(wanted).status == "sending"
         finally:
             administer("ALTER ROLE autos_notifier LOGIN")
-        row = await world.until(wanted, "delivered", 30)
-        await world.until(later, "delivered", 30)
+        row = await world.until(wanted, "delivered")
+        await world.until(later, "delivered")
     assert row.attempts == 1
     assert len(receiver.of(wanted)) == 1
     assert len(world.attempts(wanted)) == 1

@@ -332,7 +332,7 @@ class World:
             query = select(table.c.aggregatetype, table.c.type).where(table.c.aggregateid == wanted)
             return [(row.aggregatetype, row.type) for row in connection.execute(query.order_by(table.c.seq))]
 
-    async def until(self, wanted: str, state: str, timeout: float = 20.0) -> Any:
+    async def until(self, wanted: str, state: str, timeout: float = 60.0) -> Any:
         """Wait until a delivery is in a state; its row."""
 
         def found() -> Any:

@@ -116,13 +116,13 @@ class System:
     def commit_ends(self) -> None:
         """Every group of this deployment has read everything that other tests have written."""
         admin = AdminClient(common_config(self.servers.bootstrap_servers))
-        known = admin.list_topics(timeout=10).topics
+        known = admin.list_topics(timeout=60).topics
         config = {**common_config(self.servers.bootstrap_servers), "group.id": f"{self.prefix}.ends"}
         with closing(Consumer(config)) as reader:
 
             def end(topic: str, partition: int) -> TopicPartition | None:
                 try:
-                    _, offset = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+                    _, offset = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)
                 except KafkaException:
                     # A broker that has just been started does not lead all of its partitions yet.
                     return None
@@ -130,7 +130,7 @@ class System:
 
             for group, names in GROUPS.items():
                 partitions = [(name, number) for name in names for number in known[name].partitions]
-                offsets = [wait_until(partial(end, *each), 20) for each in partitions]
+                offsets = [wait_until(partial(end, *each)) for each in partitions]
                 name = f"{self.prefix}.{group}"
                 known_ends = [each for each in offsets if each is not None]
                 admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, known_ends)])[name].result(10)

@@ -50,12 +50,12 @@ def test_metrics_listen_where_they_are_told_and_the_first_line_says_so(tmp_path:
         def answers() -> bool:
             assert process.poll() is None, log.read_text()
             try:
-                text = httpx.get(f"http://127.0.0.2:{port}/metrics", trust_env=False, timeout=5).text
+                text = httpx.get(f"http://127.0.0.2:{port}/metrics", trust_env=False, timeout=30).text
             except httpx.TransportError:
                 return False
             return "autos_event_loop_heartbeat_age_seconds" in text
 
-        wait_until(answers, 30, "the metrics")
+        wait_until(answers, 60, "the metrics")
         with socket.socket() as elsewhere:
             assert elsewhere.connect_ex(("127.0.0.1", port)) != 0
         process.send_signal(signal.SIGTERM)

@@ -88,7 +88,7 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout: float = 10) -> int:
+    def stop(self, timeout: float = 60) -> int:
         """SIGTERM; the exit status."""
         self.process.terminate()
         return self.process.wait(timeout)

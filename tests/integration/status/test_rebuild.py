@@ -100,7 +100,6 @@ def test_a_rebuild_gives_what_the_live_worker_made(tools: RebuildTools) -> None:
     worker = tools.start_worker()
     wait_until(
         lambda: tools.query(ENDED) == [(40,)] and tools.query("SELECT count(*) FROM progress.dead_letters") == [(2,)],
-        45,
     )
     before, granted = rows(tools.query), grants(tools.query)
     done = tools.rebuild()
@@ -113,7 +112,7 @@ def test_a_rebuild_gives_what_the_live_worker_made(tools: RebuildTools) -> None:
     # The live worker goes on with the new tables.
     produce(tools.producer, tools.topic, [available(number, again, document), available(number, again, new_id())])
     assert tools.producer.flush(10) == 0
-    wait_until(lambda: tools.query(ENDED) == [(41,)], 30)
+    wait_until(lambda: tools.query(ENDED) == [(41,)])
     announced = [row[0] for row in tools.query("SELECT id::text FROM progress.outbox")]
     assert len(announced) == len(set(announced)) == 41
     assert worker.stop() == 0
@@ -136,14 +135,14 @@ def test_a_rebuild_under_load_loses_and_repeats_nothing(tools: RebuildTools) -> 
     thread = threading.Thread(target=feed)
     thread.start()
     try:
-        wait_until(lambda: int(tools.query(ENDED)[0][0]) > 50, 45)
+        wait_until(lambda: int(tools.query(ENDED)[0][0]) > 50)
         done: list[Rebuilt] = [tools.rebuild() for _ in range(2)]
     finally:
         feeding.set()
         thread.join()
     assert tools.producer.flush(10) == 0
     assert done[1].events > done[0].events > 0
-    wait_until(lambda: tools.query(ENDED) == [(len(jobs),)], 45)
+    wait_until(lambda: tools.query(ENDED) == [(len(jobs),)])
     announced = sorted(row[0] for row in tools.query("SELECT id::text FROM progress.outbox"))
     assert announced == sorted(deterministic_id(job, "completed") for job in jobs)
     live = rows(tools.query)
@@ -162,7 +161,7 @@ def test_an_end_that_the_live_worker_had_not_reached_is_announced_once(tools: Re
     later = new_id()
     produce(tools.producer, tools.topic, whole_job(tools.process_number(), later, 1))
     assert tools.producer.flush(10) == 0
-    wait_until(lambda: tools.query(ENDED) == [(2,)], 30)
+    wait_until(lambda: tools.query(ENDED) == [(2,)])
     assert worker.stop() == 0
     announced = sorted(row[0] for row in tools.query("SELECT id::text FROM progress.outbox"))
     assert announced == sorted(deterministic_id(name, "completed") for name in (job, later))
@@ -190,14 +189,14 @@ def test_a_topic_that_has_forgotten_is_no_loss_while_the_tables_know(tools: Rebu
     for _ in range(10):
         produce(tools.producer, tools.topic, whole_job(tools.process_number(), new_id(), 4, failures=1))
     assert tools.producer.flush(10) == 0
-    wait_until(lambda: tools.query(ENDED) == [(10,)], 45)
+    wait_until(lambda: tools.query(ENDED) == [(10,)])
     admin: Any = AdminClient({"bootstrap.servers": tools.servers.bootstrap_servers})
     everything = [TopicPartition(tools.topic, number, -1) for number in range(PARTITIONS)]
     for future in admin.delete_records(everything).values():
         future.result()
     produce(tools.producer, tools.topic, whole_job(tools.process_number(), new_id(), 4))
     assert tools.producer.flush(10) == 0
-    wait_until(lambda: tools.query(ENDED) == [(11,)], 45)
+    wait_until(lambda: tools.query(ENDED) == [(11,)])
     before = rows(tools.query)
     done = tools.rebuild()
     assert rows(tools.query) == before
@@ -224,7 +223,7 @@ def test_a_rebuild_leaves_out_what_was_deleted(tools: RebuildTools) -> None:
     for job in (gone, kept):
         produce(tools.producer, tools.topic, whole_job(tools.process_number(), job, 3))
     assert tools.producer.flush(10) == 0
-    wait_until(lambda: tools.query(ENDED) == [(2,)], 45)
+    wait_until(lambda: tools.query(ENDED) == [(2,)])
     with owner(tools.database) as cursor:
         cursor.execute("INSERT INTO catalog.deleted_jobs (job_id) VALUES (%s)", (gone,))
         for table in ("documents", "job_documents", "jobs"):
@@ -233,7 +232,7 @@ def test_a_rebuild_leaves_out_what_was_deleted(tools: RebuildTools) -> None:
     produce(tools.producer, tools.topic, [available(tools.process_number(), gone, new_id())])
     produce(tools.producer, tools.topic, whole_job(tools.process_number(), new_id(), 1))
     assert tools.producer.flush(10) == 0
-    wait_until(lambda: tools.query(ENDED) == [(2,)], 45)
+    wait_until(lambda: tools.query(ENDED) == [(2,)])
     assert tools.rebuild().jobs == 2
     assert tools.query("SELECT count(*) FROM progress.jobs WHERE job_id = %s", gone) == [(0,)]
     assert worker.stop() == 0

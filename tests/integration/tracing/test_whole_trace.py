@@ -108,7 +108,7 @@ async def test_a_request_is_one_trace_to_each_attempt_of_its_webhook(bench: Work
         with services.running():
             headers = {"Authorization": f"Bearer {key}"}
             async with httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{services.port}", headers=headers, trust_env=False, timeout=20
+                base_url=f"http://127.0.0.1:{services.port}", headers=headers, trust_env=False, timeout=60
             ) as api:
                 await wait_until_async(lambda: answers(api, "/health/live"), 60)
                 caller = {"traceparent": f"00-{TRACE}-{CALLER}-01"}

@@ -91,7 +91,7 @@ async def test_a_token_ends_with_its_time_and_with_its_key(servers: Servers, too
         async def refused() -> bool:
             return (await events(api, number, token)).status_code == 401
 
-        await wait_until_async(refused, 5.0)
+        await wait_until_async(refused)
 
 
 async def test_a_key_has_so_many_tokens_at_once(

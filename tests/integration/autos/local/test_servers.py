@@ -23,15 +23,15 @@ def admin(servers: Servers) -> AdminClient:
 
 
 def test_every_topic_exists_with_its_partitions(admin: AdminClient) -> None:
-    found = admin.list_topics(timeout=10).topics
+    found = admin.list_topics(timeout=60).topics
     assert {spec.name: spec.partitions for spec in TOPICS} == {
         spec.name: len(found[spec.name].partitions) for spec in TOPICS if spec.name in found
     }
 
 
 def test_topics_are_not_made_by_asking_for_them(admin: AdminClient) -> None:
-    assert admin.list_topics("nobody.made.this", timeout=10).topics["nobody.made.this"].error is not None
-    assert "nobody.made.this" not in admin.list_topics(timeout=10).topics
+    assert admin.list_topics("nobody.made.this", timeout=60).topics["nobody.made.this"].error is not None
+    assert "nobody.made.this" not in admin.list_topics(timeout=60).topics
 
 
 def test_a_killed_consumer_is_noticed_within_six_seconds(admin: AdminClient) -> None:

@@ -59,7 +59,7 @@ def rows(servers: Servers) -> list[str]:
 def _end(consumer: Consumer, part: TopicPartition) -> int:
     """0 while the broker, which has just been started again, does not lead the partition yet."""
     try:
-        return int(consumer.get_watermark_offsets(part, timeout=10)[1])
+        return int(consumer.get_watermark_offsets(part, timeout=60)[1])
     except KafkaException:
         return 0
 
@@ -76,7 +76,7 @@ def records(servers: Servers) -> list[str]:
     try:
         part = TopicPartition(TOPIC, 0, 0)
         consumer.assign([part])
-        end = wait_until(lambda: _end(consumer, part), 20)
+        end = wait_until(lambda: _end(consumer, part))
         found: list[str] = []
         for _ in range(100):
             message = consumer.poll(0.5)
@@ -125,9 +125,9 @@ def test_killed_servers_come_back_with_their_data(tmp_path: Path) -> None:
             stack = json.loads((data_dir / "stack.json").read_text())["processes"]
             return all(stack[name]["pid"] != before[name]["pid"] for name in before)
 
-        wait_until(all_new, 20)
-        wait_until(lambda: not raises(lambda: rows(servers)), 30, "PostgreSQL")
-        wait_until(lambda: not raises(lambda: objects(servers)), 30, "S3")
+        wait_until(all_new)
+        wait_until(lambda: not raises(lambda: rows(servers)), 60, "PostgreSQL")
+        wait_until(lambda: not raises(lambda: objects(servers)), 60, "S3")
         put_data(servers, "later")
         assert rows(servers) == ["before", "later"]
         assert objects(servers) == ["before", "later"]
@@ -146,8 +146,8 @@ def test_a_killed_supervisor_takes_its_children_along_and_the_data_stays(tmp_pat
         supervisor = files.supervisor_pid()
         assert supervisor is not None
         os.kill(supervisor, signal.SIGKILL)
-        wait_until(lambda: not any(psutil.pid_exists(entry["pid"]) for entry in processes.values()), 20)
-        wait_until(lambda: not files.is_running(), 5)
+        wait_until(lambda: not any(psutil.pid_exists(entry["pid"]) for entry in processes.values()))
+        wait_until(lambda: not files.is_running())
     with embedded_servers(data_dir) as servers:
         assert rows(servers) == ["before"]
         assert objects(servers) == ["before"]
@@ -174,7 +174,7 @@ def test_a_failed_start_says_what_failed_and_leaves_nothing(tmp_path: Path) -> N
     assert len(done.stdout.strip().splitlines()) <= 2
     assert not (data_dir / "stack.json").exists()
     # What another server's start had begun is told to end with the stack, and needs a moment for it.
-    wait_until(lambda: not processes_of(tmp_path), 10, "the end of what was begun")
+    wait_until(lambda: not processes_of(tmp_path), 60, "the end of what was begun")
 
 
 def test_a_server_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> None:

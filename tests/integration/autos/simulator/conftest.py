@@ -37,5 +37,5 @@ def number() -> ProcessNumber:
 def client(pdpj: SimulatorControl) -> Iterator[httpx.Client]:
     """A client of the source with a valid token."""
     headers = {"Authorization": f"Bearer {pdpj.issue_tokens().access_token}"}
-    with httpx.Client(base_url=pdpj.address, headers=headers, timeout=10.0, trust_env=False) as client:
+    with httpx.Client(base_url=pdpj.address, headers=headers, timeout=60.0, trust_env=False) as client:
         yield client

@@ -211,7 +211,7 @@ def test_a_setting_that_is_not_valid_is_refused_with_its_reason(pdpj: SimulatorC
 
 def test_a_request_that_is_no_http_is_answered_400(pdpj: SimulatorControl) -> None:
     host, port = pdpj.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(b"HELO simulator\r\n\r\n")
         assert connection.recv(64).startswith(b"HTTP/1.1 400 ")
 
@@ -225,7 +225,7 @@ def test_pipelined_requests_are_answered_in_order(pdpj: SimulatorControl, number
         f"Authorization: Bearer token-of-the-settings\r\n{end}\r\n".encode()
         for document_id, end in ((first, ""), (second, "Connection: close\r\n"))
     )
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(requests)
         received = b""
         while chunk := connection.recv(1 << 20):

@@ -151,7 +151,7 @@ async def test_a_success_of_another_case_judges_without_the_control_request() ->
     judging = asyncio.ensure_future(gate.judge(failure))
     async with gate.slot(SourceCaller("good")):
         pass
-    assert await asyncio.wait_for(judging, 5) is FailureCause.DOCUMENT
+    assert await asyncio.wait_for(judging, 60) is FailureCause.DOCUMENT
     await gate.aclose()
 
 

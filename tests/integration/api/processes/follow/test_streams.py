@@ -146,7 +146,7 @@ async def test_a_client_has_so_many_streams_and_leaves_their_places(unused_tcp_p
             base_url=f"http://127.0.0.1:{unused_tcp_port}",
             headers={"Authorization": f"Bearer {key}"},
             trust_env=False,
-            timeout=20,
+            timeout=60,
         )
 
     async with (

@@ -31,11 +31,11 @@ async def test_the_total_is_never_passed_and_everybody_is_served(wishes: list[tu
     tasks = [asyncio.ensure_future(one(size)) for size, _ in wishes]
     await asyncio.sleep(0)
     cancelled = [task for task, (_, gives_up) in zip(tasks, wishes, strict=True) if gives_up and task.cancel()]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(outcome is None or isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
     assert served >= len(tasks) - len(cancelled)
-    async with asyncio.timeout(1), budget.hold(100):
+    async with asyncio.timeout(60), budget.hold(100):
         assert held == 0
 
 

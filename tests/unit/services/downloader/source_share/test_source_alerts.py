@@ -50,7 +50,7 @@ class World:
         """How many alerts there have been after one more refusal, sent to the end unless the ear is held."""
         self.alarm.refused()
         if self.ear.free.is_set():
-            await wait_until_async(lambda: not self.alarm.sending, 5)
+            await wait_until_async(lambda: not self.alarm.sending)
         return len(self.ear.heard)
 
 

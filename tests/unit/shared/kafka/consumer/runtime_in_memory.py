@@ -92,4 +92,4 @@ class RuntimeInMemory:
         return self.registry.get_sample_value(name, {"runtime": "test", **labels}) or 0.0
 
     async def until_committed(self, offset: int, partition: int = 0) -> None:
-        await wait_until_async(lambda: self.broker.committed.get((TOPIC, partition), (0, ""))[0] == offset, 5)
+        await wait_until_async(lambda: self.broker.committed.get((TOPIC, partition), (0, ""))[0] == offset)

@@ -15,6 +15,7 @@ from shared.kafka.consumer.handling import Done
 from shared.kafka.consumer.producer_sink import ProducerSink
 from shared.kafka.failures import RecordRefused
 from shared.records import OutgoingRecord, Record
+from tests.support import wait_until_async
 from tests.unit.shared.kafka.consumer.fake_broker import TOPIC, FakeBroker
 from tests.unit.shared.kafka.consumer.fake_producer import FakeProducer
 from tests.unit.shared.kafka.consumer.runtime_in_memory import RuntimeInMemory, letter, log, out
@@ -139,10 +140,8 @@ async def test_an_end_waits_for_what_is_away_and_one_that_cannot_be_told_stops_n
 
 async def test_a_prepare_that_breaks_for_a_record_that_waited_buries_that_record_alone() -> None:
     bench = RuntimeInMemory(log(b"later", b""))
-
-    # From when it was read, and long: the other one is prepared before, however slow the machine is.
-    def due(record: Record) -> float | None:
-        return datetime.now(UTC).timestamp() + 0.3 if record.value else None
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    due = now + timedelta(seconds=30)
 
     async def prepare(items: Sequence[Record]) -> Sequence[Done | None]:
         if items[0].value == b"later":
@@ -152,9 +151,18 @@ async def test_a_prepare_that_breaks_for_a_record_that_waited_buries_that_record
     async def handler(record: Record) -> Done:
         return Done([out(record)])
 
-    async with bench.running(handler, prepare=prepare, not_before=due):
-        await bench.until_committed(2)
-    assert bench.broker.written == {("dead", b"0/0"): 1, ("out", b"0/1"): 1}
+    async with bench.running(
+        handler,
+        prepare=prepare,
+        not_before=lambda record: due.timestamp() if record.value else None,
+        clock=lambda: now,
+    ):
+        await wait_until_async(lambda: bench.broker.written == {("out", b"0/1"): 1})
+        now = due
+        # The timer was set for half a minute: a record that comes is enough to look at the clock again.
+        bench.broker.logs[TOPIC, 0].append((2, b""))
+        await bench.until_committed(3)
+    assert bench.broker.written == {("dead", b"0/0"): 1, ("out", b"0/1"): 1, ("out", b"0/2"): 1}
 
 
 async def test_times_that_no_tier_can_mean_do_not_fill_the_partition() -> None:

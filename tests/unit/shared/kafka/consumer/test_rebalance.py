@@ -31,7 +31,7 @@ class RejoinsInOnePoll(FakeConsumer):
         read = self.positions.get((TOPIC, 0), 0) > 0
         if read and not self.inside.is_set() and (timeout > 0) is self._in_a_wait:
             self.inside.set()
-            wait_until(self.go_on.is_set, 30, "the end of the poll")
+            wait_until(self.go_on.is_set, 60, "the end of the poll")
             keys = set(self.positions)
             self.give_up(keys)
             self._broker.owner |= dict.fromkeys(keys, self)
@@ -51,12 +51,10 @@ async def test_a_commit_that_was_ordered_before_a_rebalance_does_not_set_the_gro
     async def handler(record: Record) -> Done:
         if record.offset == 0:
             # Its commit is ordered while the poll thread waits in the poll that rebalances.
-            await wait_until_async(consumers[0].inside.is_set, 30)
+            await wait_until_async(consumers[0].inside.is_set)
         else:
             consumers[0].go_on.set()
-            await wait_until_async(
-                lambda: bench.sample("autos_consumer_partitions_ended_total", how="revoked") == 1, 30
-            )
+            await wait_until_async(lambda: bench.sample("autos_consumer_partitions_ended_total", how="revoked") == 1)
         # An answer that can be read once: the next handler begins when this record is finished, and not before.
         return Done(iter([out(record)]))
 
@@ -127,11 +125,11 @@ async def test_a_commit_that_is_refused_as_partitions_go_is_repeated() -> None:
 
     async def handler(record: Record) -> Done:
         running.add(record.partition)
-        await wait_until_async(lambda: bench.sample("autos_consumer_partitions_ended_total", how="revoked") == 2, 30)
+        await wait_until_async(lambda: bench.sample("autos_consumer_partitions_ended_total", how="revoked") == 2)
         return Done([out(record)])
 
     async with bench.running(handler, consumer=make, commit_seconds=3600):
-        await wait_until_async(lambda: running == {0, 1}, 30)
+        await wait_until_async(lambda: running == {0, 1})
         # Another member that wants both, and never reads them.
         bench.broker.members.insert(0, FakeConsumer(bench.broker, lambda *_: None))
         bench.broker.wanted = lambda member: set()  # type: ignore[method-assign]

@@ -90,7 +90,7 @@ async def test_an_outage_holds_records_uncounted_and_is_probed_by_a_few() -> Non
         return Done([out(record)])
 
     async with bench.running(handler, max_in_flight=4):
-        await wait_until_async(lambda: bench.sample("autos_consumer_held") >= 4, 5)
+        await wait_until_async(lambda: bench.sample("autos_consumer_held") >= 4)
         calls = len(tried)
         assert calls <= 8  # four held, four that were in flight when they were
         away = False
@@ -109,8 +109,8 @@ async def test_a_held_record_lets_other_groups_go_on() -> None:
         return Done([out(record)])
 
     async with bench.running(handler, group_of=lambda record: record.value.decode(), per_group=1, max_in_flight=2):
-        await wait_until_async(lambda: len(bench.broker.written) == 3, 5)
-        await wait_until_async(lambda: "a1." in bench.broker.committed.get((TOPIC, 0), (0, ""))[1], 5)
+        await wait_until_async(lambda: len(bench.broker.written) == 3)
+        await wait_until_async(lambda: "a1." in bench.broker.committed.get((TOPIC, 0), (0, ""))[1])
         assert bench.broker.committed[TOPIC, 0][0] == 0
         back.set()
         await bench.until_committed(4)
@@ -216,7 +216,7 @@ async def test_a_group_does_not_wait_for_the_broker_to_acknowledge_what_its_hand
     options: dict[str, Any] = {"sink": ProducerSink(slow), "per_group": 1, "max_in_flight": 4}  # type: ignore[arg-type]
     async with bench.running(handler, group_of=lambda record: "case", **options):
         # One handler at a time; four times as many as may run wait for the broker, and nothing is acknowledged yet.
-        await wait_until_async(lambda: slow.begun == 16, 5)
+        await wait_until_async(lambda: slow.begun == 16)
         assert calls == [*range(16)]
         assert bench.broker.committed == {}
         slow.free.set()
@@ -239,7 +239,7 @@ async def test_outcomes_wait_for_others_until_the_last_of_a_group_at_hand() -> N
     async with bench.running(handler, sink=sink, group_of=lambda record: (record.value or b"").decode(), per_group=2):
         free[b"other"].set()
         # Both have answered; the second has nobody to wait for, and takes the first along.
-        await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
+        await wait_until_async(lambda: len(bench.broker.written) == 2)
         free[b"case"].set()
         await bench.until_committed(5)
     assert len(bench.broker.written) == 5
@@ -256,7 +256,7 @@ async def test_an_urgent_outcome_waits_for_nobody() -> None:
 
     sink = ProducerSink(bench.producer, gather=PATIENT)  # type: ignore[arg-type]
     async with bench.running(handler, sink=sink, per_group=3):
-        await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
+        await wait_until_async(lambda: len(bench.broker.written) == 2)
         hold.set()
         await bench.until_committed(3)
 
@@ -270,14 +270,14 @@ async def test_a_partition_is_paused_at_its_bound_and_resumed_at_half() -> None:
         return Done([out(record)])
 
     async with bench.running(handler, max_in_flight=4, max_buffered_per_partition=20):
-        await wait_until_async(lambda: bench.sample("autos_consumer_paused_partitions") == 1, 5)
+        await wait_until_async(lambda: bench.sample("autos_consumer_paused_partitions") == 1)
         consumer = bench.consumers[0]
-        await wait_until_async(lambda: consumer.paused, 5)
+        await wait_until_async(lambda: consumer.paused)
         first = consumer.positions[TOPIC, 0]
         assert first == 20
         for _ in range(10):
             gate.release()
-        await wait_until_async(lambda: not consumer.paused or consumer.positions[TOPIC, 0] > first, 5)
+        await wait_until_async(lambda: not consumer.paused or consumer.positions[TOPIC, 0] > first)
         for _ in range(300):
             gate.release()
         await bench.until_committed(300)
@@ -298,7 +298,7 @@ async def test_not_before_keeps_the_handler_waiting_and_the_clock_decides() -> N
         not_before=lambda record: due.timestamp() if record.value == b"later" else None,
         clock=lambda: now,
     ):
-        await wait_until_async(lambda: seen == [b"now"], 5)
+        await wait_until_async(lambda: seen == [b"now"])
         now = due
         # The timer was set for half a minute: a record that comes is enough to look at the clock again.
         bench.broker.logs[TOPIC, 0].append((2, b"now"))
@@ -375,7 +375,7 @@ async def test_stop_finishes_what_is_in_flight_and_begins_nothing_more() -> None
 
     runtime = bench.runtime(handler, max_in_flight=3)
     task = asyncio.get_running_loop().create_task(runtime.run())
-    await wait_until_async(lambda: len(begun) == 3, 5)
+    await wait_until_async(lambda: len(begun) == 3)
     runtime.stop()
     await asyncio.sleep(0)
     go_on.set()
@@ -399,7 +399,7 @@ async def test_handlers_that_outlast_the_shutdown_are_cancelled_and_uncommitted(
 
     runtime = bench.runtime(handler, shutdown_seconds=0.05)
     task = asyncio.get_running_loop().create_task(runtime.run())
-    await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
+    await wait_until_async(lambda: len(bench.broker.written) == 2)
     runtime.stop()
     await task
     assert cancelled == [1]
@@ -423,9 +423,9 @@ async def test_a_revoked_partition_waits_for_its_handlers_and_cancels_them_at_th
 
     first = bench.runtime(handler, drain_seconds=0.05, shutdown_seconds=0.05)
     task = asyncio.get_running_loop().create_task(first.run())
-    await wait_until_async(lambda: len(first.assignment) == 2, 5)
+    await wait_until_async(lambda: len(first.assignment) == 2)
     async with bench.running(taken_over):
-        await wait_until_async(lambda: len(bench.broker.written) == 1, 5)
+        await wait_until_async(lambda: len(bench.broker.written) == 1)
         assert len(ended) == 1
         first.stop()
         await task
@@ -447,7 +447,7 @@ async def test_a_lost_partition_is_dropped_without_a_commit() -> None:
         return Done([out(record)])
 
     async with bench.running(handler):
-        await wait_until_async(lambda: begun == [0], 5)
+        await wait_until_async(lambda: begun == [0])
         bench.broker.lose(bench.consumers[0])
         await bench.until_committed(1)
     assert cancelled == [0]
@@ -476,9 +476,9 @@ async def test_a_refused_commit_is_repeated_and_counted() -> None:
         return Done([out(record)])
 
     async with bench.running(handler, consumer=make):
-        await wait_until_async(lambda: len(refused) == 2, 5)
+        await wait_until_async(lambda: len(refused) == 2)
         await bench.until_committed(1)
-        await wait_until_async(lambda: bench.sample("autos_consumer_commit_failures_total") == 2, 5)
+        await wait_until_async(lambda: bench.sample("autos_consumer_commit_failures_total") == 2)
 
 
 async def test_a_transaction_that_the_broker_never_ends_is_passed_over_after_its_time() -> None:
@@ -514,7 +514,7 @@ async def test_offsets_that_go_back_end_the_runtime() -> None:
 
     runtime = bench.runtime(handler)
     task = asyncio.get_running_loop().create_task(runtime.run())
-    await wait_until_async(lambda: len(bench.broker.written) == 2, 5)
+    await wait_until_async(lambda: len(bench.broker.written) == 2)
     bench.consumers[0].positions[TOPIC, 0] = 0
     with pytest.raises(OffsetsWentBack):
         await task
@@ -559,7 +559,7 @@ def test_a_loop_that_hangs_loses_its_partitions_to_others() -> None:
 
     async def handler(record: Record) -> Done:
         # A handler that blocks the whole loop; the poll thread must not keep the partition for it.
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while bench.broker.members and time.monotonic() < deadline:
             time.sleep(0.005)  # noqa: ASYNC251 - that is what is tested
         if not bench.broker.members:
@@ -580,7 +580,7 @@ def test_a_cancelled_run_leaves_no_thread_and_no_member() -> None:
 
     async def main() -> None:
         task = asyncio.get_running_loop().create_task(bench.runtime(handler).run())
-        await wait_until_async(lambda: bench.sample("autos_consumer_in_flight") == 1, 5)
+        await wait_until_async(lambda: bench.sample("autos_consumer_in_flight") == 1)
         task.cancel()
         await asyncio.wait({task})
         assert task.cancelled()
@@ -589,7 +589,7 @@ def test_a_cancelled_run_leaves_no_thread_and_no_member() -> None:
     asyncio.run(main())
     assert bench.broker.members == []
     # The thread tells its end just before it ends.
-    wait_until(lambda: threading.active_count() <= before, 5)
+    wait_until(lambda: threading.active_count() <= before)
 
 
 def test_backoff_never_undercuts_a_hint_and_stays_within_its_bounds() -> None:

@@ -159,7 +159,7 @@ async def _simulate(  # noqa: C901
         return broker.finished >= everything and broker.committed.items() >= ends.items()
 
     try:
-        await wait_until_async(over, 20, "every record is finished and committed")
+        await wait_until_async(over, 60, "every record is finished and committed")
     finally:
         for member in members:
             await member.leave()

@@ -8,6 +8,7 @@ Kubernetes) starts it again: nothing is lost, since nothing was acknowledged tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -36,13 +37,22 @@ _YOUNG_OBJECTS: Final = 10_000
 """So many more container objects than before let the collector look at the young ones (CPython's default: 700)."""
 
 
-def run_service(name: str, settings_type: type[S], main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
+def run_service(
+    name: str,
+    settings_type: type[S],
+    main: Callable[[S, asyncio.Event], Awaitable[None]],
+    *,
+    interrupts_others: bool = False,
+) -> int:
     """Run ``main(settings, stop)`` until it returns; the exit status of the process.
 
     ``main`` gets the checked settings and an event that SIGTERM or SIGINT sets; it must then end by itself within
     ``AUTOS_SHUTDOWN_SECONDS``. Status 0: it returned. 1: it raised. 2: a setting is wrong. 130: interrupted before
-    that.
+    that. ``interrupts_others``: whether somebody waits for each of its answers, so that it may take a processor from
+    what runs there (see :func:`let_others_finish`).
     """
+    if not interrupts_others:
+        let_others_finish()
     settings = load(settings_type)
     configure_logging(name, settings.log_level, settings.log_format)
     _log.info("The service starts", extra=start_fields(settings))
@@ -121,6 +131,21 @@ async def beat(registry: CollectorRegistry) -> None:
             at = time.monotonic()
     finally:
         registry.unregister(gauge)
+
+
+def let_others_finish() -> None:
+    """From now on this thread, and those that it starts, wait for a free processor or the end of another's time slice.
+
+    Linux otherwise lets whoever is woken take the processor from whoever runs, some hundred times for each case on a
+    busy machine; with ``SCHED_BATCH`` (sched(7), no privilege needed) more is ready each time that it runs. A policy
+    that was set from outside stays, and so it does where the system has no such policy or forbids it: it is only a
+    help (docs/adr/0054-who-may-interrupt.md).
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _spare_the_collector() -> None:

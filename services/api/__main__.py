@@ -50,4 +50,4 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run_service("api", ApiSettings, main))
+    raise SystemExit(run_service("api", ApiSettings, main, interrupts_others=True))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 import httpx
 import psutil
+import pytest
 
 from tests.e2e.journey import ask, autos
 from tests.product import Product
@@ -39,6 +42,16 @@ def test_an_idle_system_has_no_lag(product: Product, process_number: Callable[[]
     for service in _SERVICES:
         wait_until(partial(_has_no_lag, product, service), _SECONDS, f"no lag of {service}")
     wait_until(lambda: _values(product, "status", "autos_status_lag_seconds") == {0.0}, _SECONDS, "no lag in seconds")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="policies of the scheduler are Linux's")
+def test_only_the_api_may_take_a_processor_from_what_runs(product: Product) -> None:
+    """No thread of the others, those of their libraries in Rust and C included, interrupts whoever runs."""
+    policies = {
+        service: {os.sched_getscheduler(thread.id) for thread in psutil.Process(product.pid(service)).threads()}
+        for service in ("api", *_SERVICES)
+    }
+    assert policies == {"api": {os.SCHED_OTHER}, **{service: {os.SCHED_BATCH} for service in _SERVICES}}
 
 
 def _has_no_lag(product: Product, service: str) -> bool:

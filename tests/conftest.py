@@ -6,15 +6,17 @@ import gc
 import itertools
 import os
 import random
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
+from services.api.processes.view.link_cache import SEALED_TAG_SECONDS
 from shared.domain import cnj
 from shared.domain.cnj import ProcessNumber
-from tests.support import Servers
+from tests.support import Servers, wait_until
 
 if TYPE_CHECKING:
     from tests.product import Product
@@ -48,6 +50,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 # A machine that does other work at the same time makes any example slow now and then; that is no finding.
 hypothesis.settings.register_profile("autos", deadline=None)
 hypothesis.settings.load_profile("autos")
+
+
+@pytest.fixture
+def whole_minute() -> None:
+    """For a test that expects an entity tag twice: they are renewed with each minute, so enough of this one is left."""
+    wait_until(lambda: time.time() % SEALED_TAG_SECONDS < SEALED_TAG_SECONDS - 10)
 
 
 @pytest.fixture(scope="session")

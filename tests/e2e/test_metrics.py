@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx
 import psutil
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -90,6 +91,7 @@ def test_what_happened_is_counted_once_and_where_it_belongs(
     assert risen("notifier", "autos_webhook_delivery_seconds_count") >= 1
 
 
+@pytest.mark.usefixtures("whole_minute")
 def test_a_long_poll_is_not_the_api_s_own_time(product: Product, process_number: Callable[[], str]) -> None:
     """One API of the product answers: what it waited for the client's sake is left out of its own time."""
     number = process_number()

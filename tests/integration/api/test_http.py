@@ -192,6 +192,7 @@ async def test_a_client_has_so_many_active_jobs_and_no_more(tools: ApiTools) -> 
         assert (await client.get(f"/processes/{numbers[1]}")).status_code == 200
 
 
+@pytest.mark.usefixtures("whole_minute")
 async def test_an_unchanged_status_is_a_304_and_a_changed_one_is_not(
     api: httpx.AsyncClient, source: ScriptedSource, progress: Progress, process_number: MakeNumber
 ) -> None:
@@ -208,6 +209,7 @@ async def test_an_unchanged_status_is_a_304_and_a_changed_one_is_not(
     assert changed.headers["etag"] != tag
 
 
+@pytest.mark.usefixtures("whole_minute")
 async def test_a_long_poll_ends_with_the_change(tools: ApiTools) -> None:
     number = tools.process_number()
     tools.source.add(number, 2)

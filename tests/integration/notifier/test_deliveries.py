@@ -402,7 +402,8 @@ async def test_a_dead_endpoint_delays_nobody_else(world: World, running: Running
             started = loop.time()
             delivery = await world.start(healthy.url, client)
             await wait_until_async(partial(healthy.of, delivery))
-            assert healthy.of(delivery)[0].at - started < 1.0
+            # Behind the dead one it would be half a minute.
+            assert healthy.of(delivery)[0].at - started < 15.0
         assert dead.most_in_flight == 4
 
 

@@ -316,6 +316,7 @@ async def test_browsers_of_elsewhere_may_call_only_when_the_setting_says_so(
         assert preflight.is_success is (allowed is not None)
 
 
+@pytest.mark.usefixtures("whole_minute")
 async def test_the_tag_of_a_started_job_is_the_one_that_is_read_afterwards(
     api: httpx.AsyncClient, source: ScriptedSource, process_number: MakeNumber
 ) -> None:

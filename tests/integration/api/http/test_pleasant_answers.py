@@ -17,6 +17,7 @@ from tests.integration.api.test_documents_and_jobs import put
 ORIGIN = "https://app.example.com"
 
 
+@pytest.mark.usefixtures("whole_minute")
 async def test_a_view_of_many_documents_is_compressed_and_its_tag_still_works(
     api: httpx.AsyncClient, source: ScriptedSource, process_number: MakeNumber
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from sources.errors import SourceUnavailable
 from tests.integration.api.scripted import (
@@ -63,6 +64,7 @@ async def test_a_batch_of_another_shape_is_refused(api: httpx.AsyncClient, proce
     assert_problem(await api.get("/processes", params={"cursor": "nope"}), 422, "invalid_cursor")
 
 
+@pytest.mark.usefixtures("whole_minute")
 async def test_a_case_that_did_not_change_is_a_304(
     api: httpx.AsyncClient, source: ScriptedSource, progress: Progress, process_number: MakeNumber
 ) -> None:

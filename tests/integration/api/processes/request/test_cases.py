@@ -53,6 +53,7 @@ async def test_first_request_registers_the_case_and_starts_one_job(
     assert requested["created_at"] == view["job"]["created_at"]
 
 
+@pytest.mark.usefixtures("whole_minute")
 @pytest.mark.parametrize(
     ("auto_download", "scopes"), [(True, ["read", "download", "sealed"]), (False, ["read", "download"])]
 )

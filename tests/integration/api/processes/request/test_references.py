@@ -71,6 +71,7 @@ async def test_each_client_sees_its_own_reference_of_a_shared_job(tools: ApiTool
     assert completed["documents_url"] == f"/processes/{number}/documents"
 
 
+@pytest.mark.usefixtures("whole_minute")
 async def test_the_reference_given_last_is_shown_and_makes_another_entity_tag(tools: ApiTools) -> None:
     number = tools.process_number()
     tools.source.add(number, 1)

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS: Final = Path(__file__).parents[1] / "build" / "screenshots"
 _AXE: Final = Path(sys.prefix) / "browser" / "node_modules" / "axe-core" / "axe.min.js"
-_SECONDS: Final = 20.0
+_SECONDS: Final = 60.0
 
 
 def chromium() -> str:

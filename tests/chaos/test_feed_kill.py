@@ -48,7 +48,6 @@ def ended_jobs(world: World, case: Job) -> list[ProcessCompleted]:
     return found
 
 
-@pytest.mark.timeout(120)
 async def test_kill_9_loses_and_reorders_no_event(world: World, servers: Servers, tmp_path: Path) -> None:
     client, _ = world.client()
     cases = [world.job(client, documents=JOBS * DOCUMENTS) for _ in range(3)]

@@ -33,7 +33,7 @@ def autos(product: Product, *arguments: str) -> subprocess.CompletedProcess[str]
         [sys.executable, "-m", "autos.main", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
         env={**os.environ, "AUTOS_DATA_DIR": str(product.data_dir)},
     )

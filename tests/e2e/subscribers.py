@@ -78,7 +78,7 @@ class Subscriber:
         """As kill -9."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def ask_to_end(self) -> None:
         """As systemd and Kubernetes do."""
@@ -88,7 +88,7 @@ class Subscriber:
     def ended(self) -> int:
         """The exit status, once it has ended."""
         assert self._process is not None
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def lines(self, run: int) -> list[dict[str, Any]]:
         """What it printed in a run; a last line that a kill cut off does not count."""

@@ -90,7 +90,7 @@ def test_many_cases_come_from_a_csv_file_over_a_restart_of_the_api(
         wait_until(lambda: product.client.get(f"/processes/{numbers[0]}/status").status_code == 200)
         old = product.kill("api")
         product.wait_for_restart("api", old)
-        out, err = running.communicate(timeout=90)
+        out, err = running.communicate(timeout=150)
     finally:
         running.kill()
     assert running.returncode == 1, out + err

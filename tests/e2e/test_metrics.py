@@ -80,9 +80,11 @@ def test_what_happened_is_counted_once_and_where_it_belongs(
     ask(product, number, webhook_url=product.receiver.url(path))
     assert product.wait_for_end(number)["status"] == "completed"
     product.wait_for_webhook(path)
-    assert risen("downloader", "autos_source_answers_total", source="pdpj", verdict="answered") >= 3
+    # What is done is seen a moment before it is counted.
+    wait_until(lambda: risen("status", "autos_status_job_seconds_count") >= 1)
+    wait_until(lambda: risen("downloader", "autos_downloader_documents_total", outcome="available") >= 3)
     assert risen("downloader", "autos_downloader_documents_total", outcome="available") == 3
-    assert risen("status", "autos_status_job_seconds_count") >= 1
+    assert risen("downloader", "autos_source_answers_total", source="pdpj", verdict="answered") >= 3
     wait_until(
         lambda: risen("notifier", "autos_webhook_endpoint_attempts_total", state="healthy", result="delivered") >= 1,
         60,

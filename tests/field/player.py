@@ -172,7 +172,7 @@ def playing(player: Player) -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()), daemon=True)
     thread.start()
-    ready.wait(10)
+    ready.wait(60)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

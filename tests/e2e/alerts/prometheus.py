@@ -112,7 +112,7 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

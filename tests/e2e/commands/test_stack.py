@@ -128,14 +128,14 @@ def installed_from_the_wheel(place: Path) -> Path:
     found by way of a .pth file.
     """
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=150)
     [wheel] = place.glob("*.whl")
     environment = place / "environment"
     venv.create(environment, with_pip=False, symlinks=True)
     [packages] = environment.glob("lib/python*/site-packages")
     (packages / "packages.pth").write_text(sysconfig.get_path("purelib"))
     command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps", "--compile-bytecode"]
-    subprocess.run([*command, "--python", str(environment), str(wheel)], check=True, capture_output=True, timeout=60)
+    subprocess.run([*command, "--python", str(environment), str(wheel)], check=True, capture_output=True, timeout=150)
     return environment / "bin" / "autos"
 
 

@@ -18,8 +18,6 @@ from autos.local.pdpj.failures import FailureKind
 from autos.local.pdpj.process import running_simulator
 from autos.main import app
 
-pytestmark = pytest.mark.timeout(60)
-
 NUMBER = "1000145-91.2023.8.26.0597"
 SECRET = "secret-of-the-test"
 

@@ -156,7 +156,7 @@ def test_every_thread_that_is_in_a_transaction_has_a_connection_aside(servers: S
 
     def work(_: int) -> int:
         with database.transaction(), database.aside() as beside:
-            together.wait(10)
+            together.wait(60)
             return int(beside.execute(_PID).scalar_one())
 
     with ThreadPoolExecutor(4) as threads:

@@ -166,7 +166,7 @@ async def test_a_transaction_that_lost_a_deadlock_is_run_again(pool: Database) -
             connection.execute(add, {"id": first})
             if not met:
                 met = True
-                both.wait(10)
+                both.wait(60)
             connection.execute(add, {"id": second})
 
         return work
@@ -190,7 +190,7 @@ def test_an_error_met_with_the_drivers_own_cursor_is_told_apart_too(pool: Databa
             with pool.transaction() as connection:
                 connection.execute(text("SELECT 1 FROM tried WHERE id = 2 FOR UPDATE"))
                 holding.set()
-                ended.wait(10)
+                ended.wait(60)
 
         done = threads.submit(hold)
         wait_until(holding.is_set)

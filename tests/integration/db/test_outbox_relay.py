@@ -183,7 +183,7 @@ def test_a_row_is_marked_only_after_the_acknowledgement(engine: Engine, start: S
     recorder.gate.clear()
     put(engine, "one")
     start(recorder)
-    assert recorder.entered.wait(10)
+    assert recorder.entered.wait(60)
     assert unpublished(engine) == 1
     recorder.gate.set()
     wait_until(lambda: unpublished(engine) == 0)
@@ -206,7 +206,7 @@ def test_an_unusable_producer_ends_the_process(engine: Engine, start: Start) -> 
     recorder.failure = ProducerFailed("fenced")
     put(engine, "one")
     start(recorder, hooks=RelayHooks(on_unusable=ended.set))
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert unpublished(engine) == 1
 
 
@@ -235,7 +235,7 @@ def test_a_relay_that_lost_its_connection_is_replaced_and_nothing_is_lost(
     written = put(engine, "one", "two")
     first.gate.clear()
     start(first, of=other)
-    assert first.entered.wait(10)
+    assert first.entered.wait(60)
     start(second)
     owner = make_engine(database.owner_url, application_name="test-owner", pool_size=1)
     with owner.begin() as connection:

@@ -73,7 +73,6 @@ def fill(bench: Topic, count: int) -> None:
     bench.producer.send_blocking([OutgoingRecord(bench.topic, b"%d" % n, b"%d" % n) for n in range(count)], 20)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
 def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench: Topic, protocol: str) -> None:
     count = 600
@@ -100,7 +99,6 @@ def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench:
     assert Counter(bench.written(2 * count)) == wanted
 
 
-@pytest.mark.timeout(120)
 def test_a_process_whose_client_hangs_ends_and_the_next_writes_exactly_once(bench: Topic) -> None:
     fill(bench, 50)
     stuck = Worker(bench, "only", "stuck", "consumer")
@@ -119,7 +117,6 @@ def test_a_process_whose_client_hangs_ends_and_the_next_writes_exactly_once(benc
     assert Counter(keys) == Counter(b"%d/%d" % (n, half) for n in range(50) for half in range(2))
 
 
-@pytest.mark.timeout(120)
 def test_a_successor_repeats_only_what_was_in_flight_at_the_kill(bench: Topic) -> None:
     count = 3_000
     fill(bench, count)
@@ -142,7 +139,6 @@ def test_a_successor_repeats_only_what_was_in_flight_at_the_kill(bench: Topic) -
     assert {key.split(b"/")[0] for key in bench.written(2 * count)} == {b"%d" % n for n in range(count)}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("kind", "protocol"), [("plain", "consumer"), ("transactional", "consumer"), ("plain", "classic")]
 )

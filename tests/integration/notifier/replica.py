@@ -33,4 +33,4 @@ def notifier_process(servers: Servers, log: Path, **more: str) -> Iterator[subpr
     finally:
         if started.poll() is None:
             started.send_signal(signal.SIGTERM)
-        started.wait(30)
+        started.wait(60)

@@ -40,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageSettings]
         yield settings
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         server.cleaned()
 
 
@@ -79,7 +79,7 @@ def apply(store: StorageSettings) -> dict[str, str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr

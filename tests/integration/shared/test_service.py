@@ -59,7 +59,7 @@ def test_metrics_listen_where_they_are_told_and_the_first_line_says_so(tmp_path:
         with socket.socket() as elsewhere:
             assert elsewhere.connect_ex(("127.0.0.1", port)) != 0
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

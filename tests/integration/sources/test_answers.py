@@ -18,8 +18,6 @@ from sources.pdpj.wire.stream import DocumentStream
 from tests.integration.sources.conftest import MakeSource
 from tests.support import wait_until_async
 
-pytestmark = pytest.mark.timeout(60)
-
 NUMBER = cnj.make(4100, 2024, 8, 26, 100)
 BOTH = pytest.mark.parametrize("api", list(Api))
 

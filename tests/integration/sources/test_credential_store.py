@@ -28,8 +28,6 @@ from tests.integration.db.fresh import FreshDatabase, fresh_database
 from tests.integration.sources.conftest import pdpj_settings
 from tests.support import Servers
 
-pytestmark = pytest.mark.timeout(120)
-
 NO_KEYS = SecretKeys()
 NUMBER = cnj.make(4400, 2024, 8, 26, 100)
 FULL = Credential("access", "refresh", datetime(2026, 5, 1, 12, tzinfo=UTC), 7, 2, datetime(2026, 5, 2, tzinfo=UTC))

@@ -18,8 +18,6 @@ from sources.pdpj.client import build_source
 from tests.integration.sources.conftest import MakeSource, pdpj_settings
 from tests.support import wait_until_async
 
-pytestmark = pytest.mark.timeout(60)
-
 NUMBER = cnj.make(4200, 2024, 8, 26, 100)
 
 

@@ -12,8 +12,6 @@ from sources.pdpj.settings import Api
 from tests.integration.sources.conftest import MakeSource
 from tests.integration.sources.expected import FAILURES, NUMBER, SIZE, outcome_of, told
 
-pytestmark = pytest.mark.timeout(60)
-
 _TIMED: Final = {FailureKind.DRIP, FailureKind.HANG}
 """They last as long as the client waits, so one interface is enough."""
 BOTH_FAILURES: Final = [(api, kind) for kind in FAILURES for api in Api if api is Api.PORTAL or kind not in _TIMED]

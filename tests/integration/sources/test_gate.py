@@ -17,8 +17,6 @@ from sources.gate.gate import SourceGate
 from tests.integration.sources.conftest import MakeSource
 from tests.support import wait_until_async
 
-pytestmark = pytest.mark.timeout(90)
-
 NUMBER = cnj.make(4300, 2024, 8, 26, 100)
 OTHER = cnj.make(4301, 2024, 8, 26, 100)
 FAST = SourceBreakerPolicy(failure_limit=4, first_open=0.1, longest_open=0.4)

@@ -15,8 +15,6 @@ from sources.pdpj.settings import Api
 from tests.integration.sources.conftest import MakeSource
 from tests.integration.sources.expected import FAILURES, NUMBER, ODDITIES, OTHER, PDF, SIZE, TEXT, outcome_of
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def test_everything_that_can_be_switched_on_is_shown_here() -> None:
     assert {switch.name for switch in SWITCHES} == {*FAILURES, *ODDITIES}

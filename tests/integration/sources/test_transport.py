@@ -22,8 +22,6 @@ from sources.pdpj.wire.body import SMALL_BYTES, SMALL_PIECE_BYTES
 from sources.pdpj.wire.stream import DocumentStream
 from tests.support import wait_until_async
 
-pytestmark = pytest.mark.timeout(60)
-
 NUMBER = "1000145-91.2023.8.26.0597"
 PATH = binary_path(NUMBER, str(UUID(int=1)))
 PDF = b"%PDF-1.7 " + b"x" * 5000

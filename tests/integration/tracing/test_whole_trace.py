@@ -68,7 +68,7 @@ class Services:
             for process in started:
                 process.terminate()
             for process in started:
-                process.wait(30)
+                process.wait(60)
 
 
 class Receiver:

@@ -41,7 +41,7 @@ main()
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=150)
     (made,) = place.glob("*.whl")
     return made
 
@@ -59,7 +59,7 @@ def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command out of the wheel, where neither a checkout nor the packages of the stack can be imported."""
     command = [sys.executable, "-P", "-c", ALONE, str(installed), *arguments]
     environ = {**os.environ, "AUTOS_API_URL": "http://127.0.0.1:9", "AUTOS_API_KEY": "none"}
-    return subprocess.run(command, cwd=installed.parent, env=environ, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=installed.parent, env=environ, capture_output=True, text=True, timeout=150)
 
 
 def test_the_wheel_installs_one_package(wheel: Path) -> None:

@@ -33,7 +33,7 @@ PARTS: Final = ("**Means**", "**Look at**", "**Do**", "**Rehearse**")
 
 def promtool(*arguments: str) -> None:
     assert PROMTOOL is not None
-    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=150, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -31,7 +31,7 @@ def test_a_program_in_a_folder_of_root_is_found_by_who_looks_with_access(tmp_pat
     )
     command = [sys.executable, "-I", "-c", look, str(program)]
     started = [sys.executable, "-I", "-S", launch.__file__, str(int(signal.SIGTERM)), f"{NOBODY}:{NOBODY}", *command]
-    done = subprocess.run(started, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(started, capture_output=True, text=True, timeout=150, check=True)
     user, found, capabilities = done.stdout.splitlines()
     assert (user, found) == (str(NOBODY), "True")
     # CAP_DAC_OVERRIDE and no other.

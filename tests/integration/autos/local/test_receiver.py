@@ -32,7 +32,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        assert process.wait(10) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
 
 
 def is_up(port: int) -> bool:
@@ -117,4 +117,4 @@ def test_the_secret_can_come_from_a_file(tmp_path: Path) -> None:
         assert received(f"http://127.0.0.1:{port}", "/x")[0]["verified"] is True
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

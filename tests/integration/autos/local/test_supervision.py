@@ -240,7 +240,7 @@ def test_leftovers_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
 
 def start_and_end(data_dir: Path) -> subprocess.CompletedProcess[str]:
     arguments = [sys.executable, "-m", "autos.local.stack", "--servers-only", "--data-dir", str(data_dir)]
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=150, check=False)
 
 
 def raises(step: Any) -> bool:

@@ -83,7 +83,7 @@ keys = {"aws_access_key_id": "a", "aws_secret_access_key": SecretStr("b")}
 make_links(StorageSettings(_env_file=None, s3_endpoint_url="http://127.0.0.1:8333", **keys), lambda: datetime.now(UTC))
 print(*sorted({name.partition(".")[0] for name in sys.modules} & {"boto3", "botocore"}))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=150)
     assert done.stdout.strip() == ""
 
 

@@ -46,7 +46,7 @@ def test_a_process_is_killed(client: httpx.Client, child: Child) -> None:
     shown = client.get("/processes").json()["processes"]
     assert shown == [{"name": "downloader", "pid": child.pid, "running": True, "stopped": False, "deaths": 0}]
     assert client.post("/processes/downloader/kill").json() == {"name": "downloader", "pid": child.pid}
-    assert child.process.wait(10) == -9
+    assert child.process.wait(60) == -9
     assert client.post("/processes/kafka/kill").status_code == 404
 
 

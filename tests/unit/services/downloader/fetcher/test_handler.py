@@ -164,7 +164,7 @@ def task(attempt: int = 1) -> FetchTask:
 
 
 async def test_the_end_of_a_document_says_when_it_was_started() -> None:
-    bench = FetcherWithFakes(STORED, NoAccess())
+    bench = FetcherWithFakes(STORED, NoAccess(), start_seconds=60.0)
     ((topic, told),) = await bench.handle(task())
     assert (topic, told["type"]) == ("document.events", "autos.document.available")
     assert (told["object_key"], told["sha256"], told["size"], told["attempts"]) == ("k", "ab" * 32, 7, 1)

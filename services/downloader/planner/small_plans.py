@@ -12,7 +12,7 @@ from enum import Enum, auto
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from services.downloader.catalog_queries import StoredJob, find_jobs
 from services.downloader.planner.needed_documents import needs_of_job
@@ -22,20 +22,22 @@ from shared.db.case_store import lock_case, lock_free_cases
 from shared.db.deletions import find_deleted_jobs
 from shared.db.document_states import state_text
 from shared.db.engine import Database
+from shared.db.prepared import PreparedText
 
 _TOGETHER: Final = 50
 _SMALL: Final = 256
 """Documents of a case that is decided together with others."""
 
 # Of each case as many documents as show whether it is small; the index of their positions has them in order.
-_DOCUMENTS: Final = text(
+_DOCUMENTS: Final = PreparedText(
+    "downloader_small_cases",
     f"""
     SELECT listed.process_number, listed.document_id::text AS document_id, listed.source_path, listed.name, listed.size,
            listed.secrecy_level, listed.content_type, listed.rendition, listed.revision,
            cases.secrecy_level AS case_level, known.status AS state, known.error_code AS state_error_code,
            coalesce(known.revision, 1) AS state_revision, known.size AS state_size,
            known.object_key AS state_object_key
-    FROM unnest(CAST(:numbers AS text[])) AS wanted (process_number)
+    FROM unnest(:numbers) AS wanted (process_number)
     JOIN catalog.processes AS cases USING (process_number)
     CROSS JOIN LATERAL (
         SELECT * FROM catalog.documents WHERE documents.process_number = wanted.process_number
@@ -43,7 +45,9 @@ _DOCUMENTS: Final = text(
     ) AS listed
     LEFT JOIN {state_text("listed", "known")} ON true
     ORDER BY listed.process_number, listed.position, listed.document_id
-    """  # noqa: S608 - our own condition
+    """,  # noqa: S608 - our own condition
+    numbers="text[]",
+    most="int",
 )
 
 
@@ -119,7 +123,7 @@ def _decide_small(connection: Connection, plans: Sequence[ToPlan], window: int) 
     ids = [plan.asked.request.job_id for plan in plans]
     jobs, deleted = find_jobs(connection, ids), find_deleted_jobs(connection, ids)
     small = min(window, _SMALL)
-    rows = connection.execute(_DOCUMENTS, {"numbers": sorted(free), "most": small + 1}) if free else ()
+    rows = _DOCUMENTS.run(connection, {"numbers": sorted(free), "most": small + 1}) if free else ()
     by_case = {number: list(found) for number, found in groupby(rows, lambda row: row.process_number)}
     decided: list[DecidedPlan | NoPlan | None] = []
     for plan in plans:

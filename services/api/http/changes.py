@@ -16,16 +16,21 @@ class Watch:
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
         self.event = asyncio.Event()
+        self.asleep = False
+        """Whether it waits at this moment; False while its owner looks at what has changed."""
 
     async def wait(self, timeout: float) -> bool:
         """True after a change, False when ``timeout`` seconds passed or the service is ending."""
         if self._changes.closed:
             return False
+        self.asleep = True
         try:
             async with asyncio.timeout(timeout):
                 await self.event.wait()
         except TimeoutError:
             return False
+        finally:
+            self.asleep = False
         self.event.clear()
         return not self._changes.closed
 
@@ -84,10 +89,9 @@ class Changes:
                     watch.event.set()
 
     def waiting(self, key: str | None = None) -> int:
-        """How many wait for a change of the key; None: of any key."""
-        if key is None:
-            return sum(len(watches) for watches in self._watches.values())
-        return len(self._watches.get(key, ()))
+        """How many wait for a change of the key at this moment; None: of any key."""
+        watched = self._watches.values() if key is None else (self._watches.get(key, ()),)
+        return sum(watch.asleep for watches in watched for watch in watches)
 
     def number_of(self, key: str) -> int:
         """The number of the last change of a key that is being watched: another one after each change."""

@@ -174,7 +174,8 @@ async def test_a_transaction_that_lost_a_deadlock_is_run_again(pool: Database) -
     from asyncio import gather
 
     await gather(pool.run(crossing(1, 2)), pool.run(crossing(2, 1)))
-    assert len(tries) == 3
+    # Three; one more for each time that the loser takes its row again before the other, who waits for it, does.
+    assert len(tries) >= 3
     with pool.transaction() as connection:
         assert list(connection.execute(text("SELECT n FROM tried WHERE id < 3")).scalars()) == [2, 2]
 

@@ -24,7 +24,7 @@ def statuses(product: Product, key: str) -> list[int]:
     ]
 
 
-def test_a_revoked_key_is_refused_by_every_replica_within_five_seconds(product: Product) -> None:
+def test_a_revoked_key_is_refused_by_every_replica(product: Product) -> None:
     made = autos(product, "keys", "create", "replicas", "--scope", "webhooks")
     found = re.fullmatch(r"key id: (\S+)\n(\S+)\n", made.stdout)
     assert found, made.stdout + made.stderr

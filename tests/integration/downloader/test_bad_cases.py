@@ -19,7 +19,7 @@ async def ask_for_bad_cases(bench: Workers, *kinds: FailureKind, documents: int)
 
 
 async def test_a_healthy_case_beside_bad_ones_is_not_delayed_and_these_end_failed(bench: Workers) -> None:
-    async with bench.worker(pdpj_read_timeout=0.5, download_retry_delays=(0.1,)):
+    async with bench.worker(pdpj_read_timeout=0.8, download_retry_delays=(0.1,)):
         jobs = await ask_for_bad_cases(bench, *KINDS, *KINDS, documents=6)
         await wait_until_async(lambda: len(bench.pdpj.metrics().by_failure) == len(KINDS))
         number = bench.fresh_number()

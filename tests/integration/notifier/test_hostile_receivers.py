@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -280,7 +281,7 @@ def test_time_outs_tell_what_was_waited_for(run: Any, tmp_path: Path) -> None:
             found.append(await caller.post("https://hook.example/", [], b"{}"))
         async with calling(timeout=0.3) as caller, full_backlog() as port:
             found.append(await caller.post(f"http://127.0.0.1:{port}/", [], b"{}"))
-        async with calling(timeout=0.3, resolver=at_loopback, context=context) as caller:
+        async with calling(timeout=0.8, resolver=at_loopback, context=context) as caller:
             async with listening(silent) as port:
                 found.append(await caller.post(f"https://hook.example:{port}/", [], b"{}"))
                 found.append(await caller.post(f"http://hook.example:{port}/", [], b"x" * 20_000_000))
@@ -294,7 +295,8 @@ def test_time_outs_tell_what_was_waited_for(run: Any, tmp_path: Path) -> None:
     assert [code for code, _ in found] == [
         f"{phase}_timeout" for phase in ("dns", "connect", "tls", "send", "head", "body")
     ]
-    assert "not accepted within 0.3 s" in (found[1][1] or "")
+    # What it took: on a busy machine it is more than was waited for.
+    assert re.search(r"not accepted within \d", found[1][1] or "")
 
 
 @asynccontextmanager
@@ -345,7 +347,7 @@ def test_a_handshake_that_never_ends_is_let_go_of(run: Any) -> None:
             except ConnectionError:
                 ended.set_result(b"")
 
-        async with listening(serve) as port, calling(timeout=0.3) as caller:
+        async with listening(serve) as port, calling(timeout=0.8) as caller:
             result = await caller.post(f"https://127.0.0.1:{port}/", [], b"{}")
             assert result.error_code == "tls_timeout"
             return await asyncio.wait_for(ended, 60)

@@ -457,7 +457,7 @@ async def test_bytes_that_drip_are_given_up_and_their_connection_is_closed(
 
 async def test_error_whose_body_does_not_come_is_known_by_its_status(server: Server, make: Make) -> None:
     server.gives("HTTP/1.1 500 Oops", "Content-Length: 1000", body=b"x")
-    assert await code_of(read(make(pdpj_read_timeout=0.3))) == "source_error"
+    assert await code_of(read(make(pdpj_read_timeout=1.0))) == "source_error"
 
 
 async def test_nobody_listens(make: Make) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from services.api.processes.view.link_cache import SEALED_TAG_SECONDS
 from shared.domain import cnj
 from shared.domain.cnj import ProcessNumber
 from tests.support import Servers, wait_until
@@ -55,6 +54,9 @@ hypothesis.settings.load_profile("autos")
 @pytest.fixture
 def whole_minute() -> None:
     """For a test that expects an entity tag twice: they are renewed with each minute, so enough of this one is left."""
+    # Here, so that it is loaded where the api is tested alone.
+    from services.api.processes.view.link_cache import SEALED_TAG_SECONDS
+
     wait_until(lambda: time.time() % SEALED_TAG_SECONDS < SEALED_TAG_SECONDS - 10)
 
 

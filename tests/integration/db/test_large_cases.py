@@ -21,8 +21,7 @@ from ops.repair import plan as plan_repair
 from services.api.documents.manifest_rows import manifest_rows
 from services.api.feed.facts import read_facts
 from services.api.jobs import repository as jobs
-from services.api.processes.view.pages import DocumentFilter
-from services.api.processes.view.pages import find_documents as find_documents_of_page
+from services.api.processes.view.pages import DocumentFilter, find_page
 from services.api.processes.view.repository import available_of, documents_of
 from services.downloader.catalog_queries import DocumentKey, find_documents, find_listed
 from services.downloader.fetcher.duplicates import find_stored
@@ -160,7 +159,7 @@ def _events(case: LargeCase) -> list[Any]:
 
 
 def _page(connection: Connection, case: LargeCase, wanted: DocumentFilter) -> object:
-    return find_documents_of_page(connection, _ALL_BUT_SEALED, case.number, wanted, None)
+    return find_page(connection, _ALL_BUT_SEALED, case.number, wanted, None)
 
 
 @pytest.mark.parametrize("look", LOOKS)

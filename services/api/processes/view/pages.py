@@ -81,9 +81,7 @@ class CasePages:
         after = cursors.decode_place(wanted.cursor, "documents") if wanted.cursor is not None else None
 
         def read(connection: Connection) -> FoundDocuments:
-            return find_documents(
-                connection, sight_for(connection, viewer, process_number), process_number, wanted, after
-            )
+            return find_page(connection, sight_for(connection, viewer, process_number), process_number, wanted, after)
 
         found = await self._database.snapshot(read)
 
@@ -147,7 +145,7 @@ def _page(kind: str, part: Part | None) -> dict[str, Any]:
     return {kind: shown, "next_cursor": cursor, "total": part.total}
 
 
-def find_documents(
+def find_page(
     connection: Connection, sight: Sight, process_number: str, wanted: DocumentFilter, after: tuple[int, str] | None
 ) -> FoundDocuments:
     """The documents of one page behind ``after``, a place, with the job whose state they have.

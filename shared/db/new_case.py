@@ -17,15 +17,16 @@ from shared.db.case_lists import store_lists
 from shared.db.case_rows import document_rows, process_row
 from shared.db.case_store import CHUNK, store_documents
 from shared.db.catalog import documents, processes
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText
 from shared.db.recordset import as_json, column_types
 from shared.domain.case import Case
 
 
 @dataclass(frozen=True)
 class NewCase:
-    """What was written of a case, by column: its row, and the rows of all its documents in their order."""
+    """A case as it is written, by column: its row, and the rows of all its documents in their order."""
 
+    case: Case
     row: Mapping[str, Any]
     documents: Sequence[dict[str, Any]]
 
@@ -48,17 +49,23 @@ def _statement() -> PreparedText:
 _STORE: Final = _statement()
 
 
-def store_new_case(
-    connection: Connection, case: Case, *, fetched_at: datetime, source_version: str | None = None
-) -> NewCase:
-    """Insert a case, its lists and its documents; what was written.
+def new_case(case: Case, *, fetched_at: datetime, source_version: str | None = None) -> NewCase:
+    """The rows of a case that has none yet. Pure."""
+    return NewCase(case, process_row(case, fetched_at, source_version), list(document_rows(case, fetched_at)))
 
-    The caller holds the case (:func:`shared.db.case_store.lock_case`), has seen that it has no row, and commits.
+
+def new_rows(new: NewCase) -> PreparedCall:
+    """The statement that inserts a case with its first thousand documents, to be sent with others.
+
+    The caller holds the case (:func:`shared.db.case_store.lock_case`), has seen that it has no row, runs
+    :func:`store_rest` after it, and commits.
     """
-    row, rows = process_row(case, fetched_at, source_version), list(document_rows(case, fetched_at))
     # A decimal travels as text, which loses nothing.
-    wanted = {"process": orjson.dumps(row, default=str).decode(), "documents": as_json(rows[:CHUNK])}
-    _STORE.run(connection, wanted)
-    store_documents(connection, rows[CHUNK:])
-    store_lists(connection, case, is_new=True)
-    return NewCase(row, rows)
+    process = orjson.dumps(new.row, default=str).decode()
+    return PreparedCall(_STORE, {"process": process, "documents": as_json(new.documents[:CHUNK])})
+
+
+def store_rest(connection: Connection, new: NewCase) -> None:
+    """Insert what :func:`new_rows` leaves of a case: the documents of a large one, and long lists."""
+    store_documents(connection, new.documents[CHUNK:])
+    store_lists(connection, new.case, is_new=True)

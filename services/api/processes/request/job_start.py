@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from services.api.processes.request.case_request import CaseRequest
 from services.api.processes.request.decisions import StoredCase, must_verify
 from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.start_rows import StartedJob, write_start
+from shared.db.prepared import PreparedCall
 
 
 def start_job(
@@ -25,11 +27,13 @@ def start_job(
     away: bool,
     note: bool,
     now: datetime,
+    first: Sequence[PreparedCall] = (),
 ) -> StartedJob:
     """Create the job with its webhook, publish its events, and record the request where ``note`` says so.
 
     Jobs of the case that have ended are released first. ``away``: the source was not read, so the job discovers the
-    documents itself. The caller holds the case and commits. Raises TooManyActiveJobs, which undoes the transaction.
+    documents itself. ``first`` runs before it, in the same round trip. The caller holds the case and commits. Raises
+    TooManyActiveJobs, which undoes the transaction.
     """
     if stored.last is not None:
         jobs.release_ended(connection, request.number)
@@ -41,7 +45,7 @@ def start_job(
         webhook = wanted_webhook(request, request.webhook_url)
         records.append(events.webhook_subscribed(request, job, webhook.subscription_of(job), request.webhook_url, now))
     started = StartedJob(job, request.retry_failed, request.traceparent, webhook, records)
-    active = write_start(connection, started, request.viewer, now, note=note)
+    active = write_start(connection, started, request.viewer, now, note=note, first=first)
     # Those that have ended and are not released yet do not count: they are told apart only where it matters.
     if active >= rules.max_active_jobs and jobs.count_active(connection, request.client_id) > rules.max_active_jobs:
         raise TooManyActiveJobs(f"a client may have {rules.max_active_jobs} active jobs", headers={"Retry-After": "30"})

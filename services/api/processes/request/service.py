@@ -33,6 +33,7 @@ from services.api.processes.request.source_problems import not_found, refuse
 from services.api.processes.request.source_reader import CaseUnread, SourceAnswer, SourceReader
 from services.api.processes.request.start_notices import StartNotices
 from services.api.processes.request.transactions import RequestTransactions
+from services.api.processes.request.unknown_case import UnknownCases
 from services.api.processes.view.link_cache import LinkCache
 from services.api.processes.view.tags import EntityTags
 from shared.clock import Clock
@@ -44,9 +45,9 @@ _ROUNDS: Final = 4
 class CaseService:
     """Turns a client's request into metadata, a job and a subscription. For any number of requests at once.
 
-    A request looks at the case in a read-only snapshot, which is enough for most; reads the source when it must,
-    outside of any transaction; and commits in one transaction that holds the case. When the case changed meanwhile it
-    begins anew.
+    A request looks whether anything is known of the case, and at what is in a read-only snapshot, which is enough for
+    most; reads the source when it must, outside of any transaction; and commits in one transaction that holds the case.
+    When the case changed meanwhile it begins anew.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class CaseService:
         self._links = links
         self._tags = EntityTags(clock)
         self._transactions = RequestTransactions(rules, clock, database.aside)
+        self._unknown = UnknownCases(database)
         self._limit = rules.limit
         self._charges = RateLimitCharges(database, rules.limit)
         self._metrics = metrics
@@ -109,7 +111,7 @@ class CaseService:
         Raises what ``refuse`` and ``commit`` raise, and ServiceUnavailable after _ROUNDS rounds.
         """
         for _ in range(_ROUNDS):
-            plan = await self._database.snapshot(partial(self._transactions.look, request=request, show=show))
+            plan = await self._look(request, show)
             if isinstance(plan, AnsweredFromStore):
                 await self._note(request, plan.noted_at)
                 return plan.outcome, plan.shown
@@ -131,6 +133,11 @@ class CaseService:
                     self._metrics.jobs_started.labels("all" if request.document_id is None else "document").inc()
                 return done
         raise ServiceUnavailable("the case is changing too fast, try again", headers={"Retry-After": "1"})
+
+    async def _look(self, request: CaseRequest, show: Show[Shown]) -> ReadPlan | AnsweredFromStore[Shown]:
+        if await self._unknown.has(request):
+            return ReadPlan(read=True, unknown=True)
+        return await self._database.snapshot(partial(self._transactions.look, request=request, show=show))
 
     async def _note(self, request: CaseRequest, noted_at: datetime | None) -> None:
         if noted_at is not None:

@@ -30,7 +30,6 @@ from services.api.processes.view.version import JOBS_OF_CASE, CaseVersion, versi
 from shared.db import catalog, progress
 from shared.db.case_store import LOCK, confirm_case, store_case
 from shared.db.deletions import case_deletions
-from shared.db.new_case import NewCase, store_new_case
 from shared.db.prepared import Prepared
 from shared.db.visibility import SHOWN_DOCUMENT, sealed_document_of
 from shared.domain.secrecy import Knowledge, Sight, is_public_document
@@ -195,21 +194,18 @@ def read_snapshot(connection: Connection, request: CaseRequest, limit: str, *, h
 
 def store_reading(
     connection: Connection, reading: CaseFound | CaseUnchanged, snapshot: CaseSnapshot, request: CaseRequest
-) -> tuple[CaseSnapshot, NewCase | None]:
-    """Store what was read: the snapshot after it, and what was written when it was the first of the case.
+) -> CaseSnapshot:
+    """Store what was read of a case of which something is stored; the snapshot after it.
 
     Nothing is done when a request of the same moment has stored it (or something newer) already.
     """
     stored = snapshot.stored
-    if isinstance(reading, CaseFound) and stored.fetched_at is None:
-        new = store_new_case(connection, reading.case, fetched_at=reading.fetched_at, source_version=reading.version)
-        return snapshot.after_storing(reading, request), new
     if stored.fetched_at is not None and stored.fetched_at >= reading.fetched_at:
-        return snapshot, None
+        return snapshot
     if isinstance(reading, CaseFound):
         store_case(connection, reading.case, fetched_at=reading.fetched_at, source_version=reading.version)
-        return snapshot.after_storing(reading, request), None
+        return snapshot.after_storing(reading, request)
     if stored.source_version != reading.version:
-        return snapshot, None
+        return snapshot
     confirm_case(connection, reading.number, reading.version, fetched_at=reading.fetched_at)
-    return snapshot.after_storing(reading, request), None
+    return snapshot.after_storing(reading, request)

@@ -13,7 +13,7 @@ from services.api.jobs.model import CaseJob
 from services.api.jobs.participants import WantedWebhook
 from shared.db import catalog
 from shared.db.channels import NOTIFY_LATER
-from shared.db.prepared import PreparedText
+from shared.db.prepared import PreparedCall, PreparedText, run_together
 from shared.domain.secrecy import Viewer
 from shared.outbox.write import as_rows, insert_rows
 from shared.records import OutgoingRecord
@@ -75,10 +75,19 @@ _START: Final = PreparedText(
 )
 
 
-def write_start(connection: Connection, started: StartedJob, viewer: Viewer, now: datetime, *, note: bool) -> int:
+def write_start(
+    connection: Connection,
+    started: StartedJob,
+    viewer: Viewer,
+    now: datetime,
+    *,
+    note: bool,
+    first: Sequence[PreparedCall] = (),
+) -> int:
     """Write the job and all that begins with it; how many jobs of the client were active before, ended ones among them.
 
-    ``note``: whether it is recorded that the client asked for the case. The caller holds the case, has released what
+    ``note``: whether it is recorded that the client asked for the case. ``first`` runs before it, in the same round
+    trip. The caller holds the case, has released what
     ended, commits, and then tells of it (:mod:`services.api.processes.request.start_notices`). A second active job of
     the same scope is refused by a unique index of the database.
     """
@@ -100,5 +109,5 @@ def write_start(connection: Connection, started: StartedJob, viewer: Viewer, now
         "reference": webhook.reference if webhook is not None else None,
         "rows": as_rows(started.records),
     }
-    active: int = _START.run(connection, wanted).one().active_jobs
+    active: int = run_together(connection, *first, PreparedCall(_START, wanted)).one().active_jobs
     return active

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -39,8 +39,10 @@ from services.api.processes.request.rules import RequestRules
 from services.api.processes.request.snapshot import CaseSnapshot, read_snapshot, store_reading
 from services.api.processes.request.source_problems import is_hidden
 from services.api.processes.request.source_reader import CaseFound, CaseUnchanged, CaseUnread, SourceAnswer
-from services.api.processes.request.unknown_case import hold_unknown, is_unknown
+from services.api.processes.request.unknown_case import hold_unknown
 from shared.clock import Clock
+from shared.db.new_case import new_case, new_rows, store_rest
+from shared.db.prepared import PreparedCall, run_together
 from shared.domain.secrecy import Sight
 from shared.events.webhook_subscribed import subscription_id
 
@@ -65,8 +67,6 @@ class RequestTransactions:
 
         Raises RateLimited where no read will do so.
         """
-        if is_unknown(connection, request):
-            return ReadPlan(read=True, unknown=True)
         snapshot = read_snapshot(connection, request, self._rules.limit.name)
         stored = snapshot.stored
         if must_read(request, stored, self._rules.ttl_seconds, share=self._rules.share):
@@ -104,12 +104,15 @@ class RequestTransactions:
         """
         unknown = hold_unknown(connection, request, charge.allowance, self._clock()) if plan.unknown else None
         snapshot = unknown or read_snapshot(connection, request, self._rules.limit.name, hold=True)
-        if isinstance(reading, CaseFound) and snapshot.stored.fetched_at is None and is_hidden(reading.case, request):
-            # Nobody who may see the case has asked for it: nothing of it is kept.
-            return CaseHidden()
         new = None
-        if isinstance(reading, CaseFound | CaseUnchanged):
-            snapshot, new = store_reading(connection, reading, snapshot, request)
+        if isinstance(reading, CaseFound) and snapshot.stored.fetched_at is None:
+            if is_hidden(reading.case, request):
+                # Nobody who may see the case has asked for it: nothing of it is kept.
+                return CaseHidden()
+            new = new_case(reading.case, fetched_at=reading.fetched_at, source_version=reading.version)
+            snapshot = snapshot.after_storing(reading, request)
+        elif isinstance(reading, CaseFound | CaseUnchanged):
+            snapshot = store_reading(connection, reading, snapshot, request)
         if reading is None and must_read(request, snapshot.stored, self._rules.ttl_seconds, share=self._rules.share):
             return None
         sight = snapshot.sight(request)
@@ -117,7 +120,10 @@ class RequestTransactions:
             return CaseHidden()
         if isinstance(reading, CaseUnread) and needs_own_reading(snapshot.stored, share=self._rules.share):
             raise SourceUnavailableProblem(headers={"Retry-After": "30"})
-        changed = self._change(connection, request, snapshot, sight, reading)
+        first = [new_rows(new)] if new is not None else []
+        changed = self._change(connection, request, snapshot, sight, reading, first)
+        if new is not None:
+            store_rest(connection, new)
         outcome = replace(changed.outcome, new=new, allowance=charge.allowance or changed.outcome.allowance)
         shown = show(connection, outcome)
         if charge.is_due(starts=outcome.kind is OutcomeKind.ACCEPTED, attaches=changed.attaches):
@@ -147,16 +153,19 @@ class RequestTransactions:
         snapshot: CaseSnapshot,
         sight: Sight,
         reading: SourceAnswer | None,
+        first: Sequence[PreparedCall],
     ) -> ChangedRequest:
-        """Start the job or join it, attach the webhook, and publish what happened."""
+        """Run ``first``; start the job or join it, attach the webhook, and publish what happened."""
         decision = _decide(request, snapshot.stored, reading)
         now = self._clock()
         outcome = self._outcome(request, snapshot, sight, decision.job, reading, now)
         note = _must_note(request, snapshot, now)
         if decision.step is RequestStep.START:
             away = isinstance(reading, CaseUnread)
-            changed = self._start(connection, request, snapshot, outcome, away=away, note=note, now=now)
+            changed = self._start(connection, request, snapshot, outcome, away=away, note=note, now=now, first=first)
         else:
+            if first:
+                run_together(connection, *first)
             if note:
                 record_request(connection, request.viewer, request.number, now)
             changed = join_job(connection, request, snapshot, outcome, now)
@@ -175,10 +184,11 @@ class RequestTransactions:
         away: bool,
         note: bool,
         now: datetime,
+        first: Sequence[PreparedCall],
     ) -> ChangedRequest:
         """Start a job; it discovers the documents itself where the source could not be read (``away``)."""
         stored = snapshot.stored
-        started = start_job(connection, request, stored, self._rules, away=away, note=note, now=now)
+        started = start_job(connection, request, stored, self._rules, away=away, note=note, now=now, first=first)
         version = snapshot.version.after(stored.fetched_at, started.job)
         webhook = started.webhook
         identity = webhook.subscription_of(started.job) if webhook is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 
@@ -10,8 +11,10 @@ import pytest
 from sqlalchemy import Engine, event, func, insert
 
 from services.api.http.provided import parts_of
+from services.api.processes.request import unknown_case
 from shared.db.deletions import case_deletions
 from shared.db.engine import Database
+from shared.db.prepared import PreparedCall, plan_once, run_together
 from shared.domain.case import Case
 from shared.domain.cnj import ProcessNumber
 from tests.integration.api.scripted import ApiTools, MakeNumber, ScriptedSource, client_of
@@ -39,6 +42,41 @@ async def test_a_first_request_does_not_read_what_is_not_there(tools: ApiTools) 
         statements.clear()
         assert (await client.get(f"/processes/{number}")).json()["job"] == first.json()["job"]
         assert any("EXECUTE autos_known_case" in statement for statement in statements)
+
+
+async def test_those_that_ask_at_the_same_moment_share_the_look(tools: ApiTools) -> None:
+    app, known, others = tools.make_app(), tools.process_number(), [tools.process_number() for _ in range(20)]
+    for number in (known, *others):
+        tools.source.add(number)
+    engine = parts_of(app).get(Database).engine
+    statements: list[str] = []
+    async with client_of(app, tools.new_key()) as client:
+        job = (await client.get(f"/processes/{known}")).json()["job"]
+        event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        asked = [known, *others]
+        answers = [one.json() for one in await asyncio.gather(*(client.get(f"/processes/{each}") for each in asked))]
+    assert [one["process_number"] for one in answers] == asked
+    assert answers[0]["job"] == job and all(len(one["documents"]) == 3 for one in answers)
+    assert [len(tools.stored.jobs(number)) for number in asked] == [1] * len(asked)
+    looks = [one for one in statements if re.match(r"EXECUTE autos_unknown_case", one)]
+    # The first one alone, the others together.
+    assert 1 <= len(looks) <= 3
+    # Lock and look; the case with its job.
+    holding = [one for one in statements if "autos_new_case" in one or "autos_lock_case" in one]
+    assert len([one for one in holding if "EXECUTE" in one and "PREPARE" not in one]) == 2 * len(others)
+
+
+def test_each_number_is_looked_up_by_itself(owner: Engine) -> None:
+    """The plan is kept while the tables grow, and may not read all that is there."""
+    with owner.connect() as connection:
+        plan_once(connection.connection)
+        # Of 200 numbers, for which all cases would be read, if anything made the server do it.
+        look = PreparedCall(unknown_case._LOOK, {"numbers": [str(number) for number in range(200)]})
+        run_together(connection, look)
+        lines = connection.exec_driver_sql("EXPLAIN EXECUTE autos_unknown_case ('{}')").scalars().all()
+    plan = "\n".join(lines)
+    assert "hashed" not in plan and "Join" not in plan and "Seq Scan" not in plan
+    assert plan.count("Index Cond: (process_number = number.number)") == 3
 
 
 async def test_what_happened_while_the_source_was_read_is_seen(

@@ -12,7 +12,7 @@ from services.api.access.caller import Caller
 from services.api.access.keys import ApiKeys
 from services.api.access.stream_tokens import StreamTokens
 from services.api.http.problems import InsufficientScope
-from services.api.http.provided import provided
+from services.api.http.provided import parts_of, provided
 from shared.domain.api_keys import Scope
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="Authorization: Bearer <api key>")
@@ -34,9 +34,10 @@ async def authenticated(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     header: Annotated[str | None, Depends(_header)],
-    keys: Keys,
 ) -> None:
     """Find the caller of a request before anything else of the request is looked at. Raises Unauthorized."""
+    # Not as a dependency of its own: what the framework does for one at each request takes longer than to find it.
+    keys = parts_of(request.app).get(ApiKeys)
     request.state.caller = await keys.identify(bearer.credentials if bearer is not None else header)
 
 

@@ -1,9 +1,8 @@
-"""What a route may depend on: the application's parts by their type, and the moment and the trace of its request."""
+"""What a route may depend on: the application's parts by their type, and the trace of its request."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, FastAPI, Request
@@ -49,16 +48,10 @@ def provided(kind: type[P]) -> Callable[[Request], Awaitable[P]]:
     return find
 
 
-async def _now(request: Request) -> datetime:
-    return parts_of(request.app).clock()
-
-
 async def _traceparent(request: Request) -> str:
     found: str = request.state.traceparent
     return found
 
 
-Now = Annotated[datetime, Depends(_now)]
-"""The moment at which the route begins."""
 Trace = Annotated[str, Depends(_traceparent)]
 """The W3C trace context of the request."""

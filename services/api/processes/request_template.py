@@ -9,15 +9,20 @@ from fastapi import Depends, Query, Request
 
 from services.api.access.caller import Caller
 from services.api.http.parameters import ReferenceText, client_reference
-from services.api.http.provided import Now, Trace
+from services.api.http.provided import parts_of
 from services.api.http.schemas import PayloadName
 from services.api.processes.request.case_request import CaseRequestTemplate
 
 
-async def _template(request: Request, now: Now, trace: Trace) -> CaseRequestTemplate:
+def _begun(request: Request) -> CaseRequestTemplate:
     # `authenticated` has found it: every route with a caller stands behind it (services/api/app.py).
     caller: Caller = request.state.caller
-    return CaseRequestTemplate(viewer=caller.viewer, asked_at=now, traceparent=trace)
+    now = parts_of(request.app).clock()
+    return CaseRequestTemplate(viewer=caller.viewer, asked_at=now, traceparent=request.state.traceparent)
+
+
+async def _template(request: Request) -> CaseRequestTemplate:
+    return _begun(request)
 
 
 Template = Annotated[CaseRequestTemplate, Depends(_template)]
@@ -31,13 +36,13 @@ WebhookPayload = Annotated[
 
 
 async def _named(
-    template: Template,
+    request: Request,
     reference: Annotated[
         ReferenceText | None, Query(description="Your own name for it: comes back in views, webhooks and events")
     ] = None,
     webhook_payload: WebhookPayload = None,
 ) -> CaseRequestTemplate:
-    return replace(template, reference=client_reference(reference), webhook_payload=webhook_payload)
+    return replace(_begun(request), reference=client_reference(reference), webhook_payload=webhook_payload)
 
 
 NamedTemplate = Annotated[CaseRequestTemplate, Depends(_named)]

@@ -124,7 +124,9 @@ def _usable(source_id: str | None) -> str | None:
 
 def _number(found: str | None, process_number: str) -> str:
     """The case number in the document's own address, which can be that of a joined case; else the case's."""
+    if not found or found == process_number:
+        return process_number
     try:
-        return cnj.parse(unquote(found)) if found else process_number
+        return cnj.parse(unquote(found))
     except cnj.InvalidProcessNumber:
         return process_number

@@ -16,6 +16,7 @@ class AdaptiveLimit:
             raise ValueError("the ceiling is at least 1")
         self._ceiling = ceiling
         self._limit = float(ceiling)
+        """From 1 to the ceiling."""
         self._successes = 0
         self.era = 0
         """Grows with each decrease; a request remembers the era it began in."""
@@ -23,7 +24,7 @@ class AdaptiveLimit:
     @property
     def limit(self) -> int:
         """How many requests may be in flight now."""
-        return max(1, min(int(self._limit), self._ceiling))
+        return int(self._limit)
 
     @property
     def ceiling(self) -> int:

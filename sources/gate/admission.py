@@ -97,11 +97,16 @@ class Admission(Generic[T]):
         permit = self.breaker.admit()
         return None if permit is None else self._admit(permit, caller, CaseHealth.PROVEN)
 
-    def answered(self, admitted: AdmittedRequest) -> None:
-        """The source has begun a good answer: a probe need not wait for the last byte of a large document."""
+    def answered(self, admitted: AdmittedRequest) -> bool:
+        """The source has begun a good answer: a probe need not wait for the last byte of a large document.
+
+        Whether it was a probe, so that others may ask now.
+        """
         self.read_timeouts.learn(self._clock() - admitted.began, about_case=admitted.caller.about_case)
-        if admitted.permit.probe and not admitted.caller.control:
-            self._is_there(admitted)
+        if not admitted.permit.probe or admitted.caller.control:
+            return False
+        self._is_there(admitted)
+        return True
 
     def finish(
         self, admitted: AdmittedRequest, outcome: SourceOutcome, retry_after: float | None = None

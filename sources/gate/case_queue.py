@@ -29,6 +29,8 @@ class _Waiting(Generic[T]):
 
     first: deque[T] = field(default_factory=deque)
     again: deque[T] = field(default_factory=deque)
+    stands: tuple[CaseHealth | None, CaseHealth | None] = (None, None)
+    """Where the case stands for either."""
 
 
 class CaseQueue(Generic[T]):
@@ -64,7 +66,9 @@ class CaseQueue(Generic[T]):
 
     def push(self, item: T, case: str | None, *, again: bool) -> None:
         """Let an item wait."""
-        waiting = self._cases.setdefault(case, _Waiting())
+        waiting = self._cases.get(case)
+        if waiting is None:
+            waiting = self._cases[case] = _Waiting()
         (waiting.again if again else waiting.first).append(item)
         self._waiting += 1
         self.place(case)
@@ -97,6 +101,9 @@ class CaseQueue(Generic[T]):
             return
         first = self._health(case) if waiting.first else None
         again = CaseHealth.SUSPECT if waiting.again else None
+        if waiting.stands == (first, again):
+            return
+        waiting.stands = (first, again)
         if first is again is None:
             del self._cases[case]
         for each, cases in self._by_health.items():

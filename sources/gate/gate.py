@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from time import monotonic
+from types import TracebackType
 from typing import Final
 
 from shared.domain.case import PDPJ
@@ -95,26 +95,14 @@ class SourceGate:
             return False
         return admission.breaker.state is not BreakerState.OPEN or case not in admission.evidence.cases
 
-    @asynccontextmanager
-    async def slot(self, caller: SourceCaller = NO_CASE, gate_wait: GateWait | None = None) -> AsyncIterator[Slot]:
+    def slot(self, caller: SourceCaller = NO_CASE, gate_wait: GateWait | None = None) -> _Turn:
         """Wait for a place and hold it for the block; cases have their turns one after the other.
 
         The wait has no end of its own: it lasts for as long as the source is away or paused. What ends it is cancelling
         the caller, or ``gate_wait.leave``, which raises WaitEnded here. The block asks the source once; its exception,
         or none, is what the gate learns.
         """
-        admitted = await self._enter(caller, gate_wait or GateWait())
-        slot = Slot(admitted, self._answered)
-        error: BaseException | None = None
-        try:
-            yield slot
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            outcome, retry_after = slot.outcome or outcome_of(error)
-            self._finish(admitted, outcome, retry_after)
-            slot.failure = self._admission.failure(admitted, outcome)
+        return _Turn(caller, gate_wait or GateWait(), self._enter, self._leave)
 
     async def judge(self, failure: RequestFailure, gate_wait: GateWait | None = None) -> FailureCause:
         """What a request that found the source away was about; asks the control request when others do not tell.
@@ -153,7 +141,7 @@ class SourceGate:
         if self._schedule is not None:
             await self._schedule.aclose()
 
-    async def _enter(self, caller: SourceCaller, gate_wait: GateWait) -> AdmittedRequest:
+    async def _enter(self, caller: SourceCaller, gate_wait: GateWait) -> Slot:
         place = QueuedRequest(asyncio.get_running_loop().create_future())
         self._admission.queue.push((place, caller), caller.case, again=caller.again)
         self._serve()
@@ -167,9 +155,10 @@ class SourceGate:
             self._serve()
             raise
         assert place.admitted is not None
-        return place.admitted
+        return Slot(place.admitted, self._answered)
 
-    def _finish(self, admitted: AdmittedRequest, outcome: SourceOutcome, retry_after: float | None) -> None:
+    def _leave(self, slot: Slot, error: BaseException | None) -> None:
+        admitted, (outcome, retry_after) = slot.admitted, slot.outcome or outcome_of(error)
         was = self._admission.breaker.state
         pause = self._admission.finish(admitted, outcome, retry_after)
         if outcome is SourceOutcome.SUCCEEDED and not admitted.caller.about_case:
@@ -177,12 +166,14 @@ class SourceGate:
         self._begin_pause(pause)
         self._announce(was)
         self._serve()
+        if error is not None:
+            slot.failure = self._admission.failure(admitted, outcome)
 
     def _answered(self, admitted: AdmittedRequest) -> None:
         was = self._admission.breaker.state
-        self._admission.answered(admitted)
-        self._announce(was)
-        self._serve()
+        if self._admission.answered(admitted):
+            self._announce(was)
+            self._serve()
 
     def _begin_pause(self, seconds: float | None) -> None:
         if seconds is not None and self._on_pause is not None:
@@ -233,3 +224,30 @@ class SourceGate:
         self._begin_pause(pause)
         self._announce(was)
         self._serve()
+
+
+class _Turn:
+    """A place at the source for a block. No generator: making one for each request took as long as the gate itself."""
+
+    __slots__ = ("_caller", "_enter", "_gate_wait", "_leave", "_slot")
+
+    def __init__(
+        self,
+        caller: SourceCaller,
+        gate_wait: GateWait,
+        enter: Callable[[SourceCaller, GateWait], Awaitable[Slot]],
+        leave: Callable[[Slot, BaseException | None], None],
+    ) -> None:
+        self._caller = caller
+        self._gate_wait = gate_wait
+        self._enter = enter
+        self._leave = leave
+
+    async def __aenter__(self) -> Slot:
+        self._slot = await self._enter(self._caller, self._gate_wait)
+        return self._slot
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._leave(self._slot, error)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sources.gate.breaker import BreakerState, Permit
 from sources.gate.case_health import CaseHealth
 
 
-@dataclass(frozen=True, slots=True)
-class SourceCaller:
+class SourceCaller(NamedTuple):
     """Who wants to ask. ``case`` None: nobody's, taken as well proven."""
 
     case: str | None = None
@@ -27,8 +26,7 @@ class SourceCaller:
 NO_CASE: Final = SourceCaller()
 
 
-@dataclass(frozen=True, slots=True)
-class AdmittedRequest:
+class AdmittedRequest(NamedTuple):
     """One admitted request. ``read_timeout``: seconds for each piece of the answer; None: as long as is set."""
 
     permit: Permit

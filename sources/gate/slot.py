@@ -57,23 +57,23 @@ class Slot:
     """A place in the gate, held while the source is asked once."""
 
     def __init__(self, admitted: AdmittedRequest, answered: Callable[[AdmittedRequest], None]) -> None:
-        self._admitted = admitted
+        self.admitted = admitted
         self._answered = answered
         self._answer_begun = False
         self.outcome: tuple[SourceOutcome, float | None] | None = None
         self.failure: RequestFailure | None = None
-        """What is to be judged, once the block was left by SourceAway."""
+        """What is to be judged, once the block was left by an exception."""
 
     @property
     def read_timeout(self) -> float | None:
         """Seconds that each piece of the answer may take; None: as long as is set."""
-        return self._admitted.read_timeout
+        return self.admitted.read_timeout
 
     def answered(self) -> None:
         """Say that a good answer has begun: a probe is then over, though its body takes minutes."""
         if not self._answer_begun:
             self._answer_begun = True
-            self._answered(self._admitted)
+            self._answered(self.admitted)
 
     def report(self, outcome: SourceOutcome, retry_after: float | None = None) -> None:
         """Say the outcome, where it is not the exception that the block is left with."""

@@ -92,24 +92,25 @@ class ContentInspector:
         """``declared`` is the Content-Type of the answer, ``listed`` the type in the case's listing."""
         self._declared, self._charset = _split(declared)
         self._listed = bare(listed)
-        self._head = b""
+        self.head = b""
+        """What was fed, as far as it is looked at."""
         self._page: bool | None = None
         """Whether the first bytes may be a page's; None while there are too few of them to tell."""
 
     @property
     def enough(self) -> bool:
         """Whether more of the body would change nothing."""
-        if len(self._head) < HEAD_BYTES:
+        if len(self.head) < HEAD_BYTES:
             return False
-        return len(self._head) >= _HTML_HEAD_BYTES or not self._may_be_page()
+        return len(self.head) >= _HTML_HEAD_BYTES or not self._may_be_page()
 
     def feed(self, piece: bytes) -> None:
         """Give the next piece of the body."""
-        self._head += piece[: _HTML_HEAD_BYTES - len(self._head)]
+        self.head += piece[: _HTML_HEAD_BYTES - len(self.head)]
 
     def result(self) -> Content:
         """What the body is, told from what was fed. Raises EmptyBody and NotADocument."""
-        head = self._head
+        head = self.head
         if not head or (len(head) < HEAD_BYTES and not head.strip()):
             raise EmptyBody
         if self._may_be_page():
@@ -125,11 +126,11 @@ class ContentInspector:
     def _may_be_page(self) -> bool:
         if self._page is not None:
             return self._page
-        seen = sniff(self._head[:HEAD_BYTES])
+        seen = sniff(self.head[:HEAD_BYTES])
         page = seen in ("text/html", "application/xml", "text/plain") or (
             seen is None and (self._declared or "").startswith("text/")
         )
-        if len(self._head) >= HEAD_BYTES:
+        if len(self.head) >= HEAD_BYTES:
             self._page = page
         return page
 

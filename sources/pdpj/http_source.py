@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from time import perf_counter
+from types import TracebackType
 from typing import Final
 
 import httpx
@@ -96,11 +97,11 @@ class HttpSource:
             try:
                 if response.status_code != 200:
                     raise await self.refused(response, AskedFor.DOCUMENT)
-                async with aclosing(self._transport.body(response, read_timeout)) as body:
-                    stream = await DocumentStream.open(response, body, self._limits.within(read_timeout), listed)
-                    if slot is not None:
-                        slot.answered()
-                    yield stream
+                body = self._transport.body(response, read_timeout)
+                stream = await DocumentStream.open(response, body, self._limits.within(read_timeout), listed)
+                if slot is not None:
+                    slot.answered()
+                yield stream
             finally:
                 await response.aclose()
 
@@ -119,19 +120,10 @@ class HttpSource:
                 raise error
             return body
 
-    @asynccontextmanager
-    async def admission(self, case: str, *, about_case: bool = False) -> AsyncIterator[Slot | None]:
+    def admission(self, case: str, *, about_case: bool = False) -> _Admission:
         """Wait for a turn at the gate, where there is one, and report how the request ended. None without a gate."""
-        admission = _NO_GATE if self._gate is None else self._gate.slot(SourceCaller(case, about_case=about_case))
-        began = perf_counter()
-        try:
-            async with admission as slot:
-                began = perf_counter()
-                yield slot
-        except SourceError as error:
-            self._on_end(case, error, perf_counter() - began)
-            raise
-        self._on_end(case, None, perf_counter() - began)
+        turn = _NO_GATE if self._gate is None else self._gate.slot(SourceCaller(case, about_case=about_case))
+        return _Admission(turn, case, self._on_end)
 
     async def ask(self, method: str, path: str, headers: Fields, read_timeout: float | None = None) -> WireAnswer:
         """The answer to a request with a valid token, to be closed: a 401 gets one more try with a renewed one.
@@ -206,6 +198,29 @@ class HttpSource:
         authorized = [*self._fields[headers], ("authorization", f"Bearer {token.value}")]
         target = self._path + path if below_root else path
         return await self._transport.ask(method, self._origin, target, authorized, within, read_timeout)
+
+
+class _Admission:
+    """A turn at the gate for a block, of which ``on_end`` hears how it ended unless that says nothing of the source."""
+
+    __slots__ = ("_began", "_case", "_on_end", "_turn")
+
+    def __init__(self, turn: AbstractAsyncContextManager[Slot | None], case: str, on_end: RequestEnded) -> None:
+        self._turn = turn
+        self._case = case
+        self._on_end = on_end
+
+    async def __aenter__(self) -> Slot | None:
+        slot = await self._turn.__aenter__()
+        self._began = perf_counter()
+        return slot
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._turn.__aexit__(kind, error, traceback)
+        if error is None or isinstance(error, SourceError):
+            self._on_end(self._case, error, perf_counter() - self._began)
 
 
 def _port(url: httpx.URL) -> int | None:

@@ -23,7 +23,7 @@ _FADING: Final = 0.125
 
 
 class AnswerBody:
-    """Read it until it gives nothing more; then, or earlier, the response has to be closed.
+    """Read it until it gives nothing more; then, or earlier, the response has to be closed: it has the connection.
 
     ``read_seconds`` and ``bytes_per_second`` (0: any) are the time that a piece may take: the library's read time-out
     begins anew with each byte, so it does not end a piece that only drips. The first piece is as small as that pace
@@ -113,9 +113,6 @@ class AnswerBody:
             if len(piece) > 0:  # nothing at all would be taken for the end
                 return bytes(piece)
         return b""
-
-    async def aclose(self) -> None:
-        """Nothing to end but the connection, which is the response's."""
 
 
 def _length(response: Answer) -> int | None:

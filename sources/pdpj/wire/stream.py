@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -29,7 +29,9 @@ class StreamLimits:
 
     def within(self, seconds: float | None) -> StreamLimits:
         """With the pace taken over so many seconds, where that is less."""
-        return self if seconds is None or seconds >= self.pace_seconds else replace(self, pace_seconds=seconds)
+        if seconds is None or seconds >= self.pace_seconds:
+            return self
+        return StreamLimits(self.max_bytes, self.min_bytes_per_second, seconds)
 
 
 _JSON_TEXT_BYTES: Final = 16 * 1024 * 1024
@@ -108,9 +110,9 @@ class DocumentStream:
         while not inspector.enough and (piece := await paced.read()):
             head.append(piece)
             inspector.feed(piece)
-        if listed.is_text and is_json_text(b"".join(head)):
+        if listed.is_text and is_json_text(inspector.head):
             return await cls._of_json_text(response, paced, b"".join(head), listed)
-        if (error := misplaced(response.headers, b"".join(head), AskedFor.DOCUMENT)) is not None:
+        if (error := misplaced(response.headers, inspector.head, AskedFor.DOCUMENT)) is not None:
             raise error
         return cls(response, paced, head, inspector.result(), listed)
 

@@ -133,9 +133,9 @@ class SourceTransport:
 
     async def pieces(self, response: Answer) -> AsyncGenerator[bytes, None]:
         """The body, decoded, as it comes. Raises SourceUnavailable, SourceTimeout, ShortBody and UnexpectedAnswer."""
-        async with aclosing(self.body(response)) as body:
-            while piece := await body.read():
-                yield piece
+        body = self.body(response)
+        while piece := await body.read():
+            yield piece
 
     def body(self, response: Answer, read_timeout: float | None = None) -> AnswerBody:
         """The body of an answer of this transport. Raises UnexpectedAnswer for an encoding that was not asked for.

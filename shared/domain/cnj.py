@@ -46,7 +46,7 @@ class ProcessNumber(str):
     @property
     def digits(self) -> str:
         """The 20 digits without the mask, as in object keys."""
-        return re.sub(r"\D", "", self)
+        return self.replace("-", "").replace(".", "")
 
     @property
     def year(self) -> int:

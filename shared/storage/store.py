@@ -7,12 +7,13 @@ them, and what is recorded says which object counts (docs/architecture.md, "Obje
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NewType
 from urllib.parse import urlsplit
 
 from obstore.store import S3Store
 
-from shared.domain.cnj import ProcessNumber, parse
+from shared.domain.cnj import parse
 from shared.settings import StorageSettings
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ _PLAIN_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 def object_key(process_number: str, document_id: str) -> ObjectKey:
     """``processes/{20 digits}/documents/{document_id}``: nothing personal in it. Raises InvalidProcessNumber."""
-    number = process_number if isinstance(process_number, ProcessNumber) else parse(process_number)
-    return ObjectKey(f"{KEY_PREFIX}{number.digits}/documents/{document_id}")
+    return ObjectKey(f"{_folder(process_number)}{document_id}")
+
+
+# A case's number comes again with each of its documents.
+@lru_cache(maxsize=4096)
+def _folder(process_number: str) -> str:
+    return f"{KEY_PREFIX}{parse(process_number).digits}/documents/"
 
 
 def plain_base(endpoint: str | None, bucket: str) -> str | None:

@@ -34,5 +34,7 @@ def kept_headers(headers: Mapping[str, str]) -> tuple[str, ...]:
 
     At most as many as there are names in KEPT, each in printable ASCII.
     """
-    found = ((name, headers.get(name, "").strip()) for name in KEPT)
-    return tuple(f"{name}: {value}" for name, value in found if len(value) <= LONGEST_VALUE and _PLAIN.fullmatch(value))
+    found = [(name, value.strip()) for name in KEPT if (value := headers.get(name))]
+    return tuple(
+        [f"{name}: {value}" for name, value in found if len(value) <= LONGEST_VALUE and _PLAIN.fullmatch(value)]
+    )

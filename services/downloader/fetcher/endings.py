@@ -51,11 +51,12 @@ class Endings:
         """The document is in the store now."""
         self._metrics.documents.labels("available").inc()
         request = task.request
-        whole = replace(stored, revision=request.revision, replaced_at=self._replaced_at(task, stored))
+        if (replaced_at := self._replaced_at(task, stored)) is not None:
+            stored = replace(stored, replaced_at=replaced_at)
         self._starts.ended(request)
         event = self._event_records.available(
             request,
-            whole,
+            stored,
             attempts=request.attempt,
             traceparent=task.traceparent,
             started_at=task.started_at,

@@ -165,13 +165,10 @@ class Fetcher:
         if listed is None:
             return self._endings.refused(task, "unknown_document", "the case has no such document")
         # What the catalog says counts, whatever the record says: where it is fetched, and where it is stored.
-        task.request = request.model_copy(
-            update={
-                "source_path": listed.source_path or "",
-                "name": listed.name,
-                "object_key": object_key(request.process_number, request.document_id),
-            }
-        )
+        path, key = listed.source_path or "", object_key(request.process_number, request.document_id)
+        if (request.source_path, request.name, request.object_key) != (path, listed.name, key):
+            changed = {"source_path": path, "name": listed.name, "object_key": key}
+            task.request = request.model_copy(update=changed)
         task.checked = True
         task.stored = listed.stored
         task.source = listed.source

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 
 class ByteBudget:
@@ -16,15 +15,9 @@ class ByteBudget:
         self._free = total
         self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
+    def hold(self, size: int) -> _Held:
         """Have ``size`` bytes of the budget inside of the block."""
-        size = min(size, self._total)
-        await self._take(size)
-        try:
-            yield
-        finally:
-            self._give(size)
+        return _Held(min(size, self._total), self._take, self._give)
 
     async def _take(self, size: int) -> None:
         if not self._line and size <= self._free:
@@ -58,3 +51,20 @@ class ByteBudget:
                 self._free -= size
                 served.set_result(None)
             self._line.popleft()
+
+
+class _Held:
+    """Bytes of a budget for a block. No generator, which each document would pay for."""
+
+    __slots__ = ("_give", "_size", "_take")
+
+    def __init__(self, size: int, take: Callable[[int], Awaitable[None]], give: Callable[[int], None]) -> None:
+        self._size = size
+        self._take = take
+        self._give = give
+
+    async def __aenter__(self) -> None:
+        await self._take(self._size)
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._give(self._size)

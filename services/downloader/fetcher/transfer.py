@@ -183,6 +183,7 @@ class Transfer:
             size=spool.size,
             content_type=read.content_type,
             warnings=read.warnings,
+            revision=request.revision,
             fetched_at=read.fetched_at,
             source_headers=read.headers,
             object_version=version,

@@ -61,10 +61,6 @@ class RecordDispatcher(Generic[T]):
         self._metrics = metrics
         self._on_finished = on_finished
         self._failed = failed
-        # Looked up once: these are set for each record.
-        self._in_flight = metrics.in_flight.labels(name)
-        self._buffered = metrics.buffered.labels(name)
-        self._held_count = metrics.held.labels(name)
         self._dead_letters = DeadLetterPolicy(name, handling, metrics)
         self._attempts = Attempts(
             handling, sink, self._dead_letters, metrics.handler_seconds.labels(name), self._answered_by_handler
@@ -90,6 +86,10 @@ class RecordDispatcher(Generic[T]):
         self._answered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._taking = True
+        # Counted when they are looked at, and not with each record.
+        metrics.in_flight.labels(name).set_function(lambda: len(self._tasks))
+        metrics.buffered.labels(name).set_function(lambda: len(self._queue) + len(self._preparation))
+        metrics.held.labels(name).set_function(lambda: len(self._held))
 
     @property
     def idle(self) -> bool:
@@ -180,9 +180,6 @@ class RecordDispatcher(Generic[T]):
             self._tasks[task] = entry
             task.add_done_callback(self._task_ended)
         self._set_timer(loop)
-        self._in_flight.set(len(self._tasks))
-        self._buffered.set(len(self._queue) + len(self._preparation))
-        self._held_count.set(len(self._held))
 
     def _next(self, now: float) -> Entry | None:
         """A held entry that is due, else the queue's next, unless too many are held to begin anything fresh."""

@@ -153,16 +153,24 @@ def dataschema(model: type[Event]) -> str:
     return f"urn:autos:events:{model.__name__}:{model.SCHEMA_VERSION}"
 
 
+@lru_cache(maxsize=128)
+def _headers_of_type(model: type[Event], source: str) -> Mapping[str, bytes]:
+    """Those that are the same in each event of a type and a service."""
+    return {
+        "ce_type": model.TYPE.encode(),
+        "ce_source": source.encode(),
+        "ce_specversion": _SPEC_VERSION,
+        "ce_dataschema": dataschema(model).encode(),
+    }
+
+
 def headers(
     event: Event, *, event_id: str, source: str, time: datetime, traceparent: str | None = None
 ) -> dict[str, bytes]:
     """The CloudEvents headers of an event."""
     made = {
         "ce_id": event_id.encode(),
-        "ce_type": event.TYPE.encode(),
-        "ce_source": source.encode(),
-        "ce_specversion": _SPEC_VERSION,
-        "ce_dataschema": dataschema(type(event)).encode(),
+        **_headers_of_type(type(event), source),
         "ce_time": rfc3339(time).encode(),
         "ce_subject": event.subject().encode(),
         "content-type": _CONTENT_TYPE,

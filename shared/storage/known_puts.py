@@ -17,7 +17,7 @@ from pyreqwest.exceptions import PyreqwestError
 
 from shared.clock import Clock
 from shared.settings import StorageSettings
-from shared.storage.signature import RequestSigner
+from shared.storage.signature import RequestSigner, written
 from shared.storage.store import host_of, plain_base
 
 _CONNECT_SECONDS: Final = 5.0
@@ -70,12 +70,12 @@ class KnownPuts:
 
     def signed(self, path: str, sha256: str, headers: Mapping[str, str]) -> dict[str, str]:
         """The headers of a request for this quoted key: those given and what the signature adds."""
-        moment = f"{self._clock():%Y%m%dT%H%M%SZ}"
+        moment = written(self._clock())
         day = moment[:8]
         sent = {**headers, "x-amz-content-sha256": sha256, "x-amz-date": moment}
         lines = sorted({**sent, "host": self._host}.items())
-        names = ";".join(name for name, _ in lines)
-        listed = "".join(f"{name}:{value}\n" for name, value in lines)
+        names = ";".join([name for name, _ in lines])
+        listed = "".join([f"{name}:{value}\n" for name, value in lines])
         request = f"PUT\n{self._path}{path}\n\n{listed}\n{names}\n{sha256}"
         scope = self._signer.scope(day)
         text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from shared.clock import Clock
 from shared.settings import StorageSettings
-from shared.storage.signature import RequestSigner
+from shared.storage.signature import RequestSigner, written
 from shared.storage.store import host_of, make_client, plain_base
 
 SHORT_LINK_SECONDS: Final = 300
@@ -67,7 +67,8 @@ class QuickLinks:
         epoch = int(now.timestamp())
         if self._second.epoch == epoch:
             return self._second
-        day, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
+        moment = written(now)
+        day = moment[:8]
         scope = self._signer.scope(day)
         # In the order of the parameters' names, as the canonical request wants them; those of the answer come after.
         query = (

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import datetime
+
+
+def written(moment: datetime) -> str:
+    """A moment in UTC as signatures have it, ``YYYYMMDDTHHMMSSZ``; strftime takes three times as long."""
+    return moment.isoformat(timespec="seconds")[:19].replace("-", "").replace(":", "") + "Z"
 
 
 class RequestSigner:

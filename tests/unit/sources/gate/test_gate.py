@@ -274,6 +274,43 @@ async def test_cancelled_callers_lose_no_place() -> None:
     assert done >= 300
 
 
+async def test_others_ask_as_soon_as_the_answer_to_a_probe_has_begun() -> None:
+    clock = Clock()
+    gate = SourceGate(8, clock=clock, policy=FAST)
+    for case in ("a", "b", "c"):
+        with pytest.raises(SourceUnavailable):
+            async with gate.slot(SourceCaller(case)):
+                raise SourceUnavailable
+    clock.now += 1.0
+
+    async def ask() -> None:
+        async with gate.slot(SourceCaller("a")):
+            pass
+
+    async with asyncio.timeout(60), gate.slot(SourceCaller("b")) as probe:
+        other = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        assert gate.snapshot().waiting == 1
+        probe.answered()
+        await other
+
+
+async def test_an_answer_that_has_begun_lets_nobody_in_who_waits_for_a_place() -> None:
+    gate = SourceGate(1)
+
+    async def ask() -> None:
+        async with gate.slot(SourceCaller("b")):
+            pass
+
+    async with gate.slot(SourceCaller("a")) as slot:
+        other = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        slot.answered()
+        assert gate.snapshot().waiting == 1
+    async with asyncio.timeout(60):
+        await other
+
+
 async def test_reported_outcome_wins_over_the_exception() -> None:
     gate = SourceGate(8)
     async with gate.slot() as slot:

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, CursorResult, Select, TextualSelect, bindparam, column, text
+import psycopg2
+from sqlalchemy import Connection, CursorResult, Result, Select, TextualSelect, bindparam, column, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import IteratorResult
+from sqlalchemy.engine.result import SimpleResultMetaData
 
 _PLANS: Final = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off"
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
@@ -94,13 +98,13 @@ class PreparedText:
         self._kinds = tuple(kinds)
         self._execute = self.execution("")
 
-    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> CursorResult[Any]:
-        """The result, as of the statement itself. The first run on a connection prepares it there.
+    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> Result[Any]:
+        """The rows of the statement, if it has any. The first run on a connection prepares it there.
 
-        ``parameters`` are by name. Raises what the database raises.
+        ``parameters`` are by name. Raises psycopg2.Error.
         """
         self.prepare(connection)
-        return connection.exec_driver_sql(self._execute, {**parameters})
+        return _execute(connection, self._execute, parameters)
 
     def prepare(self, connection: Connection) -> None:
         """Have the statement prepared on this connection."""
@@ -109,8 +113,7 @@ class PreparedText:
     def execution(self, prefix: str) -> str:
         """Its EXECUTE as psycopg2 reads it, with ``prefix`` before the names of its parameters.
 
-        For the driver as it is: what SQLAlchemy does for a ``text()`` at each execution takes longer than all the rest
-        of it.
+        For the driver as it is (:func:`_execute`).
         """
         return f"EXECUTE {self._name} ({', '.join(f'%({prefix}{one})s' for one in self._kinds)})"
 
@@ -130,11 +133,11 @@ class PreparedCall(NamedTuple):
     parameters: Mapping[str, Any]
 
 
-def run_together(connection: Connection, *calls: PreparedCall) -> CursorResult[Any]:
-    """Send statements in one message: a round trip for all of them. The result of the last.
+def run_together(connection: Connection, *calls: PreparedCall) -> Result[Any]:
+    """Send statements in one message: a round trip for all of them. The rows of the last, if it has any.
 
-    For a transaction: each sees what the ones before it wrote, and none stays when one of them fails. Raises what the
-    database raises.
+    For a transaction: each sees what the ones before it wrote, and none stays when one of them fails. Raises
+    psycopg2.Error.
     """
     for call in calls:
         call.statement.prepare(connection)
@@ -142,4 +145,30 @@ def run_together(connection: Connection, *calls: PreparedCall) -> CursorResult[A
         f"p{place}_{name}": value for place, call in enumerate(calls) for name, value in call.parameters.items()
     }
     statements = "; ".join(call.statement.execution(f"p{place}_") for place, call in enumerate(calls))
-    return connection.exec_driver_sql(statements, parameters)
+    return _execute(connection, statements, parameters)
+
+
+def _execute(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> Result[Any]:
+    """Run a statement on the driver's own cursor; its rows are as SQLAlchemy's.
+
+    What SQLAlchemy does for each execution takes longer than to send the statement and to read its rows; its
+    transaction holds all the same, and so does what it knows of a connection that was lost. Its events
+    (``before_cursor_execute``) do not see the statement.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        try:
+            cursor.execute(statement, parameters)
+            names = tuple(one.name for one in cursor.description or ())
+            return IteratorResult(_columns(names), iter(cursor.fetchall() if names else ()))
+        except psycopg2.Error as error:
+            if driver.closed:
+                connection.invalidate(error)
+            raise
+
+
+@lru_cache(maxsize=1024)
+def _columns(names: tuple[str, ...]) -> SimpleResultMetaData:
+    return SimpleResultMetaData(names)

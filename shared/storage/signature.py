@@ -19,7 +19,7 @@ class RequestSigner:
         self.access_key_id = access_key_id
         self._secret = secret_access_key
         self._region = region
-        self._day: tuple[str, bytes] | None = None
+        self._day: tuple[str, hmac.HMAC] | None = None
 
     def scope(self, day: str) -> str:
         """The credential scope; ``day`` is ``YYYYMMDD`` in UTC."""
@@ -33,5 +33,9 @@ class RequestSigner:
             key = f"AWS4{self._secret}".encode()
             for part in (day, self._region, "s3", "aws4_request"):
                 key = hmac.digest(key, part.encode(), hashlib.sha256)
-            known = self._day = (day, key)
-        return hmac.digest(known[1], text.encode(), hashlib.sha256).hex()
+            known = self._day = (day, hmac.new(key, digestmod=hashlib.sha256))
+        # Begun once a day. And hmac.digest() lets another thread run, however short the text: waiting for it to end
+        # its turn takes longer than to sign.
+        mac = known[1].copy()
+        mac.update(text.encode())
+        return mac.hexdigest()

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, insert, update
+from sqlalchemy import insert, update
 
 from ops import clients
 from services.api.access import keys
@@ -27,6 +27,7 @@ from shared.db.webhook_endpoints import webhook_endpoints
 from shared.events.process_completed import JobOutcome, ProcessCompleted
 from shared.webhooks.facts import SourceChanged
 from tests.integration.api.scripted import ApiTools, client_of
+from tests.statements import noted
 from tests.support import Servers, wait_until_async
 
 
@@ -197,7 +198,7 @@ async def test_documents_come_before_the_end_of_their_job_with_the_clients_refer
 async def test_a_page_costs_as_many_statements_as_an_event(
     tools: ApiTools,
 ) -> None:
-    ends, app, statements = Ends(tools), tools.make_app(), list[str]()
+    ends, app = Ends(tools), tools.make_app()
     engine = parts_of(app).get(Database).engine
     async with client_of(app, tools.new_key()) as api:
         for index in range(12):
@@ -208,7 +209,7 @@ async def test_a_page_costs_as_many_statements_as_an_event(
                 with tools.owner.begin() as connection:
                     connection.execute(update(catalog.documents).where(hidden).values(secrecy_level="SEGREDO"))
         await events(api)
-        event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        statements = noted(engine)
         counted = []
         for limit in (4, 24):
             statements.clear()

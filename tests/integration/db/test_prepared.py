@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg2
+import psycopg2.errors
 import pytest
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from shared.db.engine import Database, make_engine
+from shared.db.errors import DatabaseAway
 from shared.db.prepared import PreparedCall, PreparedText, plan_for_whole_tables, run_together
 from tests.integration.db.fresh import FreshDatabase
 
@@ -16,6 +18,8 @@ _ADD = PreparedText(
     "test_add", "INSERT INTO known SELECT CAST(one AS int) FROM unnest(:numbers) AS one", numbers="text[]"
 )
 _SUM = PreparedText("test_sum", "SELECT sum(number)::int AS sum FROM known WHERE number < :most", most="int")
+_NAMED = PreparedText("test_named", """SELECT CAST(:number AS int) AS number, 'a' AS "class" """, number="int")
+_LOSE = PreparedText("test_lose", "SELECT pg_terminate_backend(pg_backend_pid()) WHERE :yes", yes="bool")
 _BROKEN = PreparedText("test_broken", "SELECT 1 / :number", number="int")
 
 
@@ -68,11 +72,42 @@ def test_a_command_plans_as_the_server_is_set_up(database: FreshDatabase) -> Non
 
 
 def test_nothing_of_a_message_stays_when_one_of_its_statements_fails(engine: Engine) -> None:
-    with pytest.raises(DBAPIError), engine.begin() as connection:
+    with pytest.raises(psycopg2.errors.DivisionByZero), engine.begin() as connection:
         run_together(connection, PreparedCall(_ADD, {"numbers": ["1"]}), PreparedCall(_BROKEN, {"number": 0}))
     with engine.begin() as connection:
         assert total(connection) == 0
         # Prepared in the transaction that failed, or not: both can be used.
         assert _BROKEN.run(connection, {"number": 1}).scalar_one() == 1
-        assert _ADD.run(connection, {"numbers": ["5", "6"]}).rowcount == 2
+        assert _ADD.run(connection, {"numbers": ["5", "6"]}).all() == []
         assert total(connection) == 11
+
+
+def test_what_a_transaction_that_nobody_began_did_is_undone_with_it(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert total(connection) == 0
+        connection.commit()
+        _ADD.run(connection, {"numbers": ["7"]})
+        connection.rollback()
+        assert total(connection) == 0
+        _ADD.run(connection, {"numbers": ["8"]})
+        connection.commit()
+    with engine.connect() as connection:
+        assert total(connection) == 8
+
+
+def test_a_row_has_the_names_of_its_columns_also_those_that_python_cannot_spell(engine: Engine) -> None:
+    with engine.begin() as connection:
+        row = _NAMED.run(connection, {"number": 3}).one()
+    assert (row.number, row._mapping["class"]) == (3, "a")
+
+
+def test_a_lost_connection_is_told_as_such_and_the_next_transaction_has_another(database: FreshDatabase) -> None:
+    made = Database.connect(database.owner_url, application_name="test-lost", pool_size=1)
+    try:
+        for lose in (made.transaction, made.engine.connect):
+            with pytest.raises((DatabaseAway, psycopg2.OperationalError)), lose() as connection:
+                _LOSE.run(connection, {"yes": True})
+            with made.transaction() as connection:
+                assert _BROKEN.run(connection, {"number": 1}).scalar_one() == 1
+    finally:
+        made.close()

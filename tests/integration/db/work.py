@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine, event
+import psycopg2.extensions
+from sqlalchemy import Engine
+
+from tests.statements import note
 
 _EXPLAINED: Final = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "EXECUTE")
 _ROWS_SEEN: Final = (
@@ -30,9 +33,8 @@ def counted_work() -> Iterator[list[StatementWork]]:
     """Every statement of the block on any engine, also the prepared ones of a message. Each runs twice: once undone."""
     found: list[StatementWork] = []
 
-    def count(_connection: Any, cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        assert not many
-        with cursor.connection.cursor() as own:
+    def count(cursor: psycopg2.extensions.cursor, statement: str, parameters: Any) -> None:
+        with cursor.connection.cursor(cursor_factory=psycopg2.extensions.cursor) as own:
             message = own.mogrify(statement, parameters or None).decode()
             alone = cursor.connection.autocommit
             own.execute("BEGIN" if alone else "SAVEPOINT before_explain")
@@ -45,11 +47,11 @@ def counted_work() -> Iterator[list[StatementWork]]:
                     own.execute(part)
             own.execute("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT before_explain")
 
-    event.listen(Engine, "before_cursor_execute", count)
+    end = note(Engine, count)
     try:
         yield found
     finally:
-        event.remove(Engine, "before_cursor_execute", count)
+        end()
 
 
 def _rows(node: Mapping[str, Any]) -> float:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 
 from services.api.deliveries import repository
 from services.notifier.domain.due_delivery import DueDelivery
@@ -25,6 +25,7 @@ from services.notifier.sending import claim_rows, record_rows
 from shared.db.engine import make_engine
 from shared.domain.secrecy import Viewer
 from tests.integration.db.fresh import fresh_database
+from tests.statements import note
 from tests.support import Servers
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -147,21 +148,19 @@ def _explained(engine: Engine, name: str, ask: Callable[[Connection], object]) -
     """The plans of what ``ask`` executes; nothing of it stays."""
     seen: list[tuple[str, Any]] = []
 
-    def note(_1: Any, _2: Any, statement: str, parameters: Any, *_3: Any) -> None:
+    def heard(_: object, statement: str, parameters: Any) -> None:
         # What a prepared statement says stands in its PREPARE, and its EXECUTE can be explained.
         if statement.startswith("EXECUTE") or ("delivery." in statement and not statement.startswith("PREPARE")):
             seen.append((statement, parameters))
 
+    end = note(engine, heard)
     with engine.connect() as connection:
-        event.listen(engine, "before_cursor_execute", note)
-        try:
-            ask(connection)
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
+        end()
+        ask(connection)
         connection.rollback()
         # The plan that the server keeps, made without the parameters.
         connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
-        for statement, parameters in seen:
+        for statement, parameters in tuple(seen):
             explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
             (answer,) = connection.exec_driver_sql(explain, parameters).scalar_one()
             rows = int(answer["Plan"]["Actual Rows"])

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import event
 
 from services.api.access.charges import RateLimitCharges
 from services.api.access.rate_limit import Allowance, Limit, RateLimited
 from shared.db.engine import Database
 from shared.settings import Rate
+from tests.statements import noted
 from tests.support import Servers
 
 AT_ONCE = 20
@@ -53,8 +53,7 @@ async def test_those_that_wait_together_take_one_statement(database: Database) -
     charges = RateLimitCharges(database, Limit("bulk", Rate(1, 3600.0), 100))
     client = f"client-{uuid.uuid4().hex}"
     await charges.spend(client)
-    statements: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    statements = noted(database.engine)
     answers = await asyncio.gather(*(charges.spend(client) for _ in range(AT_ONCE)))
     assert sorted(answer.remaining for answer in answers) == list(range(99 - AT_ONCE, 99))
     assert len(statements) <= 2
@@ -64,8 +63,7 @@ async def test_a_client_that_asks_too_much_takes_few_statements(database: Databa
     charges = RateLimitCharges(database, Limit("bulk", Rate(1, 3600.0), AT_ONCE // 2))
     client = f"client-{uuid.uuid4().hex}"
     await charges.spend(client)
-    statements: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    statements = noted(database.engine)
     answers = await asyncio.gather(*(charged(charges, client) for _ in range(AT_ONCE)))
     assert sum(isinstance(answer, Allowance) for answer in answers) == AT_ONCE // 2 - 1
     # All, refused: what is left, taken: one more, refused. A refusal is three.

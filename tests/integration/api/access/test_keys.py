@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import event
-
 from ops import clients
 from services.api.access import keys as auth
 from services.api.http.problems import Unauthorized
@@ -13,6 +11,7 @@ from services.api.http.provided import parts_of
 from shared.db.engine import Database
 from shared.secrets.keys import SecretKeys
 from tests.integration.api.scripted import MakeApp, MakeKey, client_of
+from tests.statements import noted
 from tests.support import Servers
 
 
@@ -23,8 +22,7 @@ async def test_keys_that_do_not_exist_cost_no_statement_each_and_crowd_out_nobod
     good = new_key()
     moment = 0.0
     keys = auth.ApiKeys(parts.get(Database), parts.clock, SecretKeys(), lambda: moment)
-    statements: list[str] = []
-    event.listen(parts.get(Database).engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    statements = noted(parts.get(Database).engine)
 
     async def is_good(key: str) -> bool:
         try:
@@ -68,8 +66,7 @@ async def test_requests_at_once_of_a_key_that_was_quiet_ask_once(make_app: MakeA
     good, moment = new_key(), 2 * auth.CACHE_SECONDS
     await keys.identify(good)
     moment += auth.CACHE_SECONDS
-    statements: list[str] = []
-    event.listen(parts.get(Database).engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    statements = noted(parts.get(Database).engine)
     assert len(await asyncio.gather(*(keys.identify(good) for _ in range(20)))) == 20
     assert len(statements) == 1
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from services.api.http.provided import parts_of
 from services.api.processes.follow.changes import CaseChanges
@@ -20,6 +20,7 @@ from services.api.server import serve
 from services.api.settings import ApiSettings
 from shared.db.engine import Database
 from tests.integration.api.scripted import ApiTools, client_of
+from tests.statements import noted
 from tests.support import wait_until_async
 
 _CASES = 20
@@ -85,10 +86,7 @@ async def test_a_thousand_waiting_clients_ask_nothing_and_a_change_wakes_its_own
 ) -> None:
     key = tools.new_key()
     app = tools.make_app(api_port=unused_tcp_port, rate_limit_burst=100, streams_per_client=_CASES * _STREAMS_EACH)
-    statements: list[str] = []
-    event.listen(
-        parts_of(app).get(Database).engine, "before_cursor_execute", lambda *given: statements.append(given[2])
-    )
+    statements = noted(parts_of(app).get(Database).engine)
 
     async with serving(app), client_of(app, key) as api:
         views = []

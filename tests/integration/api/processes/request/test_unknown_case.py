@@ -8,7 +8,7 @@ import uuid
 
 import httpx
 import pytest
-from sqlalchemy import Engine, event, func, insert
+from sqlalchemy import Engine, func, insert
 
 from services.api.http.provided import parts_of
 from services.api.processes.request import unknown_case
@@ -19,15 +19,13 @@ from shared.domain.case import Case
 from shared.domain.cnj import ProcessNumber
 from tests.integration.api.scripted import ApiTools, MakeNumber, ScriptedSource, client_of
 from tests.integration.api.test_http import assert_problem
+from tests.statements import noted
 
 
 async def test_a_first_request_does_not_read_what_is_not_there(tools: ApiTools) -> None:
     app, number = tools.make_app(), tools.process_number()
     tools.source.add(number)
-    statements: list[str] = []
-    event.listen(
-        parts_of(app).get(Database).engine, "before_cursor_execute", lambda *given: statements.append(given[2])
-    )
+    statements = noted(parts_of(app).get(Database).engine)
     async with client_of(app, tools.new_key()) as client:
         first = await client.get(f"/processes/{number}")
         assert first.status_code == 200

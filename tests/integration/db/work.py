@@ -41,7 +41,8 @@ def counted_work() -> Iterator[list[StatementWork]]:
             for part in message.split("; "):
                 if part.lstrip().upper().startswith(_EXPLAINED):
                     own.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {part}")
-                    plan = own.fetchone()[0][0]["Plan"]
+                    ((answer,),) = own.fetchall()
+                    plan = answer[0]["Plan"]
                     found.append(StatementWork(" ".join(part.split()), _rows(plan), plan["Shared Hit Blocks"]))
                 elif not part.lstrip().upper().startswith("PREPARE"):
                     own.execute(part)

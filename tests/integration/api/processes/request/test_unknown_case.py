@@ -46,11 +46,9 @@ async def test_those_that_ask_at_the_same_moment_share_the_look(tools: ApiTools)
     app, known, others = tools.make_app(), tools.process_number(), [tools.process_number() for _ in range(20)]
     for number in (known, *others):
         tools.source.add(number)
-    engine = parts_of(app).get(Database).engine
-    statements: list[str] = []
     async with client_of(app, tools.new_key()) as client:
         job = (await client.get(f"/processes/{known}")).json()["job"]
-        event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        statements = noted(parts_of(app).get(Database).engine)
         asked = [known, *others]
         answers = [one.json() for one in await asyncio.gather(*(client.get(f"/processes/{each}") for each in asked))]
     assert [one["process_number"] for one in answers] == asked

@@ -24,7 +24,7 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     return [one for one in found if one.pid != os.getpid() and str(folder) in " ".join(one.info["cmdline"] or [])]
 
 
-def wait_until(predicate: Callable[[], T], timeout: float = 60.0, what: str = "") -> T:
+def wait_until(predicate: Callable[[], T], timeout: float = 120.0, what: str = "") -> T:
     """The first true value of ``predicate``. Raises AssertionError after ``timeout`` seconds.
 
     The deadline is there for what never comes. It is no measure: leave it as it is unless waiting itself is the matter.
@@ -40,14 +40,14 @@ def wait_until(predicate: Callable[[], T], timeout: float = 60.0, what: str = ""
 
 
 @overload
-async def wait_until_async(predicate: Callable[[], Awaitable[T]], timeout: float = 60.0, what: str = "") -> T: ...
+async def wait_until_async(predicate: Callable[[], Awaitable[T]], timeout: float = 120.0, what: str = "") -> T: ...
 
 
 @overload
-async def wait_until_async(predicate: Callable[[], T], timeout: float = 60.0, what: str = "") -> T: ...
+async def wait_until_async(predicate: Callable[[], T], timeout: float = 120.0, what: str = "") -> T: ...
 
 
-async def wait_until_async(predicate: Callable[[], Any], timeout: float = 60.0, what: str = "") -> Any:
+async def wait_until_async(predicate: Callable[[], Any], timeout: float = 120.0, what: str = "") -> Any:
     """As :func:`wait_until`, for a function or a coroutine function, without blocking the loop."""
     deadline = time.monotonic() + timeout
     while True:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autos.local.pdpj.control import SimulatorControl
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _ROOT = Path(__file__).resolve().parents[3]  # where `-m autos.local.pdpj` is found, wherever the tests run
 

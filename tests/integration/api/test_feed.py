@@ -214,7 +214,8 @@ async def test_a_page_costs_as_many_statements_as_an_event(
         for limit in (4, 24):
             statements.clear()
             assert len((await events(api, limit=limit))["events"]) == limit
-            counted.append(len(statements))
+            # Whose a key is, is looked up again after four seconds, in whichever page that is.
+            counted.append(len([one for one in statements if "api_keys" not in one]))
         assert counted[0] == counted[1] <= 14, statements
 
 

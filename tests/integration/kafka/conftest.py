@@ -25,7 +25,7 @@ class Topic:
     group: str
     producer: Producer
 
-    def written(self, expected: int | None, timeout: float = 60.0, suffix: str = ".out") -> list[bytes]:
+    def written(self, expected: int | None, timeout: float = 120.0, suffix: str = ".out") -> list[bytes]:
         """Keys of the committed records, once there are ``expected``, and what follows within the ends seen."""
         config = consumer_config(self.bootstrap, f"{self.group}.check.{uuid.uuid4().hex[:6]}", group_protocol="classic")
         config["enable.partition.eof"] = True

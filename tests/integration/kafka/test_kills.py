@@ -85,12 +85,12 @@ def test_a_killed_transactional_processor_writes_each_output_exactly_once(bench:
 
     try:
         for target in (40, 150, 300):
-            wait_until(partial(lambda aim: handled() >= aim, target), 60, f"{target} handled: {workers[-1].errors}")
+            wait_until(partial(lambda aim: handled() >= aim, target), what=f"{target} handled: {workers[-1].errors}")
             # At a random instant after so many: between, within and at the ends of transactions.
             time.sleep(rounds.random() * 0.03)
             workers[-1].kill()
             workers.append(Worker(bench, "only", "transactional", protocol))
-        keys = bench.written(2 * count, timeout=60)
+        keys = bench.written(2 * count)
         assert workers[-1].stop() == 0, workers[-1].errors
     finally:
         workers[-1].process.kill()
@@ -108,7 +108,7 @@ def test_a_process_whose_client_hangs_ends_and_the_next_writes_exactly_once(benc
         assert stuck.ended() == 1
         assert any("send_offsets_to_transaction does not return" in line for line in stuck.errors), stuck.errors
         successor = Worker(bench, "only", "transactional", "consumer")
-        keys = bench.written(100, timeout=60)
+        keys = bench.written(100)
         assert successor.stop() == 0, successor.errors
     finally:
         stuck.process.kill()
@@ -123,11 +123,11 @@ def test_a_successor_repeats_only_what_was_in_flight_at_the_kill(bench: Topic) -
     killed = Worker(bench, "killed", "plain", "consumer")
     other = None
     try:
-        wait_until(lambda: len(killed.handled) >= 800, 60, f"800 handled: {killed.errors}")
+        wait_until(lambda: len(killed.handled) >= 800, what=f"800 handled: {killed.errors}")
         killed.kill()
         other = Worker(bench, "other", "plain", "consumer")
-        wait_until(lambda: other.handled, 60, f"the partitions are taken over: {other.errors}")
-        wait_until(lambda: {*killed.handled, *other.handled} >= {str(n) for n in range(count)}, 60, "all handled")
+        wait_until(lambda: other.handled, what=f"the partitions are taken over: {other.errors}")
+        wait_until(lambda: {*killed.handled, *other.handled} >= {str(n) for n in range(count)}, what="all handled")
         assert other.stop() == 0, other.errors
     finally:
         killed.process.kill()
@@ -159,7 +159,7 @@ def test_processes_that_come_and_go_in_order_handle_each_record_once(bench: Topi
             feed(40)
             return bool(workers[place].handled)
 
-        wait_until(works, 60, f"worker {place} has partitions: {workers[place].errors}")
+        wait_until(works, what=f"worker {place} has partitions: {workers[place].errors}")
 
     workers = [Worker(bench, "first", kind, protocol)]
     try:
@@ -168,7 +168,7 @@ def test_processes_that_come_and_go_in_order_handle_each_record_once(bench: Topi
         feed_until(workers, 1)
         feed(400)
         assert workers[0].stop() == 0, workers[0].errors
-        keys = bench.written(2 * fed, timeout=60)
+        keys = bench.written(2 * fed)
         assert workers[1].stop() == 0, workers[1].errors
     finally:
         for worker in workers:

@@ -35,7 +35,11 @@ def producer_of(servers: Servers, **options: Any) -> Producer:
 def transactional(servers: Servers) -> Producer:
     producer = producer_of(
         servers,
-        **{"transactional.id": f"test-{uuid.uuid4()}", "transaction.timeout.ms": 30_000, "delivery.timeout.ms": 20_000},
+        **{
+            "transactional.id": f"test-{uuid.uuid4()}",
+            "transaction.timeout.ms": 180_000,
+            "delivery.timeout.ms": 20_000,
+        },
     )
     producer.init_transactions(20)
     return producer

@@ -71,7 +71,7 @@ async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_ch
     parts.get(CaseChanges).start()
     try:
         tasks = [asyncio.create_task(listen(into)) for into in received]
-        await wait_until_async(lambda: all(b"event: progress" in into for into in received), 60.0)
+        await wait_until_async(lambda: all(b"event: progress" in into for into in received))
         assert {into.count(b"event: document") for into in received} == {DOCUMENTS}
         # A page at a time, and once for all: two rows a document, not forty.
         assert max(read) <= PAGE_DOCUMENTS

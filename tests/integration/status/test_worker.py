@@ -176,7 +176,7 @@ def test_kill_9_loses_nothing_and_announces_once(
         worker.kill()
         seen = int(query("SELECT coalesce(sum(version), 0) FROM progress.jobs")[0][0])
     last = start_worker()
-    wait_until(lambda: query(ENDED) == [(len(ids),)], 60)
+    wait_until(lambda: query(ENDED) == [(len(ids),)])
     assert_all_ended_right(query, ids, 20)
     assert last.stop() == 0
     assert sum(lag(servers.bootstrap_servers, last.group).values()) == 0
@@ -200,7 +200,7 @@ def test_two_workers_share_and_one_takes_over(
     first.kill()
     produce(producer, topic, events[2 * third :])
     assert producer.flush(10) == 0
-    wait_until(lambda: query(ENDED) == [(len(ids),)], 60)
+    wait_until(lambda: query(ENDED) == [(len(ids),)])
     assert_all_ended_right(query, ids, 20)
     assert (second.stop(), third_worker.stop()) == (0, 0)
 
@@ -252,7 +252,7 @@ async def test_no_record_stops_the_projection(
     assert producer.flush(10) == 0
     worker = start_worker()
     ended = "SELECT count(*) FROM progress.jobs WHERE job_id = ANY (%s::uuid[]) AND status = 'completed'"
-    wait_until(lambda: query(ended, ids) == [(len(ids),)], 60)
+    wait_until(lambda: query(ended, ids) == [(len(ids),)])
     wait_until(lambda: not any(lag(servers.bootstrap_servers, worker.group).values()))
     reasons: dict[str, int] = dict(query("SELECT reason, count(*)::int FROM progress.dead_letters GROUP BY reason"))
     assert reasons.keys() >= {"unreadable_headers", "not_json", "wrong_schema", "no_value"}
@@ -267,7 +267,7 @@ def test_a_bug_in_taking_an_event_does_not_leave_partitions_unread(
     worker = start_worker("--fail-once")
     produce(producer, topic, whole_job(process_number(), new_id(), 3))
     assert producer.flush(10) == 0
-    wait_until(lambda: query(ENDED) == [(1,)], 60)
+    wait_until(lambda: query(ENDED) == [(1,)])
     assert "The consumer ended, another is started" in worker.log
     assert worker.stop() == 0
 
@@ -289,7 +289,7 @@ def test_an_absent_database_is_waited_for(
     produce(producer, topic, whole_job(process_number(), new_id(), 2))
     assert producer.flush(10) == 0
     wait_until(lambda: "The projection waits, its batch is tried again" in worker.log)
-    wait_until(lambda: worker.metric("autos_consumer_lag") == 5, 60, "what is read and not written counts")
+    wait_until(lambda: worker.metric("autos_consumer_lag") == 5, what="what is read and not written counts")
     database.allow_connections(True)
     wait_until(lambda: query(ENDED) == [(2,)])
     wait_until(lambda: worker.metric("autos_consumer_lag") == 0)

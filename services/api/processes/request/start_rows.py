@@ -87,9 +87,9 @@ def write_start(
     """Write the job and all that begins with it; how many jobs of the client were active before, ended ones among them.
 
     ``note``: whether it is recorded that the client asked for the case. ``first`` runs before it, in the same round
-    trip. The caller holds the case, has released what
-    ended, commits, and then tells of it (:mod:`services.api.processes.request.start_notices`). A second active job of
-    the same scope is refused by a unique index of the database.
+    trip. The caller holds the case, has released what ended, commits, and then tells of it
+    (:mod:`services.api.processes.request.start_notices`). A second active job of the same scope is refused by a unique
+    index of the database.
     """
     job, webhook = started.job, started.webhook
     wanted = {

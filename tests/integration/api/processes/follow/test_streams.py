@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from services.api.http.open_requests import OpenStreams, OpenWaits
 from services.api.http.provided import parts_of
@@ -21,6 +21,7 @@ from shared.domain.secrecy import Viewer
 from tests.integration.api.processes.follow.test_waiting import serving
 from tests.integration.api.scripted import ApiTools, client_of
 from tests.integration.api.test_http import assert_problem
+from tests.statements import noted_rows
 from tests.support import wait_until_async
 
 DOCUMENTS = 27_000
@@ -60,8 +61,7 @@ async def test_streams_of_a_large_case_share_what_they_read_and_are_told_what_ch
     async with client_of(app, tools.new_key(client := f"client-{uuid.uuid4().hex[:8]}")) as api:
         view = (await api.get(f"/processes/{number}")).json()
     await asyncio.to_thread(seed, tools.owner, number, view["job"]["job_id"])
-    read: list[int] = []
-    event.listen(parts.get(Database).engine, "after_cursor_execute", lambda *given: read.append(given[1].rowcount))
+    read = noted_rows(parts.get(Database).engine)
     received = [bytearray() for _ in range(STREAMS)]
 
     async def listen(into: bytearray) -> None:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS: Final = Path(__file__).parents[1] / "build" / "screenshots"
 _AXE: Final = Path(sys.prefix) / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 _SECONDS: Final = 60.0
+
+expect.set_options(timeout=_SECONDS * 1000)
 
 
 def chromium() -> str:

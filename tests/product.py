@@ -115,7 +115,7 @@ class Product:
         os.kill(pid, number)
         return pid
 
-    def wait_for_restart(self, process: str, old_pid: int, timeout: float = 60.0) -> int:
+    def wait_for_restart(self, process: str, old_pid: int, timeout: float = 120.0) -> int:
         """Wait until the supervisor has started the process again; the new pid."""
         wait_until(lambda: self.pid(process) != old_pid, timeout, f"a new {process}")
         return self.pid(process)
@@ -129,7 +129,7 @@ class Product:
         view: dict[str, Any] = answer.json()
         return view
 
-    def wait_for_end(self, number: str, timeout: float = 60.0) -> dict[str, Any]:
+    def wait_for_end(self, number: str, timeout: float = 120.0) -> dict[str, Any]:
         """Wait until the case's job has ended; the last StatusView."""
 
         def ended() -> dict[str, Any] | None:
@@ -140,7 +140,7 @@ class Product:
         assert view is not None
         return view
 
-    def wait_for_webhook(self, path: str, count: int = 1, timeout: float = 60.0) -> list[ReceivedWebhook]:
+    def wait_for_webhook(self, path: str, count: int = 1, timeout: float = 120.0) -> list[ReceivedWebhook]:
         """Wait until that many requests came to ``path``."""
 
         def arrived() -> list[ReceivedWebhook]:

@@ -23,7 +23,7 @@ from services.status.projection.apply import Projection, announce, find_referenc
 from services.status.projection.deletion_rows import leave_out_deleted
 from services.status.projection.project import completion
 from services.status.projection.rows import JobRow, Occurrence
-from services.status.projection.statements import REBUILD_LOCK
+from services.status.projection.statements import NOTIFY, REBUILD_LOCK
 from services.status.replay import Replay
 from shared.clock import Clock, utc_now
 from shared.db import progress
@@ -261,5 +261,4 @@ def _notify(connection: Connection, ends: Sequence[ProcessCompleted]) -> None:
     """Wake whoever follows a case that goes on, or that has ended just now."""
     active = select(progress.jobs.c.process_number).where(progress.jobs.c.completed_at.is_(None)).distinct()
     numbers = {row.process_number for row in connection.execute(active)} | {end.process_number for end in ends}
-    for number in sorted(numbers):
-        connection.execute(select(func.pg_notify(PROGRESS, number)))
+    NOTIFY.run(connection, {"channel": PROGRESS, "processes": sorted(numbers)})

@@ -67,9 +67,9 @@ def _provisioned() -> Iterator[Servers]:
             s3_access_key_id="autos",
             s3_secret_access_key=_PASSWORD,
         )
-        wait_until(lambda: _accepts(lambda: upgrade(servers.owner_url)), 60, "PostgreSQL")
+        wait_until(lambda: _accepts(lambda: upgrade(servers.owner_url)), what="PostgreSQL")
         let_roles_log_in(servers.owner_url, dict.fromkeys(_ROLES, _PASSWORD))
-        wait_until(lambda: _accepts(lambda: ensure_topics(servers.bootstrap_servers, TOPICS, {})), 60, "Kafka")
+        wait_until(lambda: _accepts(lambda: ensure_topics(servers.bootstrap_servers, TOPICS, {})), what="Kafka")
         settings = StorageSettings.model_validate(
             {
                 "s3_endpoint_url": servers.s3_endpoint_url,
@@ -78,7 +78,7 @@ def _provisioned() -> Iterator[Servers]:
                 "aws_secret_access_key": servers.s3_secret_access_key,
             }
         )
-        wait_until(lambda: _accepts(lambda: ensure_bucket(settings)), 60, "S3")
+        wait_until(lambda: _accepts(lambda: ensure_bucket(settings)), what="S3")
         ensure_parts_expire(settings)
         yield servers
 

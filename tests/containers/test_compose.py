@@ -127,7 +127,7 @@ def test_each_container_restarts_in_the_middle_of_work(deployment: Deployment, p
         ended = product.wait_for_end(number, timeout=120)
         assert ended["status"] == "completed", service
         # The store answers before it has found its volumes again.
-        wait_until(partial(_links_work, deployment, number), 60, f"links after a restart of {service}")
+        wait_until(partial(_links_work, deployment, number), what=f"links after a restart of {service}")
         assert check_files(product, number) == 8
         # At least once: a notifier that is restarted may not know that its call was taken.
         assert product.wait_for_webhook(f"/hooks/restart/{number}")[-1].verified
@@ -166,7 +166,7 @@ def test_down_and_up_again_keeps_the_data(deployment: Deployment, process_number
     with pytest.raises(httpx.TransportError):
         product.client.get(f"/processes/{number}")
     deployment.up()
-    wait_until(lambda: _links_work(deployment, number), 60, "links after a start")
+    wait_until(lambda: _links_work(deployment, number), what="links after a start")
     product.simulator.put_case(number, documents=5, size=10_000)
     assert check_files(product, number) == 5
     assert {document["id"]: document["sha256"] for document in files(product, number)} == before

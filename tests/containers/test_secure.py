@@ -131,7 +131,7 @@ def test_a_receiver_that_nobody_vouches_for_is_not_sent_to(secured: Deployment, 
         listed = product.client.get("/webhooks/deliveries").raise_for_status().json()["deliveries"]
         return any(one["last_error_code"] == "tls_error" for one in listed)
 
-    wait_until(refused, 60, "an attempt that the certificate ends")
+    wait_until(refused, what="an attempt that the certificate ends")
     assert product.receiver.received("/hooks/other-name") == []
 
 
@@ -208,10 +208,10 @@ def test_an_expired_certificate_of_the_database_is_refused_and_a_new_one_is_take
     secured.compose("run", "--rm", "--no-deps", "--entrypoint", "sh", "certificates", "-ec", expired)
     secured.docker("kill", "--signal", "HUP", postgres)
     # libpq says no more of it than that.
-    wait_until(lambda: "certificate verify failed" in _database(secured), 60, "the refusal of an expired certificate")
+    wait_until(lambda: "certificate verify failed" in _database(secured), what="the refusal of an expired certificate")
     secured.compose("run", "--rm", "--no-deps", "certificates")
     secured.docker("kill", "--signal", "HUP", postgres)
-    wait_until(lambda: _database(secured) == "", 60, "a connection with the new certificate")
+    wait_until(lambda: _database(secured) == "", what="a connection with the new certificate")
 
 
 def _database(deployment: Deployment) -> str:

@@ -115,7 +115,7 @@ def test_nothing_is_left_of_a_deleted_case(
     ended = product.wait_for_end(number)
     assert check_files(product, number) == 2
     hashes = sorted(one["sha256"] for one in ended["documents"])
-    wait_until(lambda: len(product.receiver.received(f"/deleted/{number}")) == 2, 60, "both webhooks")
+    wait_until(lambda: len(product.receiver.received(f"/deleted/{number}")) == 2, what="both webhooks")
     s3, bucket = store(product), product.stack()["s3"]["bucket"]
     beside = f"{objects_of(product, number)[0]}.{'0' * 64}"
     s3.put_object(Bucket=bucket, Key=beside, Body=b"an earlier content")
@@ -175,7 +175,7 @@ def test_what_is_on_its_way_does_not_bring_a_deleted_case_back(
     product.simulator.put_case(number, documents=[ExplicitDocument() for _ in range(8)], size=1000, latency=0.4)
     hook = f"/deleted/{number}"
     ask(product, number, webhook_url=product.receiver.url(hook))
-    wait_until(lambda: objects_of(product, number), 60, "the first document")
+    wait_until(lambda: objects_of(product, number), what="the first document")
     before = {name: product.pid(name) for name in ("downloader", "status", "notifier")}
     answer = product.client.delete(f"/processes/{number}", params={"wait": 0})
     assert answer.status_code in (200, 202)
@@ -190,12 +190,12 @@ def test_what_is_on_its_way_does_not_bring_a_deleted_case_back(
     def completed() -> bool:
         return bool(product.client.get(answer.headers["location"]).json()["status"] == "completed")
 
-    wait_until(completed, 60, "the end of the deletion")
+    wait_until(completed, what="the end of the deletion")
 
     def all_is_taken() -> bool:
         lags = product.client.get("/system").json()["lags"]
         return lags is not None and all(each["behind"] == 0 for each in lags)
 
-    wait_until(all_is_taken, 60, "the groups at the ends of their topics")
+    wait_until(all_is_taken, what="the groups at the ends of their topics")
     assert_nothing_is_left(product, number)
     assert product.receiver.received(hook) == []

@@ -51,7 +51,7 @@ def test_each_request_is_a_line_with_its_route_and_client(product: Product, proc
         found = [line for api in ("api", "api.2") for line in lines(product, api, "A request is answered")]
         return [line for line in found if line["request_id"] == marked["x-request-id"]]
 
-    (line,) = wait_until(told, 60, "the line of the request")
+    (line,) = wait_until(told, what="the line of the request")
     assert {name: line[name] for name in ("level", "method", "route", "status", "client_id")} == {
         "level": "info",
         "method": "GET",

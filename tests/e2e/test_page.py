@@ -41,7 +41,7 @@ def test_a_case_from_the_request_to_its_documents(
     browser: Browser, product: Product, process_number: NumberFactory
 ) -> None:
     number = process_number()
-    product.simulator.put_case(number, documents=12, size=30_000, kind=ContentKind.PDF, degrees=1, latency=0.15)
+    product.simulator.put_case(number, documents=12, size=30_000, kind=ContentKind.PDF, degrees=1, latency=3)
     wrong = number[:8] + f"{(int(number[8:10]) + 1) % 100:02d}" + number[10:]
     with looking(browser) as looked:
         page = opened(looked, product)
@@ -242,7 +242,7 @@ def test_what_is_accepted_survives_a_kill_of_anything_that_the_page_makes(browse
                 page.get_by_role("button", name=f"Kill {name}", exact=True).click()
             for name, pid in old.items():
                 product.wait_for_restart(name, pid)
-        expect(board).to_contain_text("Delivered10", timeout=60_000)
+        expect(board).to_contain_text("Delivered10", timeout=120_000)
         expect(board).to_contain_text("Lost0")
         looked.screenshot("break")
         # While the api was dead the page could not ask it.

@@ -53,7 +53,7 @@ def ended(api: httpx.Client, number: str) -> dict[str, Any]:
         view: dict[str, Any] = api.get(f"/processes/{number}/status").json()
         return view if view.get("completed_at") else None
 
-    found = wait_until(look, 60, f"the end of {number}")
+    found = wait_until(look, what=f"the end of {number}")
     assert found is not None
     return found
 

@@ -95,7 +95,7 @@ def _odd_topic(kafka: str) -> str:
     producer = Producer({"bootstrap.servers": kafka})
     for headers, value, _ in _ODD:
         producer.produce(name, value, headers=[*headers.items()])
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     return name
 
 
@@ -110,7 +110,7 @@ def _live(product: Product, story: Story) -> None:
     product.simulator.put_case(story.second, documents=3, size=1000)
     ask(product, story.first, webhook_url=product.receiver.url(f"/subscribe/{story.first}"))
     for subscriber in running:
-        wait_until(partial(_has_committed, subscriber), 60, f"{subscriber.language} commits")
+        wait_until(partial(_has_committed, subscriber), what=f"{subscriber.language} commits")
         subscriber.kill()
         story.committed[subscriber.language] = subscriber.committed()
     _written(product, story.first)
@@ -120,14 +120,14 @@ def _live(product: Product, story: Story) -> None:
         subscriber.start(*PUBLIC, story.odd_topic)
     story.written = _written(product, story.second)
     for subscriber in running:
-        wait_until(partial(_has_read, subscriber, {*story.written}, 1, 2), 60, f"{subscriber.language} has read all")
+        wait_until(partial(_has_read, subscriber, {*story.written}, 1, 2), what=f"{subscriber.language} has read all")
         subscriber.ask_to_end()
     for subscriber in running:
         story.statuses[subscriber.language] = subscriber.ended()
         subscriber.start(SINCE=story.second_asked_at.isoformat())
     for subscriber in running:
         wanted = {at for at, one in story.written.items() if one.process_number == story.second}
-        wait_until(partial(_has_read, subscriber, wanted, 3), 60, f"{subscriber.language} has replayed")
+        wait_until(partial(_has_read, subscriber, wanted, 3), what=f"{subscriber.language} has replayed")
         subscriber.kill()
 
 
@@ -148,7 +148,7 @@ def _written(product: Product, number: str) -> dict[Place, Written]:
         last = ("autos.webhook.delivered", number)
         return found if any((one.type, one.process_number) == last for one in found.values()) else {}
 
-    return wait_until(told, 60, f"the events of {number}")
+    return wait_until(told, what=f"the events of {number}")
 
 
 def _note_the_time(story: Story) -> None:

@@ -39,7 +39,7 @@ def test_a_killed_service_is_started_again_and_works(
     number = process_number()
     product.simulator.put_case(number, documents=3, size=2_000)
     product.wait_for_restart(process, product.kill(process))
-    wait_until(lambda: is_ready(product.api_url), 60, "the API")
+    wait_until(lambda: is_ready(product.api_url), what="the API")
     path = f"/killed/{process}/{number}"
     answer = product.client.get(f"/processes/{number}", params={"webhook_url": product.receiver.url(path)})
     assert answer.status_code in {200, 202}

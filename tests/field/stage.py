@@ -41,6 +41,9 @@ _SETTINGS: Final = {
     "AUTOS_PDPJ_ACCESS_TOKEN": "field",
 }
 
+_ALLOWANCE: Final = 4
+"""How much longer a case may take than its limit says: all are asked for at once, beside other tests."""
+
 
 def expected(name: str) -> dict[str, Any]:
     """What a case wants."""
@@ -101,7 +104,7 @@ class Stage:
             found = list(self._round(exchange, wanted))
             for one in beside:
                 took, complaints = one.result()
-                within = max(bystander["within"], 2 * self._undisturbed + 2)
+                within = max(bystander["within"], 3 * self._undisturbed + 3)
                 found += complaints
                 if took > within:
                     found.append(f"a bystander took {took:.1f} s, wanted {within:.1f} s")
@@ -124,7 +127,7 @@ class Stage:
         number = self._next_bystander()
         began = time.monotonic()
         self._client.get(f"/processes/{number}").raise_for_status()
-        view = self._wait_for_end(number, 120)
+        view = self._wait_for_end(number, 300)
         complaints = [] if view["status"] == "completed" else [f"a bystander ended {view['status']}"]
         return time.monotonic() - began, complaints
 
@@ -137,7 +140,7 @@ class Stage:
         yield from _answer_differences(answer, wanted, "the request")
         if answer.status_code >= 400:
             return
-        view = self._wait_for_end(exchange.number, wanted["time_limit"] - (time.monotonic() - began))
+        view = self._wait_for_end(exchange.number, _ALLOWANCE * wanted["time_limit"] - (time.monotonic() - began))
         yield from rule_differences(view)
         yield from job_differences(wanted.get("job", {}), view)
         for document in wanted.get("documents", []):
@@ -182,7 +185,7 @@ class Stage:
                 yield from self._delivered(exchange, hook, url)
 
     def _delivered(self, exchange: _Exchange, hook: Mapping[str, Any], url: str) -> Iterator[str]:
-        deadline = time.monotonic() + hook["within"]
+        deadline = time.monotonic() + _ALLOWANCE * hook["within"]
         status = None
         while status != hook["status"] and time.monotonic() < deadline:
             page = self._client.get("/webhooks/deliveries", params={"process_number": exchange.number}).json()
@@ -203,7 +206,7 @@ class Stage:
         environ = {**os.environ, "AUTOS_API_URL": self._stack["api_url"], "AUTOS_API_KEY": self._stack["api_key"]}
         with tempfile.TemporaryDirectory() as out:
             command = [sys.executable, "-m", "autos.main", "fetch", exchange.number, "--out", out]
-            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
             # What each file is stands beside them.
             files = sorted(path.name for path in Path(out).iterdir() if path.name != "manifest.json")
         if done.returncode != 0 or len(files) != wanted["fetch"]["count"]:

@@ -149,7 +149,7 @@ class Cluster:
                     return BROKERS[number - 1]
             return None
 
-        leader = wait_until(led, 60, "a leader of the controllers")
+        leader = wait_until(led, what="a leader of the controllers")
         assert leader is not None
         return leader
 

@@ -112,7 +112,7 @@ def _wait_until_steady(samples: Samples) -> None:
         moving = [sample.at for sample in taken if taken and sample.count > taken[0].count]
         return moving[-1] - moving[0] if moving else 0.0
 
-    wait_until(lambda: seconds() >= _STEADY_SECONDS, 60, "a steady load")
+    wait_until(lambda: seconds() >= _STEADY_SECONDS, what="a steady load")
 
 
 def _end_of_load(samples: Samples, load: Load, least: float) -> float:

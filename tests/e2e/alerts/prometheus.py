@@ -107,7 +107,7 @@ def watching(product: Product, folder: Path) -> Iterator[Prometheus]:
                 except httpx.HTTPError:
                     return False
 
-            wait_until(is_up, 60, "every target scraped")
+            wait_until(is_up, what="every target scraped")
             yield prometheus
     finally:
         process.send_signal(signal.SIGTERM)

@@ -160,7 +160,7 @@ def the_projection_stands_still(on: Rehearsal) -> None:
     with stopped(on.product, "status"):
         numbers = [on.case(documents=4) for _ in range(3)]
         before = on.prometheus.value("vector(time())")
-        wait_until(lambda: on.prometheus.value("vector(time())") > before + 5, 60, "five seconds")
+        wait_until(lambda: on.prometheus.value("vector(time())") > before + 5, what="five seconds")
     on.prometheus.expect("ProjectionLags")
     for number in numbers:
         on.product.wait_for_end(number)
@@ -172,7 +172,7 @@ def the_broker_is_away(on: Rehearsal) -> None:
     on.product.receiver.answer(path, 500, delay=3)
     number = on.case(webhook=path)
     on.product.wait_for_end(number)
-    wait_until(lambda: on.prometheus.value("max(autos_webhook_held)") > 0, 60, "the delivery under way")
+    wait_until(lambda: on.prometheus.value("max(autos_webhook_held)") > 0, what="the delivery under way")
     with stopped(on.product, "kafka"):
         on.case()
         on.prometheus.expect("OutboxStandsStill", "WakeUpsLost", within=60)
@@ -188,7 +188,7 @@ def the_object_store_is_away(on: Rehearsal) -> None:
         return "RecordsHeld" in on.prometheus.firing()
 
     number = on.case(documents=40)
-    wait_until(fires, 60, "the alert RecordsHeld")
+    wait_until(fires, what="the alert RecordsHeld")
     on.product.wait_for_end(number)
 
 
@@ -203,10 +203,10 @@ def the_database_is_away(on: Rehearsal) -> None:
         except httpx.TransportError:
             return False
 
-    wait_until(refused, 60, "an answer of 503")
+    wait_until(refused, what="an answer of 503")
     on.prometheus.expect("ApiFails", "AnswersSlow", within=45)
     on.product.wait_for_restart("postgres", old)
-    wait_until(lambda: on.ask(number) < 300, 60, "the database")
+    wait_until(lambda: on.ask(number) < 300, what="the database")
 
 
 def a_consumer_loses_its_group(on: Rehearsal) -> None:
@@ -214,7 +214,7 @@ def a_consumer_loses_its_group(on: Rehearsal) -> None:
     numbers = [on.case(documents=40) for _ in range(4)]
     with stopped(on.product, "downloader"):
         before = on.prometheus.value("vector(time())")
-        wait_until(lambda: on.prometheus.value("vector(time())") > before + 12, 60, "twelve seconds")
+        wait_until(lambda: on.prometheus.value("vector(time())") > before + 12, what="twelve seconds")
     on.prometheus.expect("OffsetsRefused", within=45)
     for number in numbers:
         on.product.wait_for_end(number)

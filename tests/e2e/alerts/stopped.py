@@ -58,7 +58,7 @@ def main_thread_stopped(pid: int) -> Iterator[None]:
         _let_go(pid)
         return False
 
-    wait_until(stopped_alone, 60, "a moment at which the event loop does not have the interpreter's lock")
+    wait_until(stopped_alone, what="a moment at which the event loop does not have the interpreter's lock")
     try:
         yield
     finally:

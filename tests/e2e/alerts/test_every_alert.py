@@ -34,7 +34,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory, process_number: Callable
 
 def test_an_idle_stack_raises_no_alert(rehearsal: Rehearsal) -> None:
     # The first rules are evaluated before the first scrape.
-    wait_until(lambda: not rehearsal.prometheus.firing(), 60, "no alert")
+    wait_until(lambda: not rehearsal.prometheus.firing(), what="no alert")
 
 
 @pytest.mark.parametrize("scenario", [*QUICK, *LONG], ids=lambda scenario: scenario.__name__)

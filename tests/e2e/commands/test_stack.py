@@ -118,7 +118,7 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
             if process.poll() is None:
                 process.kill()
     # What the start had begun is told to end with the stack, and needs a moment for it.
-    wait_until(lambda: not processes_of(tmp_path / "data"), 60, "the end of what was begun")
+    wait_until(lambda: not processes_of(tmp_path / "data"), what="the end of what was begun")
 
 
 def installed_from_the_wheel(place: Path) -> Path:

@@ -114,7 +114,7 @@ async def test_a_pause_of_the_second_source_does_not_hold_up_pdpj(with_toy: Work
         job = await bench.ask(number)
         await bench.ended(job)
         # The toy's case goes back to the retry topics meanwhile, and is read when the pause is over.
-        await wait_until_async(lambda: bench.sample("autos_downloader_jobs_total", outcome="put_off"), 60, "put off")
+        await wait_until_async(lambda: bench.sample("autos_downloader_jobs_total", outcome="put_off"), what="put off")
     bench.check_stored(number, job)
     assert bench.told(held, "document.available") == []
 

@@ -87,7 +87,7 @@ async def test_so_many_of_a_case_at_once_over_two_workers_and_two_jobs(bench: Wo
         bench.worker(**options) as one,
         bench.worker(**options, replica=f"{bench.prefix}.two") as two,
     ):
-        await wait_until_async(lambda: len(one.assignment) == len(two.assignment) == 24, 60, "both have half")
+        await wait_until_async(lambda: len(one.assignment) == len(two.assignment) == 24, what="both have half")
         for worker in (one, two):
             # The partitions of a case are with one worker, those of its retries too.
             assert len({partition for _, partition in worker.assignment}) == 6

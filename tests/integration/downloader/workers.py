@@ -287,7 +287,7 @@ class Workers:
             except KafkaException:
                 return []  # a topic that was just made has no leader yet
 
-        return wait_until(answered, 60, "the ends of the topics")
+        return wait_until(answered, what="the ends of the topics")
 
     def skip_to_end(self, group: str, topics: Sequence[str] = INPUTS) -> None:
         """Have a group begin with what is written from now on."""
@@ -305,7 +305,7 @@ class Workers:
             return True
 
         try:
-            wait_until(committed, 60, f"the first offsets of {group}")
+            wait_until(committed, what=f"the first offsets of {group}")
         finally:
             consumer.close()
 

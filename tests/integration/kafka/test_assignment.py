@@ -29,7 +29,7 @@ def test_two_members_have_half_of_each_topic_also_when_the_second_comes_later(be
             consumers.append(Consumer(consumer_config(bench.bootstrap, bench.group)))
             consumers[-1].subscribe(list(topics))
             half = Counter({name: partitions // members for name, partitions in topics.items()})
-            wait_until(lambda half=half: all(one == half for one in shares(consumers)), 60, f"shares of {members}")  # type: ignore[misc]
+            wait_until(lambda half=half: all(one == half for one in shares(consumers)), what=f"shares of {members}")  # type: ignore[misc]
     finally:
         for consumer in consumers:
             consumer.close()

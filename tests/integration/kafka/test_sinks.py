@@ -77,7 +77,7 @@ def test_commits_and_transactions_carry_offset_metadata(bench: Topic, protocol: 
     consumer = Consumer(consumer_config(bench.bootstrap, bench.group, group_protocol=protocol))
     consumer.subscribe([bench.topic])
     try:
-        wait_until(lambda: consumer.poll(0.1) is None and len(consumer.assignment()) == 6, 60, "the assignment")
+        wait_until(lambda: consumer.poll(0.1) is None and len(consumer.assignment()) == 6, what="the assignment")
         consumer.commit(offsets=[TopicPartition(bench.topic, 0, 7, metadata="a1.one")], asynchronous=False)
         client = Client(transactional_config(bench.bootstrap, bench.group))
         client.init_transactions(10)
@@ -179,7 +179,7 @@ async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(bench: Top
         assert len(await written(bench, 12)) == 12
         # As if it had been measured before; the next look corrects it.
         metrics.lag.labels("test", bench.topic).set(99)
-        await wait_until_async(lambda: shown_lag(metrics) != 99, 60, "another look at the lag")
+        await wait_until_async(lambda: shown_lag(metrics) != 99, what="another look at the lag")
         assert shown_lag(metrics) == 0
     assert lag(bench.bootstrap, bench.group) == {(bench.topic, number): 0 for number in range(6)}
     client.begin_transaction()
@@ -314,7 +314,7 @@ async def test_a_transaction_that_outlasts_its_time_is_not_seen_and_is_done_agai
     first = runtime(bench, TransactionalSink(bench.bootstrap, bench.group, timeout_ms=1_000), handler)
     task = asyncio.get_running_loop().create_task(first.run())
     await fed(bench, b"plan")
-    await wait_until_async(lambda: not stalls, 60, "the transaction stalls")
+    await wait_until_async(lambda: not stalls, what="the transaction stalls")
     reading = asyncio.get_running_loop().create_task(written(bench, 2))
     await asyncio.wait({task, reading}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():

@@ -53,12 +53,12 @@ async def test_documents_are_told_of_while_the_job_runs_and_each_once(world: Wor
         _, secret = register(world, client, receiver.url, events=BOTH)
         register(world, plain, other.url)
         set_status(world, job, "available", 120)
-        await wait_until_async(lambda: len(told(receiver.calls)) == 120, 60, "the first were told of")
+        await wait_until_async(lambda: len(told(receiver.calls)) == 120, what="the first were told of")
         assert of_client(world, plain) == []
         # The last one is sealed: it is available, and nobody is told of it.
         set_status(world, job, "available")
         await world.publish(job.completed(), repeat=2)
-        await wait_until_async(lambda: len(told(receiver.calls)) == 249, 60, "the rest was told of")
+        await wait_until_async(lambda: len(told(receiver.calls)) == 249, what="the rest was told of")
         await delivered(world, plain, 1)
         await wait_until_async(
             lambda: {row.status for row in of_client(world, client)} == {"delivered"}, 60, "all delivered"
@@ -91,10 +91,10 @@ async def test_ten_thousand_documents_are_bounded_and_delay_nobody_else(world: W
         register(world, client, dead.url, events=["document.available"], payload="thin")
         register(world, neighbour, alive.url)
         set_status(world, large, "available")
-        await wait_until_async(lambda: len(of_client(world, client)) >= 20, 60, "the first batches")
+        await wait_until_async(lambda: len(of_client(world, client)) >= 20, what="the first batches")
         await world.publish(small.completed())
         await delivered(world, neighbour, 1)
-        await wait_until_async(lambda: len(of_client(world, client)) == 100, 60, "every batch")
+        await wait_until_async(lambda: len(of_client(world, client)) == 100, what="every batch")
     table = delivery.document_batches
     with world.engine.connect() as connection:
         rows = connection.execute(select(table).where(table.c.job_id == large.job_id).order_by(table.c.part)).all()
@@ -112,9 +112,9 @@ async def test_a_sealed_case_has_no_documents_to_tell_of(world: World, running: 
             asks(world, client, job, sealed=True)
             set_status(world, job, "available")
         register(world, client, f"{receiver.url}?{uuid.uuid4()}", events=["document.available"])
-        await wait_until_async(lambda: len(told(receiver.calls)) == 2, 60, "the open one was told of")
+        await wait_until_async(lambda: len(told(receiver.calls)) == 2, what="the open one was told of")
         await world.publish(sealed.completed())
-        await wait_until_async(lambda: len(feed(world, client)) == 2, 60, "its end is recorded")
+        await wait_until_async(lambda: len(feed(world, client)) == 2, what="its end is recorded")
     assert sorted(told(receiver.calls)) == sorted(open_.documents)
     assert {(row.event_type, row.job_id) for row in feed(world, client)} == {
         ("document.available", open_.job_id),

@@ -75,7 +75,7 @@ async def test_dead_receivers_of_every_kind_delay_no_healthy_one(
         jobs = [world.job(bad, documents=101 if number < 20 else 0) for number in range(len(urls))]
         events = [(job.subscribed(url), job.completed()) for job, url in zip(jobs, urls, strict=True)]
         await world.publish(*(event for pair in events for event in pair))
-        await wait_until_async(lambda: world.count(bad, "sending") == 70, 60, "as many as one client may hold")
+        await wait_until_async(lambda: world.count(bad, "sending") == 70, what="as many as one client may hold")
         small = await world.start(healthy.url, good)
         large = await world.start(f"{healthy.url}/large", good, documents=150)
         for wanted in (small, large):

@@ -70,7 +70,7 @@ async def delivered(world: World, client: str, count: int) -> list[Any]:
         rows = [row for row in of_client(world, client) if row.status == "delivered"]
         return rows if len(rows) == count else None
 
-    rows: Any = await wait_until_async(found, 60, f"{count} deliveries")
+    rows: Any = await wait_until_async(found, what=f"{count} deliveries")
     return list(rows)
 
 
@@ -164,7 +164,7 @@ async def test_a_changed_url_is_called_and_what_a_removed_endpoint_waits_for_is_
         moved, _ = register(world, client, dead.url)
         removed, _ = register(world, client, f"{dead.url}/other")
         await world.publish(job.completed())
-        await wait_until_async(lambda: len(dead.calls) >= 2, 60, "both were tried")
+        await wait_until_async(lambda: len(dead.calls) >= 2, what="both were tried")
         table = webhook_endpoints
         with world.engine.begin() as connection:
             connection.execute(update(table).where(table.c.endpoint_id == moved).values(url=alive.url))
@@ -185,7 +185,7 @@ async def test_a_changed_url_is_called_and_what_a_removed_endpoint_waits_for_is_
                 url, registered = connection.execute(health).one()
             return url, registered
 
-        await wait_until_async(lambda: standing() == (alive.url, True), 60, "the new address")
+        await wait_until_async(lambda: standing() == (alive.url, True), what="the new address")
     (call,) = alive.calls
     assert call.delivery_id
 

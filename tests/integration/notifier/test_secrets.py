@@ -54,7 +54,7 @@ async def test_a_delivery_waits_for_the_key_of_its_secret(
             # As if the lease had run out.
             connection.execute(update(table).where(table.c.client_id == client).values(lease_until=text("now()")))
         async with running(secrets_key=f"{OTHER},{KEY}"):
-            await wait_until_async(lambda: row().status == "delivered", 60, "the delivery")
+            await wait_until_async(lambda: row().status == "delivered", what="the delivery")
     (call,) = receiver.calls
     call.verify(secret)
     assert call.attempt == 1

@@ -79,4 +79,4 @@ async def test_who_asked_for_it_is_told_once_that_a_source_is_away_and_that_it_i
         assert told["source.recovered"]["data"].items() >= {"source": court, "state": "open"}.items()
 
         await world.publish(RedeliveryRequested(delivery_id=row.delivery_id, job_id=row.job_id, client_id=wants))
-        await wait_until_async(lambda: len(receiver.of(row.delivery_id)) >= 3, 60, "the same again")
+        await wait_until_async(lambda: len(receiver.of(row.delivery_id)) >= 3, what="the same again")

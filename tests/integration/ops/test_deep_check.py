@@ -85,7 +85,7 @@ class System:
             producer.init_transactions()
             producer.begin_transaction()
         producer.produce(topic, value, key, headers=list(headers.items()), on_delivery=lambda _, m: done.append(m))
-        producer.flush(10)
+        producer.flush(60)
         if transaction:
             producer.commit_transaction()
         return done[0]

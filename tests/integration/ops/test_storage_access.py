@@ -35,8 +35,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageSettings]
     process = start(replace(command, argv=(*command.argv, "-s3.iam.readOnly=false")))
     settings = with_key(server.endpoint, server.access_key_id, server.secret_access_key)
     try:
-        wait_until(server.is_ready, 60, "the store")
-        wait_until(partial(makes_the_bucket, settings), 60, "the bucket")
+        wait_until(server.is_ready, what="the store")
+        wait_until(partial(makes_the_bucket, settings), what="the bucket")
         yield settings
     finally:
         process.terminate()
@@ -117,8 +117,8 @@ def test_each_user_gets_its_policy_and_may_do_that_alone(store: StorageSettings)
     fetching = as_user(store, "autos-downloader")
     downloader: Any = make_client(fetching)
     api: Any = make_client(as_user(store, "autos-api"))
-    wait_until(lambda: refusal(downloader.put_object, **there, Body=b"x") is None, 60, "the rights of downloader")
-    wait_until(lambda: refusal(api.get_object, **there) is None, 60, "the rights of api")
+    wait_until(lambda: refusal(downloader.put_object, **there, Body=b"x") is None, what="the rights of downloader")
+    wait_until(lambda: refusal(api.get_object, **there) is None, what="the rights of api")
     assert refusal(api.list_objects_v2, Bucket="autos", MaxKeys=1) is None
     assert refusal(api.put_object, **there, Body=b"y") == "AccessDenied"
     elsewhere = {"Bucket": "autos", "Key": "elsewhere"}

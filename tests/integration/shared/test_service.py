@@ -55,7 +55,7 @@ def test_metrics_listen_where_they_are_told_and_the_first_line_says_so(tmp_path:
                 return False
             return "autos_event_loop_heartbeat_age_seconds" in text
 
-        wait_until(answers, 60, "the metrics")
+        wait_until(answers, what="the metrics")
         with socket.socket() as elsewhere:
             assert elsewhere.connect_ex(("127.0.0.1", port)) != 0
         process.send_signal(signal.SIGTERM)

@@ -87,7 +87,7 @@ def test_events_become_rows_and_an_announcement(
     number, job = process_number(), new_id()
     producer = producer_of(servers)
     produce(producer, topic, whole_job(number, job, 3, failures=1))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     worker = start_worker()
     listener = Consumer(consumer_config(servers.bootstrap_servers, f"listener-{uuid.uuid4()}"))
     listener.subscribe([PROCESS_COMPLETED])
@@ -126,7 +126,7 @@ def test_what_a_transaction_aborted_is_not_seen(
     ):
         producer.begin_transaction()
         produce(producer, topic, whole_job(process_number(), job, 2))
-        producer.flush(10)
+        producer.flush(60)
         end(10)
     wait_until(lambda: query(ENDED) == [(1,)])
     # A later event of the same partitions: whatever lay before it has been read by then.
@@ -148,10 +148,10 @@ def test_an_open_transaction_is_not_seen_until_it_commits(
     before, inside = new_id(), new_id()
     produce_plain = producer_of(servers)
     produce(produce_plain, topic, whole_job(process_number(), before, 1))
-    assert produce_plain.flush(10) == 0
+    assert produce_plain.flush(60) == 0
     producer.begin_transaction()
     produce(producer, topic, whole_job(process_number(), inside, 1))
-    producer.flush(10)
+    producer.flush(60)
     wait_until(lambda: query(ENDED) == [(1,)])
     assert query("SELECT job_id::text FROM progress.jobs") == [(before,)]
     producer.commit_transaction(10)
@@ -164,7 +164,7 @@ def test_kill_9_loses_nothing_and_announces_once(
     ids, events = many_jobs(process_number, jobs=120, documents=20)
     producer = producer_of(servers)
     produce(producer, topic, events)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     seen = 0
     for _ in range(2):
         worker = start_worker()
@@ -191,15 +191,15 @@ def test_two_workers_share_and_one_takes_over(
     first, second = start_worker(), start_worker()
     wait_until(lambda: sorted(members(servers, first).values()) == [2, 2])
     produce(producer, topic, events[:third])
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     wait_until(lambda: query("SELECT 1 FROM progress.jobs LIMIT 1"))
     third_worker = start_worker()
     produce(producer, topic, events[third : 2 * third])
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     wait_until(lambda: len(members(servers, first)) == 3)
     first.kill()
     produce(producer, topic, events[2 * third :])
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     wait_until(lambda: query(ENDED) == [(len(ids),)])
     assert_all_ended_right(query, ids, 20)
     assert (second.stop(), third_worker.stop()) == (0, 0)
@@ -222,7 +222,7 @@ def test_poison_is_set_aside_and_the_rest_goes_on(
     # An event by its schema, but no bigint holds it.
     produce(producer, topic, [available(number, job, documents[0], size=2**63)])
     produce(producer, topic, [available(number, job, document) for document in documents])
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     worker = start_worker()
     wait_until(lambda: query(ENDED) == [(1,)])
     reasons = query('SELECT reason FROM progress.dead_letters ORDER BY "offset"')
@@ -249,7 +249,7 @@ async def test_no_record_stops_the_projection(
     ids = [new_id() for _ in range(2 * PARTITIONS)]
     for job in ids:
         produce(producer, topic, whole_job(process_number(), job, 3))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     worker = start_worker()
     ended = "SELECT count(*) FROM progress.jobs WHERE job_id = ANY (%s::uuid[]) AND status = 'completed'"
     wait_until(lambda: query(ended, ids) == [(len(ids),)])
@@ -266,7 +266,7 @@ def test_a_bug_in_taking_an_event_does_not_leave_partitions_unread(
     producer = producer_of(servers)
     worker = start_worker("--fail-once")
     produce(producer, topic, whole_job(process_number(), new_id(), 3))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     wait_until(lambda: query(ENDED) == [(1,)])
     assert "The consumer ended, another is started" in worker.log
     assert worker.stop() == 0
@@ -283,11 +283,11 @@ def test_an_absent_database_is_waited_for(
     producer = producer_of(servers)
     worker = start_worker()
     produce(producer, topic, whole_job(process_number(), new_id(), 2))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     wait_until(lambda: query(ENDED) == [(1,)])
     database.allow_connections(False)
     produce(producer, topic, whole_job(process_number(), new_id(), 2))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     wait_until(lambda: "The projection waits, its batch is tried again" in worker.log)
     wait_until(lambda: worker.metric("autos_consumer_lag") == 5, what="what is read and not written counts")
     database.allow_connections(True)
@@ -305,7 +305,7 @@ def test_a_stop_while_the_database_is_away_is_quick(
     database.allow_connections(False)
     producer = producer_of(servers)
     produce(producer, topic, whole_job(process_number(), new_id(), 2))
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     worker = start_worker()
     wait_until(lambda: "The projection waits, its batch is tried again" in worker.log)
     assert worker.stop(15) == 0

@@ -119,7 +119,7 @@ async def test_a_request_is_one_trace_to_each_attempt_of_its_webhook(bench: Work
                     found = [span for span in collector.of(TRACE) if span.name == "POST webhook"]
                     return found if len(found) == 2 else []
 
-                made = await wait_until_async(attempts, 60, "both attempts of the webhook")
+                made = await wait_until_async(attempts, what="both attempts of the webhook")
                 (delivery,) = (await api.get("/webhooks/deliveries", params={"process_number": number})).json()[
                     "deliveries"
                 ]

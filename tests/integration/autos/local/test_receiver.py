@@ -28,7 +28,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     argv = (sys.executable, "-m", "autos.local.receiver", "--port", str(port))
     process = start(Command(argv, log, env={"AUTOS_RECEIVER_SECRET": SECRET}))
     try:
-        wait_until(lambda: is_up(port), 60, "the receiver")
+        wait_until(lambda: is_up(port), what="the receiver")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -112,7 +112,7 @@ def test_the_secret_can_come_from_a_file(tmp_path: Path) -> None:
     )
     process = start(Command(argv, tmp_path / "log"))
     try:
-        wait_until(lambda: is_up(port), 60, "the receiver")
+        wait_until(lambda: is_up(port), what="the receiver")
         httpx.post(f"http://127.0.0.1:{port}/x", content=BODY, headers=signed())
         assert received(f"http://127.0.0.1:{port}", "/x")[0]["verified"] is True
     finally:

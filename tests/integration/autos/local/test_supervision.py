@@ -44,7 +44,7 @@ def put_data(servers: Servers, label: str) -> None:
         cursor.execute("INSERT INTO kept VALUES (%s)", (label,))
     producer = Producer({"bootstrap.servers": servers.bootstrap_servers, "acks": "all", "log_level": 0})
     producer.produce(TOPIC, label.encode(), partition=0)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     client = store(servers)
     client.put_object(Bucket=servers.s3_bucket, Key=f"kept/{label}", Body=label.encode())
     client.close()
@@ -126,8 +126,8 @@ def test_killed_servers_come_back_with_their_data(tmp_path: Path) -> None:
             return all(stack[name]["pid"] != before[name]["pid"] for name in before)
 
         wait_until(all_new)
-        wait_until(lambda: not raises(lambda: rows(servers)), 60, "PostgreSQL")
-        wait_until(lambda: not raises(lambda: objects(servers)), 60, "S3")
+        wait_until(lambda: not raises(lambda: rows(servers)), what="PostgreSQL")
+        wait_until(lambda: not raises(lambda: objects(servers)), what="S3")
         put_data(servers, "later")
         assert rows(servers) == ["before", "later"]
         assert objects(servers) == ["before", "later"]
@@ -174,7 +174,7 @@ def test_a_failed_start_says_what_failed_and_leaves_nothing(tmp_path: Path) -> N
     assert len(done.stdout.strip().splitlines()) <= 2
     assert not (data_dir / "stack.json").exists()
     # What another server's start had begun is told to end with the stack, and needs a moment for it.
-    wait_until(lambda: not processes_of(tmp_path), 60, "the end of what was begun")
+    wait_until(lambda: not processes_of(tmp_path), what="the end of what was begun")
 
 
 def test_a_server_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> None:

@@ -95,6 +95,9 @@ class FakeConsumer:
         if broker.eager and not self._joins(generation, timeout):
             return
         with broker.lock:
+            if self.lost:
+                # The session ended meanwhile: a member hears of what it lost before it gets anything anew.
+                return
             free = {key for key in broker.wanted(self) if key not in broker.owner}
             broker.owner |= dict.fromkeys(free, self)
         if free:

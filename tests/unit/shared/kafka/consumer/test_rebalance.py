@@ -31,7 +31,7 @@ class RejoinsInOnePoll(FakeConsumer):
         read = self.positions.get((TOPIC, 0), 0) > 0
         if read and not self.inside.is_set() and (timeout > 0) is self._in_a_wait:
             self.inside.set()
-            wait_until(self.go_on.is_set, 60, "the end of the poll")
+            wait_until(self.go_on.is_set, what="the end of the poll")
             keys = set(self.positions)
             self.give_up(keys)
             self._broker.owner |= dict.fromkeys(keys, self)

@@ -159,7 +159,7 @@ async def _simulate(  # noqa: C901
         return broker.finished >= everything and broker.committed.items() >= ends.items()
 
     try:
-        await wait_until_async(over, 60, "every record is finished and committed")
+        await wait_until_async(over, what="every record is finished and committed")
     finally:
         for member in members:
             await member.leave()
@@ -179,6 +179,12 @@ async def _simulate(  # noqa: C901
 @settings(max_examples=40, deadline=None)
 @given(_logs(), st.lists(st.sampled_from(ACTIONS), max_size=8), st.integers(0, 2**32), st.booleans())
 @example([[], [(0, b"")]], ["broker away", "join"], 0, False)
+@example(
+    [[(1, b""), (8, b"broken"), (9, b"")], [(5, b""), (6, b"poison"), (7, b""), (8, b"poison")]],
+    ["join", "lose"],
+    80,
+    False,
+)
 def test_nothing_is_lost_and_no_commit_passes_an_unfinished_record(
     logs: list[list[tuple[int, bytes]]], actions: list[str], seed: int, eager: bool
 ) -> None:

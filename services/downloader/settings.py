@@ -27,7 +27,8 @@ class DownloaderSettings(AlertSettings, DatabaseSettings, KafkaSettings, Storage
     """Records that wait in memory for each partition; what lies behind them is not seen by the turns of the cases."""
     download_window: int = Field(256, ge=4, le=10_000)
     """Documents of one job that are requested at once; the next ones follow as these have their turns. Ten large cases
-    in one partition should fit into what is read ahead, with one and a half windows each."""
+    in one partition should fit into what is read ahead, with one and a half windows each. A window is one transaction,
+    which the broker must take within ten seconds."""
     source_concurrency: Annotated[int, Ge(1), Le(10_000)] = 64
     """Requests that all workers together have open at the source."""
     plan_concurrency: int = Field(16, ge=2, le=256)

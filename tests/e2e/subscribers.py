@@ -105,7 +105,7 @@ class Subscriber:
         """The offset from which the group goes on, by topic and partition."""
         asked = [ConsumerGroupTopicPartitions(self.group)]
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        [answer] = [found.result(10) for found in admin.list_consumer_group_offsets(asked).values()]
+        [answer] = [found.result(60) for found in admin.list_consumer_group_offsets(asked).values()]
         return {(one.topic, one.partition): one.offset for one in answer.topic_partitions or [] if one.offset >= 0}
 
     def _file(self, run: int) -> Path:

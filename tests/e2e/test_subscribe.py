@@ -83,7 +83,7 @@ def story(
         for subscriber in subscribers.values():
             subscriber.kill()
         admin = AdminClient({"bootstrap.servers": kafka})
-        admin.delete_topics([odd])[odd].result(10)
+        admin.delete_topics([odd])[odd].result(60)
 
 
 def _odd_topic(kafka: str) -> str:
@@ -91,7 +91,7 @@ def _odd_topic(kafka: str) -> str:
     name = f"odd.{uuid.uuid4()}"
     # Kept until the answer is there: without its client a request ends.
     admin = AdminClient({"bootstrap.servers": kafka})
-    admin.create_topics([NewTopic(name, 1, 1)])[name].result(10)
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(60)
     producer = Producer({"bootstrap.servers": kafka})
     for headers, value, _ in _ODD:
         producer.produce(name, value, headers=[*headers.items()])

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby, islice
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -27,6 +27,8 @@ CALL_SECONDS: Final = 5.0
 """How long one call of the client may take before it says that its answer has not come yet."""
 
 _CHUNK: Final = 1_000
+_RECORDS: Final = 4_000
+"""A transaction that holds so many takes no further answer: a slow broker must have it within its time."""
 _QUEUE_FULL_WAIT_SECONDS: Final = 0.05
 
 
@@ -45,6 +47,9 @@ class HandlerAnswer(Protocol):
         """The records to write."""
 
 
+A = TypeVar("A", bound=HandlerAnswer)
+
+
 class EmitFailed(Exception):
     """Reading what a handler emits raised ``cause``: its own transaction must not happen, the others' may."""
 
@@ -52,6 +57,22 @@ class EmitFailed(Exception):
         super().__init__(type(cause).__name__)
         self.answer = answer
         self.cause = cause
+
+
+class _Taken(Generic[A]):
+    """The answers that are in a transaction."""
+
+    def __init__(self) -> None:
+        self.answers: list[A] = []
+        self.records = 0
+
+    def of(self, answers: Iterable[A]) -> Iterator[A]:
+        """As many of these as there is room for, each taken when it is asked for."""
+        for answer in answers:
+            if self.records >= _RECORDS:
+                return
+            self.answers.append(answer)
+            yield answer
 
 
 class TransactionClient:
@@ -76,11 +97,12 @@ class TransactionClient:
         await self._call(self._client.init_transactions, CALL_SECONDS)
 
     async def run(
-        self, answers: Sequence[HandlerAnswer], positions: Callable[[], Sequence[Position]], member: Callable[[], Any]
-    ) -> None:
-        """Write the answers and commit ``positions()``, asked for when everything is written.
+        self, answers: Sequence[A], positions: Callable[[Sequence[A]], Sequence[Position]], member: Callable[[], Any]
+    ) -> Sequence[A]:
+        """Write answers, commit what ``positions`` makes of them, and return them: the first ones, as many as there is
+        room for, but one at least.
 
-        ``member()`` is the consumer's group metadata by then.
+        ``member()`` is the consumer's group metadata when they are written.
 
         Raises:
             EmitFailed: reading one answer failed; nothing is written, the others may be written without it.
@@ -89,12 +111,13 @@ class TransactionClient:
         """
         try:
             await self._call(self._client.begin_transaction)
-            await self._write(answers)
-            offsets = [to_commit(position) for position in positions()]
+            taken = await self._write(answers)
+            offsets = [to_commit(position) for position in positions(taken)]
             group_metadata = member()
             if offsets and group_metadata is not None:
                 await self._send_offsets(offsets, group_metadata)
             await self._until_answered(self._client.commit_transaction)
+            return taken
         except EmitFailed:
             # librdkafka may send the abort ahead of the partitions that it ends, which the broker refuses for good
             # (its issue 4849). What is acknowledged was registered before; it is aborted with the rest.
@@ -111,24 +134,29 @@ class TransactionClient:
     async def _send_offsets(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
         await self._until_answered(self._client.send_offsets_to_transaction, offsets, group_metadata)
 
-    async def _write(self, answers: Sequence[HandlerAnswer]) -> None:
-        """Produce what the handlers emit, in order.
+    async def _write(self, answers: Sequence[A]) -> Sequence[A]:
+        """Produce what the handlers emit, in order, and return the answers that are in.
 
         Raises KafkaException for the transaction's own failures. Whatever else reading or producing raises is
         EmitFailed: that answer's alone.
         """
+        taken = _Taken[A]()
         for lazily, group in groupby(answers, lambda answer: isinstance(answer.emit, AsyncIterable)):
             if not lazily:
-                await self._thread.call(self._produce, list(group))
+                await self._thread.call(self._produce, list(group), taken)
                 continue
-            for answer in group:
-                await self._write_lazily(answer, cast(AsyncIterable[OutgoingRecord], answer.emit))
+            for answer in taken.of(group):
+                taken.records += await self._write_lazily(answer, cast(AsyncIterable[OutgoingRecord], answer.emit))
+        return taken.answers
 
-    async def _write_lazily(self, answer: HandlerAnswer, emit: AsyncIterable[OutgoingRecord]) -> None:
+    async def _write_lazily(self, answer: HandlerAnswer, emit: AsyncIterable[OutgoingRecord]) -> int:
+        """How many records it was."""
         chunk: list[OutgoingRecord] = []
+        written = 0
         try:
             async for record in emit:
                 chunk.append(record)
+                written += 1
                 if len(chunk) == _CHUNK:
                     await self._thread.call(self._produce_chunk, [(answer, record) for record in chunk])
                     chunk = []
@@ -137,14 +165,15 @@ class TransactionClient:
             raise
         except Exception as error:
             raise EmitFailed(answer, error) from error
+        return written
 
-    def _produce(self, answers: Sequence[HandlerAnswer]) -> None:
+    def _produce(self, answers: Iterable[A], taken: _Taken[A]) -> None:
         """Put the records of these answers into the client's queue, made in chunks of _CHUNK. In the client's thread.
 
         A chunk is made before any of it is produced: each partition that comes up while the client registers others
         for the transaction is another request to the broker.
         """
-        records = _records(answers)
+        records = _records(answers, taken)
         while chunk := list(islice(records, _CHUNK)):
             self._produce_chunk(chunk)
 
@@ -209,11 +238,12 @@ class TransactionClient:
             raise ProducerFailed(f"{function.__name__} does not return") from stuck
 
 
-def _records(answers: Iterable[HandlerAnswer]) -> Iterator[tuple[HandlerAnswer, OutgoingRecord]]:
-    """Each answer's records. Raises EmitFailed for the answer whose reading fails."""
-    for answer in answers:
+def _records(answers: Iterable[A], taken: _Taken[A]) -> Iterator[tuple[A, OutgoingRecord]]:
+    """The records of each answer that is taken. Raises EmitFailed for the answer whose reading fails."""
+    for answer in taken.of(answers):
         try:
             for record in cast(Iterable[OutgoingRecord], answer.emit):
+                taken.records += 1
                 yield answer, record
         except KafkaException:
             raise

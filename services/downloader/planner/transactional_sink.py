@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,6 +45,12 @@ class _Delivery:
     @property
     def emit(self) -> Emit:
         return self.done.emit
+
+    def leave(self) -> None:
+        """The transaction is over. What nobody waits for any more is in no further one."""
+        self.in_transaction = False
+        if self.abandoned:
+            self.committed.cancel()
 
     def resolve(self, failure: Exception | None = None) -> None:
         """Committed, or failed; the first counts."""
@@ -161,7 +168,7 @@ class TransactionalSink:
                 for delivery in group:
                     delivery.in_transaction = True
                 try:
-                    await self._transact(ledger, group)
+                    written = await self._transact(ledger, group)
                 except EmitFailed as failed:
                     next(each for each in group if each is failed.answer).resolve(failed.cause)
                 except Aborted as aborted:
@@ -173,9 +180,8 @@ class TransactionalSink:
                     await asyncio.sleep(min(_PAUSE_SECONDS * 2**aborts, CALL_SECONDS))
                     aborts = min(aborts + 1, 10)
                 else:
-                    for delivery in group:
-                        delivery.resolve()
-                    return
+                    _after_commit(group, written)
+                    continue
                 for delivery in group:
                     _after_rollback(delivery)
         except ProducerFailed as failure:
@@ -187,18 +193,31 @@ class TransactionalSink:
                 delivery.committed.cancel()
             raise
 
-    async def _transact(self, ledger: OffsetLedger, group: list[_Delivery]) -> None:
-        entries = [delivery.entry for delivery in group]
-        await self._client.run(group, lambda: ledger.positions_with(entries), ledger.group_metadata)
-        ledger.finish(entries)
+    async def _transact(self, ledger: OffsetLedger, group: list[_Delivery]) -> Sequence[_Delivery]:
+        """Those that are committed: the first of the group, as many as one transaction has room for."""
+        written = await self._client.run(
+            group, lambda taken: ledger.positions_with(_entries(taken)), ledger.group_metadata
+        )
+        ledger.finish(_entries(written))
+        return written
+
+
+def _entries(deliveries: Sequence[_Delivery]) -> list[Entry]:
+    return [delivery.entry for delivery in deliveries]
+
+
+def _after_commit(group: Sequence[_Delivery], written: Sequence[_Delivery]) -> None:
+    """Answer those that are written; the others are for the next transaction."""
+    for delivery in written:
+        delivery.resolve()
+    for delivery in group:
+        delivery.leave()
 
 
 def _after_rollback(delivery: _Delivery) -> None:
     """Answer those that can be in no further transaction as they are."""
-    delivery.in_transaction = False
-    if delivery.abandoned:
-        delivery.committed.cancel()
-    elif delivery.refused is not None:
+    delivery.leave()
+    if delivery.refused is not None:
         delivery.resolve(delivery.refused)
     elif delivery.done.read_once:
         delivery.resolve(EmitUsedUp("rolled back"))

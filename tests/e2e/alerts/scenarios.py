@@ -266,7 +266,7 @@ def _small_records(product: Product, topic: str) -> Iterator[None]:
         entry = ConfigEntry("max.message.bytes", value, incremental_operation=kind)
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
         for done in admin.incremental_alter_configs([resource]).values():
-            done.result(15)
+            done.result(60)
 
     alter(AlterConfigOpType.SET, "100")
     try:

@@ -89,7 +89,7 @@ class Api:
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         head = await reader.readuntil(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:-2])
         body = await reader.readexactly(int(fields["content-length"]))

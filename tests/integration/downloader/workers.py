@@ -282,7 +282,7 @@ class Workers:
             try:
                 return [
                     TopicPartition(each.topic, each.partition, answer.result().offset)
-                    for each, answer in admin.list_offsets(asked, request_timeout=10).items()
+                    for each, answer in admin.list_offsets(asked, request_timeout=60).items()
                 ]
             except KafkaException:
                 return []  # a topic that was just made has no leader yet

@@ -69,7 +69,7 @@ async def fed(bench: Topic, *values: bytes) -> None:
 
 
 async def written(bench: Topic, expected: int, suffix: str = ".out") -> list[bytes]:
-    return await asyncio.to_thread(bench.written, expected, 20.0, suffix)
+    return await asyncio.to_thread(bench.written, expected, 120.0, suffix)
 
 
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
@@ -259,6 +259,40 @@ async def test_emits_of_both_kinds_share_a_transaction_and_a_failed_one_spoils_n
     assert sorted(keys) == sorted(expected)
 
 
+async def test_a_transaction_with_many_records_takes_no_further_answer(bench: Topic) -> None:
+    """Answers that are ready together, of 3,000 records each: two transactions, since one takes no more at 4,000."""
+    committed: list[int] = []
+
+    class Counting(Client):
+        def commit_transaction(self, *arguments: Any) -> None:
+            super().commit_transaction(*arguments)
+            committed.append(1)
+
+    def many(name: bytes) -> Iterator[OutgoingRecord]:
+        return (OutgoingRecord(f"{bench.topic}.out", name + b"/%d" % n, b"") for n in range(3_000))
+
+    async def lazily(name: bytes) -> AsyncIterator[OutgoingRecord]:
+        for record in many(name):
+            yield record
+
+    ready = asyncio.Barrier(4)
+
+    async def handler(record: Record) -> Done:
+        await ready.wait()
+        name = record.value or b""
+        return Done(lazily(name) if name == b"1" else many(name))
+
+    client = Counting(transactional_config(bench.bootstrap, bench.group))
+    sink = TransactionalSink(bench.bootstrap, bench.group, client=client)
+    async with running(runtime(bench, sink, handler)):
+        await fed(bench, *[b"%d" % n for n in range(4)])
+        keys = await written(bench, 12_000)
+        await wait_until_async(lambda: sum(lag(bench.bootstrap, bench.group).values()) == 0, what="the commits")
+    assert Counter(keys) == Counter(b"%d/%d" % (name, n) for name in range(4) for n in range(3_000))
+    # The first of the four may begin a transaction before the others are there.
+    assert len(committed) in (2, 3)
+
+
 class Watched(Client):
     """A client that notes in what order records are acknowledged and transactions aborted."""
 
@@ -343,6 +377,6 @@ async def test_a_second_process_with_the_same_transactional_id_ends_the_first(be
     await asyncio.to_thread(usurper.init_transactions, 10)
     await fed(bench, b"two")
     with pytest.raises(ProducerFailed):
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
     async with running(runtime(bench, TransactionalSink(bench.bootstrap, bench.group), handler)):
         assert sorted(await written(bench, 2)) == [b"one", b"two"]

@@ -111,7 +111,7 @@ class System:
         admin = AdminClient(common_config(self.servers.bootstrap_servers))
         where = TopicPartition(topic, partition, offset, metadata)
         name = f"{self.prefix}.{group}"
-        admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [where])])[name].result(10)
+        admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [where])])[name].result(60)
 
     def commit_ends(self) -> None:
         """Every group of this deployment has read everything that other tests have written."""
@@ -133,7 +133,7 @@ class System:
                 offsets = [wait_until(partial(end, *each)) for each in partitions]
                 name = f"{self.prefix}.{group}"
                 known_ends = [each for each in offsets if each is not None]
-                admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, known_ends)])[name].result(10)
+                admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, known_ends)])[name].result(60)
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def test_topics_are_not_made_by_asking_for_them(admin: AdminClient) -> None:
 
 def test_a_killed_consumer_is_noticed_within_six_seconds(admin: AdminClient) -> None:
     resource = ConfigResource(ResourceType.BROKER, "1")
-    config = admin.describe_configs([resource])[resource].result(10)
+    config = admin.describe_configs([resource])[resource].result(60)
     assert config["group.consumer.session.timeout.ms"].value == "6000"
     assert config["group.consumer.heartbeat.interval.ms"].value == "2000"
 

@@ -194,7 +194,7 @@ async def test_a_pause_delays_and_does_not_fail() -> None:
         async with gate.slot():
             raise SourceThrottled(retry_after=0.1)
     assert told == [0.1]
-    async with asyncio.timeout(10), gate.slot():
+    async with asyncio.timeout(60), gate.slot():
         assert asyncio.get_running_loop().time() - began >= 0.09
 
 
@@ -202,7 +202,7 @@ async def test_a_pause_told_by_another_worker_is_not_told_again() -> None:
     told: list[float] = []
     gate = SourceGate(4, on_pause=told.append)
     gate.pause(0.05)
-    async with asyncio.timeout(10), gate.slot():
+    async with asyncio.timeout(60), gate.slot():
         pass
     assert told == []
 

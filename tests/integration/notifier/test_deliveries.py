@@ -29,6 +29,7 @@ from tests.integration.notifier.world import (
     status,
 )
 from tests.support import wait_until_async
+from tests.tcp import tcp_server
 
 
 async def test_a_finished_job_is_delivered_signed_and_whole(world: World, running: Running) -> None:
@@ -312,13 +313,11 @@ async def test_a_drip_holds_no_slot_for_longer_than_the_time_out(world: World, r
                 await asyncio.sleep(0.02)
         writer.close()
 
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    async with running(webhook_timeout_seconds=1.0, webhook_retry_delays="60"):
+    async with tcp_server(drip) as port, running(webhook_timeout_seconds=1.0, webhook_retry_delays="60"):
+        url = f"http://127.0.0.1:{port}/hook"
         deliveries = [await world.start(f"{url}?n={number}", client, documents=0) for number in range(8)]
         for delivery in deliveries:
             await world.until(delivery, "waiting")
-    server.close()
     for delivery in deliveries:
         (attempt,) = world.attempts(delivery)
         assert (attempt.status_code, attempt.error_code, attempt.succeeded) == (200, "body_timeout", False)

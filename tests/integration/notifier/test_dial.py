@@ -9,7 +9,7 @@ import ipaddress
 import ssl
 import tracemalloc
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,36 +23,9 @@ from shared.http.answer import MAX_ANSWER_BYTES, ReceiverAnswer
 from shared.http.connection import Timings, client_context, open_connection
 from shared.http.dial import CallResult, WebhookCaller
 from shared.http.guard import GuardPolicy, Resolver, check_url, resolve
+from tests.tcp import Serve, tcp_server
 
 LOOPBACK = GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),))
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def listening(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A TCP (or TLS) server on a free port; ``serve`` gets each connection."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort()
-            tasks.discard(task)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
@@ -88,7 +61,7 @@ async def calling(
 
 
 async def call(serve: Serve, *, timeout: float = 5.0, body: bytes = b"{}") -> CallResult:
-    async with listening(serve) as port, calling(timeout=timeout) as caller:
+    async with tcp_server(serve) as port, calling(timeout=timeout) as caller:
         return await caller.post(f"http://127.0.0.1:{port}/hook?a=1", [("webhook-id", "d1")], body)
 
 
@@ -100,7 +73,7 @@ async def test_the_request_is_as_the_contract_says_and_everything_is_recorded() 
         writer.write(b"HTTP/1.1 202 Accepted\r\nretry-after: 7\r\ncontent-length: 5\r\n\r\nth\xffx\x00")
         await writer.drain()
 
-    async with listening(serve) as port, calling() as caller:
+    async with tcp_server(serve) as port, calling() as caller:
         result = await caller.post(f"http://127.0.0.1:{port}/hook?a=1", [("webhook-id", "d1")], b'{"x": 1}')
     line, headers, body = seen[0]
     assert line == "POST /hook?a=1 HTTP/1.1"
@@ -145,7 +118,7 @@ async def test_no_more_than_64_kib_of_an_answer_are_kept() -> None:
             writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
             await writer.drain()
 
-    async with listening(chunked) as port:
+    async with tcp_server(chunked) as port:
         checked = check_url(f"http://127.0.0.1:{port}/", LOOPBACK)
         context, answer, timings = client_context(), ReceiverAnswer(), Timings()
         connection = await open_connection(checked, [ipaddress.ip_address("127.0.0.1")], context, answer, timings)
@@ -234,7 +207,7 @@ async def test_an_answer_cut_short_is_a_failure() -> None:
 
 
 async def test_a_closed_port_is_connection_refused() -> None:
-    async with listening(answering(b"")) as port:
+    async with tcp_server(answering(b"")) as port:
         pass
     async with calling() as caller:
         result = await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")
@@ -247,7 +220,7 @@ async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         followed.append("yes")
 
-    async with listening(other) as port:
+    async with tcp_server(other) as port:
         text = f"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:{port}/\r\ncontent-length: 0\r\n\r\n"
         result = await call(answering(text.encode()))
     assert (result.status_code, result.succeeded) == (307, False)
@@ -271,7 +244,7 @@ async def test_connections_are_kept_and_a_stale_one_is_dialled_again() -> None:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
             await writer.drain()
 
-    async with listening(serve) as port, calling() as caller:
+    async with tcp_server(serve) as port, calling() as caller:
         for _ in range(5):
             result = await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")
             assert result.succeeded
@@ -287,7 +260,7 @@ async def test_an_address_that_is_not_public_is_not_dialled() -> None:
     async def inside(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    async with listening(serve) as port, calling(GuardPolicy(), resolver=inside) as caller:
+    async with tcp_server(serve) as port, calling(GuardPolicy(), resolver=inside) as caller:
         for url in (f"http://127.0.0.1:{port}/", f"http://[::ffff:127.0.0.1]:{port}/", f"http://a.example:{port}/"):
             result = await caller.post(url, [], b"{}")
             assert (result.error_code, result.address) == ("address_not_public", None)
@@ -303,7 +276,7 @@ async def test_a_name_that_changes_between_check_and_dial_gains_nothing() -> Non
         return ["127.0.0.1"] if len(asked) == 1 else ["10.0.0.1"]
 
     text = b"HTTP/1.1 204 No Content\r\n\r\n"
-    async with listening(answering(text)) as port, calling(resolver=rebinding) as caller:
+    async with tcp_server(answering(text)) as port, calling(resolver=rebinding) as caller:
         result = await caller.post(f"http://hook.example:{port}/", [], b"{}")
         assert (result.address, asked) == ("127.0.0.1", ["hook.example"])
         assert result.timings.dns is not None
@@ -322,7 +295,7 @@ async def test_a_name_that_was_public_at_the_request_is_checked_again_at_the_dia
         return addresses
 
     policy = GuardPolicy()
-    async with listening(serve) as port, calling(policy, resolver=moving) as caller:
+    async with tcp_server(serve) as port, calling(policy, resolver=moving) as caller:
         url = f"http://hook.example:{port}/"
         accepted = check_url(url, policy)
         assert [str(found) for found in await resolve(accepted.host, accepted.port, policy, moving)] == ["8.8.8.8"]
@@ -341,11 +314,11 @@ async def test_a_redirect_to_an_address_inside_is_not_followed() -> None:
         reached.append("yes")
 
     only = GuardPolicy(allowed_networks=(ipaddress.ip_network("127.0.0.1/32"),))
-    async with listening(inside) as private:
+    async with tcp_server(inside) as private:
         for status in (301, 302, 303, 307, 308):
             target = f"http://127.0.0.2:{private}/"
             text = f"HTTP/1.1 {status} Elsewhere\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n"
-            async with listening(answering(text.encode())) as port, calling(only) as caller:
+            async with tcp_server(answering(text.encode())) as port, calling(only) as caller:
                 result = await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")
             assert (result.status_code, result.succeeded, result.address) == (status, False, "127.0.0.1")
     assert reached == []
@@ -356,7 +329,7 @@ async def test_the_next_address_is_tried_when_one_refuses() -> None:
         return ["127.0.0.2", "127.0.0.1"]
 
     quick = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-    async with listening(quick) as port, calling(resolver=two) as caller:
+    async with tcp_server(quick) as port, calling(resolver=two) as caller:
         result = await caller.post(f"http://hook.example:{port}/", [], b"{}")
     assert (result.succeeded, result.address) == (True, "127.0.0.1")
 
@@ -411,7 +384,7 @@ async def test_tls_is_done_with_the_name_and_verified(tmp_path: Path) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
 
-    async with listening(serve, server) as port:
+    async with tcp_server(serve, ssl=server) as port:
         async with calling(resolver=at_loopback, context=client_context(str(roots))) as caller:
             result = await caller.post(f"https://hook.example:{port}/", [], b"{}")
             assert (result.error_code, result.error_message, result.status_code) == (None, None, 200)
@@ -446,7 +419,7 @@ async def test_a_server_that_knows_only_tls_1_1_is_refused(tmp_path: Path) -> No
         warnings.simplefilter("ignore", DeprecationWarning)
         willing.minimum_version = ssl.TLSVersion.TLSv1_1
     willing.set_ciphers("DEFAULT:@SECLEVEL=0")
-    async with listening(serve, server) as port:
+    async with tcp_server(serve, ssl=server) as port:
         # That the server does answer a client that would have it.
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=willing, server_hostname="hook.example")
         assert writer.get_extra_info("ssl_object").version() == "TLSv1.1"
@@ -468,6 +441,6 @@ async def test_a_plain_server_behind_https_is_a_tls_error() -> None:
         writer.write(b"220 ready\r\n")
         await reader.read()
 
-    async with listening(plain) as port, calling() as caller:
+    async with tcp_server(plain) as port, calling() as caller:
         result = await caller.post(f"https://127.0.0.1:{port}/", [], b"{}")
     assert result.error_code == "tls_error"

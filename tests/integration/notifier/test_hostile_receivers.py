@@ -17,14 +17,13 @@ import uvloop
 from shared.http.connection import client_context
 from shared.http.dial import CallResult
 from tests.integration.notifier.test_dial import (
-    Serve,
     answering,
     at_loopback,
     calling,
     certificate,
-    listening,
     read_request,
 )
+from tests.tcp import Serve, tcp_server
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 Loop = Callable[[], asyncio.AbstractEventLoop]
@@ -44,7 +43,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
 async def two_paths(serve: Serve, between: Callable[[], Awaitable[None]] | None = None) -> list[CallResult]:
     """One delivery to a path of an origin, then one to the same path, then one to another of its paths."""
     results = []
-    async with listening(serve) as port, calling() as caller:
+    async with tcp_server(serve) as port, calling() as caller:
         for path in ("a", "a", "b"):
             results.append(await caller.post(f"http://127.0.0.1:{port}/{path}", [], b"{}"))
             if between is not None:
@@ -165,7 +164,7 @@ def test_a_kept_connection_serves_its_own_endpoint_only(run: Any) -> None:
                 writer.write(OK)
                 await writer.drain()
 
-        async with listening(serve) as port, calling() as caller:
+        async with tcp_server(serve) as port, calling() as caller:
             for path in ("a?n=1", "a?n=2", "b", "a?n=3", "b"):
                 assert (await caller.post(f"http://127.0.0.1:{port}/{path}", [], b"{}")).succeeded
         return seen
@@ -185,7 +184,7 @@ def test_an_answer_before_the_request_was_taken_ends_the_connection(run: Any) ->
             await writer.drain()
             await asyncio.Event().wait()
 
-        async with listening(serve) as port, calling() as caller:
+        async with tcp_server(serve) as port, calling() as caller:
             url = f"http://127.0.0.1:{port}/"
             first = await caller.post(url, [], b"x" * 20_000_000)
             return first, await caller.post(url, [], b"{}"), connections
@@ -220,7 +219,7 @@ FLOODS = [
 @pytest.mark.parametrize(("first", "then", "code"), FLOODS)
 def test_a_flood_ends_at_once(run: Any, first: bytes, then: bytes, code: str | None) -> None:
     async def scenario() -> CallResult:
-        async with listening(flood(first, then)) as port, calling() as caller:
+        async with tcp_server(flood(first, then)) as port, calling() as caller:
             return await caller.post(f"http://127.0.0.1:{port}/", [], b"{}")
 
     result = run(scenario())
@@ -231,7 +230,7 @@ def test_floods_do_not_keep_the_loop_from_others(run: Any) -> None:
     """64 of them at once, which is what an origin may have in flight, and deliveries beside them that go out."""
 
     async def scenario() -> tuple[int, list[str | None]]:
-        async with flooding() as ports, listening(answering(OK)) as healthy, calling(timeout=30.0) as caller:
+        async with flooding() as ports, tcp_server(answering(OK)) as healthy, calling(timeout=30.0) as caller:
             floods = [
                 asyncio.ensure_future(caller.post(f"http://127.0.0.1:{ports[n % len(ports)]}/{n}", [], b"{}"))
                 for n in range(64)
@@ -250,7 +249,7 @@ def test_floods_do_not_keep_the_loop_from_others(run: Any) -> None:
 async def flooding() -> AsyncIterator[list[int]]:
     """The ports of the floods."""
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(listening(flood(first, then))) for first, then, _ in FLOODS]
+        yield [await stack.enter_async_context(tcp_server(flood(first, then))) for first, then, _ in FLOODS]
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -282,12 +281,12 @@ def test_time_outs_tell_what_was_waited_for(run: Any, tmp_path: Path) -> None:
         async with calling(timeout=0.3) as caller, full_backlog() as port:
             found.append(await caller.post(f"http://127.0.0.1:{port}/", [], b"{}"))
         async with calling(timeout=0.8, resolver=at_loopback, context=context) as caller:
-            async with listening(silent) as port:
+            async with tcp_server(silent) as port:
                 found.append(await caller.post(f"https://hook.example:{port}/", [], b"{}"))
                 found.append(await caller.post(f"http://hook.example:{port}/", [], b"x" * 20_000_000))
-            async with listening(answers_first) as port:
+            async with tcp_server(answers_first) as port:
                 found.append(await caller.post(f"http://hook.example:{port}/", [], b"{}"))
-            async with listening(begins) as port:
+            async with tcp_server(begins) as port:
                 found.append(await caller.post(f"http://hook.example:{port}/", [], b"{}"))
         return [(result.error_code, result.error_message) for result in found]
 
@@ -318,7 +317,7 @@ def test_tls_connections_are_kept_and_watched_too(run: Any, tmp_path: Path) -> N
 
     async def scenario(serve: Serve) -> list[CallResult]:
         context = client_context(str(roots))
-        async with listening(serve, server) as port, calling(resolver=at_loopback, context=context) as caller:
+        async with tcp_server(serve, ssl=server) as port, calling(resolver=at_loopback, context=context) as caller:
             return [await caller.post(f"https://hook.example:{port}/", [], b"{}") for _ in range(3)]
 
     connections = 0
@@ -347,7 +346,7 @@ def test_a_handshake_that_never_ends_is_let_go_of(run: Any) -> None:
             except ConnectionError:
                 ended.set_result(b"")
 
-        async with listening(serve) as port, calling(timeout=0.8) as caller:
+        async with tcp_server(serve) as port, calling(timeout=0.8) as caller:
             result = await caller.post(f"https://127.0.0.1:{port}/", [], b"{}")
             assert result.error_code == "tls_timeout"
             return await asyncio.wait_for(ended, 60)

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from shared.db.engine import Database
-from tests.integration.notifier.test_dial import listening
 from tests.integration.notifier.test_store import create
 from tests.integration.notifier.world import Running, World, accept, receiving
 from tests.support import wait_until_async
+from tests.tcp import tcp_server
 
 
 async def never_reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,9 +56,9 @@ async def test_dead_receivers_of_every_kind_delay_no_healthy_one(
 ) -> None:
     bad, good = world.client()[0], world.client()[0]
     async with (
-        listening(never_reads) as unread,
-        listening(silent) as mute,
-        listening(interim_for_ever) as interim,
+        tcp_server(never_reads) as unread,
+        tcp_server(silent) as mute,
+        tcp_server(interim_for_ever) as interim,
         receiving(accept) as healthy,
         running(
             webhook_timeout_seconds=30.0, webhook_in_flight=90, webhook_in_flight_per_client=70, shutdown_seconds=1

@@ -21,6 +21,7 @@ from shared.webhooks.public_keys import key_set
 from shared.webhooks.signing import signature_headers
 from tests.integration.notifier.test_registered_endpoints import asks, delivered, register
 from tests.integration.notifier.world import Running, World
+from tests.tcp import tcp_server
 
 EXAMPLES = Path(__file__).parents[3] / "docs/examples"
 GO = shutil.which("go") or ("/usr/local/go/bin/go" if Path("/usr/local/go/bin/go").exists() else None)
@@ -45,11 +46,8 @@ async def key_server(keys: Sequence[str]) -> AsyncIterator[str]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/.well-known/webhook-keys.json"
-    finally:
-        server.close()
+    async with tcp_server(answer) as port:
+        yield f"http://127.0.0.1:{port}/.well-known/webhook-keys.json"
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from shared.events.topics import PROCESS_COMPLETED, WEBHOOK_SUBSCRIBED
 from shared.events.webhook_subscribed import WebhookSubscribed, subscription_id
 from shared.kafka.producer import Producer
 from tests.support import Servers, wait_until_async
+from tests.tcp import tcp_server
 
 Answer = Callable[["Call"], Awaitable[bytes | None]]
 GROUP_PREFIX = f"notifier-tests-{uuid.uuid4().hex[:8]}"
@@ -128,29 +129,8 @@ def in_turn(*codes: int) -> Answer:
 @asynccontextmanager
 async def receiving(answer: Answer = accept) -> AsyncIterator[Receiver]:
     receiver = Receiver(answer)
-    tasks: set[asyncio.Task[Any]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await receiver.serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort()
-            tasks.discard(task)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=1024)
-    receiver.port = server.sockets[0].getsockname()[1]
-    try:
+    async with tcp_server(receiver.serve, backlog=1024) as receiver.port:
         yield receiver
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from sources.pdpj.settings import PdpjSettings
 from sources.pdpj.wire.body import SMALL_BYTES, SMALL_PIECE_BYTES
 from sources.pdpj.wire.stream import DocumentStream
 from tests.support import wait_until_async
+from tests.tcp import tcp_server
 
 NUMBER = "1000145-91.2023.8.26.0597"
 PATH = binary_path(NUMBER, str(UUID(int=1)))
@@ -71,11 +72,9 @@ Make = Callable[..., CourtSource]
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
-    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = listening.sockets[0].getsockname()[1]
-    yield made
-    listening.close()
-    await wait_until_async(lambda: made.open == 0)
+    async with tcp_server(made.serve) as made.port:
+        yield made
+        await wait_until_async(lambda: made.open == 0)
 
 
 @pytest.fixture
@@ -190,13 +189,11 @@ async def test_a_document_that_is_being_prepared_is_asked_for_later(server: Serv
 
 async def test_redirects_are_not_followed_and_the_token_stays_here(server: Server, make: Make) -> None:
     other = Server()
-    listening = await asyncio.start_server(other.serve, "127.0.0.1", 0)
-    other.port = listening.sockets[0].getsockname()[1]
-    other.gives("HTTP/1.1 200 OK", "Content-Length: 2", body=b"hi")
-    server.gives("HTTP/1.1 302 Found", f"Location: {other.url}/x", "Content-Length: 0")
-    assert await code_of(read(make())) == "unexpected_answer"
-    assert other.requests == []
-    listening.close()
+    async with tcp_server(other.serve) as other.port:
+        other.gives("HTTP/1.1 200 OK", "Content-Length: 2", body=b"hi")
+        server.gives("HTTP/1.1 302 Found", f"Location: {other.url}/x", "Content-Length: 0")
+        assert await code_of(read(make())) == "unexpected_answer"
+        assert other.requests == []
 
 
 async def test_no_proxy_of_the_environment_is_used(server: Server, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,14 +265,11 @@ async def test_http2_is_offered_when_it_is_set(http2: bool, make: Make) -> None:
             hello.set_result(beginning)
         writer.close()
 
-    listening = await asyncio.start_server(listen, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    assert (
-        await code_of(read(make(pdpj_base_url=f"https://localhost:{port}", pdpj_http2=http2))) == "source_unavailable"
-    )
-    # The names of protocols in TLS's first message, each after its length (RFC 7301).
-    assert (b"\x02h2" in await hello) is http2
-    listening.close()
+    async with tcp_server(listen) as port:
+        source = make(pdpj_base_url=f"https://localhost:{port}", pdpj_http2=http2)
+        assert await code_of(read(source)) == "source_unavailable"
+        # The names of protocols in TLS's first message, each after its length (RFC 7301).
+        assert (b"\x02h2" in await hello) is http2
 
 
 async def test_connections_beyond_the_pool_are_not_kept(server: Server, make: Make) -> None:

@@ -7,9 +7,9 @@ import base64
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.integration.api.scripted import MakeApp, MakeKey, client_of
-from tests.integration.notifier.test_dial import listening
 from tests.integration.notifier.test_hostile_receivers import FLOODS, flood
 from tests.integration.notifier.world import always, receiving
+from tests.tcp import tcp_server
 
 
 async def test_a_test_event_is_signed_as_a_delivery_is(make_app: MakeApp, new_key: MakeKey) -> None:
@@ -34,7 +34,7 @@ async def test_a_test_event_is_signed_as_a_delivery_is(make_app: MakeApp, new_ke
 async def test_a_test_event_has_the_bounds_of_a_delivery(make_app: MakeApp, new_key: MakeKey) -> None:
     async with client_of(make_app(), new_key()) as api:
         for first, then, code in FLOODS:
-            async with listening(flood(first, then)) as port:
+            async with tcp_server(flood(first, then)) as port:
                 url = f"http://127.0.0.1:{port}/"
                 result = (await api.post("/webhooks/test", json={"url": url}, timeout=30)).json()
             assert (result["error_code"], result["succeeded"]) == (code, code is None)

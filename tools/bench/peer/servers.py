@@ -34,8 +34,8 @@ SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 class Workers:
     """How the peer's work is done: the kind of pool, how many such processes, places in each, documents a task.
 
-    What stands here was the fastest of what was tried (docs/performance.md): forked workers cost half as much again,
-    one document a task two fifths more, one process of 32 threads the same CPU at a lower rate.
+    What stands here was the fastest of what was tried that shares out a case of 12 (docs/adr/0047): forked workers cost
+    half as much again, one document a task two fifths more, one process of 32 threads the same CPU at a lower rate.
     """
 
     pool: str = "threads"

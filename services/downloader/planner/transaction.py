@@ -146,17 +146,15 @@ class TransactionClient:
                 await self._thread.call(self._produce, list(group), taken)
                 continue
             for answer in taken.of(group):
-                taken.records += await self._write_lazily(answer, cast(AsyncIterable[OutgoingRecord], answer.emit))
+                await self._write_lazily(answer, taken)
         return taken.answers
 
-    async def _write_lazily(self, answer: HandlerAnswer, emit: AsyncIterable[OutgoingRecord]) -> int:
-        """How many records it was."""
+    async def _write_lazily(self, answer: A, taken: _Taken[A]) -> None:
         chunk: list[OutgoingRecord] = []
-        written = 0
         try:
-            async for record in emit:
+            async for record in cast(AsyncIterable[OutgoingRecord], answer.emit):
+                taken.records += 1
                 chunk.append(record)
-                written += 1
                 if len(chunk) == _CHUNK:
                     await self._thread.call(self._produce_chunk, [(answer, record) for record in chunk])
                     chunk = []
@@ -165,7 +163,6 @@ class TransactionClient:
             raise
         except Exception as error:
             raise EmitFailed(answer, error) from error
-        return written
 
     def _produce(self, answers: Iterable[A], taken: _Taken[A]) -> None:
         """Put the records of these answers into the client's queue, made in chunks of _CHUNK. In the client's thread.

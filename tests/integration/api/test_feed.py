@@ -235,7 +235,7 @@ async def test_a_wait_ends_with_the_server_and_the_cursor_goes_on_at_the_next_on
         waiting = asyncio.create_task(_when_it_listens(api, after=cursor, wait=60))
         await wait_until_async(lambda: parts_of(app).get(FeedChanges).waiting() == 1)
         stop.set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             assert await waiting == {"events": [], "next_cursor": cursor, "missed": False}
             await server
     async with client_of(after, key) as api:

@@ -445,7 +445,7 @@ async def test_a_stream_ends_when_the_scope_is_taken_away_or_the_case_becomes_se
                 cases = catalog.processes
                 connection.execute(update(cases).where(cases.c.process_number == number).values(secrecy_level=1))
             await asyncio.to_thread(tools.progress.finish, view)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(15):
                 answers = await asyncio.gather(*streams)
                 [polled] = await asyncio.gather(*polls)
             for answer in answers:
@@ -474,7 +474,7 @@ async def test_a_key_that_lost_the_scope_ends_its_stream_of_a_public_case(
                 keys = catalog.api_keys
                 connection.execute(update(keys).where(keys.c.client_id == client).values(scopes=list(PLAIN)))
             await asyncio.to_thread(tools.progress.finish, view)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(15):
                 answer = await streaming
         assert "available" not in answer.text and sealed_id not in answer.text.partition("event: progress")[2]
     finally:

@@ -24,10 +24,10 @@ from tests.support import wait_until_async
 BOUNDS = RequestBounds(
     body_bytes=65536,
     head_bytes=16384,
-    head_seconds=30,
-    body_seconds=30,
-    idle_seconds=30,
-    write_seconds=30,
+    head_seconds=300,
+    body_seconds=300,
+    idle_seconds=300,
+    write_seconds=300,
     connections=50,
 )
 GET = b"GET /echo HTTP/1.1\r\nhost: t\r\n"

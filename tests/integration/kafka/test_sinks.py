@@ -377,6 +377,6 @@ async def test_a_second_process_with_the_same_transactional_id_ends_the_first(be
     await asyncio.to_thread(usurper.init_transactions, 10)
     await fed(bench, b"two")
     with pytest.raises(ProducerFailed):
-        await asyncio.wait_for(task, 60)
+        await asyncio.wait_for(task, 20)
     async with running(runtime(bench, TransactionalSink(bench.bootstrap, bench.group), handler)):
         assert sorted(await written(bench, 2)) == [b"one", b"two"]

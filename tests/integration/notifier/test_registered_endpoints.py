@@ -245,8 +245,8 @@ async def test_the_rate_of_an_endpoint_holds_over_all_replicas(world: World, run
         await delivered(world, client, len(jobs))
     times = sorted(call.at for call in receiver.calls)
     assert len(times) == len(jobs)
-    # Their starts take 1.75 s; 0.75 s if each replica counted by itself. The first of them may come late.
-    assert times[-1] - times[0] >= 1.4
+    # From the second to the last it is 1.5 s, and 0.75 s if each replica counted by itself. The first may come late.
+    assert times[-1] - times[1] >= 1.2
 
 
 async def test_express_with_its_default_limit_takes_a_case_of_two_thousand_documents(

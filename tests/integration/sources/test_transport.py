@@ -426,7 +426,7 @@ async def test_a_refusal_that_drips_is_told_by_its_status(server: Server, make: 
             await asyncio.sleep(0.05)
 
     server.answer = answer
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(15):
         assert await code_of(read(make())) == "source_route"
 
 

@@ -256,7 +256,7 @@ async def test_what_waits_ends_when_the_key_is_revoked(
             [known] = [one for one in clients.list_keys(servers.owner_url) if key.startswith(one.prefix)]
             clients.revoke_key(servers.owner_url, known.key_id)
             await asyncio.to_thread(tools.progress.finish, view)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(10):
                 polled, streamed = await asyncio.gather(waiting, listening)
         assert_problem(polled, 401, "unauthorized")
         assert b"event: completed" not in streamed.content and b"available" not in streamed.content

@@ -277,7 +277,7 @@ def test_sigterm_ends_the_process_while_a_request_hangs(number: ProcessNumber) -
             process = psutil.Process(simulator.pid)
             process.terminate()
             with pytest.raises(httpx.TransportError):
-                hung.result(timeout=60)
+                hung.result(timeout=10)
             wait_until(
                 lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, what="it still runs"
             )

@@ -56,7 +56,7 @@ async def gathering(
     gatherer = Gatherer(pen.write, size=size, seconds=seconds, lull=lull)
     task = asyncio.create_task(gatherer.run())
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             yield gatherer
     finally:
         task.cancel()

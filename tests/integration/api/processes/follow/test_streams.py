@@ -114,14 +114,14 @@ async def test_a_stream_goes_on_where_it_was_and_tells_a_change_behind_its_curso
         assert second.count(b"event: document") == 50
         last = await anext(stream)
         identity = last.partition(b"id: ")[2].partition(b"\n")[0].decode()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             changed = await anext(stream)
         assert identities[0].encode() in changed and b'"available"' in changed
         await stream.aclose()  # type: ignore[attr-defined]
         # Again from the last id that was told: nothing is lost, however much comes twice.
         resumed = parts.get(CaseFollower).events(number, identity, listener(client))
         await anext(resumed)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             assert identities[0].encode() in await anext(resumed) + await anext(resumed)
         await resumed.aclose()  # type: ignore[attr-defined]
     finally:

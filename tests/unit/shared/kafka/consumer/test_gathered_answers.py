@@ -66,11 +66,11 @@ async def test_what_goes_at_once_takes_its_lane_along_and_nobody_else() -> None:
 async def test_lanes_go_together_in_time_and_one_when_it_has_enough() -> None:
     written = Written()
     gathered = GatheredAnswers(written.write, GatherSeconds(0.02, 0.03))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         await asyncio.gather(waiting(gathered, "a", b"a1"), waiting(gathered, "b", b"b1"))
     assert written.together == [[b"a1", b"b1"]]
     patient = GatheredAnswers(written.write, PATIENT)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         await asyncio.gather(*(waiting(patient, "a", b"") for _ in range(MOST)))
     assert len(written.together[1]) == MOST
 

@@ -120,9 +120,14 @@ async def test_a_request_is_one_trace_to_each_attempt_of_its_webhook(bench: Work
                     return found if len(found) == 2 else []
 
                 made = await wait_until_async(attempts, what="both attempts of the webhook")
-                (delivery,) = (await api.get("/webhooks/deliveries", params={"process_number": number})).json()[
-                    "deliveries"
-                ]
+
+                # A span is told when its attempt ends; the attempt is written a moment later.
+                async def recorded() -> dict[str, Any] | None:
+                    page = (await api.get("/webhooks/deliveries", params={"process_number": number})).json()
+                    (only,) = page["deliveries"]
+                    return only if len(only["attempts"]) == len(made) else None
+
+                delivery: Any = await wait_until_async(recorded, what="both attempts on record")
                 refused = await api.get("/processes/1", headers=caller)
         server.close()
         check(collector, made, number)
